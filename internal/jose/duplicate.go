@@ -1,0 +1,5 @@
+package jose
+
+import "github.com/go-json-experiment/json/jsontext"
+
+var errDuplicate = jsontext.ErrDuplicateName

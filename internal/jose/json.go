@@ -1,0 +1,122 @@
+// Package jose is the product's own strict reading and writing of JSON,
+// base64url, JWK and compact JWS (RFC 7515 to 7518), and its use of JWE.
+//
+// It exists because every credential, proof and request of the product passes
+// here: one place decides what is well-formed, which algorithm fits which key
+// and which typ belongs to which use. It is small on purpose: no JSON
+// serialisations of JWS, no symmetric signatures, no "none", no unencoded
+// payloads, no key taken from a token without the caller deciding so.
+package jose
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+)
+
+// MaxDepth is how deeply arrays and objects may be nested in outside JSON.
+const MaxDepth = 64
+
+// ErrJSON is returned for input that is not one strict JSON value.
+var ErrJSON = errors.New("not strict JSON")
+
+// Unmarshal reads one JSON value (RFC 8259) into v and refuses what lenient
+// readers let through: duplicate member names, invalid UTF-8, anything after
+// the value, and nesting deeper than MaxDepth. Names are matched exactly;
+// unknown members are ignored. The error never holds a value of the input.
+func Unmarshal(b []byte, v any) error {
+	if err := depth(b); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%w: %s", ErrJSON, safe(err))
+	}
+	return nil
+}
+
+// UnmarshalClosed is Unmarshal that refuses unknown members too, for input
+// whose shape is ours.
+func UnmarshalClosed(b []byte, v any) error {
+	if err := depth(b); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
+		return fmt.Errorf("%w: %s", ErrJSON, safe(err))
+	}
+	return nil
+}
+
+// Marshal writes v as JSON, the same bytes for the same value: map members
+// are sorted and nothing is escaped for HTML.
+func Marshal(v any) ([]byte, error) {
+	return json.Marshal(v, json.Deterministic(true))
+}
+
+// safe describes a JSON error by its place and kind, without the text around
+// it: input may hold secrets and errors end up in logs.
+func safe(err error) string {
+	var sem *json.SemanticError
+	if errors.As(err, &sem) {
+		if sem.JSONPointer != "" {
+			return fmt.Sprintf("member %s has the wrong JSON type or is unknown", sem.JSONPointer)
+		}
+		return "the value has the wrong JSON type"
+	}
+	if errors.Is(err, errDuplicate) {
+		return "a member name appears twice"
+	}
+	return "syntax error, duplicate member, invalid UTF-8 or trailing data"
+}
+
+func depth(b []byte) error {
+	level, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		if quoted {
+			switch c {
+			case '\\':
+				i++
+			case '"':
+				quoted = false
+			}
+			continue
+		}
+		switch c {
+		case '"':
+			quoted = true
+		case '{', '[':
+			if level++; level > MaxDepth {
+				return fmt.Errorf("%w: nested deeper than %d levels", ErrJSON, MaxDepth)
+			}
+		case '}', ']':
+			level--
+		}
+	}
+	return nil
+}
+
+// ErrBase64 is returned for text that is not canonical base64url without
+// padding (RFC 7515, Section 2; RFC 4648, Section 3.5).
+var ErrBase64 = errors.New("not canonical base64url without padding")
+
+var b64 = base64.RawURLEncoding.Strict()
+
+// Encode is base64url without padding.
+func Encode(b []byte) string { return b64.EncodeToString(b) }
+
+// Decode reads base64url without padding and refuses padding, line breaks,
+// other alphabets and stray bits, so that one value has one spelling.
+func Decode(s string) ([]byte, error) {
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\n' || s[i] == '\r' {
+			return nil, ErrBase64
+		}
+	}
+	b, err := b64.DecodeString(s)
+	if err != nil {
+		return nil, ErrBase64
+	}
+	return b, nil
+}
