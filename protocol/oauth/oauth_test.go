@@ -55,7 +55,9 @@ func TestProof(t *testing.T) {
 		return c
 	}
 	same := func(map[string]any) {}
-	head := func(typ string, jwk any) map[string]any { return map[string]any{"alg": "ES256", "typ": typ, "jwk": jwk} }
+	head := func(typ string, jwk any) map[string]any {
+		return map[string]any{"alg": "ES256", "typ": typ, "jwk": jwk}
+	}
 	if _, err := VerifyProof(header(hand(head(TypDPoP, public), claims(same))), e); err != nil {
 		t.Fatalf("the hand-made proof must hold before it is broken: %v", err)
 	}
@@ -128,7 +130,6 @@ func FuzzVerifyProof(f *testing.F) {
 		}
 	})
 }
-
 
 // The example proofs of RFC 9449.
 func TestProofVectors(t *testing.T) {
