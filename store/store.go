@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// The three outcomes that callers branch on.
+// The outcomes that callers branch on.
 var (
 	// ErrExists is returned by Create when a live or expired-but-unswept
 	// record of that kind and id is there: an id is never used twice.
@@ -27,6 +27,11 @@ var (
 	// ErrConflict is returned by Replace and Delete when the record changed
 	// after it was read.
 	ErrConflict = errors.New("store: record was changed by another writer")
+	// ErrInvalid is returned, wrapped with the field and the rule, when an
+	// argument breaks a limit of this file. Nothing was read or written.
+	ErrInvalid = errors.New("store: invalid argument")
+	// ErrClosed is returned by every method after Close.
+	ErrClosed = errors.New("store: closed")
 )
 
 // Kind names a family of records, such as "offer". Lower-case letters, digits
@@ -39,25 +44,39 @@ type Record struct {
 	// ID is unique within the kind, 1 to 256 bytes of printable ASCII.
 	ID string
 	// Version is set by the store: 1 after Create, one more after each Replace.
+	// A record that is deleted and created anew starts at 1 again, so an id
+	// that others may still hold must not be used twice.
 	Version uint64
 	// Expiry is when the record stops being found; the zero time means never.
-	// Whole milliseconds are kept.
+	// Whole milliseconds are kept, in UTC, of the years 1970 to 9999. The
+	// record of a spent one-time value must outlive that value: once swept, its
+	// id is free again.
 	Expiry time.Time
-	// Tags are what Find looks for, at most 16 of at most 256 bytes.
+	// Tags are what Find looks for, at most 16 different ones of 1 to 256
+	// bytes of printable ASCII.
 	Tags []string
 	// Data is opaque to the store, at most 4 MiB.
 	Data []byte
 }
 
+// Live reports whether the record is to be found at the time now.
+func (r Record) Live(now time.Time) bool {
+	return r.Expiry.IsZero() || now.Before(r.Expiry)
+}
+
 // Page asks for at most Limit records after the position Next of an earlier
-// answer (empty: from the start). A Limit of 0 means 100; at most 1,000.
+// answer (empty: from the start). A Limit of 0 means 100; at most 1,000. An
+// answer also ends, with a position to go on from, before its Data would pass
+// MaxPage bytes.
 type Page struct {
 	Next  string
 	Limit int
 }
 
 // Store is implemented by store/embedded and store/mongo. All methods may be
-// called from many goroutines.
+// called from many goroutines. Neither arguments nor results are shared with
+// the store afterwards. Any other error than the sentinels above means that a
+// write may or may not have happened: read before trying again.
 type Store interface {
 	// Create stores a new record and returns it with its version. ErrExists if
 	// the id is taken.
@@ -65,8 +84,8 @@ type Store interface {
 	// Get returns the live record, or ErrNotFound.
 	Get(ctx context.Context, kind Kind, id string) (Record, error)
 	// Replace stores next in place of old, if the stored version still is
-	// old.Version. Kind and ID of next are those of old. ErrConflict if another
-	// writer was first, ErrNotFound if the record is gone.
+	// old.Version. Kind and ID of next are those of old, or empty. ErrConflict
+	// if another writer was first, ErrNotFound if the record is gone.
 	Replace(ctx context.Context, old, next Record) (Record, error)
 	// Delete removes the record, if the stored version still is old.Version. A
 	// Version of 0 removes whatever is there. ErrNotFound if nothing is.
