@@ -1,0 +1,331 @@
+package unit
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oauth"
+)
+
+// Doer sends HTTP requests; the caller bounds time, size and addresses.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// Refusal is an answer of a server that is not success.
+type Refusal struct {
+	Status int
+	// Code is an OAuth error code or the title of a problem.
+	Code   string
+	Detail string
+}
+
+func (r *Refusal) Error() string {
+	if r.Detail == "" {
+		return fmt.Sprintf("refused with status %d (%s)", r.Status, r.Code)
+	}
+	return fmt.Sprintf("refused: %s (%s)", r.Detail, r.Code)
+}
+
+// Errors of the vault platform that callers branch on.
+var (
+	ErrNotFound     = errors.New("the vault holds no such thing")
+	ErrPrecondition = errors.New("it was changed in the meantime; read it again")
+)
+
+// maxAnswer is the longest answer that is read.
+const maxAnswer = 8 << 20
+
+// Platform is the vault platform as the wallet unit sees it: it keeps
+// ciphertext and publishes the WebID. Every request is bound to the unit's key
+// by DPoP (RFC 9449).
+type Platform struct {
+	Base string
+	HTTP Doer
+	Now  func() time.Time
+	// Key binds the session; AccessToken is the session's token, a secret.
+	Key         crypto.Signer
+	AccessToken string
+}
+
+// LoginURL is where the citizen's browser starts a sign-in that comes back to
+// redirectURI on loopback (RFC 8252, Section 7.3). verifier is kept by the
+// unit.
+func (p *Platform) LoginURL(redirectURI, state, verifier string) string {
+	q := url.Values{"redirect_uri": {redirectURI}, "state": {state}, "code_challenge": {oauth.Challenge(verifier)}, "code_challenge_method": {"S256"}}
+	return p.Base + "/session/login?" + q.Encode()
+}
+
+// StartSession exchanges the code that came back for a session bound to Key.
+func (p *Platform) StartSession(ctx context.Context, code, verifier string) (expires time.Time, err error) {
+	target := p.Base + "/session/token"
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(form.Encode()))
+	if err != nil {
+		return time.Time{}, err
+	}
+	proof, err := oauth.NewProof(p.Key, req.Method, target, "", "", p.Now())
+	if err != nil {
+		return time.Time{}, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("DPoP", proof)
+	var out struct {
+		AccessToken string `json:"access_token"`
+		TokenType   string `json:"token_type"`
+		ExpiresIn   int64  `json:"expires_in"`
+	}
+	if _, err := exchange(p.HTTP, req, &out); err != nil {
+		return time.Time{}, err
+	}
+	if !strings.EqualFold(out.TokenType, "DPoP") || out.AccessToken == "" {
+		return time.Time{}, errors.New("the vault platform's session is not bound to this unit's key (RFC 9449, Section 5)")
+	}
+	p.AccessToken = out.AccessToken
+	return p.Now().Add(time.Duration(out.ExpiresIn) * time.Second), nil
+}
+
+// VaultInfo is what the platform knows of a vault.
+type VaultInfo struct {
+	Vault   string `json:"vault"`
+	State   string `json:"state"`
+	WebID   string `json:"webid"`
+	DID     string `json:"did"`
+	Storage string `json:"storage"`
+}
+
+// Activate asks for a vault for the signed-in citizen.
+func (p *Platform) Activate(ctx context.Context, didKey, vaultKey jose.JWK) (VaultInfo, error) {
+	var out VaultInfo
+	_, err := p.call(ctx, http.MethodPost, "/vault/v1", map[string]jose.JWK{"did_key": didKey, "encryption_key": vaultKey}, &out)
+	return out, err
+}
+
+// Vault is the signed-in citizen's vault.
+func (p *Platform) Vault(ctx context.Context) (VaultInfo, error) {
+	var out VaultInfo
+	_, err := p.call(ctx, http.MethodGet, "/vault/v1", nil, &out)
+	return out, err
+}
+
+// PutLinkProof publishes the citizen-signed link proof between WebID and DID.
+func (p *Platform) PutLinkProof(ctx context.Context, proof string) error {
+	_, err := p.call(ctx, http.MethodPut, "/vault/v1/link", map[string]string{"link_proof": proof}, nil)
+	return err
+}
+
+// Deactivate closes the vault until it is reactivated; the data stay.
+func (p *Platform) Deactivate(ctx context.Context) error {
+	_, err := p.call(ctx, http.MethodPost, "/vault/v1/deactivate", nil, nil)
+	return err
+}
+
+// Reactivate opens a deactivated vault again, with a fresh link proof.
+func (p *Platform) Reactivate(ctx context.Context, proof string) error {
+	_, err := p.call(ctx, http.MethodPost, "/vault/v1/reactivate", map[string]string{"link_proof": proof}, nil)
+	return err
+}
+
+// Rotate replaces the DID key: continuity is signed by the old key, proof by
+// the new one.
+func (p *Platform) Rotate(ctx context.Context, newKey jose.JWK, continuity, proof string) error {
+	_, err := p.call(ctx, http.MethodPost, "/vault/v1/rotate", map[string]any{"did_key": newKey, "continuity": continuity, "link_proof": proof}, nil)
+	return err
+}
+
+// Delete deletes the vault, its WebID and all data, for ever.
+func (p *Platform) Delete(ctx context.Context) error {
+	_, err := p.call(ctx, http.MethodDelete, "/vault/v1", nil, nil)
+	return err
+}
+
+// PutKeystore keeps the wrapped keys at the platform.
+func (p *Platform) PutKeystore(ctx context.Context, ks *Keystore) error {
+	_, err := p.call(ctx, http.MethodPut, "/vault/v1/keystore", ks, nil)
+	return err
+}
+
+// Keystore fetches the wrapped keys.
+func (p *Platform) Keystore(ctx context.Context) (*Keystore, error) {
+	body, _, err := p.raw(ctx, http.MethodGet, "/vault/v1/keystore", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return ParseKeystore(body)
+}
+
+// Handle is a short-lived vault handle for one issuer.
+func (p *Platform) Handle(ctx context.Context, issuer string) (string, error) {
+	var out struct {
+		VaultHandle string `json:"vault_handle"`
+	}
+	_, err := p.call(ctx, http.MethodPost, "/vault/v1/handles", map[string]string{"issuer": issuer}, &out)
+	return out.VaultHandle, err
+}
+
+// Event is one use of the vault that the unit tells the use log.
+type Event struct {
+	Kind         string `json:"kind"`
+	Organisation string `json:"organisation,omitempty"`
+	Purpose      string `json:"purpose,omitempty"`
+	LegalBasis   string `json:"legal_basis,omitempty"`
+	DataType     string `json:"data_type,omitempty"`
+}
+
+// Log writes an event to the use log.
+func (p *Platform) Log(ctx context.Context, e Event) error {
+	_, err := p.call(ctx, http.MethodPost, "/vault/v1/events", e, nil)
+	return err
+}
+
+// Items lists the names in the pod.
+func (p *Platform) Items(ctx context.Context) ([]string, error) {
+	var out struct {
+		Items []string `json:"items"`
+	}
+	_, err := p.call(ctx, http.MethodGet, "/vault/v1/items", nil, &out)
+	return out.Items, err
+}
+
+// Item fetches an envelope and its ETag; ErrNotFound if there is none.
+func (p *Platform) Item(ctx context.Context, name string) (data []byte, etag string, err error) {
+	data, h, err := p.raw(ctx, http.MethodGet, "/vault/v1/items/"+url.PathEscape(name), nil, nil)
+	return data, h.Get("ETag"), err
+}
+
+// PutItem stores an envelope: a new one when etag is empty, else in place of
+// that version. ErrPrecondition when another writer was first.
+func (p *Platform) PutItem(ctx context.Context, name, etag string, data []byte) error {
+	h := http.Header{"Content-Type": {MediaTypeEnvelope}}
+	if etag == "" {
+		h.Set("If-None-Match", "*")
+	} else {
+		h.Set("If-Match", etag)
+	}
+	_, _, err := p.raw(ctx, http.MethodPut, "/vault/v1/items/"+url.PathEscape(name), h, data)
+	return err
+}
+
+// DeleteItem removes an envelope.
+func (p *Platform) DeleteItem(ctx context.Context, name string) error {
+	_, _, err := p.raw(ctx, http.MethodDelete, "/vault/v1/items/"+url.PathEscape(name), nil, nil)
+	return err
+}
+
+func (p *Platform) call(ctx context.Context, method, path string, in, out any) (http.Header, error) {
+	var body []byte
+	h := http.Header{}
+	if in != nil {
+		var err error
+		if body, err = jose.Marshal(in); err != nil {
+			return nil, err
+		}
+		h.Set("Content-Type", "application/json")
+	}
+	b, answer, err := p.raw(ctx, method, path, h, body)
+	if err != nil || out == nil {
+		return answer, err
+	}
+	if err := jose.Unmarshal(b, out); err != nil {
+		return answer, fmt.Errorf("answer of the vault platform: %w", err)
+	}
+	return answer, nil
+}
+
+func (p *Platform) raw(ctx context.Context, method, path string, h http.Header, body []byte) ([]byte, http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, method, p.Base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, http.Header{}, err
+	}
+	if len(body) == 0 {
+		req.Body, req.GetBody, req.ContentLength = nil, nil, 0
+	}
+	for name, values := range h {
+		req.Header[name] = values
+	}
+	proof, err := oauth.NewProof(p.Key, method, p.Base+path, p.AccessToken, "", p.Now())
+	if err != nil {
+		return nil, http.Header{}, err
+	}
+	req.Header.Set("Authorization", "DPoP "+p.AccessToken)
+	req.Header.Set("DPoP", proof)
+	b, answer, err := send(p.HTTP, req)
+	if answer == nil {
+		answer = http.Header{}
+	}
+	return b, answer, err
+}
+
+// exchange sends a request and reads a JSON answer.
+func exchange(d Doer, req *http.Request, out any) (http.Header, error) {
+	b, h, err := send(d, req)
+	if err != nil || out == nil {
+		return h, err
+	}
+	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != "application/json" {
+		return h, fmt.Errorf("%s answered %q, expected application/json", req.URL.Host, h.Get("Content-Type"))
+	}
+	if err := jose.Unmarshal(b, out); err != nil {
+		return h, fmt.Errorf("answer of %s: %w", req.URL.Host, err)
+	}
+	return h, nil
+}
+
+// send sends a request and reads the answer; a status of 300 or more is a
+// Refusal.
+func send(d Doer, req *http.Request) ([]byte, http.Header, error) {
+	res, err := d.Do(req)
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking %s: %w", req.URL.Host, err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the answer of %s: %w", req.URL.Host, err)
+	}
+	if len(b) > maxAnswer {
+		return nil, nil, fmt.Errorf("the answer of %s is longer than %d bytes", req.URL.Host, maxAnswer)
+	}
+	if res.StatusCode < 300 {
+		return b, res.Header, nil
+	}
+	return nil, res.Header, refusal(res.StatusCode, b)
+}
+
+func refusal(status int, body []byte) error {
+	r := &Refusal{Status: status}
+	var problem struct {
+		Error            string `json:"error"`
+		ErrorDescription string `json:"error_description"`
+		Title            string `json:"title"`
+		Detail           string `json:"detail"`
+		Remedy           string `json:"remedy"`
+	}
+	if jose.Unmarshal(body, &problem) == nil {
+		r.Code, r.Detail = problem.Error, problem.ErrorDescription
+		if r.Code == "" {
+			r.Code, r.Detail = problem.Title, strings.TrimSpace(problem.Detail+" "+problem.Remedy)
+		}
+	}
+	if r.Code == "" {
+		r.Code = http.StatusText(status)
+	}
+	switch status {
+	case http.StatusNotFound, http.StatusGone:
+		return fmt.Errorf("%w: %w", ErrNotFound, r)
+	case http.StatusPreconditionFailed, http.StatusConflict:
+		return fmt.Errorf("%w: %w", ErrPrecondition, r)
+	default:
+		return r
+	}
+}
