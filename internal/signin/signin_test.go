@@ -1,0 +1,180 @@
+package signin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/devidp"
+	"github.com/zegel-id/zegel/internal/signin"
+)
+
+const rrn = "80610100139"
+
+var key = []byte(strings.Repeat("k", 32))
+
+// start runs the development provider on loopback and a relying party that
+// comes back to an address nobody listens on.
+func start(t *testing.T, change func(*signin.Config)) (*signin.RelyingParty, *http.Client) {
+	t.Helper()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	issuer := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	idp, err := devidp.New(devidp.Config{
+		Issuer: issuer, Now: time.Now,
+		Citizens: []devidp.Citizen{{ID: "one", GivenName: "Test", FamilyName: "Een", RRN: rrn}, {ID: "bad", GivenName: "Test", FamilyName: "Twee", RRN: "123"}},
+		Clients:  []devidp.Client{{ID: "rp", Secret: "s", RedirectURI: "http://localhost:1/cb"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux.Handle("/", idp)
+	c := signin.Config{Issuer: issuer, ClientID: "rp", ClientSecret: "s", RedirectURL: "http://localhost:1/cb", HTTP: http.DefaultClient, Now: time.Now}
+	if change != nil {
+		change(&c)
+	}
+	rp, err := signin.New(c, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar, _ := cookiejar.New(nil)
+	return rp, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// walk plays the browser from the authorization request to the redirect back.
+func walk(t *testing.T, b *http.Client, location, citizen string) url.Values {
+	t.Helper()
+	for range 10 {
+		res, err := b.Get(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode == http.StatusOK && res.Request.URL.Path == "/login" {
+			res, err = b.PostForm(res.Request.URL.Scheme+"://"+res.Request.URL.Host+"/login", url.Values{"id": res.Request.URL.Query()["id"], "citizen": {citizen}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+		}
+		next, err := res.Location()
+		if err != nil {
+			t.Fatalf("%s: %d", res.Request.URL.Path, res.StatusCode)
+		}
+		if next.Port() == "1" {
+			return next.Query()
+		}
+		location = next.String()
+	}
+	t.Fatal("too many redirects")
+	return nil
+}
+
+func TestSignIn(t *testing.T) {
+	rp, browser := start(t, func(c *signin.Config) { c.ACR = []string{devidp.ACR} })
+	location, ticket, err := rp.Start(t.Context(), []byte("extra"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := walk(t, browser, location, "one")
+	id, extra, err := rp.Finish(t.Context(), back, ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.INSZ.Reveal() != rrn || id.ACR != devidp.ACR || string(extra) != "extra" || id.Subject == "" {
+		t.Errorf("identity %s acr %s extra %q", id.Subject, id.ACR, extra)
+	}
+	if text := fmt.Sprintf("%v %+v", id, id); strings.Contains(text, rrn) {
+		t.Error("the identity printed the national number")
+	}
+	// A code works once.
+	if _, _, err := rp.Finish(t.Context(), back, ticket); !errors.Is(err, signin.ErrAnswer) {
+		t.Errorf("second use of a code: %v", err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	rp, browser := start(t, nil)
+	location, ticket, err := rp.Start(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := walk(t, browser, location, "one")
+	with := func(name, value string) url.Values {
+		q := url.Values{}
+		for k, v := range back {
+			q[k] = v
+		}
+		q.Set(name, value)
+		return q
+	}
+	_, otherTicket, _ := rp.Start(t.Context(), nil)
+	for name, c := range map[string]struct {
+		query  url.Values
+		ticket string
+		want   error
+	}{
+		"no ticket":      {back, "", signin.ErrTicket},
+		"changed ticket": {back, ticket[:len(ticket)-4] + "AAAA", signin.ErrTicket},
+		"other browser":  {back, otherTicket, signin.ErrAnswer},
+		"other state":    {with("state", "x"), ticket, signin.ErrAnswer},
+		"other issuer":   {with("iss", "https://evil.example"), ticket, signin.ErrAnswer},
+		"provider's no":  {with("error", "access_denied"), ticket, signin.ErrRefused},
+		"other code":     {with("code", "x"), ticket, signin.ErrAnswer},
+		"nothing at all": {url.Values{}, ticket, signin.ErrAnswer},
+	} {
+		if _, _, err := rp.Finish(context.Background(), c.query, c.ticket); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+	location, ticket, _ = rp.Start(t.Context(), nil)
+	if _, _, err := rp.Finish(t.Context(), walk(t, browser, location, "bad"), ticket); !errors.Is(err, signin.ErrAnswer) {
+		t.Errorf("no national number: %v", err)
+	}
+}
+
+func TestTooLate(t *testing.T) {
+	now := time.Now()
+	rp, browser := start(t, func(c *signin.Config) { c.Now = func() time.Time { return now } })
+	location, ticket, err := rp.Start(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := walk(t, browser, location, "one")
+	now = now.Add(11 * time.Minute)
+	if _, _, err := rp.Finish(t.Context(), back, ticket); !errors.Is(err, signin.ErrTicket) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWeakSignIn(t *testing.T) {
+	rp, browser := start(t, func(c *signin.Config) { c.ACR = []string{"urn:be:vlaanderen:authmech:stronger"} })
+	location, ticket, err := rp.Start(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := rp.Finish(t.Context(), walk(t, browser, location, "one"), ticket); !errors.Is(err, signin.ErrAnswer) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestProviderAway(t *testing.T) {
+	rp, _ := start(t, func(c *signin.Config) { c.Issuer = "http://localhost:1" })
+	if _, _, err := rp.Start(t.Context(), nil); !errors.Is(err, signin.ErrProvider) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestDevelopmentProviderStaysOnLoopback(t *testing.T) {
+	if _, err := devidp.New(devidp.Config{Issuer: "https://idp.example.org", Now: time.Now}); !errors.Is(err, devidp.ErrNotLoopback) {
+		t.Errorf("%v", err)
+	}
+}
