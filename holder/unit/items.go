@@ -28,7 +28,7 @@ type Item struct {
 	Title  string    `json:"title"`
 	Issuer string    `json:"issuer"`
 	Added  time.Time `json:"added"`
-	Copies []Copy `json:"copies"`
+	Copies []Copy    `json:"copies"`
 }
 
 // Copy is one issued copy and its holder key.
