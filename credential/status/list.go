@@ -1,0 +1,126 @@
+package status
+
+import (
+	"bytes"
+	"compress/zlib"
+	"fmt"
+	"io"
+
+	"github.com/zegel-id/zegel/internal/jose"
+)
+
+// MaxList is the largest list that is inflated, in bytes: a small message must
+// not become a large one.
+const MaxList = 4 << 20
+
+// List is an array of statuses of 1, 2, 4 or 8 bits (Section 4.1). The lowest
+// index stands in the least significant bits of the first byte.
+type List struct {
+	bits int
+	data []byte
+}
+
+// wireList is the status_list object (Section 4.2).
+type wireList struct {
+	Bits int    `json:"bits"`
+	List string `json:"lst"`
+}
+
+// NewList makes a list of n statuses, all VALID.
+func NewList(bits int, n int) (*List, error) {
+	if !validBits(bits) || n < 1 || n%(8/bits) != 0 || n*bits/8 > MaxList {
+		return nil, fmt.Errorf("%w: %d statuses of %d bits; bits must be 1, 2, 4 or 8 and fill whole bytes (Section 4.1)", ErrMalformed, n, bits)
+	}
+	return &List{bits: bits, data: make([]byte, n*bits/8)}, nil
+}
+
+func validBits(b int) bool { return b == 1 || b == 2 || b == 4 || b == 8 }
+
+// Bits of one status.
+func (l *List) Bits() int { return l.bits }
+
+// Len is the number of statuses.
+func (l *List) Len() uint64 { return uint64(len(l.data)) * 8 / uint64(l.bits) }
+
+// At is the value at index i.
+func (l *List) At(i uint64) (Value, error) {
+	if i >= l.Len() {
+		return Invalid, fmt.Errorf("%w: index is not below the length %d (Section 8.3)", ErrIndex, l.Len())
+	}
+	at, shift := l.place(i)
+	return Value(l.data[at] >> shift & l.mask()), nil
+}
+
+// Put sets the value at index i.
+func (l *List) Put(i uint64, v Value) error {
+	if i >= l.Len() {
+		return fmt.Errorf("%w: index is not below the length %d", ErrIndex, l.Len())
+	}
+	if uint8(v) > l.mask() {
+		return fmt.Errorf("%w: %v does not fit in %d bits", ErrValue, v, l.bits)
+	}
+	at, shift := l.place(i)
+	l.data[at] = l.data[at]&^(l.mask()<<shift) | uint8(v)<<shift
+	return nil
+}
+
+func (l *List) place(i uint64) (at uint64, shift uint) {
+	per := uint64(8 / l.bits)
+	return i / per, uint(i%per) * uint(l.bits)
+}
+
+func (l *List) mask() uint8 { return uint8(1<<l.bits - 1) }
+
+// MarshalJSON writes the status_list object: ZLIB at the best compression,
+// base64url (Sections 4.1 and 4.2).
+func (l *List) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	w, err := zlib.NewWriterLevel(&buf, zlib.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(l.data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return jose.Marshal(wireList{Bits: l.bits, List: jose.Encode(buf.Bytes())})
+}
+
+// ParseList reads a status_list object. The ZLIB stream must be complete, with
+// its checksum, and nothing may follow it.
+func ParseList(b []byte) (*List, error) {
+	var w wireList
+	if err := jose.Unmarshal(b, &w); err != nil {
+		return nil, fmt.Errorf("%w: status_list: %w", ErrMalformed, err)
+	}
+	return w.list()
+}
+
+func (w wireList) list() (*List, error) {
+	if !validBits(w.Bits) {
+		return nil, fmt.Errorf("%w: status_list.bits must be 1, 2, 4 or 8 (Section 4.2)", ErrMalformed)
+	}
+	packed, err := jose.Decode(w.List)
+	if err != nil {
+		return nil, fmt.Errorf("%w: status_list.lst: %w (Section 4.2)", ErrMalformed, err)
+	}
+	source := bytes.NewReader(packed)
+	r, err := zlib.NewReader(source)
+	if err != nil {
+		return nil, fmt.Errorf("%w: status_list.lst is not ZLIB (Section 4.1)", ErrMalformed)
+	}
+	data, err := io.ReadAll(io.LimitReader(r, MaxList+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: status_list.lst does not inflate (Section 4.1)", ErrMalformed)
+	case len(data) > MaxList:
+		return nil, fmt.Errorf("%w: status_list.lst inflates to more than %d bytes", ErrMalformed, MaxList)
+	case len(data) == 0:
+		return nil, fmt.Errorf("%w: status_list.lst is empty", ErrMalformed)
+	case source.Len() != 0:
+		return nil, fmt.Errorf("%w: status_list.lst has %d bytes after the ZLIB stream", ErrMalformed, source.Len())
+	}
+	return &List{bits: w.Bits, data: data}, nil
+}

@@ -1,0 +1,271 @@
+package status
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/store"
+)
+
+// The records of the register. An index record is written once and never
+// changed; its unique insert is what makes an index unique. A change record is
+// one step of a list's history, numbered from 1.
+const (
+	kindList   store.Kind = "status-list"
+	kindIndex  store.Kind = "status-index"
+	kindChange store.Kind = "status-change"
+
+	tagOpen = "open"
+)
+
+// Signer signs a Status List Token; *seal.Sealer is one.
+type Signer interface {
+	SignCompact(typ string, iat time.Time, payload []byte) (string, error)
+}
+
+// Options of a Register.
+type Options struct {
+	// Base is the URL below which lists are served: <Base>/status/<list id>.
+	Base   string
+	Signer Signer
+	// Size is how many indexes a new list has: a power of two from 1,024;
+	// default 131,072. A list is closed at about half of it.
+	Size int
+	// TTL is how long others may keep a list; default 5 minutes. It bounds how
+	// late they see a revocation.
+	TTL time.Duration
+	// Lifetime is from iat to exp, at least twice the TTL; default 24 hours.
+	Lifetime time.Duration
+	Now      func() time.Time
+	// Rand chooses indexes and list ids; default crypto/rand.
+	Rand io.Reader
+}
+
+// Register is the issuer's side of status lists. It keeps the lists it was
+// asked about in memory, as much as their changes say; several registers on
+// one store see each other's allocations and changes.
+type Register struct {
+	store store.Store
+	o     Options
+	base  string
+
+	mu    sync.Mutex // guards open and lists
+	open  *openList
+	lists map[string]*published
+}
+
+// openList is the list that indexes are taken from now.
+type openList struct {
+	record store.Record
+	size   uint64
+	// crowding follows the share of draws that hit a taken index, which is how
+	// full the list is: no counter is kept, scanned or rewritten.
+	crowding float64
+	weight   float64
+}
+
+type listData struct {
+	Bits int    `json:"bits"`
+	Size uint64 `json:"size"`
+}
+
+const statusBits = 2 // VALID, INVALID, SUSPENDED
+
+// NewRegister checks the options.
+func NewRegister(s store.Store, o Options) (*Register, error) {
+	if o.Size == 0 {
+		o.Size = 1 << 17
+	}
+	if o.TTL == 0 {
+		o.TTL = 5 * time.Minute
+	}
+	if o.Lifetime == 0 {
+		o.Lifetime = 24 * time.Hour
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	switch {
+	case s == nil || o.Signer == nil || o.Now == nil:
+		return nil, errors.New("status: a register needs a store, a Signer and Now")
+	case o.Size < 1024 || bits.OnesCount(uint(o.Size)) != 1 || o.Size > MaxList:
+		return nil, fmt.Errorf("status: Size is %d, expected a power of two from 1024 to %d", o.Size, MaxList)
+	case o.TTL < time.Second || o.Lifetime < 2*o.TTL:
+		return nil, fmt.Errorf("status: TTL is %v and Lifetime %v; expected at least a second, and at least twice the TTL", o.TTL, o.Lifetime)
+	}
+	base := strings.TrimSuffix(o.Base, "/") + "/status/"
+	if err := checkURI(base, true); err != nil {
+		return nil, fmt.Errorf("status: Base: %w", err)
+	}
+	return &Register{store: s, o: o, base: base, lists: map[string]*published{}}, nil
+}
+
+// Allocate takes one random, never used index (Sections 13.2 and 13.3). The
+// tags are what Find looks for: a vault's keyed pseudonym, an offer, a
+// credential id. They are stored as they are, so they must name no citizen.
+func (r *Register) Allocate(ctx context.Context, tags ...string) (Ref, error) {
+	for {
+		open, err := r.current(ctx)
+		if err != nil {
+			return Ref{}, err
+		}
+		index, err := r.draw(open.size)
+		if err != nil {
+			return Ref{}, err
+		}
+		id := open.record.ID
+		_, err = r.store.Create(ctx, store.Record{Kind: kindIndex, ID: indexID(id, index), Tags: tags})
+		if err != nil && !errors.Is(err, store.ErrExists) {
+			return Ref{}, fmt.Errorf("allocating a status index: %w", err)
+		}
+		if r.observe(open, err != nil) {
+			if err := r.shut(ctx, open.record); err != nil {
+				return Ref{}, err
+			}
+		}
+		if err == nil {
+			return Ref{Index: index, URI: r.base + id}, nil
+		}
+	}
+}
+
+// allocators is how many indexes of one AllocateN are taken at a time, so that
+// a store that commits in groups can.
+const allocators = 16
+
+// AllocateN takes n indexes with the same tags. When it fails, indexes that
+// were taken are lost, never reused.
+func (r *Register) AllocateN(ctx context.Context, n int, tags ...string) ([]Ref, error) {
+	refs := make([]Ref, n)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(allocators)
+	for i := range refs {
+		g.Go(func() (err error) {
+			refs[i], err = r.Allocate(ctx, tags...)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return refs, nil
+}
+
+// Find returns every index that was allocated with the tag.
+func (r *Register) Find(ctx context.Context, tag string) ([]Ref, error) {
+	if tag == "" {
+		return nil, errors.New("status: finding indexes needs a tag")
+	}
+	var refs []Ref
+	for page := (store.Page{Limit: store.MaxLimit}); ; {
+		records, next, err := r.store.Find(ctx, kindIndex, tag, page)
+		if err != nil {
+			return nil, fmt.Errorf("finding status indexes: %w", err)
+		}
+		for _, rec := range records {
+			list, text, _ := strings.Cut(rec.ID, ".")
+			index, err := strconv.ParseUint(text, 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("finding status indexes: a record has a damaged id")
+			}
+			refs = append(refs, Ref{Index: index, URI: r.base + list})
+		}
+		if page.Next = next; next == "" {
+			return refs, nil
+		}
+	}
+}
+
+func indexID(list string, index uint64) string { return list + "." + strconv.FormatUint(index, 10) }
+
+// draw picks a random index; size is a power of two, so none is likelier.
+func (r *Register) draw(size uint64) (uint64, error) {
+	var b [8]byte
+	if _, err := io.ReadFull(r.o.Rand, b[:]); err != nil {
+		return 0, fmt.Errorf("drawing a status index: %w", err)
+	}
+	return binary.BigEndian.Uint64(b[:]) & (size - 1), nil
+}
+
+// current is the open list; a new one is made when there is none. Two
+// registers that start at once may each make one: both are used and filled.
+func (r *Register) current(ctx context.Context) (*openList, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open != nil {
+		return r.open, nil
+	}
+	records, _, err := r.store.Find(ctx, kindList, tagOpen, store.Page{Limit: 1})
+	if err != nil {
+		return nil, fmt.Errorf("finding the open status list: %w", err)
+	}
+	var record store.Record
+	if len(records) > 0 {
+		record = records[0]
+	} else if record, err = r.create(ctx); err != nil {
+		return nil, err
+	}
+	var d listData
+	if err := jose.Unmarshal(record.Data, &d); err != nil || bits.OnesCount64(d.Size) != 1 {
+		return nil, fmt.Errorf("status list record %s is damaged", record.ID)
+	}
+	r.open = &openList{record: record, size: d.Size, weight: 1 / float64(min(256, d.Size/16))}
+	return r.open, nil
+}
+
+func (r *Register) create(ctx context.Context) (store.Record, error) {
+	var id [16]byte
+	if _, err := io.ReadFull(r.o.Rand, id[:]); err != nil {
+		return store.Record{}, fmt.Errorf("naming a status list: %w", err)
+	}
+	data, err := jose.Marshal(listData{Bits: statusBits, Size: uint64(r.o.Size)})
+	if err != nil {
+		return store.Record{}, err
+	}
+	record, err := r.store.Create(ctx, store.Record{Kind: kindList, ID: jose.Encode(id[:]), Tags: []string{tagOpen}, Data: data})
+	if err != nil {
+		return store.Record{}, fmt.Errorf("opening a status list: %w", err)
+	}
+	return record, nil
+}
+
+// observe takes note of a draw and reports whether the list is now to be
+// closed. Only one caller is told so.
+func (r *Register) observe(open *openList, taken bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	hit := 0.0
+	if taken {
+		hit = 1
+	}
+	open.crowding += (hit - open.crowding) * open.weight
+	if open.crowding < 0.5 || r.open != open {
+		return false
+	}
+	r.open = nil
+	return true
+}
+
+// shut takes a list out of those that indexes are drawn from. Its indexes live
+// on; another register that shuts it at the same time does no harm.
+func (r *Register) shut(ctx context.Context, record store.Record) error {
+	closed := record
+	closed.Tags = nil
+	_, err := r.store.Replace(ctx, record, closed)
+	if err != nil && !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("closing a status list: %w", err)
+	}
+	return nil
+}
