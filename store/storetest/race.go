@@ -133,7 +133,7 @@ func (s suite) mix() {
 	errs := race(func(i int) error {
 		rnd := rand.New(rand.NewPCG(uint64(i), 1))
 		owned := make([]store.Record, own)
-		for step := range min(s.o.Rounds, 200) {
+		for step := range s.o.Rounds / 5 {
 			n := rnd.IntN(own)
 			r := &owned[n]
 			id := fmt.Sprintf("%d-%d", i, n)
@@ -159,7 +159,7 @@ func (s suite) mix() {
 			} else if !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
-			if step%20 == 0 {
+			if step%20 == 10 {
 				if _, _, err := s.Find(s.Context(), "mix", fmt.Sprint(rnd.IntN(racers)), store.Page{}); err != nil {
 					return err
 				}
