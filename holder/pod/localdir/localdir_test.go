@@ -206,7 +206,7 @@ func TestKill(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	for range 5 {
+	for range 3 {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKill$")
 		cmd.Env = append(os.Environ(), "LOCALDIR_WRITER="+dir)
 		out, err := cmd.StdoutPipe()
@@ -217,7 +217,7 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		acknowledged := map[string]string{} // resource: version
-		lines, stop, killed := bufio.NewScanner(out), rand.IntN(150)+1, false
+		lines, stop, killed := bufio.NewScanner(out), rand.IntN(60)+1, false
 		for lines.Scan() {
 			var path, tag string
 			if n, _ := fmt.Sscanf(lines.Text(), "wrote %s %s", &path, &tag); n != 2 {
