@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -99,86 +100,104 @@ func TestBroken(t *testing.T) {
 // synced, and some of the rest, while writers and readers work: what a writer
 // was told is kept, and what a reader saw is there, is there.
 func TestPowerCut(t *testing.T) {
-	const writers, cuts = 8, 20
+	const workers, cuts = 8, 20
 	disk := memoryDisk(t)
 	s := mustOpen(t, "store", Options{fs: disk})
+	known := knowledge{versions: map[string]uint64{}}
 
-	var mu sync.Mutex
-	known := map[string]uint64{}
-	know := func(r store.Record) {
-		mu.Lock()
-		defer mu.Unlock()
-		known[r.ID] = max(known[r.ID], r.Version)
+	// write creates or reads the record and replaces it.
+	write := func(id string) error {
+		r, err := s.Create(t.Context(), store.Record{Kind: "cut", ID: id, Tags: []string{"x"}})
+		if err == store.ErrExists {
+			r, err = s.Get(t.Context(), "cut", id)
+		}
+		if err != nil {
+			return err
+		}
+		known.add(r)
+		if r, err = s.Replace(t.Context(), r, store.Record{Tags: []string{"y"}}); err == nil {
+			known.add(r)
+		}
+		return err
 	}
+	read := func(id string) error {
+		r, err := s.Get(t.Context(), "cut", id)
+		if err == nil {
+			known.add(r)
+		}
+		return err
+	}
+
 	var stop atomic.Bool
+	var pause sync.RWMutex // held while the outcome of a cut is looked at
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer stop.Store(true)
-	for i := range writers {
+	start := func(step func(id string) error, worker int) {
 		work.Go(func() {
 			for n := 0; !stop.Load(); n++ {
-				r, err := s.Create(t.Context(), store.Record{Kind: "cut", ID: fmt.Sprintf("%d-%d", i, n%1000), Tags: []string{"x"}})
-				if err == store.ErrExists {
-					r, err = s.Get(t.Context(), "cut", fmt.Sprintf("%d-%d", i, n%1000))
-				}
-				if err == nil {
-					know(r)
-					r, err = s.Replace(t.Context(), r, store.Record{Tags: []string{"y"}})
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				know(r)
-			}
-		})
-		work.Go(func() {
-			for n := 0; !stop.Load(); n++ {
-				r, err := s.Get(t.Context(), "cut", fmt.Sprintf("%d-%d", i, n%1000))
-				switch {
-				case err == nil:
-					know(r)
-				case err == store.ErrNotFound:
-					time.Sleep(time.Microsecond) // wait for the writer, not for luck
+				pause.RLock()
+				err := step(fmt.Sprintf("%d-%d", worker, n%1000))
+				pause.RUnlock()
+				if err == store.ErrNotFound { // the reader is ahead of the writer
 					n--
-				default:
+				} else if err != nil {
 					t.Error(err)
 					return
 				}
 			}
 		})
 	}
-
+	for i := range workers {
+		start(write, i)
+		start(read, i)
+	}
 	for cut := range cuts {
 		time.Sleep(10 * time.Millisecond)
-		mu.Lock()
-		want := make(map[string]uint64, len(known))
-		for id, version := range known {
-			want[id] = version
-		}
-		mu.Unlock()
+		want := known.copy() // before the cut: none of it may be lost
 		after := disk.CrashClone(vfs.CrashCloneCfg{
 			UnsyncedDataPercent: []int{0, 50}[cut%2],
 			RNG:                 rand.New(rand.NewPCG(uint64(cut), 1)),
 		})
-		again, err := Open("store", Options{fs: after})
-		if err != nil {
-			t.Fatalf("cut %d: %v", cut, err)
-		}
-		for id, version := range want {
-			r, err := again.Get(t.Context(), "cut", id)
-			if err != nil || r.Version < version {
-				t.Fatalf("cut %d: %s has version %d (%v), but %d was known", cut, id, r.Version, err, version)
-			}
-		}
-		checkIndexes(t, again)
-		if err := again.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if cut == cuts-1 && len(want) < 100 {
-			t.Errorf("only %d records were known at the last cut: the test shows little", len(want))
+		pause.Lock()
+		ok := t.Run(fmt.Sprint("cut ", cut), func(t *testing.T) { checkCut(t, after, want) })
+		pause.Unlock()
+		if !ok {
+			return
 		}
 	}
+	if n := len(known.copy()); n < 100 {
+		t.Errorf("only %d records were known at the last cut: the test shows little", n)
+	}
+}
+
+// knowledge is the latest version of each record that somebody was told of.
+type knowledge struct {
+	mu       sync.Mutex
+	versions map[string]uint64
+}
+
+func (k *knowledge) add(r store.Record) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.versions[r.ID] = max(k.versions[r.ID], r.Version)
+}
+
+func (k *knowledge) copy() map[string]uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return maps.Clone(k.versions)
+}
+
+func checkCut(t *testing.T, disk vfs.FS, want map[string]uint64) {
+	s := mustOpen(t, "store", Options{fs: disk})
+	for id, version := range want {
+		r, err := s.Get(t.Context(), "cut", id)
+		if err != nil || r.Version < version {
+			t.Fatalf("%s has version %d (%v), but %d was known", id, r.Version, err, version)
+		}
+	}
+	checkIndexes(t, s)
 }
 
 // checkIndexes compares all keys to those that the records should have.
