@@ -1,0 +1,96 @@
+package oid4vp
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/protocol/internal/wire"
+)
+
+const specVPToken = "OpenID4VP 1.0, Section 8.6"
+
+// Check holds a presentation against the query that it answers. A verifier
+// trusts the wallet for nothing of it (OpenID4VP 1.0, Section 14.11): format,
+// type, holder binding, authorities, claims and values are looked at again.
+// That the presentation is genuine must be known before.
+func (c CredentialQuery) Check(x Candidate) error {
+	switch {
+	case c.Format != x.Format():
+		return refuse("", specVPToken, "format", "is %s, the query %s asks for %s", wire.Clip(x.Format()), c.ID, c.Format)
+	case !c.typeFits(x):
+		return refuse("", specVPToken, "type", "is none of those that the query %s asks for", c.ID)
+	case c.HolderBinding() && !x.HolderBound():
+		return refuse("", specVPToken, "holder binding", "is missing; the query %s asks for it", c.ID)
+	}
+	if len(c.TrustedAuthorities) > 0 && c.onlyAKI() && !c.authorityFits(x) {
+		return refuse("", "OpenID4VP 1.0, Section 6.1.1", "trusted_authorities", "of the query %s hold none that issued the credential", c.ID)
+	}
+	sets := c.ClaimSets
+	if sets == nil {
+		sets = [][]string{nil}
+	}
+	var missing []string
+	for _, set := range sets {
+		missing = missing[:0]
+		for _, q := range c.claims(set) {
+			if !q.fits(x) {
+				missing = append(missing, q.Path.String())
+			}
+		}
+		if len(missing) == 0 {
+			return nil
+		}
+	}
+	return refuse("", specVPToken, "claims", "of the query %s are missing or have other values than asked for: %s", c.ID, strings.Join(missing, ", "))
+}
+
+// onlyAKI: the verifier can judge aki here; lists and federations are judged
+// by its own trust, not by the query.
+func (c CredentialQuery) onlyAKI() bool {
+	return !slices.ContainsFunc(c.TrustedAuthorities, func(a TrustedAuthority) bool { return a.Type != AuthorityAKI })
+}
+
+// CheckSets holds the ids of the queries that were answered well against the
+// whole query (Section 6.4.2 and 8.6). When it fails, all presentations are
+// rejected.
+func (q Query) CheckSets(answered []string) error {
+	has := func(id string) bool { return slices.Contains(answered, id) }
+	if len(q.CredentialSets) == 0 {
+		for _, c := range q.Credentials {
+			if !has(c.ID) {
+				return refuse("", specVPToken, "vp_token", "has no valid presentation for the query %s", c.ID)
+			}
+		}
+		return nil
+	}
+	for _, s := range q.CredentialSets {
+		if s.Required() && !slices.ContainsFunc(s.Options, func(ids []string) bool {
+			return !slices.ContainsFunc(ids, func(id string) bool { return !has(id) })
+		}) {
+			return refuse("", "OpenID4VP 1.0, Section 6.4.2", "vp_token", "satisfies no option of a required credential set")
+		}
+	}
+	return nil
+}
+
+// Find is the credential query with an id.
+func (q Query) Find(id string) (CredentialQuery, bool) {
+	i := slices.IndexFunc(q.Credentials, func(c CredentialQuery) bool { return c.ID == id })
+	if i < 0 {
+		return CredentialQuery{}, false
+	}
+	return q.Credentials[i], true
+}
+
+// Asked lists the paths that a query may disclose at most, for showing and
+// for checking against a registration.
+func (c CredentialQuery) Asked() []credential.Path {
+	out := make([]credential.Path, 0, len(c.Claims))
+	for _, q := range c.Claims {
+		out = append(out, q.Path)
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].String() < out[j].String() })
+	return out
+}

@@ -1,0 +1,47 @@
+// Package oid4vp holds the wire words of OpenID for Verifiable Presentations
+// 1.0: the authorization request and its request object, the response, the
+// registration certificate of a receiver, and DCQL queries with their
+// evaluation on both sides.
+//
+// It is neither a verifier nor a wallet: it keeps no state, opens no
+// connection and decides no policy. Whether a presentation is genuine is its
+// format's business; here it is only held against the query.
+//
+// "OpenID4VP" in comments means that specification.
+package oid4vp
+
+import (
+	"fmt"
+
+	"github.com/zegel-id/zegel/protocol/internal/wire"
+)
+
+// Option weakens or narrows a check; the zero case is the strict one.
+type Option uint8
+
+// InsecureLoopback lets http URLs through when their host is loopback, for a
+// development profile only.
+const InsecureLoopback Option = 1
+
+func insecure(opts []Option) bool {
+	for _, o := range opts {
+		if o == InsecureLoopback {
+			return true
+		}
+	}
+	return false
+}
+
+// The limits of what is read from outside.
+const (
+	MaxMessage = 1 << 18 // bytes of a request object, a form or a query
+	MaxText    = 4096    // bytes of one string
+	MaxList    = 64      // elements of one list
+)
+
+// Secret is a nonce or code. It prints nothing; on the wire it is a plain
+// string.
+type Secret string
+
+// Format hides the value whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { wire.Redacted(f) }

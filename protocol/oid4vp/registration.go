@@ -1,0 +1,203 @@
+package oid4vp
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/internal/wire"
+)
+
+// TypRegistration is the typ of a registration certificate as a JWT.
+const TypRegistration = "rc-wrp+jwt"
+
+// FormatRegistration is its format in verifier_info.
+const FormatRegistration = "registration_cert"
+
+// ErrRegistration is returned for a registration certificate that does not
+// hold, or does not cover what is asked.
+var ErrRegistration = errors.New("registration certificate does not hold")
+
+// Registration says what an admitted receiver may ask, for which purpose and
+// on which legal basis. The registrar of the platform signs one per intended
+// use; the receiver sends it along with each request.
+//
+// Deviation: the shape follows the registration certificates of the European
+// wallet rules (ETSI TS 119 475) as far as public texts show them; legal_basis
+// and x5t#S256, which binds it to the access certificate, are ours.
+type Registration struct {
+	// Registrar that signed it (iss).
+	Registrar string `json:"iss"`
+	// Receiver is the identifier of the organisation, such as its KBO number in
+	// the form NTRBE-0123456789 (sub).
+	Receiver string `json:"sub"`
+	// Name is the legal name.
+	Name    string `json:"sub_ln"`
+	Country string `json:"country"`
+	// Certificate is the x5t#S256 of the access certificate.
+	Certificate   string                 `json:"x5t#S256"`
+	IntendedUse   string                 `json:"intended_use_id"`
+	Purpose       []Localized            `json:"purpose"`
+	LegalBasis    string                 `json:"legal_basis"`
+	PrivacyPolicy string                 `json:"privacy_policy"`
+	RegistryURI   string                 `json:"registry_uri"`
+	Credentials   []RegisteredCredential `json:"credentials"`
+	IssuedAt      jose.NumericDate       `json:"iat"`
+	Expires       jose.NumericDate       `json:"exp"`
+}
+
+// Localized is a text in one language.
+type Localized struct {
+	Lang  string `json:"lang"`
+	Value string `json:"value"`
+}
+
+// RegisteredCredential is a kind of credential that a receiver may ask for.
+type RegisteredCredential struct {
+	Format string `json:"format"`
+	Meta   Meta   `json:"meta"`
+	// Claims that may be asked for; none means only what is always visible.
+	Claims []RegisteredClaim `json:"claims,omitempty"`
+}
+
+// RegisteredClaim is a claim that may be asked for, with all below it.
+type RegisteredClaim struct {
+	Path credential.Path `json:"path"`
+}
+
+// Sign makes the registration certificate.
+func (r Registration) Sign(registrar crypto.Signer, chain []*x509.Certificate) (string, error) {
+	alg, err := jose.AlgFor(registrar.Public())
+	if err != nil {
+		return "", err
+	}
+	payload, err := jose.Marshal(r)
+	if err != nil {
+		return "", err
+	}
+	return jose.SignCompact(registrar, jose.Header{Alg: alg, Typ: TypRegistration, X5C: jose.EncodeX5C(chain)}, payload)
+}
+
+// Info is the verifier_info element of a registration certificate.
+func Info(certificate string) VerifierInfo {
+	data, _ := jose.Marshal(certificate) // a string always marshals
+	return VerifierInfo{Format: FormatRegistration, Data: data}
+}
+
+// RegistrationIn finds the one registration certificate of a request.
+func (r Request) RegistrationIn() (string, error) {
+	var found []jsontext.Value
+	for _, info := range r.VerifierInfo {
+		if info.Format == FormatRegistration {
+			found = append(found, info.Data)
+		}
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("%w: verifier_info must hold exactly one registration certificate, found %d (OpenID4VP 1.0, Section 5.1)", ErrRegistration, len(found))
+	}
+	var text string
+	if err := jose.Unmarshal(found[0], &text); err != nil {
+		return "", fmt.Errorf("%w: verifier_info data is no string", ErrRegistration)
+	}
+	return text, nil
+}
+
+// VerifyRegistration checks a registration certificate with the registrar's
+// key, for the receiver with that access certificate.
+func VerifyRegistration(text string, registrar crypto.PublicKey, leaf *x509.Certificate, now time.Time) (Registration, error) {
+	use := jose.Use{Typ: TypRegistration, Algs: []jose.Alg{jose.ES256}}
+	t, err := use.Open(text, func(jose.Header) (crypto.PublicKey, error) { return registrar, nil })
+	if err != nil {
+		return Registration{}, fmt.Errorf("%w: %w", ErrRegistration, err)
+	}
+	var r Registration
+	if err := jose.Unmarshal(t.Payload, &r); err != nil {
+		return Registration{}, fmt.Errorf("%w: %w", ErrRegistration, err)
+	}
+	switch {
+	case r.Receiver == "" || r.Name == "" || r.IntendedUse == "" || r.LegalBasis == "" || len(r.Purpose) == 0 || r.PrivacyPolicy == "":
+		return Registration{}, fmt.Errorf("%w: sub, sub_ln, intended_use_id, purpose, legal_basis and privacy_policy must be there", ErrRegistration)
+	case r.Certificate != jose.X5TS256(leaf):
+		return Registration{}, fmt.Errorf("%w: it belongs to another access certificate", ErrRegistration)
+	case !now.Before(r.Expires.Time()):
+		return Registration{}, fmt.Errorf("%w: it is over", ErrRegistration)
+	case r.IssuedAt.Time().After(now.Add(time.Minute)):
+		return Registration{}, fmt.Errorf("%w: iat lies ahead", ErrRegistration)
+	}
+	return r, nil
+}
+
+// PurposeIn is the purpose in the first of the wanted languages it has,
+// otherwise its first.
+func (r Registration) PurposeIn(languages ...string) string {
+	for _, want := range languages {
+		for _, p := range r.Purpose {
+			if p.Lang == want {
+				return p.Value
+			}
+		}
+	}
+	if len(r.Purpose) == 0 {
+		return ""
+	}
+	return r.Purpose[0].Value
+}
+
+// Covers reports whether a query stays within the registration: each
+// credential query asks only for registered types and, of them, registered
+// claims. The error names what does not.
+func (r Registration) Covers(q Query) error {
+	for i, c := range q.Credentials {
+		at := fmt.Sprintf("dcql_query.credentials[%d]", i)
+		if c.Meta == nil {
+			return fmt.Errorf("%w: %s.meta is missing", ErrRegistration, at)
+		}
+		for _, vct := range c.types() {
+			if err := r.covers(at, c, vct); err != nil {
+				return err
+			}
+		}
+		if len(c.types()) == 0 {
+			return fmt.Errorf("%w: %s asks for no type that can be registered", ErrRegistration, at)
+		}
+	}
+	return nil
+}
+
+func (c CredentialQuery) types() []string {
+	switch c.Format {
+	case string(credential.FormatSDJWTVC):
+		return c.Meta.VCTValues
+	case "mso_mdoc":
+		return []string{c.Meta.DoctypeValue}
+	default:
+		return nil
+	}
+}
+
+func (r Registration) covers(at string, c CredentialQuery, kind string) error {
+	i := slices.IndexFunc(r.Credentials, func(x RegisteredCredential) bool {
+		return x.Format == c.Format && (slices.Contains(x.Meta.VCTValues, kind) || x.Meta.DoctypeValue == kind && kind != "")
+	})
+	if i < 0 {
+		return fmt.Errorf("%w: %s asks for %s, which is not registered for the intended use %s", ErrRegistration, at, wire.Clip(kind), wire.Clip(r.IntendedUse))
+	}
+	var outside []string
+	for _, q := range c.Claims {
+		if !slices.ContainsFunc(r.Credentials[i].Claims, func(x RegisteredClaim) bool { return x.Path.Covers(q.Path) }) {
+			outside = append(outside, q.Path.String())
+		}
+	}
+	if len(outside) > 0 {
+		return fmt.Errorf("%w: %s asks for claims that are not registered for the intended use %s: %s", ErrRegistration, at, wire.Clip(r.IntendedUse), wire.Clip(strings.Join(outside, ", ")))
+	}
+	return nil
+}

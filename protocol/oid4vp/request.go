@@ -1,0 +1,243 @@
+package oid4vp
+
+import (
+	"crypto"
+	"crypto/x509"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/internal/wire"
+)
+
+// The words of a request (OpenID4VP 1.0, Section 5).
+const (
+	// TypRequest is the typ of a request object.
+	TypRequest = "oauth-authz-req+jwt"
+	// MediaTypeRequest is what a request object is served as.
+	MediaTypeRequest = "application/oauth-authz-req+jwt"
+	// ResponseTypeVPToken is the only response type here.
+	ResponseTypeVPToken = "vp_token"
+	// ModeDirectPostJWT: the response is posted, encrypted (Section 8.3.1).
+	ModeDirectPostJWT = "direct_post.jwt"
+	// ModeDirectPost: the response is posted in clear (Section 8.2).
+	ModeDirectPost = "direct_post"
+	// AudienceSelfIssued is the aud of a request to a wallet that is not known
+	// (Section 5.8).
+	AudienceSelfIssued = "https://self-issued.me/v2"
+	// Scheme of a link that calls a wallet.
+	Scheme = "openid4vp"
+)
+
+// Request is the content of a request object.
+type Request struct {
+	ClientID       string           `json:"client_id"`
+	ResponseType   string           `json:"response_type"`
+	ResponseMode   string           `json:"response_mode"`
+	ResponseURI    string           `json:"response_uri,omitzero"`
+	RedirectURI    string           `json:"redirect_uri,omitzero"`
+	Nonce          Secret           `json:"nonce"`
+	State          Secret           `json:"state,omitzero"`
+	WalletNonce    Secret           `json:"wallet_nonce,omitzero"`
+	Audience       string           `json:"aud"`
+	IssuedAt       jose.NumericDate `json:"iat,omitzero"`
+	Expires        jose.NumericDate `json:"exp,omitzero"`
+	Scope          string           `json:"scope,omitzero"`
+	DCQLQuery      *Query           `json:"dcql_query,omitzero"`
+	ClientMetadata *ClientMetadata  `json:"client_metadata,omitzero"`
+	VerifierInfo   []VerifierInfo   `json:"verifier_info,omitempty"`
+	// TransactionData is base64url, hashed as it was sent (Section 8.4).
+	TransactionData []string `json:"transaction_data,omitempty"`
+}
+
+// ClientMetadata is what a verifier says of itself (Section 5.1).
+type ClientMetadata struct {
+	VPFormatsSupported map[string]jsontext.Value `json:"vp_formats_supported,omitempty"`
+	JWKS               *wire.JWKS                `json:"jwks,omitzero"`
+	EncValuesSupported []string                  `json:"encrypted_response_enc_values_supported,omitempty"`
+}
+
+// VerifierInfo is an attestation about the verifier (Section 5.1).
+type VerifierInfo struct {
+	Format        string         `json:"format"`
+	Data          jsontext.Value `json:"data"`
+	CredentialIDs []string       `json:"credential_ids,omitempty"`
+}
+
+const specRequest = "OpenID4VP 1.0, Section 5"
+
+// Sign makes the request object: typ, and the chain of the key in x5c, leaf
+// first and without the trust anchor (Sections 5 and 5.9.3; HAIP 1.0, Section 5).
+func (r Request) Sign(key crypto.Signer, chain []*x509.Certificate) (string, error) {
+	if err := wire.CheckChain(chain); err != nil {
+		return "", refuseCause("", specRequest, "x5c", "cannot be used", err)
+	}
+	alg, err := jose.AlgFor(key.Public())
+	if err != nil {
+		return "", err
+	}
+	payload, err := jose.Marshal(r)
+	if err != nil {
+		return "", err
+	}
+	return jose.SignCompact(key, jose.Header{Alg: alg, Typ: TypRequest, X5C: jose.EncodeX5C(chain)}, payload)
+}
+
+// Link is the deep link that calls a wallet with a request by reference
+// (Section 5.10). method is "post" when the wallet may send a wallet_nonce.
+func Link(clientID, requestURI, method string) string {
+	q := "client_id=" + escape(clientID) + "&request_uri=" + escape(requestURI)
+	if method != "" {
+		q += "&request_uri_method=" + escape(method)
+	}
+	return Scheme + "://?" + q
+}
+
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+// Invocation is what a wallet was called with.
+type Invocation struct {
+	ClientID   string
+	RequestURI string
+	// Method is "get" or "post".
+	Method string
+}
+
+// ParseLink reads the link that calls a wallet. Requests by value are refused:
+// they cannot be signed and bound at once.
+func ParseLink(link string, opts ...Option) (Invocation, error) {
+	if len(link) > MaxMessage {
+		return Invocation{}, refuse(InvalidRequest, specRequest+".10", "link", "is too long")
+	}
+	u, err := url.Parse(strings.TrimSpace(link))
+	if err != nil || u.Scheme != Scheme && u.Scheme != "haip-vp" && u.Scheme != "https" {
+		return Invocation{}, refuse(InvalidRequest, specRequest+".10", "link", "must be an openid4vp link")
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return Invocation{}, refuse(InvalidRequest, specRequest, "link", "has a malformed query")
+	}
+	if err := wire.Single(q); err != nil {
+		return Invocation{}, refuseCause(InvalidRequest, "RFC 6749, Section 3.1", "link", "repeats a parameter", err)
+	}
+	if q.Has("request") || !q.Has("request_uri") {
+		return Invocation{}, refuse(InvalidRequest, specRequest+".10", "request_uri", "is missing; only requests by reference are accepted")
+	}
+	in := Invocation{ClientID: q.Get("client_id"), RequestURI: q.Get("request_uri"), Method: "get"}
+	if in.ClientID == "" || len(in.ClientID) > MaxText {
+		return Invocation{}, refuse(InvalidRequest, specRequest, "client_id", "is missing or too long")
+	}
+	if err := wire.CheckURL(in.RequestURI, insecure(opts)); err != nil {
+		return Invocation{}, refuseCause(InvalidRequest, specRequest+".10", "request_uri", "cannot be used", err)
+	}
+	switch m := q.Get("request_uri_method"); {
+	case !q.Has("request_uri_method"), m == "get":
+	case m == "post":
+		in.Method = m
+	default:
+		return Invocation{}, refuse(InvalidRequestURIMethod, specRequest+".1", "request_uri_method", "must be get or post")
+	}
+	return in, nil
+}
+
+// ParseRequest reads the content of a request object whose signature holds and
+// checks what does not depend on the client. What a wallet must not overlook
+// is refused: other response types, a scope instead of a query, transaction
+// data (there are no types of it here), redirect_uri beside response_uri.
+func ParseRequest(payload []byte, now time.Time, opts ...Option) (Request, error) {
+	var r Request
+	if len(payload) > MaxMessage {
+		return Request{}, refuse(InvalidRequest, specRequest, "request object", "is too long")
+	}
+	if err := jose.Unmarshal(payload, &r); err != nil {
+		return Request{}, refuseCause(InvalidRequest, specRequest, "request object", "cannot be read", err)
+	}
+	if err := r.validate(now, opts); err != nil {
+		return Request{}, err
+	}
+	return r, nil
+}
+
+func (r Request) validate(now time.Time, opts []Option) error {
+	const skew = time.Minute
+	switch {
+	case r.ClientID == "" || len(r.ClientID) > MaxText:
+		return refuse(InvalidRequest, specRequest, "client_id", "is missing or too long")
+	case r.ResponseType != ResponseTypeVPToken:
+		return refuse(UnsupportedResponseType, specRequest+".6", "response_type", "must be vp_token, found %s", wire.Clip(r.ResponseType))
+	case r.ResponseMode != ModeDirectPostJWT:
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", "response_mode", "must be direct_post.jwt, found %s: answers are sent encrypted only", wire.Clip(r.ResponseMode))
+	case r.RedirectURI != "":
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.2", "redirect_uri", "must not stand beside response_uri")
+	case !wire.URLSafe(string(r.Nonce)) || len(r.Nonce) > MaxText:
+		return refuse(InvalidRequest, specRequest+".2", "nonce", "is missing or has characters that are not URL-safe")
+	case r.State != "" && (!wire.URLSafe(string(r.State)) || len(r.State) > MaxText):
+		return refuse(InvalidRequest, specRequest+".3", "state", "has characters that are not URL-safe")
+	case r.Audience == "":
+		return refuse(InvalidRequest, specRequest+".8", "aud", "is missing")
+	case r.Expires != 0 && !now.Before(r.Expires.Time()):
+		return refuse(InvalidRequest, "RFC 9101, Section 6", "exp", "is over; ask the receiver for a new request")
+	case r.IssuedAt.Time().After(now.Add(skew)):
+		return refuse(InvalidRequest, "RFC 9101, Section 6", "iat", "lies ahead")
+	case r.Scope != "":
+		return refuse(InvalidScope, specRequest+".1", "scope", "is not understood; send dcql_query")
+	case r.DCQLQuery == nil:
+		return refuse(InvalidRequest, specRequest+".1", "dcql_query", "is missing")
+	case r.TransactionData != nil:
+		return refuse(InvalidTransactionData, specRequest+".1", "transaction_data", "has no type that this wallet knows")
+	}
+	if err := wire.CheckURL(r.ResponseURI, insecure(opts)); err != nil {
+		return refuseCause(InvalidRequest, "OpenID4VP 1.0, Section 8.2", "response_uri", "cannot be used", err)
+	}
+	if err := r.DCQLQuery.Validate(); err != nil {
+		return err
+	}
+	if len(r.VerifierInfo) > MaxList {
+		return refuse(InvalidRequest, specRequest+".1", "verifier_info", "has more than %d elements", MaxList)
+	}
+	return r.ClientMetadata.validate()
+}
+
+func (m *ClientMetadata) validate() error {
+	const at = "client_metadata"
+	if m == nil || m.JWKS == nil {
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", at+".jwks", "is missing; answers are sent encrypted only")
+	}
+	if err := m.JWKS.Check(); err != nil {
+		return refuseCause(InvalidRequest, specRequest+".1", at+".jwks", "cannot be used", err)
+	}
+	if _, ok := m.JWKS.Encryption(); !ok {
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", at+".jwks", "holds no EC key with alg ECDH-ES")
+	}
+	if _, ok := m.Enc(); !ok {
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", at+".encrypted_response_enc_values_supported", "has neither A256GCM nor A128GCM")
+	}
+	return nil
+}
+
+// Enc is the content encryption for the response: A256GCM where the verifier
+// has it (HAIP 1.0, Section 5), A128GCM when it says nothing.
+func (m *ClientMetadata) Enc() (string, bool) {
+	if len(m.EncValuesSupported) == 0 {
+		return jose.A128GCM, true
+	}
+	for _, enc := range []string{jose.A256GCM, jose.A128GCM} {
+		if slices.Contains(m.EncValuesSupported, enc) {
+			return enc, true
+		}
+	}
+	return "", false
+}
+
+// SDJWTFormat is the vp_formats_supported entry of dc+sd-jwt (Appendix B.3.4).
+func SDJWTFormat(issuer, holder []jose.Alg) jsontext.Value {
+	b, err := jose.Marshal(map[string][]jose.Alg{"sd-jwt_alg_values": issuer, "kb-jwt_alg_values": holder})
+	if err != nil {
+		return nil
+	}
+	return b
+}

@@ -1,0 +1,107 @@
+package oid4vp
+
+import (
+	"net/url"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/internal/wire"
+)
+
+// Form is what a wallet posts to the response URI (OpenID4VP 1.0, Sections 8.2
+// and 8.3.1): an encrypted response, or an error.
+type Form struct {
+	// Response is the JWE of direct_post.jwt.
+	Response string
+	// Error is set when the wallet refused; errors may come in clear.
+	Error       ErrorCode
+	Description string
+	State       Secret
+}
+
+const specResponse = "OpenID4VP 1.0, Section 8.3"
+
+// ParseForm reads the form of a response where encryption was asked for. A
+// vp_token in clear is refused: who asked for encryption must not take less.
+func ParseForm(form url.Values) (Form, error) {
+	if err := wire.Single(form); err != nil {
+		return Form{}, refuseCause(InvalidRequest, "RFC 6749, Section 3.2", "form", "repeats a parameter", err)
+	}
+	if form.Has("vp_token") {
+		return Form{}, refuse(InvalidRequest, specResponse, "vp_token", "came in clear; the request asks for direct_post.jwt")
+	}
+	f := Form{Response: form.Get("response"), Error: ErrorCode(form.Get("error")), Description: form.Get("error_description"), State: Secret(form.Get("state"))}
+	switch {
+	case f.Response == "" && f.Error == "":
+		return Form{}, refuse(InvalidRequest, specResponse, "response", "is missing")
+	case f.Response != "" && f.Error != "":
+		return Form{}, refuse(InvalidRequest, specResponse, "error", "must not stand beside response")
+	case len(f.Response) > jose.MaxToken || len(f.Error) > 64 || len(f.State) > MaxText:
+		return Form{}, refuse(InvalidRequest, specResponse, "form", "is too long")
+	}
+	f.Description = wire.Clip(f.Description)
+	return f, nil
+}
+
+// Response is the content of an authorization response (Section 8.1): a VP
+// Token or an error.
+type Response struct {
+	VPToken          VPToken   `json:"vp_token,omitempty"`
+	State            Secret    `json:"state,omitzero"`
+	Error            ErrorCode `json:"error,omitzero"`
+	ErrorDescription string    `json:"error_description,omitzero"`
+}
+
+// VPToken maps ids of credential queries to presentations (Section 8.1).
+type VPToken map[string][]jsontext.Value
+
+// Text is a presentation that is a string, as those of dc+sd-jwt are.
+func Text(v jsontext.Value) (string, bool) {
+	var s string
+	if v.Kind() != '"' || jose.Unmarshal(v, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// Presentations makes the array of a query's presentations.
+func Presentations(texts ...string) []jsontext.Value {
+	out := make([]jsontext.Value, len(texts))
+	for i, t := range texts {
+		out[i], _ = jose.Marshal(t) // a string always marshals
+	}
+	return out
+}
+
+// ParseResponse reads the decrypted response and holds the VP Token against
+// the query's shape (Section 8.6): an object keyed by ids of the query, each
+// value a non-empty array, with one element unless the query says multiple.
+func ParseResponse(b []byte, q Query) (Response, error) {
+	var r Response
+	if err := jose.Unmarshal(b, &r); err != nil {
+		return Response{}, refuseCause(InvalidRequest, "OpenID4VP 1.0, Section 8.1", "vp_token", "must be an object whose members are arrays", err)
+	}
+	if r.Error != "" {
+		if r.VPToken != nil {
+			return Response{}, refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.5", "error", "must not stand beside vp_token")
+		}
+		r.ErrorDescription = wire.Clip(r.ErrorDescription)
+		return r, nil
+	}
+	if len(r.VPToken) == 0 {
+		return Response{}, refuse(InvalidRequest, specVPToken, "vp_token", "is missing or empty")
+	}
+	for id, list := range r.VPToken {
+		c, ok := q.Find(id)
+		switch {
+		case !ok:
+			return Response{}, refuse(InvalidRequest, specVPToken, "vp_token", "answers %s, which was not asked", wire.Clip(id))
+		case len(list) == 0 || len(list) > MaxList:
+			return Response{}, refuse(InvalidRequest, specVPToken, "vp_token", "has %d presentations for %s, expected 1 to %d", len(list), id, MaxList)
+		case len(list) > 1 && !c.Multiple:
+			return Response{}, refuse(InvalidRequest, specVPToken, "vp_token", "has %d presentations for %s, which did not ask for multiple", len(list), id)
+		}
+	}
+	return r, nil
+}
