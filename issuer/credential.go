@@ -1,0 +1,208 @@
+package issuer
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/authz"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/store"
+)
+
+// grain is what the times in a credential are rounded down to, so that the
+// second of issuance does not link copies (OpenID4VCI 1.0, Section 15.4.1).
+const grain = time.Hour
+
+// Credential answers a credential request (OpenID4VCI 1.0, Section 8) for the
+// bearer of an access token. Each dataset is issued once per offer, in as many
+// copies as keys were proven, each copy with its own subject, identifier,
+// salts, status index and key.
+func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.CredentialRequest, requestID string) (oid4vci.CredentialResponse, error) {
+	// Step 1. The access token.
+	grant, p, err := i.authorize(ctx, token)
+	if err != nil {
+		return oid4vci.CredentialResponse{}, err
+	}
+	// Step 2. The dataset, which this token must cover.
+	configuration, _, err := req.Check(i.metadata, p.granted(), false)
+	if err != nil {
+		return oid4vci.CredentialResponse{}, err
+	}
+	d, t := p.dataset(req.CredentialIdentifier), i.types[configuration]
+	// Step 3. Proofs of possession, each for a key of its own, each fresh.
+	keys, err := i.prove(ctx, *req.Proofs)
+	if err != nil {
+		return oid4vci.CredentialResponse{}, err
+	}
+	// Step 4. Once per dataset. What decides is the record created in step 6;
+	// this look saves the work when the answer is known.
+	id := credentialID(grant.ID, d.Identifier)
+	if _, err := i.c.Store.Get(ctx, kindCredential, id); err == nil {
+		return oid4vci.CredentialResponse{}, errIssued()
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return oid4vci.CredentialResponse{}, err
+	}
+	// Step 5. Prepare and seal one draft per copy.
+	copies, refs, err := i.seal(ctx, t, p, d, id, keys)
+	if err != nil {
+		return oid4vci.CredentialResponse{}, err
+	}
+	// Step 6. The mark that the dataset was issued, and all that stays of it.
+	if err := i.remember(ctx, id, grant.ID, p, d, refs); err != nil {
+		return oid4vci.CredentialResponse{}, err
+	}
+	if err := i.log(ctx, audit.Event{
+		Kind: audit.Issue, Actor: audit.Actor{Kind: audit.System, ID: "issuer"}, DataType: t.vct, Outcome: audit.OK,
+		RequestID: requestID, Detail: "copies " + strconv.Itoa(len(copies)),
+	}); err != nil {
+		return oid4vci.CredentialResponse{}, err
+	}
+	out := oid4vci.CredentialResponse{NotificationID: oid4vci.Secret(id)}
+	for _, c := range copies {
+		issued, err := oid4vci.NewIssuedCredential(c)
+		if err != nil {
+			return oid4vci.CredentialResponse{}, err
+		}
+		out.Credentials = append(out.Credentials, issued)
+	}
+	return out, nil
+}
+
+// prove checks the proofs and uses up their nonces; the keys come back in the
+// order of the proofs.
+func (i *Issuer) prove(ctx context.Context, proofs oid4vci.Proofs) ([]oid4vci.ProvenKey, error) {
+	return oid4vci.VerifyProofs(ctx, proofs, oid4vci.ProofPolicy{
+		Issuer: i.c.URL, Algs: []jose.Alg{jose.ES256}, Now: i.c.Now(), MaxAge: nonceLife, MaxKeys: i.c.BatchSize,
+		CheckNonce: func(ctx context.Context, value string) error {
+			expires, err := i.nonce.check(value)
+			if err == nil {
+				err = i.nonce.spend(ctx, value, expires)
+			}
+			if errors.Is(err, errNonce) {
+				return oid4vci.ErrNonce
+			}
+			return err
+		},
+	})
+}
+
+func (i *Issuer) seal(ctx context.Context, t *prepared, p grantPayload, d waitingDataset, id string, keys []oid4vci.ProvenKey) ([]string, []status.Ref, error) {
+	tags := []string{"credential:" + id}
+	if p.Vault != "" {
+		tags = append(tags, p.Vault)
+	}
+	refs, err := i.c.Statuses.AllocateN(ctx, len(keys), tags...)
+	if err != nil {
+		return nil, nil, err
+	}
+	now, sealer := i.c.Now().Truncate(grain), i.c.Keys.Current()
+	copies := make([]string, len(keys))
+	for n, key := range keys {
+		draft, err := t.template.Prepare(i.draft(d.Claims, now, key.JWK, refs[n]), i.c.Random)
+		if err != nil {
+			return nil, nil, err
+		}
+		if copies[n], err = draft.Seal(sealer); err != nil {
+			return nil, nil, fmt.Errorf("sealing: %w", err)
+		}
+	}
+	return copies, refs, nil
+}
+
+// draft is one copy before it is prepared.
+func (i *Issuer) draft(claims []byte, now time.Time, key jose.JWK, ref status.Ref) sdjwt.Credential {
+	c := sdjwt.Credential{
+		ID: "urn:uuid:" + uuid.NewString(), Subject: "urn:uuid:" + uuid.NewString(),
+		IssuedAt: now, NotBefore: now, Expires: now.Add(i.c.Life), Holder: key.Public(),
+		Status: sdjwt.StatusList{Index: ref.Index, URI: ref.URI}, Claims: claims,
+	}
+	if i.c.Profile == sdjwt.ProfileCIR {
+		c.IssuingAuthority, c.IssuingCountry = i.c.Authority.Name, i.c.Authority.Country
+	}
+	return c
+}
+
+func (i *Issuer) remember(ctx context.Context, id, grant string, p grantPayload, d waitingDataset, refs []status.Ref) error {
+	data, err := jose.Marshal(storedCredential{
+		Grant: grant, Offer: p.Offer, Client: p.Client, Configuration: p.Configuration, Issued: i.c.Now(), Copies: refs,
+	})
+	if err != nil {
+		return err
+	}
+	tags := []string{"offer:" + p.Offer}
+	if d.Record != "" {
+		tags = append(tags, i.recordTag(d.Record))
+	}
+	// The record outlives the credential, so that it can be revoked as long as
+	// somebody might rely on it.
+	expiry := i.c.Now().Add(i.c.Life + offerMemory)
+	_, err = i.c.Store.Create(ctx, store.Record{Kind: kindCredential, ID: id, Expiry: expiry, Tags: tags, Data: data})
+	if errors.Is(err, store.ErrExists) {
+		return errIssued()
+	}
+	return err
+}
+
+// recordTag finds what was issued from a supplier's record again without
+// keeping the reference.
+func (i *Issuer) recordTag(reference string) string {
+	m := hmac.New(sha256.New, i.tagKey)
+	m.Write([]byte("record " + reference))
+	return "record:" + jose.Encode(m.Sum(nil))
+}
+
+func (i *Issuer) authorize(ctx context.Context, token string) (authz.Grant, grantPayload, error) {
+	var p grantPayload
+	g, err := i.authz.Authorize(ctx, token)
+	if err != nil {
+		return g, p, refused(err)
+	}
+	return g, p, jose.Unmarshal(g.Payload, &p)
+}
+
+// granted is what the token is good for: its identifiers and no others.
+func (p grantPayload) granted() oid4vci.Granted {
+	g := oid4vci.Granted{Identifiers: map[string]string{}}
+	for _, d := range p.Datasets {
+		g.Identifiers[d.Identifier] = p.Configuration
+	}
+	return g
+}
+
+func (p grantPayload) dataset(identifier string) waitingDataset {
+	for _, d := range p.Datasets {
+		if d.Identifier == identifier {
+			return d
+		}
+	}
+	return waitingDataset{}
+}
+
+func errIssued() error {
+	return refuse(oid4vci.CredentialRequestDenied, "OpenID4VCI 1.0, Section 8.3.1.2", "credential_identifier", "was issued already; ask for a new offer to have it again")
+}
+
+func refuse(code oid4vci.ErrorCode, spec, field, description string) error {
+	return &oid4vci.Error{Code: code, Spec: spec, Field: field, Description: description}
+}
+
+// refused turns a refusal of the authorization server core into the word for
+// it on the wire.
+func refused(err error) error {
+	var e *authz.Error
+	if errors.As(err, &e) {
+		return &oid4vci.Error{Code: oid4vci.ErrorCode(e.Code), Description: e.Description, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,193 @@
+// Package issuer makes sealed credentials: it collects a citizen's records
+// from a supplier, keeps them sealed as an offer, and issues them over
+// OpenID4VCI to the wallet unit that redeems the offer. It also revokes.
+//
+// It keeps no credential and no claim value: what waits is sealed under the
+// capability that fetches it (internal/capsule), and what was issued is known
+// only by its status indexes. It sees no HTTP; issuer/api does.
+package issuer
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/authz"
+	"github.com/zegel-id/zegel/internal/provider/identifier"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/store"
+)
+
+// Source asks supplying organisations for a citizen's records and gives them
+// as the claims of credentials.
+type Source interface {
+	// Collect asks the supplier. ErrSupplier when it is not registered.
+	Collect(ctx context.Context, supplier string, subject identifier.INSZ, correlationID string) (Collection, error)
+}
+
+// Collection is what a supplier answered.
+type Collection struct {
+	// DataType names what was collected, for the use log.
+	DataType string
+	// Organisation is the supplier's identifier, for the use log.
+	Organisation string
+	Datasets     []Dataset
+	Refused      []Refusal
+	// NoData: the supplier says that it holds nothing about the citizen.
+	NoData bool
+}
+
+// Dataset is the claims of one credential.
+type Dataset struct {
+	// Record is the supplier's reference; it names no citizen.
+	Record string
+	// Claims is a JSON object.
+	Claims []byte
+}
+
+// Refusal is a record that is not issued, with the reason's name.
+type Refusal struct {
+	Record string `json:"record"`
+	Reason string `json:"reason"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// UseLog is told of every use.
+type UseLog interface {
+	Append(ctx context.Context, e audit.Event) error
+}
+
+// Pseudonyms hides whom the log speaks of.
+type Pseudonyms interface {
+	Of(identifier string) audit.Pseudonym
+}
+
+// Statuses hands out and changes status indexes; *status.Register is one.
+type Statuses interface {
+	AllocateN(ctx context.Context, n int, tags ...string) ([]status.Ref, error)
+	Set(ctx context.Context, ref status.Ref, v status.Value) error
+	Find(ctx context.Context, tag string) ([]status.Ref, error)
+	Value(ctx context.Context, ref status.Ref) (status.Value, error)
+}
+
+// Errors that callers branch on.
+var (
+	ErrSupplier      = errors.New("issuer: the supplier is not in the register")
+	ErrConfiguration = errors.New("issuer: no such credential configuration")
+	ErrNotFound      = errors.New("issuer: no such offer or credential")
+	ErrFinal         = errors.New("issuer: a revoked credential stays revoked")
+	ErrHandle        = errors.New("issuer: the vault handle does not hold")
+	ErrNothing       = errors.New("issuer: there is nothing to offer")
+)
+
+// Config of an issuer.
+type Config struct {
+	// URL is the credential issuer identifier (OpenID4VCI 1.0, Section 12.2.1).
+	URL    string
+	Store  store.Store
+	Source Source
+	Types  []Type
+	// Display is the issuer's name in several languages.
+	Display []Display
+	// Keys seal; a rotation is seen by the next credential.
+	Keys     *seal.Keys
+	Statuses Statuses
+	Log      UseLog
+	Names    Pseudonyms
+	// Vaults are the vault platforms whose citizens may collect here.
+	Vaults []VaultPlatform
+	// Key, 32 bytes, from which the keys of nonces and pseudonyms are derived.
+	Key []byte
+	// Profile of the attestation payload.
+	Profile sdjwt.Profile
+	// Authority is the issuing public body, for the CIR profile; it must equal
+	// the seal certificate.
+	Authority struct{ Name, Country string }
+	// BatchSize is how many copies of a credential may be asked for at once.
+	BatchSize int
+	// Life of a credential; zero means one year.
+	Life time.Duration
+	// OfferLife is how long an offer waits; zero means one day.
+	OfferLife time.Duration
+	Now       func() time.Time
+	Random    io.Reader
+	// InsecureLoopback lets the issuer's own URL be http on loopback, for the
+	// development profile only.
+	InsecureLoopback bool
+	Logger           *slog.Logger
+}
+
+// Issuer is the issuer role. Its methods may be called from many goroutines.
+type Issuer struct {
+	c        Config
+	authz    *authz.Server
+	nonce    nonces
+	types    map[string]*prepared
+	tagKey   []byte
+	metadata oid4vci.CredentialIssuerMetadata
+	words    []oid4vci.Option
+}
+
+// New checks a configuration and makes the issuer.
+func New(c Config) (*Issuer, error) {
+	if len(c.Key) != 32 {
+		return nil, errors.New("issuer: key must have 32 bytes")
+	}
+	if strings.HasSuffix(c.URL, "/") || c.URL == "" {
+		return nil, fmt.Errorf("issuer: URL %q must be a base URL without a slash at the end", c.URL)
+	}
+	if c.BatchSize < 2 {
+		return nil, errors.New("issuer: batch size must be at least 2 (OpenID4VCI 1.0, Section 12.2.4)")
+	}
+	if c.Life == 0 {
+		c.Life = 365 * 24 * time.Hour
+	}
+	if c.OfferLife == 0 {
+		c.OfferLife = 24 * time.Hour
+	}
+	derive := func(label string) []byte {
+		key, err := hkdf.Key(sha256.New, c.Key, nil, "zegel issuer "+label, 32)
+		if err != nil {
+			panic(err) // only for absurd lengths (crypto/hkdf)
+		}
+		return key
+	}
+	i := &Issuer{
+		c:      c,
+		authz:  &authz.Server{Store: c.Store, Now: c.Now},
+		nonce:  nonces{store: c.Store, key: derive("c_nonce"), now: c.Now},
+		types:  map[string]*prepared{},
+		tagKey: derive("vault tags"),
+	}
+	for _, t := range c.Types {
+		p, err := i.compile(t)
+		if err != nil {
+			return nil, fmt.Errorf("issuer: credential type %q: %w", t.ID, err)
+		}
+		i.types[t.ID] = p
+	}
+	if c.InsecureLoopback {
+		i.words = append(i.words, oid4vci.InsecureLoopback)
+	}
+	i.metadata = i.describe()
+	if err := i.metadata.Validate(i.words...); err != nil {
+		return nil, fmt.Errorf("issuer: metadata: %w", err)
+	}
+	return i, nil
+}
+
+// Housekeep empties grants that are over; call it now and then.
+func (i *Issuer) Housekeep(ctx context.Context) error {
+	_, err := i.authz.Sweep(ctx)
+	return err
+}

@@ -1,0 +1,113 @@
+package issuer
+
+import (
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+)
+
+// Metadata is the credential issuer metadata (OpenID4VCI 1.0, Section 12.2.4),
+// made once.
+func (i *Issuer) Metadata() oid4vci.CredentialIssuerMetadata { return i.metadata }
+
+// describe makes the metadata. Every configuration carries credential_metadata
+// and no empty member: some wallets read metadata without them as of an old
+// draft, or refuse members they do not expect.
+func (i *Issuer) describe() oid4vci.CredentialIssuerMetadata {
+	m := oid4vci.CredentialIssuerMetadata{
+		CredentialIssuer:                  i.c.URL,
+		CredentialEndpoint:                i.c.URL + "/credential",
+		NonceEndpoint:                     i.c.URL + "/nonce",
+		NotificationEndpoint:              i.c.URL + "/notification",
+		BatchCredentialIssuance:           &oid4vci.BatchCredentialIssuance{BatchSize: i.c.BatchSize},
+		CredentialConfigurationsSupported: map[string]oid4vci.CredentialConfiguration{},
+	}
+	for _, d := range i.c.Display {
+		m.Display = append(m.Display, oid4vci.IssuerDisplay{Name: d.Name, Locale: d.Locale})
+	}
+	for id, p := range i.types {
+		m.CredentialConfigurationsSupported[id] = p.configuration()
+	}
+	return m
+}
+
+// Display is a name in one language.
+type Display struct{ Name, Locale string }
+
+func (p *prepared) configuration() oid4vci.CredentialConfiguration {
+	c := oid4vci.CredentialConfiguration{
+		Format:                               string(credential.FormatSDJWTVC),
+		Scope:                                p.Scope,
+		VCT:                                  p.vct,
+		CredentialSigningAlgValuesSupported:  []any{string(jose.ES256)},
+		CryptographicBindingMethodsSupported: []string{"jwk"},
+		ProofTypesSupported: map[oid4vci.ProofType]oid4vci.KeyProof{
+			oid4vci.ProofJWT: {ProofSigningAlgValuesSupported: []string{string(jose.ES256)}},
+		},
+		CredentialMetadata: &oid4vci.CredentialMetadata{},
+	}
+	for _, d := range p.metadata.Display {
+		display := oid4vci.CredentialDisplay{Name: d.Name, Locale: d.Locale, Description: d.Description}
+		if d.Rendering != nil && d.Rendering.Simple != nil {
+			display.BackgroundColor, display.TextColor = d.Rendering.Simple.BackgroundColor, d.Rendering.Simple.TextColor
+		}
+		c.CredentialMetadata.Display = append(c.CredentialMetadata.Display, display)
+	}
+	for _, m := range p.metadata.Claims {
+		d := oid4vci.ClaimDescription{Path: credential.Path(m.Path), Mandatory: m.Required()}
+		for _, label := range m.Display {
+			d.Display = append(d.Display, oid4vci.ClaimDisplay{Name: label.Label, Locale: label.Locale})
+		}
+		c.CredentialMetadata.Claims = append(c.CredentialMetadata.Claims, d)
+	}
+	return c
+}
+
+// ServerMetadata is the authorization server metadata (RFC 8414; OpenID4VCI
+// 1.0, Section 12.3). The issuer is its own authorization server.
+func (i *Issuer) ServerMetadata() oid4vci.AuthorizationServerMetadata {
+	m := oid4vci.AuthorizationServerMetadata{
+		Issuer: i.c.URL, TokenEndpoint: i.c.URL + "/token",
+		GrantTypesSupported:                        []string{oid4vci.GrantPreAuthorizedCode},
+		TokenEndpointAuthMethodsSupported:          []string{"none"},
+		AuthorizationDetailsTypesSupported:         []string{oid4vci.TypeOpenIDCredential},
+		PreAuthorizedGrantAnonymousAccessSupported: true,
+	}
+	for _, t := range i.c.Types {
+		if t.Scope != "" {
+			m.ScopesSupported = append(m.ScopesSupported, t.Scope)
+		}
+	}
+	return m
+}
+
+// OfferObject is the credential offer of an offer that was made (OpenID4VCI
+// 1.0, Section 4.1.1).
+func (i *Issuer) OfferObject(o Offered) ([]byte, error) {
+	return jose.Marshal(i.offerOf(o))
+}
+
+// OfferLinks are the deep links of an offer, by value and by reference, and
+// the offer's URI.
+func (i *Issuer) OfferLinks(o Offered) (byValue, byReference, uri string, err error) {
+	uri = i.c.URL + "/offers/" + o.Reference.Reveal()
+	if byValue, err = i.offerOf(o).Link(i.words...); err != nil {
+		return "", "", "", err
+	}
+	byReference, err = oid4vci.LinkByReference(uri, i.words...)
+	return byValue, byReference, uri, err
+}
+
+func (i *Issuer) offerOf(o Offered) oid4vci.CredentialOffer {
+	return oid4vci.CredentialOffer{
+		CredentialIssuer:           i.c.URL,
+		CredentialConfigurationIDs: []string{o.Configuration},
+		Grants: &oid4vci.Grants{PreAuthorizedCode: &oid4vci.PreAuthorizedCodeGrant{
+			Code: oid4vci.Secret(o.Code.Reveal()),
+			TxCode: &oid4vci.TxCode{
+				InputMode: oid4vci.Numeric, Length: txCodeLength,
+				Description: "The code that was shown to you when you asked for your data.",
+			},
+		}},
+	}
+}

@@ -1,0 +1,106 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/zegel-id/zegel/internal/authz"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/store"
+)
+
+// Token answers a token request of the pre-authorized code grant (OpenID4VCI
+// 1.0, Section 6): the code is redeemed once, and the answer names each
+// dataset that may be fetched.
+func (i *Issuer) Token(ctx context.Context, req oid4vci.TokenRequest) (oid4vci.TokenResponse, error) {
+	if err := i.checkTarget(req); err != nil {
+		return oid4vci.TokenResponse{}, err
+	}
+	redemption := authz.Redemption{Code: string(req.PreAuthorizedCode)}
+	if req.TxCode != nil {
+		redemption.TxCode, redemption.HasTxCode = string(*req.TxCode), true
+	}
+	granted, err := i.authz.Redeem(ctx, redemption)
+	if err != nil {
+		return oid4vci.TokenResponse{}, refused(err)
+	}
+	var p grantPayload
+	if err := jose.Unmarshal(granted.Grant.Payload, &p); err != nil {
+		return oid4vci.TokenResponse{}, err
+	}
+	details := oid4vci.AuthorizationDetail{Type: oid4vci.TypeOpenIDCredential, CredentialConfigurationID: p.Configuration}
+	for _, d := range p.Datasets {
+		details.CredentialIdentifiers = append(details.CredentialIdentifiers, d.Identifier)
+	}
+	return oid4vci.TokenResponse{
+		AccessToken: oid4vci.Secret(granted.AccessToken.Reveal()), TokenType: oid4vci.Bearer,
+		ExpiresIn:            int64(granted.ExpiresIn.Seconds()),
+		AuthorizationDetails: []oid4vci.AuthorizationDetail{details},
+	}, nil
+}
+
+// Nonce is a fresh c_nonce (OpenID4VCI 1.0, Section 7).
+func (i *Issuer) Nonce() oid4vci.NonceResponse {
+	return oid4vci.NonceResponse{CNonce: oid4vci.Secret(i.nonce.fresh())}
+}
+
+// Notify keeps what the wallet says became of a credential (OpenID4VCI 1.0,
+// Section 11). The same notification may come again.
+func (i *Issuer) Notify(ctx context.Context, token string, n oid4vci.NotificationRequest) error {
+	g, _, err := i.authorize(ctx, token)
+	if err != nil {
+		return err
+	}
+	const tries = 3
+	for range tries {
+		rec, err := i.c.Store.Get(ctx, kindCredential, string(n.NotificationID))
+		if errors.Is(err, store.ErrNotFound) {
+			return errNotification()
+		}
+		if err != nil {
+			return err
+		}
+		var c storedCredential
+		if err := jose.Unmarshal(rec.Data, &c); err != nil {
+			return err
+		}
+		// Others' notification identifiers are unknown ones.
+		if c.Grant != g.ID {
+			return errNotification()
+		}
+		if c.Notification == string(n.Event) {
+			return nil
+		}
+		c.Notification = string(n.Event)
+		next := rec
+		if next.Data, err = jose.Marshal(c); err != nil {
+			return err
+		}
+		if _, err := i.c.Store.Replace(ctx, rec, next); !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return store.ErrConflict
+}
+
+func errNotification() error {
+	return refuse(oid4vci.InvalidNotificationID, "OpenID4VCI 1.0, Section 11.3", "notification_id", "is unknown for this access token")
+}
+
+// checkTarget refuses a token request that names another issuer (RFC 8707,
+// Section 2). Authorization details may only name what will be granted anyway.
+func (i *Issuer) checkTarget(req oid4vci.TokenRequest) error {
+	if req.Resource != "" && req.Resource != i.c.URL {
+		return refuse(oid4vci.InvalidTarget, "RFC 8707, Section 2", "resource", "is not this issuer")
+	}
+	for _, d := range req.AuthorizationDetails {
+		if err := d.CheckLocations(i.metadata); err != nil {
+			return err
+		}
+		if _, ok := i.types[d.CredentialConfigurationID]; !ok {
+			return refuse(oid4vci.InvalidAuthorizationDetails, "RFC 9396, Section 5", "authorization_details", "names a configuration that is not offered here")
+		}
+	}
+	return nil
+}
