@@ -1,0 +1,205 @@
+package jades_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha512"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/big"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/internal/testvectors"
+	"github.com/zegel-id/zegel/seal/jades"
+
+	"os"
+)
+
+var at = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+
+func certificate(t testing.TB) *x509.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: at, NotAfter: at.Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// token is a compact JWS with a header as given and no signature.
+func token(t testing.TB, header string) *jose.Token {
+	tok, err := jose.Parse(jose.Encode([]byte(header)) + ".e30.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func TestMalformedHeaders(t *testing.T) {
+	for name, h := range map[string]string{
+		"crit empty":              `{"alg":"ES256","crit":[]}`,
+		"crit null":               `{"alg":"ES256","crit":null}`,
+		"crit unknown name":       `{"alg":"ES256","foo":1,"crit":["foo"]}`,
+		"crit registered name":    `{"alg":"ES256","crit":["alg"]}`,
+		"crit absent name":        `{"alg":"ES256","iat":1,"crit":["sigT"]}`,
+		"crit twice":              `{"alg":"ES256","iat":1,"crit":["iat","iat"]}`,
+		"crit b64":                `{"alg":"ES256","b64":false,"crit":["b64"]}`,
+		"b64 true":                `{"alg":"ES256","b64":true}`,
+		"zip":                     `{"alg":"ES256","zip":"DEF"}`,
+		"iat text":                `{"alg":"ES256","iat":"1"}`,
+		"sigT with fraction":      `{"alg":"ES256","sigT":"2024-01-01T00:00:00.5Z"}`,
+		"sigT with offset":        `{"alg":"ES256","sigT":"2024-01-01T00:00:00+01:00"}`,
+		"sigT number":             `{"alg":"ES256","sigT":1}`,
+		"exp critical and text":   `{"alg":"ES256","exp":"2024-01-01T00:00:00Z","crit":["exp"]}`,
+		"x5t#o without value":     `{"alg":"ES256","x5t#o":{"digAlg":"S512"}}`,
+		"sigX5ts with one":        `{"alg":"ES256","sigX5ts":[{"digAlg":"S256","digVal":"AA"}]}`,
+		"sigX5ts of a wrong type": `{"alg":"ES256","sigX5ts":{}}`,
+	} {
+		h, err := jades.ParseHeader(token(t, h))
+		if !errors.Is(err, jades.ErrHeader) {
+			t.Errorf("%s: found %v, expected ErrHeader", name, err)
+		}
+		if h.Alg != "" {
+			t.Errorf("%s: a failed parse answered something", name)
+		}
+	}
+}
+
+func TestConstraints(t *testing.T) {
+	for name, tc := range map[string]struct {
+		header string
+		want   error
+	}{
+		"iat":                     {`{"alg":"ES256","iat":1795439787,"x5t#S256":"AA"}`, nil},
+		"iat and critical iat":    {`{"alg":"ES256","iat":1795439787,"crit":["iat"],"x5t#S256":"AA"}`, nil},
+		"old sigT":                {`{"alg":"ES256","sigT":"2025-07-14T23:59:59Z","x5t#S256":"AA"}`, nil},
+		"exp in the future":       {`{"alg":"ES256","iat":1795439787,"exp":2795439787,"x5t#S256":"AA"}`, nil},
+		"exp that is no number":   {`{"alg":"ES256","iat":1795439787,"exp":"soon","x5t#S256":"AA"}`, nil},
+		"both times":              {`{"alg":"ES256","iat":1,"sigT":"2024-01-01T00:00:00Z","x5t#S256":"AA"}`, jades.ErrConstraint},
+		"no time":                 {`{"alg":"ES256","x5t#S256":"AA"}`, jades.ErrConstraint},
+		"x5t":                     {`{"alg":"ES256","iat":1,"x5t":"AA","x5t#S256":"AA"}`, jades.ErrConstraint},
+		"two references":          {`{"alg":"ES256","iat":1,"x5t#S256":"AA","x5t#o":{"digAlg":"S512","digVal":"AA"}}`, jades.ErrConstraint},
+		"x5t#o with SHA-256":      {`{"alg":"ES256","iat":1,"x5t#o":{"digAlg":"S256","digVal":"AA"}}`, jades.ErrConstraint},
+		"exp passed":              {`{"alg":"ES256","iat":1,"exp":2,"x5t#S256":"AA"}`, jades.ErrConstraint},
+		"no reference":            {`{"alg":"ES256","iat":1795439787}`, jades.ErrBaseline},
+		"sigT on the last day":    {`{"alg":"ES256","sigT":"2025-07-15T00:00:00Z","x5t#S256":"AA"}`, jades.ErrBaseline},
+		"sigT of today":           {`{"alg":"ES256","sigT":"2026-11-23T13:16:27Z","crit":["sigT"],"x5t#S256":"AA"}`, jades.ErrBaseline},
+		"only one reference kind": {`{"alg":"ES256","iat":1,"x5t#o":{"digAlg":"S512","digVal":"AA"}}`, nil},
+	} {
+		h, err := jades.ParseHeader(token(t, tc.header))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := errors.Join(h.Constraints(at), h.Baseline()); !errors.Is(err, tc.want) || tc.want == nil && err != nil {
+			t.Errorf("%s: found %v, expected %v", name, err, tc.want)
+		}
+	}
+	h, err := jades.ParseHeader(token(t, `{"alg":"ES256","iat":1,"sigPId":{},"crit":["sigPId"]}`))
+	if name, found := h.Unprocessed(); err != nil || !found || name != "sigPId" {
+		t.Errorf("critical sigPId: %q, %t, %v", name, found, err)
+	}
+}
+
+func TestCertificateReferences(t *testing.T) {
+	a, b := certificate(t), certificate(t)
+	s384 := func(c *x509.Certificate) string { v := sha512.Sum384(c.Raw); return jose.Encode(v[:]) }
+	for name, tc := range map[string]struct {
+		header string
+		ok     bool
+	}{
+		"S256":           {fmt.Sprintf(`{"alg":"ES256","x5t#S256":%q}`, jose.X5TS256(a)), true},
+		"S256 of other":  {fmt.Sprintf(`{"alg":"ES256","x5t#S256":%q}`, jose.X5TS256(b)), false},
+		"S384":           {fmt.Sprintf(`{"alg":"ES256","x5t#o":{"digAlg":"S384","digVal":%q}}`, s384(a)), true},
+		"S384 of other":  {fmt.Sprintf(`{"alg":"ES256","x5t#o":{"digAlg":"S384","digVal":%q}}`, s384(b)), false},
+		"unknown digest": {fmt.Sprintf(`{"alg":"ES256","x5t#o":{"digAlg":"SHA1","digVal":%q}}`, s384(a)), false},
+		"path":           {fmt.Sprintf(`{"alg":"ES256","sigX5ts":[{"digAlg":"S256","digVal":%q},{"digAlg":"S384","digVal":%q}]}`, jose.X5TS256(a), s384(b)), true},
+		"path reversed":  {fmt.Sprintf(`{"alg":"ES256","sigX5ts":[{"digAlg":"S384","digVal":%q},{"digAlg":"S256","digVal":%q}]}`, s384(b), jose.X5TS256(a)), false},
+	} {
+		h, err := jades.ParseHeader(token(t, tc.header))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		err = h.Certificates([]*x509.Certificate{a, b})
+		if (err == nil) != tc.ok || err != nil && !errors.Is(err, jades.ErrCertificateReference) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := (jades.Header{}).Certificates(nil); !errors.Is(err, jades.ErrCertificateReference) {
+		t.Errorf("no certificates: %v", err)
+	}
+}
+
+// The prepared header must read the same whatever its length is modulo three.
+func TestPrefix(t *testing.T) {
+	c := certificate(t)
+	for i := range 7 {
+		x5u := "https://example.org/" + strings.Repeat("a", i)
+		p, err := jades.NewPrefix(jose.ES256, "dc+sd-jwt", "", x5u, []*x509.Certificate{c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		input := p.Append(nil, at, []byte(`{"a":1}`))
+		tok, err := jose.Parse(string(input) + ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := jades.ParseHeader(tok)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(tok.Payload) != `{"a":1}` || h.X5U != x5u || !h.IssuedAt.Equal(at) || h.Typ != "dc+sd-jwt" || h.Crit != nil ||
+			h.Certificates([]*x509.Certificate{c}) != nil || len(h.X5C) != 1 || tok.Header.Kid != "" || tok.Header.Cty != "" {
+			t.Errorf("x5u of %d: %+v", len(x5u), h)
+		}
+	}
+}
+
+func FuzzParseHeader(f *testing.F) {
+	files, _ := filepath.Glob(filepath.Join(testvectors.Dir(f, "jades-golden"), "*.compact"))
+	more, _ := filepath.Glob(filepath.Join(testvectors.Dir(f, "jades"), "samples", "*.json"))
+	for _, file := range append(files, more...) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		head, _, _ := strings.Cut(string(b), ".")
+		if h, err := jose.Decode(head); err == nil {
+			f.Add(h)
+		}
+	}
+	f.Fuzz(func(t *testing.T, header []byte) {
+		tok, err := jose.Parse(jose.Encode(header) + ".e30.")
+		if err != nil {
+			return
+		}
+		h, err := jades.ParseHeader(tok)
+		if err != nil {
+			if h.Alg != "" || h.X5C != nil || h.Crit != nil {
+				t.Error("a failed parse answered something")
+			}
+			return
+		}
+		for _, name := range h.Crit {
+			if !strings.Contains("sigT iat exp x5t#o sigX5ts sigD srCms sigPl srAts adoTst sigPId", name) {
+				t.Errorf("unknown critical %q was let through", name)
+			}
+		}
+		if h.Constraints(at) == nil && h.ClaimedTime().IsZero() {
+			t.Error("no signing time was let through")
+		}
+	})
+}

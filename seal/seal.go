@@ -1,0 +1,54 @@
+// Package seal makes and judges eIDAS electronic seals on compact tokens:
+// JAdES B-B (ETSI TS 119 182-1) over a crypto.Signer and a certificate chain.
+//
+// A Sealer signs what has been prepared elsewhere. A Validator answers with an
+// indication of ETSI EN 319 102-1, a qualification and a check per rule, never
+// with yes or no. Levels above B-B (time-stamps, JSON serialisation), OCSP and
+// the trusted lists of ETSI TS 119 612 are not here yet: without the last,
+// the best qualification is AdESeal.
+package seal
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/zegel-id/zegel/internal/jose"
+)
+
+// CertificateID names a seal certificate in addresses: its x5t#S256.
+func CertificateID(c *x509.Certificate) string { return jose.X5TS256(c) }
+
+// ErrIssuerName is returned when a certificate does not name an issuer.
+var ErrIssuerName = errors.New("the seal certificate does not name the issuer")
+
+// CertifiesIssuer checks that iss stands in the subject alternative names of a
+// certificate: as a URI, exactly, or for an https address with no more than a
+// host as its dNSName or iPAddress. A wildcard names nobody.
+func CertifiesIssuer(c *x509.Certificate, iss string) error {
+	for _, u := range c.URIs {
+		if u.String() == iss {
+			return nil
+		}
+	}
+	u, err := url.Parse(iss)
+	if err == nil && u.Scheme == "https" && u.User == nil && u.RawQuery == "" && u.Fragment == "" && strings.Trim(u.Path, "/") == "" {
+		host := u.Hostname()
+		for _, name := range c.DNSNames {
+			if name != "" && strings.EqualFold(name, host) && !strings.Contains(name, "*") {
+				return nil
+			}
+		}
+		if ip := net.ParseIP(host); ip != nil {
+			for _, a := range c.IPAddresses {
+				if a.Equal(ip) {
+					return nil
+				}
+			}
+		}
+	}
+	return fmt.Errorf("%w: iss must stand in its subjectAltName, as a URI or as the host of an https address", ErrIssuerName)
+}

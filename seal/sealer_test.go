@@ -1,0 +1,215 @@
+package seal_test
+
+import (
+	"crypto/x509"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/trust/devca"
+)
+
+func TestSealHeader(t *testing.T) {
+	h := newHierarchy(t)
+	s, err := h.Sealer("", clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := s.SignCompact("dc+sd-jwt", now, []byte(`{"iss":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := jose.Parse(compact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members map[string]any
+	if err := jose.Unmarshal(tok.RawHeader, &members); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"alg", "typ", "iat", "x5t#S256", "x5u", "x5c"}
+	if len(members) != len(want) {
+		t.Errorf("members %v, expected exactly %v", members, want)
+	}
+	for _, m := range want {
+		if _, ok := members[m]; !ok {
+			t.Errorf("%s is missing", m)
+		}
+	}
+	if members["x5u"] != issuer+"/seal/"+s.ID()+".pem" || members["alg"] != "ES256" || members["iat"] != float64(now.Unix()) {
+		t.Errorf("header %s", tok.RawHeader)
+	}
+	if err := tok.Verify(s.Certificate().PublicKey); err != nil {
+		t.Error(err)
+	}
+	// What x5u serves is the certificate of x5t#S256.
+	served, err := trust.ParsePEM(s.PEM())
+	if err != nil || jose.X5TS256(served[0]) != members["x5t#S256"] {
+		t.Errorf("PEM: %v", err)
+	}
+	// VC-JWTs say what they hold.
+	compact, err = s.SignCompact("vc+jwt", now, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tok, err := jose.Parse(compact); err != nil || tok.Header.Cty != "vc" {
+		t.Errorf("cty of vc+jwt: %v, %v", tok, err)
+	}
+}
+
+func TestSealerRefuses(t *testing.T) {
+	ca := mint(t, authority("CA"), nil)
+	between := mint(t, authority("Between"), &ca)
+	good := mint(t, leaf(), &ca)
+	deep := mint(t, leaf(), &between)
+	other := mint(t, leaf(), &ca)
+	bend := func(f func(*x509.Certificate)) devca.Pair {
+		c := leaf()
+		f(c)
+		return mint(t, c, &ca)
+	}
+	noUsage := bend(func(c *x509.Certificate) { c.KeyUsage = 0 })
+	wrongUsage := bend(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })
+	expired := bend(func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) })
+	early := bend(func(c *x509.Certificate) { c.NotBefore = now.Add(time.Minute) })
+	isCA := bend(func(c *x509.Certificate) {
+		c.IsCA, c.KeyUsage = true, x509.KeyUsageDigitalSignature|x509.KeyUsageCertSign
+	})
+	plain := bend(func(c *x509.Certificate) { c.ExtraExtensions = nil })
+	noOrg := bend(func(c *x509.Certificate) { c.Subject.ExtraNames = nil })
+	self := mint(t, leaf(), nil)
+
+	chain := func(c ...*x509.Certificate) []*x509.Certificate { return c }
+	for name, tc := range map[string]struct {
+		key   devca.Pair
+		chain []*x509.Certificate
+		x5u   string
+	}{
+		"no chain":                     {good, nil, ""},
+		"another key":                  {other, chain(good.Certificate), ""},
+		"no keyUsage":                  {noUsage, chain(noUsage.Certificate), ""},
+		"keyUsage for something else":  {wrongUsage, chain(wrongUsage.Certificate), ""},
+		"expired":                      {expired, chain(expired.Certificate), ""},
+		"not valid yet":                {early, chain(early.Certificate), ""},
+		"an authority":                 {isCA, chain(isCA.Certificate), ""},
+		"no QcType eseal":              {plain, chain(plain.Certificate), ""},
+		"no organizationIdentifier":    {noOrg, chain(noOrg.Certificate), ""},
+		"self-signed":                  {self, chain(self.Certificate), ""},
+		"chain includes the anchor":    {good, chain(good.Certificate, ca.Certificate), ""},
+		"chain of somebody else":       {good, chain(good.Certificate, between.Certificate), ""},
+		"chain not leaf first":         {deep, chain(between.Certificate, deep.Certificate), ""},
+		"chain too long":               {deep, chain(deep.Certificate, between.Certificate, between.Certificate, between.Certificate, between.Certificate), ""},
+		"x5u over plain http":          {good, chain(good.Certificate), "http://example.org/seal.pem"},
+		"x5u that is no address":       {good, chain(good.Certificate), "/seal.pem"},
+		"x5u with a user":              {good, chain(good.Certificate), "https://a@example.org/seal.pem"},
+		"x5u that only looks loopback": {good, chain(good.Certificate), "http://localhost.example.org/seal.pem"},
+	} {
+		if _, err := seal.NewSealer(tc.key.Key, tc.chain, seal.Options{X5U: tc.x5u, RequireSeal: true, Now: clock}); !errors.Is(err, seal.ErrSealer) {
+			t.Errorf("%s: found %v, expected ErrSealer", name, err)
+		}
+	}
+	if _, err := seal.NewSealer(nil, chain(good.Certificate), seal.Options{Now: clock}); !errors.Is(err, seal.ErrSealer) {
+		t.Errorf("no key: %v", err)
+	}
+	s, err := seal.NewSealer(deep.Key, chain(deep.Certificate, between.Certificate), seal.Options{X5U: "https://example.org/seal.pem", RequireSeal: true, Now: clock})
+	if err != nil {
+		t.Fatalf("a good chain with an intermediate: %v", err)
+	}
+	for _, at := range []time.Time{now.Add(-2 * time.Hour), now.Add(2 * time.Hour)} {
+		if _, err := s.SignCompact("dc+sd-jwt", at, nil); !errors.Is(err, seal.ErrSealer) {
+			t.Errorf("sealed at %s, outside of validity: %v", at, err)
+		}
+	}
+	if _, err := s.SignCompact("", now, nil); !errors.Is(err, seal.ErrSealer) {
+		t.Errorf("no typ: %v", err)
+	}
+	if _, err := seal.NewSealer(plain.Key, chain(plain.Certificate), seal.Options{Now: clock}); err != nil {
+		t.Errorf("a signer that need not be for seals: %v", err)
+	}
+}
+
+func TestKeysRotate(t *testing.T) {
+	h, err := devca.New(devca.Options{Now: now, Issuer: issuer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := h.Keys(clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := keys.Current()
+	later := now.Add(time.Hour)
+	if err := h.RotateSeal(later); err != nil {
+		t.Fatal(err)
+	}
+	next, err := h.Sealer("", func() time.Time { return later })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 20 {
+				if _, err := keys.SignCompact("dc+sd-jwt", later, []byte(`{}`)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	if err := keys.Rotate(next); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if keys.Current() != next {
+		t.Error("the key in use is not the new one")
+	}
+	for _, s := range []*seal.Sealer{first, next} {
+		if b, ok := keys.PEM(s.ID()); !ok || string(b) != string(s.PEM()) {
+			t.Errorf("PEM of %s is not served", s.ID())
+		}
+	}
+	if _, ok := keys.PEM("other"); ok {
+		t.Error("an unknown id has PEM")
+	}
+	// A seal of before the rotation still holds, under the refreshed list.
+	old, err := first.SignCompact("dc+sd-jwt", now, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := validate(t, newValidator(t, h, later), old, later); got.Err() != nil || got.Provider == nil {
+		t.Errorf("a seal with the former key:\n%s", got.Checks)
+	}
+	if _, err := seal.NewKeys(nil); err == nil {
+		t.Error("Keys without a key")
+	}
+	if err := keys.Rotate(nil); err == nil {
+		t.Error("rotated to nothing")
+	}
+}
+
+func TestCertifiesIssuer(t *testing.T) {
+	h := newHierarchy(t)
+	for iss, want := range map[string]bool{
+		"http://localhost:8081":       true,
+		"https://localhost":           true, // its dNSName
+		"http://localhost:8082":       false,
+		"http://localhost:8081/":      false,
+		"https://localhost.evil.test": false,
+		"https://localhost/tenant":    false,
+		"https://u@localhost":         false,
+		"":                            false,
+	} {
+		err := seal.CertifiesIssuer(h.Seal.Certificate, iss)
+		if (err == nil) != want || err != nil && !errors.Is(err, seal.ErrIssuerName) {
+			t.Errorf("%q: %v", iss, err)
+		}
+		if err != nil && iss != "" && strings.Contains(err.Error(), iss) {
+			t.Errorf("the error repeats the claim: %v", err)
+		}
+	}
+}

@@ -1,0 +1,236 @@
+package trust
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors of verifying a chain. Callers branch on them.
+var (
+	ErrChain          = errors.New("certificate chain is not acceptable")
+	ErrNoPath         = errors.New("no certificate chain to a trusted anchor")
+	ErrValidity       = errors.New("a certificate of the chain is not valid at this time")
+	ErrSelfSigned     = errors.New("the leaf certificate is self-signed")
+	ErrAnchorIncluded = errors.New("the chain includes a trust anchor or another self-signed certificate")
+	ErrAlgorithm      = errors.New("an algorithm of the chain is not allowed")
+	ErrUse            = errors.New("the certificate is not for this use")
+)
+
+// MaxPath is how many certificates a path may have, leaf and anchor included.
+const MaxPath = 5
+
+// Path is a verified chain, leaf first, anchor last. Where the certificate
+// itself is the anchor there is one certificate. It is shared by all who
+// present the same chain and must not be changed.
+type Path struct {
+	Certificates []*x509.Certificate
+
+	notBefore, notAfter time.Time
+}
+
+// Leaf is the certificate the key of which signed.
+func (p *Path) Leaf() *x509.Certificate { return p.Certificates[0] }
+
+// Anchor is the certificate that was trusted beforehand.
+func (p *Path) Anchor() *x509.Certificate { return p.Certificates[len(p.Certificates)-1] }
+
+func newPath(certs []*x509.Certificate) *Path {
+	p := &Path{Certificates: certs, notBefore: certs[0].NotBefore, notAfter: certs[0].NotAfter}
+	for _, c := range certs[1:] {
+		if c.NotBefore.After(p.notBefore) {
+			p.notBefore = c.NotBefore
+		}
+		if c.NotAfter.Before(p.notAfter) {
+			p.notAfter = c.NotAfter
+		}
+	}
+	return p
+}
+
+func (p *Path) validAt(at time.Time) error {
+	if at.Before(p.notBefore) || at.After(p.notAfter) {
+		return fmt.Errorf("%w: expected a time from %s to %s (RFC 5280, Section 6.1.3)", ErrValidity,
+			p.notBefore.UTC().Format(time.RFC3339), p.notAfter.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// anchors are the certificates trusted for one use. An authority anchors what
+// it issued; an end entity's certificate is trusted as it is.
+type anchors struct {
+	authorities []*x509.Certificate
+	pool        *x509.CertPool
+	pinned      map[[sha256.Size]byte]bool
+}
+
+func newAnchors(certs []*x509.Certificate) (*anchors, error) {
+	a := &anchors{pool: x509.NewCertPool(), pinned: map[[sha256.Size]byte]bool{}}
+	for _, c := range certs {
+		if err := checkKey(c); err != nil {
+			return nil, err
+		}
+		if !c.IsCA {
+			a.pinned[sha256.Sum256(c.Raw)] = true
+			continue
+		}
+		if !c.BasicConstraintsValid || c.KeyUsage&x509.KeyUsageCertSign == 0 {
+			return nil, fmt.Errorf("%w: anchor %s has no keyUsage keyCertSign (RFC 5280, Section 4.2.1.3)", ErrUse, name(c))
+		}
+		a.authorities = append(a.authorities, c)
+		a.pool.AddCert(c)
+	}
+	return a, nil
+}
+
+// verify makes the whole decision about a chain as presented, leaf first
+// (RFC 5280, Section 6; HAIP 1.0, Sections 4.1, 5 and 6.1.1).
+func (a *anchors) verify(chain []*x509.Certificate, use Use, at time.Time) (*Path, error) {
+	// Step 1. Form: at least the leaf, not too long.
+	if len(chain) == 0 || len(chain) >= MaxPath {
+		return nil, fmt.Errorf("%w: it has %d certificates, expected 1 to %d", ErrChain, len(chain), MaxPath-1)
+	}
+	leaf := chain[0]
+	pinned := a.pinned[sha256.Sum256(leaf.Raw)]
+
+	// Step 2. The leaf is not self-signed, and no anchor stands in the chain.
+	// A list may be signed with a self-signed key whose certificate was pinned.
+	if selfSigned(leaf) && (!pinned || use != UseListSigner) {
+		return nil, fmt.Errorf("%w, expected one issued by an authority (HAIP 1.0, Section 6.1.1)", ErrSelfSigned)
+	}
+	for _, c := range chain[1:] {
+		if selfSigned(c) || a.includes(c) {
+			return nil, fmt.Errorf("%w: leave %s out of x5c (HAIP 1.0, Section 6.1.1)", ErrAnchorIncluded, name(c))
+		}
+	}
+
+	// Step 3. Algorithms of everything that was presented.
+	for _, c := range chain {
+		if err := checkKey(c); err != nil {
+			return nil, err
+		}
+		if err := checkSignatureAlgorithm(c); err != nil {
+			return nil, err
+		}
+	}
+
+	// Step 4. The leaf may be used for this.
+	if err := use.check(leaf); err != nil {
+		return nil, err
+	}
+
+	// Step 5. Path to an anchor: signatures, validity, path length, name
+	// constraints and critical extensions.
+	path, err := a.path(chain, at)
+	if err != nil {
+		if !pinned {
+			return nil, err
+		}
+		path = newPath(chain[:1])
+	}
+
+	// Step 6. Validity of every certificate of the path.
+	if err := path.validAt(at); err != nil {
+		return nil, err
+	}
+	return path, nil
+}
+
+// path builds the one path that uses exactly the chain presented, in its
+// order. The intermediates are not searched beyond it.
+func (a *anchors) path(chain []*x509.Certificate, at time.Time) (*Path, error) {
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	options := x509.VerifyOptions{
+		Roots: a.pool, Intermediates: between, CurrentTime: at,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	}
+	found, err := chain[0].Verify(options)
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		// A chain to nowhere is that before it is expired (ETSI EN 319 102-1,
+		// clause 5.2.6.4): look once more from inside its validity.
+		options.CurrentTime = newPath(chain).notBefore
+		if _, again := chain[0].Verify(options); errors.As(again, &unknown) {
+			err = again
+		}
+	}
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return nil, fmt.Errorf("%w: %s is valid from %s to %s (RFC 5280, Section 6.1.3)", ErrValidity, name(invalid.Cert),
+			invalid.Cert.NotBefore.UTC().Format(time.RFC3339), invalid.Cert.NotAfter.UTC().Format(time.RFC3339))
+	case errors.As(err, &unknown):
+		return nil, fmt.Errorf("%w: %s was not issued by an authority trusted for this use", ErrNoPath, name(chain[len(chain)-1]))
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s (RFC 5280, Section 6.1)", ErrChain, reason(err))
+	}
+	for _, p := range found {
+		if len(p) != len(chain)+1 {
+			continue
+		}
+		same := true
+		for i := range chain {
+			same = same && bytes.Equal(p[i].Raw, chain[i].Raw)
+		}
+		if same {
+			return newPath(p), nil
+		}
+	}
+	return nil, fmt.Errorf("%w: x5c must hold the path in order, leaf first, and nothing else (RFC 7515, Section 4.1.6)", ErrChain)
+}
+
+// reason says why without the values of names in the certificate.
+func reason(err error) string {
+	var invalid x509.CertificateInvalidError
+	var critical x509.UnhandledCriticalExtension
+	switch {
+	case errors.As(err, &critical):
+		return "a critical extension is not understood"
+	case !errors.As(err, &invalid):
+		return "the path does not verify"
+	}
+	switch invalid.Reason {
+	case x509.NotAuthorizedToSign:
+		return "an issuer is no certification authority"
+	case x509.TooManyIntermediates:
+		return "the path length constraint is exceeded"
+	case x509.CANotAuthorizedForThisName:
+		return "a name constraint of an authority excludes the certificate"
+	case x509.UnconstrainedName, x509.TooManyConstraints:
+		return "name constraints cannot be checked"
+	case x509.NameMismatch:
+		return "issuer and subject names do not match"
+	default:
+		return "the path does not verify"
+	}
+}
+
+// includes reports whether c is an authority's certificate, or one with its
+// name and key.
+func (a *anchors) includes(c *x509.Certificate) bool {
+	for _, r := range a.authorities {
+		if bytes.Equal(r.RawSubject, c.RawSubject) && bytes.Equal(r.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) {
+			return true
+		}
+	}
+	return false
+}
+
+// selfSigned tells a certificate that is signed with its own key. Issuer and
+// subject being equal is enough to suspect, the signature to know; a v1 or
+// usage-restricted certificate is judged by its name alone.
+func selfSigned(c *x509.Certificate) bool {
+	if !bytes.Equal(c.RawIssuer, c.RawSubject) {
+		return false
+	}
+	if len(c.AuthorityKeyId) > 0 && len(c.SubjectKeyId) > 0 && !bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId) {
+		return c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+	}
+	return true
+}

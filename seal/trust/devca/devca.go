@@ -1,0 +1,362 @@
+// Package devca makes a hierarchy of keys and certificates for development and
+// tests: the authority of a seal certificate with everything a real one says,
+// the signer of status lists, a local list of PuB-EAA providers with its
+// signer, an authority for receivers' access certificates, and a registrar.
+//
+// It is no certification authority: its keys lie in files, it checks nobody's
+// identity, and every name it makes up says TEST. What it issues is worth
+// nothing outside the machine that trusts it.
+package devca
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/qc"
+	"github.com/zegel-id/zegel/seal/trust"
+)
+
+// ErrOptions is returned for options a hierarchy cannot be made with.
+var ErrOptions = errors.New("cannot make a development hierarchy")
+
+// Options say for whom a hierarchy is made. What is left empty is filled with
+// fictitious values.
+type Options struct {
+	// Now is the time of making; required.
+	Now time.Time
+	// Issuer is the credential issuer's identifier (iss), an http or https
+	// address. It stands in the seal certificate's SAN as it is.
+	Issuer string
+	// Organization and Registration name the public body, such as "Voorbeeld
+	// (TEST)" and NTRBE-0999999922.
+	Organization string
+	Registration string
+	// Source is the authentic source and the law (QcPSB).
+	Source qc.PublicBody
+	// CRLURL and IssuerURL stand in the certificates when given: where the
+	// revocation list and the authority's certificate can be fetched.
+	CRLURL, IssuerURL string
+	// Validity of what is made; zero is the default beside each.
+	Validity Validity
+}
+
+// Validity says how long things last.
+type Validity struct {
+	Authority time.Duration // 10 years
+	Leaf      time.Duration // 2 years
+	List      time.Duration // 90 days, at most six months
+	CRL       time.Duration // 30 days
+}
+
+const day = 24 * time.Hour
+
+func (o *Options) fill() error {
+	if o.Now.IsZero() {
+		return fmt.Errorf("%w: Now is missing", ErrOptions)
+	}
+	o.Now = o.Now.UTC().Truncate(time.Second)
+	u, err := url.Parse(o.Issuer)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.String() != o.Issuer {
+		return fmt.Errorf("%w: Issuer must be an http or https address in its plain spelling", ErrOptions)
+	}
+	def := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	def(&o.Organization, "Zegel Oefenregister (TEST)")
+	// The Crossroads Bank has not given out numbers of this range.
+	def(&o.Registration, "NTRBE-0999999922")
+	def(&o.Source.Country, "BE")
+	def(&o.Source.Source, "LED, Leer- en Ervaringsbewijzendatabank (TEST)")
+	def(&o.Source.Legislation, "OJ:BETEST-LED")
+	if _, err := qc.ParseOrganization(o.Registration); err != nil {
+		return fmt.Errorf("%w: Registration: %w", ErrOptions, err)
+	}
+	for _, d := range []struct {
+		v   *time.Duration
+		def time.Duration
+	}{{&o.Validity.Authority, 3653 * day}, {&o.Validity.Leaf, 730 * day}, {&o.Validity.List, 90 * day}, {&o.Validity.CRL, 30 * day}} {
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+		if *d.v < time.Minute {
+			return fmt.Errorf("%w: a validity is shorter than a minute", ErrOptions)
+		}
+	}
+	return nil
+}
+
+// Pair is a key and its certificate.
+type Pair struct {
+	Key         crypto.Signer
+	Certificate *x509.Certificate
+}
+
+// Hierarchy is a development hierarchy. Methods that change it are not safe to
+// call at once.
+type Hierarchy struct {
+	SealCA   Pair // issues seal and status certificates
+	AccessCA Pair // issues receivers' access certificates
+	SchemeCA Pair // issues the list signer and the registrar, which are pinned
+
+	Seal       Pair
+	FormerSeal []*x509.Certificate // seals of these stay valid; their keys are gone
+	Status     Pair
+	ListSigner Pair
+	Registrar  Pair
+
+	// List is the local list of PuB-EAA providers, signed.
+	List string
+	// SealCRL and AccessCRL are the revocation lists of the authorities, DER.
+	SealCRL, AccessCRL []byte
+
+	info manifest
+}
+
+// New makes a hierarchy with new P-256 keys.
+func New(o Options) (*Hierarchy, error) {
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	h := &Hierarchy{info: manifestOf(o)}
+	steps := []struct {
+		to   *Pair
+		make func() (Pair, error)
+	}{
+		{&h.SealCA, func() (Pair, error) { return h.authority("Zegel Seal CA (TEST)", o.Now) }},
+		{&h.AccessCA, func() (Pair, error) { return h.authority("Zegel Access CA (TEST)", o.Now) }},
+		{&h.SchemeCA, func() (Pair, error) { return h.authority("Zegel Scheme CA (TEST)", o.Now) }},
+		{&h.Seal, func() (Pair, error) { return h.sealLeaf(o.Now) }},
+		{&h.Status, func() (Pair, error) { return h.statusLeaf(o.Now) }},
+		{&h.ListSigner, func() (Pair, error) { return h.schemeLeaf("Zegel List Operator (TEST)", o.Now) }},
+		{&h.Registrar, func() (Pair, error) { return h.schemeLeaf("Zegel Registrar (TEST)", o.Now) }},
+	}
+	for _, s := range steps {
+		var err error
+		if *s.to, err = s.make(); err != nil {
+			return nil, err
+		}
+	}
+	if err := h.Refresh(o.Now); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// Issuer is the iss that the seal certificate names.
+func (h *Hierarchy) Issuer() string { return h.info.Issuer }
+
+// Registration is the public body's registration, such as NTRBE-0999999922.
+func (h *Hierarchy) Registration() string { return h.info.Registration }
+
+// Organization is the public body's name.
+func (h *Hierarchy) Organization() string { return h.info.Organization }
+
+// backdate lets clocks differ a little.
+const backdate = time.Minute
+
+func (h *Hierarchy) authority(cn string, now time.Time) (Pair, error) {
+	return issue(&x509.Certificate{
+		Subject:   pkix.Name{Country: []string{"BE"}, Organization: []string{"Zegel (TEST)"}, CommonName: cn},
+		NotBefore: now.Add(-backdate), NotAfter: now.Add(h.info.Validity.Authority),
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		IsCA:     true, BasicConstraintsValid: true, MaxPathLenZero: true,
+	}, nil)
+}
+
+// sealLeaf is a seal certificate as ETSI EN 319 412-3 and TS 119 412-6 want it
+// for a public body. Its key usage is contentCommitment alone, so that the key
+// can sign nothing but seals.
+func (h *Hierarchy) sealLeaf(now time.Time) (Pair, error) {
+	statements, err := qc.Statements{
+		Compliance: true, SSCD: true, Types: []asn1.ObjectIdentifier{qc.TypeSeal},
+		Disclosures: []qc.Disclosure{{URL: "https://example.org/pds-test.pdf", Language: "en"}},
+		PublicBody:  &h.info.Source,
+	}.Extension(nil)
+	if err != nil {
+		return Pair{}, err
+	}
+	t := h.leaf(h.info.Organization+" - zegel", h.info.Organization, h.info.Registration, now)
+	t.KeyUsage = x509.KeyUsageContentCommitment
+	t.ExtraExtensions = []pkix.Extension{statements}
+	t.Policies = []x509.OID{policySeal}
+	h.services(t)
+	if err := nameIssuer(t, h.info.Issuer); err != nil {
+		return Pair{}, err
+	}
+	return issue(t, &h.SealCA)
+}
+
+// policySeal is QCP-l of ETSI EN 319 411-2, clause 5.3.
+var policySeal = mustOID(0, 4, 0, 194112, 1, 1)
+
+func mustOID(parts ...uint64) x509.OID {
+	o, err := x509.OIDFromInts(parts)
+	if err != nil {
+		panic(err) // a constant of this file
+	}
+	return o
+}
+
+func (h *Hierarchy) statusLeaf(now time.Time) (Pair, error) {
+	t := h.leaf(h.info.Organization+" - status", h.info.Organization, h.info.Registration, now)
+	h.services(t)
+	if err := nameIssuer(t, h.info.Issuer); err != nil {
+		return Pair{}, err
+	}
+	return issue(t, &h.SealCA)
+}
+
+func (h *Hierarchy) schemeLeaf(cn string, now time.Time) (Pair, error) {
+	return issue(h.leaf(cn, "Zegel (TEST)", "", now), &h.SchemeCA)
+}
+
+// leaf is a template of an end entity that signs.
+func (h *Hierarchy) leaf(cn, organization, registration string, now time.Time) *x509.Certificate {
+	return &x509.Certificate{
+		Subject:   name(cn, organization, registration, "BE"),
+		NotBefore: now.Add(-backdate), NotAfter: now.Add(h.info.Validity.Leaf),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		BasicConstraintsValid: true,
+	}
+}
+
+func name(cn, organization, registration, country string) pkix.Name {
+	n := pkix.Name{Country: []string{country}, Organization: []string{organization}, CommonName: cn}
+	if registration != "" {
+		n.ExtraNames = []pkix.AttributeTypeAndValue{{Type: qc.OrganizationID, Value: registration}}
+	}
+	return n
+}
+
+func (h *Hierarchy) services(t *x509.Certificate) {
+	if h.info.CRLURL != "" {
+		t.CRLDistributionPoints = []string{h.info.CRLURL}
+	}
+	if h.info.IssuerURL != "" {
+		t.IssuingCertificateURL = []string{h.info.IssuerURL}
+	}
+}
+
+// nameIssuer puts iss into the subject alternative names: the address as it
+// is, and its host.
+func nameIssuer(t *x509.Certificate, iss string) error {
+	u, err := url.Parse(iss)
+	if err != nil {
+		return fmt.Errorf("%w: Issuer: %w", ErrOptions, err)
+	}
+	t.URIs = []*url.URL{u}
+	if ip := net.ParseIP(u.Hostname()); ip != nil {
+		t.IPAddresses = []net.IP{ip}
+	} else {
+		t.DNSNames = []string{u.Hostname()}
+	}
+	return nil
+}
+
+// issue makes a key and a certificate for it; by is nil for an authority.
+func issue(t *x509.Certificate, by *Pair) (Pair, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return Pair{}, err
+	}
+	if by == nil {
+		by = &Pair{Key: key, Certificate: t}
+	}
+	c, err := certify(t, key.Public(), *by)
+	return Pair{Key: key, Certificate: c}, err
+}
+
+func certify(t *x509.Certificate, pub crypto.PublicKey, by Pair) (*x509.Certificate, error) {
+	serial := make([]byte, 16)
+	if _, err := rand.Read(serial); err != nil {
+		return nil, err
+	}
+	serial[0] = serial[0]&0x7f | 0x40 // positive, and always 16 octets
+	t.SerialNumber = new(big.Int).SetBytes(serial)
+	der, err := x509.CreateCertificate(rand.Reader, t, by.Certificate, pub, by.Key)
+	if err != nil {
+		return nil, fmt.Errorf("issuing %s: %w", t.Subject.CommonName, err)
+	}
+	return x509.ParseCertificate(der)
+}
+
+// Sealer seals with the seal key. x5u is where its PEM is served; empty is
+// <issuer>/seal/<id>.pem.
+func (h *Hierarchy) Sealer(x5u string, now func() time.Time) (*seal.Sealer, error) {
+	if x5u == "" {
+		x5u = h.info.Issuer + "/seal/" + seal.CertificateID(h.Seal.Certificate) + ".pem"
+	}
+	return seal.NewSealer(h.Seal.Key, h.Seal.chain(), seal.Options{X5U: x5u, RequireSeal: true, Now: now})
+}
+
+// Keys is the Sealer of Sealer with the former certificates.
+func (h *Hierarchy) Keys(now func() time.Time) (*seal.Keys, error) {
+	s, err := h.Sealer("", now)
+	if err != nil {
+		return nil, err
+	}
+	var former [][]*x509.Certificate
+	for _, c := range h.FormerSeal {
+		former = append(former, []*x509.Certificate{c})
+	}
+	return seal.NewKeys(s, former...)
+}
+
+// StatusSealer signs status list tokens.
+func (h *Hierarchy) StatusSealer(now func() time.Time) (*seal.Sealer, error) {
+	return seal.NewSealer(h.Status.Key, h.Status.chain(), seal.Options{Now: now})
+}
+
+// RegistrarSealer signs registration certificates of receivers.
+func (h *Hierarchy) RegistrarSealer(now func() time.Time) (*seal.Sealer, error) {
+	return seal.NewSealer(h.Registrar.Key, h.Registrar.chain(), seal.Options{Now: now})
+}
+
+func (p Pair) chain() []*x509.Certificate { return []*x509.Certificate{p.Certificate} }
+
+// Anchors are what a relying party has to trust beforehand. Status signers
+// become trusted through the list.
+func (h *Hierarchy) Anchors() trust.Anchors {
+	return trust.Anchors{
+		trust.UseSeal:              {h.SealCA.Certificate},
+		trust.UseAccessCertificate: {h.AccessCA.Certificate},
+		trust.UseListSigner:        {h.ListSigner.Certificate},
+		trust.UseRegistrar:         {h.Registrar.Certificate},
+	}
+}
+
+// Store is a trust store with the anchors and the list, which must be current.
+func (h *Hierarchy) Store(now time.Time) (*trust.Store, error) {
+	s, err := trust.NewStore(h.Anchors(), 0)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.VerifyList(h.List, now)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Install(l)
+}
+
+// CRLs is a memory with both revocation lists.
+func (h *Hierarchy) CRLs(fetch trust.Fetcher, now func() time.Time) (*trust.CRLs, error) {
+	c := trust.NewCRLs(fetch, now)
+	if err := c.Add(h.SealCRL, h.SealCA.Certificate); err != nil {
+		return nil, err
+	}
+	return c, c.Add(h.AccessCRL, h.AccessCA.Certificate)
+}

@@ -1,0 +1,215 @@
+package devca
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/qc"
+	"github.com/zegel-id/zegel/seal/trust"
+)
+
+// RotateSeal replaces the seal key by a new one. The certificate before stays
+// in the list of providers, so that its seals stay valid; its key is dropped.
+func (h *Hierarchy) RotateSeal(now time.Time) error {
+	now = now.UTC().Truncate(time.Second)
+	next, err := h.sealLeaf(now)
+	if err != nil {
+		return err
+	}
+	former := h.Seal
+	h.FormerSeal = append(h.FormerSeal, former.Certificate)
+	h.Seal = next
+	if err := h.Refresh(now); err != nil {
+		h.Seal, h.FormerSeal = former, h.FormerSeal[:len(h.FormerSeal)-1]
+		return err
+	}
+	return nil
+}
+
+// Revoke revokes a certificate of the seal or the access authority and makes
+// its revocation list anew. reason is a CRLReason (RFC 5280, Section 5.3.1).
+func (h *Hierarchy) Revoke(c *x509.Certificate, reason int, now time.Time) error {
+	var list *[]revoked
+	switch {
+	case c.CheckSignatureFrom(h.SealCA.Certificate) == nil:
+		list = &h.info.RevokedSeal
+	case c.CheckSignatureFrom(h.AccessCA.Certificate) == nil:
+		list = &h.info.RevokedAccess
+	default:
+		return fmt.Errorf("%w: the certificate to revoke is not of the seal or the access authority", ErrOptions)
+	}
+	serial := c.SerialNumber.Text(16)
+	for _, r := range *list {
+		if r.Serial == serial {
+			return nil
+		}
+	}
+	*list = append(*list, revoked{Serial: serial, Since: now.UTC().Truncate(time.Second), Reason: reason})
+	return h.Refresh(now)
+}
+
+// Refresh makes the provider list and both revocation lists anew, before they
+// run out.
+func (h *Hierarchy) Refresh(now time.Time) error {
+	now = now.UTC().Truncate(time.Second)
+	list, err := h.providerList(now)
+	if err != nil {
+		return err
+	}
+	sealCRL, err := h.crl(h.SealCA, h.SealCRL, h.info.RevokedSeal, now)
+	if err != nil {
+		return err
+	}
+	accessCRL, err := h.crl(h.AccessCA, h.AccessCRL, h.info.RevokedAccess, now)
+	if err != nil {
+		return err
+	}
+	h.List, h.SealCRL, h.AccessCRL = list, sealCRL, accessCRL
+	return nil
+}
+
+func (h *Hierarchy) crl(by Pair, former []byte, list []revoked, now time.Time) ([]byte, error) {
+	number := big.NewInt(1)
+	if former != nil {
+		old, err := x509.ParseRevocationList(former)
+		if err != nil {
+			return nil, fmt.Errorf("reading the revocation list before: %w", err)
+		}
+		number.Add(old.Number, number)
+	}
+	t := &x509.RevocationList{Number: number, ThisUpdate: now.Add(-backdate), NextUpdate: now.Add(h.info.Validity.CRL)}
+	for _, r := range list {
+		serial, ok := new(big.Int).SetString(r.Serial, 16)
+		if !ok {
+			return nil, fmt.Errorf("%w: a revoked serial number is not hexadecimal", ErrOptions)
+		}
+		t.RevokedCertificateEntries = append(t.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: serial, RevocationTime: r.Since, ReasonCode: r.Reason})
+	}
+	return x509.CreateRevocationList(rand.Reader, t, by.Certificate, by.Key)
+}
+
+// providerList signs a list with the public body as its one entry: an issuance
+// service for every seal certificate, a revocation service for the status
+// signer (ETSI TS 119 602, Annex H).
+func (h *Hierarchy) providerList(now time.Time) (string, error) {
+	sequence := int64(1)
+	if h.List != "" {
+		old, err := listOf(h.List)
+		if err != nil {
+			return "", err
+		}
+		sequence = old.LoTE.Scheme.Sequence + 1
+	}
+	history := trust.PubEAAHistory
+	operator := "Zegel List Operator (TEST)"
+	page := "https://example.org/test-list"
+	law := h.info.Source.Legislation
+	if !strings.HasPrefix(law, "OJ:") {
+		law = "OJ:" + h.info.Source.Country + law
+	}
+	en := func(s string) []trust.Text { return []trust.Text{{Lang: "en", Value: s}} }
+	postal := []trust.PostalAddress{{Lang: "en", Street: "Teststraat 1", Locality: "Brussel", PostalCode: "1000", Country: "BE"}}
+	d := &trust.Document{LoTE: trust.LoTE{
+		Scheme: trust.Scheme{
+			Version: 1, Sequence: sequence, Type: trust.PubEAAListType, OperatorName: en(operator),
+			OperatorAddress: &trust.OperatorAddress{Postal: postal, Electronic: []trust.URI{{Lang: "en", Value: "mailto:test@example.org"}}},
+			Name:            en("BE:Local list of PuB-EAA providers (TEST)"), InformationURI: []trust.URI{{Lang: "en", Value: page}},
+			StatusApproach: trust.PubEAAStatusApproach, Rules: []trust.URI{{Lang: "en", Value: trust.PubEAASchemeRules}},
+			Territory: trust.PubEAATerritory, History: &history,
+			Issued: trust.Instant{Time: now}, NextUpdate: trust.Instant{Time: now.Add(h.info.Validity.List)},
+		},
+		Entities: []trust.TrustedEntity{{Information: trust.EntityInformation{
+			Name: en(h.info.Organization), TradeName: en2(h.info.Registration, law),
+			Address:        trust.EntityAddress{Postal: postal, Electronic: []trust.URI{{Lang: "en", Value: h.info.Issuer}}},
+			InformationURI: []trust.URI{{Lang: "en", Value: h.info.Issuer}},
+		}}},
+	}}
+	services := &d.LoTE.Entities[0].Services
+	for _, c := range append([]*x509.Certificate{h.Seal.Certificate}, h.FormerSeal...) {
+		*services = append(*services, service("Issuance of sealed credentials", trust.Issuance, c))
+	}
+	*services = append(*services, service("Status lists of sealed credentials", trust.Revocation, h.Status.Certificate))
+
+	clock := func() time.Time { return now }
+	signer, err := seal.NewSealer(h.ListSigner.Key, h.ListSigner.chain(), seal.Options{Now: clock})
+	if err != nil {
+		return "", err
+	}
+	return d.Sign(signer, now)
+}
+
+func en2(a, b string) []trust.Text {
+	return []trust.Text{{Lang: "en", Value: a}, {Lang: "en", Value: b}}
+}
+
+func service(name string, kind trust.Service, c *x509.Certificate) trust.EntityService {
+	return trust.EntityService{Information: trust.ServiceInformation{
+		Name:     []trust.Text{{Lang: "en", Value: name}},
+		Identity: trust.Identity{Certificates: []trust.ListedCertificate{{Value: base64.StdEncoding.EncodeToString(c.Raw)}}},
+		Type:     kind, Status: trust.StatusNotified, StatusSince: &trust.Instant{Time: c.NotBefore},
+	}}
+}
+
+// listOf reads a list of our own without judging it.
+func listOf(compact string) (*trust.Document, error) {
+	t, err := jose.Parse(compact)
+	if err != nil {
+		return nil, err
+	}
+	return trust.Parse(t.Payload)
+}
+
+// AccessRequest says for which receiver an access certificate is made (ETSI TS
+// 119 411-8).
+type AccessRequest struct {
+	Organization string
+	Registration string // such as NTRBE-0999999922
+	Country      string // empty is BE
+	// DNSNames are hosts of the receiver, for client_id x509_san_dns; optional.
+	DNSNames []string
+	// URI is a page of the receiver; optional.
+	URI      string
+	Validity time.Duration // zero is that of leaf certificates
+}
+
+// IssueAccess certifies a receiver's key. The chain of a request is this
+// certificate alone, since its issuer is the anchor.
+func (h *Hierarchy) IssueAccess(pub any, r AccessRequest, now time.Time) (*x509.Certificate, error) {
+	if r.Organization == "" {
+		return nil, fmt.Errorf("%w: a receiver without a name", ErrOptions)
+	}
+	if _, err := qc.ParseOrganization(r.Registration); err != nil {
+		return nil, fmt.Errorf("%w: receiver: %w", ErrOptions, err)
+	}
+	if r.Country == "" {
+		r.Country = "BE"
+	}
+	if r.Validity == 0 {
+		r.Validity = h.info.Validity.Leaf
+	}
+	t := h.leaf(r.Organization, r.Organization, r.Registration, now.UTC().Truncate(time.Second))
+	t.Subject.Country = []string{r.Country}
+	t.NotAfter = t.NotBefore.Add(r.Validity)
+	t.DNSNames = r.DNSNames
+	if r.URI != "" {
+		u, err := url.Parse(r.URI)
+		if err != nil || u.Host == "" {
+			return nil, fmt.Errorf("%w: receiver's URI", ErrOptions)
+		}
+		t.URIs = []*url.URL{u}
+	}
+	// Issuer and subject that are equal would read as self-signed.
+	if der, err := asn1Name(t.Subject); err != nil || bytes.Equal(der, h.AccessCA.Certificate.RawSubject) {
+		return nil, fmt.Errorf("%w: the receiver has the name of the authority", ErrOptions)
+	}
+	return certify(t, pub, h.AccessCA)
+}

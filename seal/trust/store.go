@@ -1,0 +1,169 @@
+package trust
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+)
+
+// DefaultCache is how many verified chains a Store remembers.
+const DefaultCache = 1024
+
+// Anchors are the certificates configured as trusted, for each use apart.
+type Anchors map[Use][]*x509.Certificate
+
+// Store answers whether a chain leads to an anchor of a use, and whether its
+// holder is a listed provider. It may be used by many at once.
+type Store struct {
+	configured Anchors
+	size       int
+	now        atomic.Pointer[state]
+}
+
+// state is everything that changes together when a list is installed, so that
+// no chain verified under an older list is found under a newer.
+type state struct {
+	anchors map[Use]*anchors
+	list    *List
+	cache   *cache
+}
+
+// NewStore returns a Store without a provider list. cacheSize 0 is
+// DefaultCache.
+func NewStore(a Anchors, cacheSize int) (*Store, error) {
+	if cacheSize == 0 {
+		cacheSize = DefaultCache
+	}
+	if cacheSize < 0 {
+		return nil, errors.New("trust: the cache size must not be negative")
+	}
+	s := &Store{configured: maps.Clone(a), size: cacheSize}
+	st, err := s.build(nil)
+	if err != nil {
+		return nil, err
+	}
+	s.now.Store(st)
+	return s, nil
+}
+
+func (s *Store) build(l *List) (*state, error) {
+	st := &state{anchors: map[Use]*anchors{}, list: l, cache: newCache(s.size)}
+	for use := UseSeal; use <= UseRegistrar; use++ {
+		certs := s.configured[use]
+		if l != nil {
+			certs = append(certs[:len(certs):len(certs)], l.anchors(use)...)
+		}
+		a, err := newAnchors(certs)
+		if err != nil {
+			return nil, fmt.Errorf("anchors for %s: %w", use, err)
+		}
+		st.anchors[use] = a
+	}
+	return st, nil
+}
+
+// ErrRollback is returned for a list older than the one installed.
+var ErrRollback = errors.New("the list is older than the one installed")
+
+// Install makes a verified list the current one. Certificates of its notified
+// services become anchors for seals (issuance) and status lists (revocation).
+// A list with a lower sequence number, or another list with the same one, is
+// refused.
+func (s *Store) Install(l *List) error {
+	if l == nil {
+		return errors.New("trust: no list to install")
+	}
+	for {
+		old := s.now.Load()
+		if o := old.list; o != nil {
+			if l.Sequence < o.Sequence || l.Sequence == o.Sequence && l.digest != o.digest {
+				return fmt.Errorf("%w: found sequence number %d, expected more than %d (ETSI TS 119 602, clause 6.3.3)", ErrRollback, l.Sequence, o.Sequence)
+			}
+		}
+		st, err := s.build(l)
+		if err != nil {
+			return err
+		}
+		if s.now.CompareAndSwap(old, st) {
+			return nil
+		}
+	}
+}
+
+// List is the list installed, or nil.
+func (s *Store) List() *List { return s.now.Load().list }
+
+// Certificates verifies a chain, leaf first and without its anchor.
+func (s *Store) Certificates(chain []*x509.Certificate, use Use, at time.Time) (*Path, error) {
+	h := sha256.New()
+	h.Write([]byte{1, byte(use)})
+	for _, c := range chain {
+		part(h, c.Raw)
+	}
+	return s.verify(cacheKey(h.Sum(nil)), use, at, func() ([]*x509.Certificate, error) { return chain, nil })
+}
+
+// X5C verifies the x5c value of a header, leaf first and without its anchor. A
+// chain that was seen before is neither decoded nor parsed again.
+func (s *Store) X5C(x5c []string, use Use, at time.Time) (*Path, error) {
+	var buf [4096]byte
+	in := append(buf[:0], 2, byte(use))
+	for _, text := range x5c {
+		in = binary.BigEndian.AppendUint32(in, uint32(len(text)))
+		in = append(in, text...)
+	}
+	return s.verify(sha256.Sum256(in), use, at, func() ([]*x509.Certificate, error) {
+		return jose.Header{X5C: x5c}.Certificates()
+	})
+}
+
+func (s *Store) verify(k cacheKey, use Use, at time.Time, parse func() ([]*x509.Certificate, error)) (*Path, error) {
+	st := s.now.Load()
+	if p := st.cache.find(k); p != nil {
+		if err := p.validAt(at); err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+	a, ok := st.anchors[use]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrUse, use)
+	}
+	chain, err := parse()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrChain, err)
+	}
+	p, err := a.verify(chain, use, at)
+	if err != nil {
+		return nil, err
+	}
+	st.cache.put(k, p)
+	return p, nil
+}
+
+func part(h interface{ Write([]byte) (int, error) }, b []byte) {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(len(b)))
+	h.Write(n[:])
+	h.Write(b)
+}
+
+func decodeCertificate(text string) (*x509.Certificate, error) {
+	der, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errors.New("not base64")
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, errors.New("not a certificate")
+	}
+	return c, nil
+}

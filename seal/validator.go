@@ -1,0 +1,360 @@
+package seal
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal/jades"
+	"github.com/zegel-id/zegel/seal/qc"
+	"github.com/zegel-id/zegel/seal/trust"
+)
+
+// DefaultAlgs are the algorithms a seal may use. RS256 is not among them: old
+// Europass seals have it, credentials must not.
+var DefaultAlgs = []jose.Alg{jose.ES256, jose.ES384, jose.ES512, jose.PS256}
+
+// DefaultSkew is how far ahead of our clock a signing time may be.
+const DefaultSkew = time.Minute
+
+// Validator validates compact seals. It may be used by many at once and must
+// not be changed meanwhile.
+type Validator struct {
+	// Trust holds the anchors and the list of PuB-EAA providers.
+	Trust *trust.Store
+	// Revocation answers about certificates; nil knows nothing.
+	Revocation trust.RevocationSource
+	// InsecureAcceptUnknownRevocation accepts certificates about which no
+	// source says anything current. Revoked ones are never accepted.
+	InsecureAcceptUnknownRevocation bool
+	// SkipProviderList leaves the list of PuB-EAA providers out, for seals of
+	// others than public bodies.
+	SkipProviderList bool
+	// Algs is the allow-list of algorithms; nil is DefaultAlgs.
+	Algs []jose.Alg
+	// PublicBodyID is the identifier of QcPSB; nil is qc.PublicBodyID.
+	PublicBodyID asn1.ObjectIdentifier
+	// Skew replaces DefaultSkew when it is not zero.
+	Skew time.Duration
+}
+
+// ValidateCompact parses a compact JWS, which must have the given typ, and
+// validates it.
+func (v *Validator) ValidateCompact(ctx context.Context, compact, typ string, at time.Time) (Validation, *jose.Token, error) {
+	t, err := jose.Parse(compact)
+	if err == nil && t.Header.Typ != typ {
+		err = fmt.Errorf("%w: expected %q (RFC 8725, Section 3.11)", jose.ErrTyp, typ)
+	}
+	if err != nil {
+		out := Validation{Qualification: NotApplicable, Level: NotBaseline}
+		out.totalFailed(FormatFailure, CheckFormat, "RFC 7515, Section 3.1", err)
+		return out, nil, nil
+	}
+	out, err := v.Validate(ctx, t, at)
+	return out, t, err
+}
+
+// Validate judges the seal on a token at a time (ETSI EN 319 102-1, clause
+// 5.3, for Basic Signatures). The caller has checked typ. An error means that
+// nothing was judged: no trust configured, no time, or the context ended.
+func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (Validation, error) {
+	if v.Trust == nil || t == nil || at.IsZero() {
+		return Validation{}, errors.New("seal: a trust store, a token and a time are needed")
+	}
+	out := Validation{Qualification: NotApplicable, Level: NotBaseline}
+
+	// Step 1. Format.
+	h, err := jades.ParseHeader(t)
+	if err != nil {
+		out.totalFailed(FormatFailure, CheckFormat, "ETSI TS 119 182-1, clause 5", err)
+		return out, nil
+	}
+	out.ClaimedTime = h.ClaimedTime()
+	if h.Detached {
+		out.indeterminate(SignedDataNotFound, CheckFormat, "ETSI TS 119 182-1, clause 5.2.8", errors.New("sigD: what was signed is not in the token"))
+		return out, nil
+	}
+	out.Checks.Pass(CheckFormat, "ETSI TS 119 182-1, clause 5", "compact JWS with a JAdES header")
+
+	// Step 2. Signing certificate: x5c[0], and the one the header refers to.
+	path, pathErr, ok := v.signingCertificate(&out, h, at)
+	if !ok {
+		return out, nil
+	}
+
+	// Step 3. Cryptography. After a broken signature nothing else matters.
+	if !v.signature(&out, t) {
+		return out, nil
+	}
+
+	// Step 4. Chain, validity and key usage.
+	v.chain(&out, path, pathErr)
+
+	// Step 5. Revocation of every certificate below the anchor.
+	if err := v.revocation(ctx, &out, at); err != nil {
+		return Validation{}, err
+	}
+
+	// Step 6. Signed attributes, level.
+	v.attributes(&out, h, at)
+	if err := h.Baseline(); err != nil {
+		out.Checks.Fail(CheckBaseline, "ETSI TS 119 182-1, clause 6.3", err.Error())
+	} else {
+		out.Level = BaselineB
+		out.Checks.Pass(CheckBaseline, "ETSI TS 119 182-1, clause 6.3", string(BaselineB))
+	}
+
+	// Step 7. What it is worth, and who sealed.
+	if out.Indication == "" {
+		out.Indication = TotalPassed
+	}
+	v.statements(&out)
+	qualify(&out)
+	v.provider(&out, at)
+	return out, nil
+}
+
+func (v *Validator) signingCertificate(out *Validation, h jades.Header, at time.Time) (path *trust.Path, pathErr error, ok bool) {
+	const spec = "ETSI TS 119 182-1, clause 5.1.7; EN 319 102-1, clause 5.2.3"
+	if len(h.X5C) == 0 {
+		out.indeterminate(NoSigningCertificateFound, CheckCertificate, spec, errors.New("x5c is missing; x5u is not fetched"))
+		return nil, nil, false
+	}
+	var certs []*x509.Certificate
+	path, pathErr = v.Trust.X5C(h.X5C, trust.UseSeal, at)
+	if pathErr == nil {
+		certs = path.Certificates
+	} else {
+		var err error
+		if certs, err = (jose.Header{X5C: h.X5C}).Certificates(); err != nil {
+			out.indeterminate(NoSigningCertificateFound, CheckCertificate, spec, err)
+			return nil, nil, false
+		}
+	}
+	if err := h.Certificates(certs); err != nil {
+		out.indeterminate(NoSigningCertificateFound, CheckCertificate, spec, err)
+		return nil, nil, false
+	}
+	out.Certificate = certs[0]
+	out.Checks.Pass(CheckCertificate, spec, "x5c[0] of "+subject(certs[0]))
+	return path, pathErr, true
+}
+
+func (v *Validator) signature(out *Validation, t *jose.Token) bool {
+	const spec = "RFC 7515, Section 5.2"
+	algs := v.Algs
+	if algs == nil {
+		algs = DefaultAlgs
+	}
+	if !slices.Contains(algs, t.Header.Alg) {
+		out.indeterminate(CryptoConstraintsFailure, CheckAlgorithm, "ETSI TS 119 312", fmt.Errorf("alg is not one of %v", algs))
+		return false
+	}
+	out.Checks.Pass(CheckAlgorithm, "ETSI TS 119 312", string(t.Header.Alg))
+	switch err := t.Verify(out.Certificate.PublicKey); {
+	case err == nil:
+		out.Checks.Pass(CheckSignature, spec, "")
+		return true
+	case errors.Is(err, jose.ErrSignature):
+		// A JWS does not keep the digest apart from the signature value, so one
+		// cannot tell a changed payload from a changed signature. DSS says the same.
+		out.totalFailed(HashFailure, CheckSignature, spec, err)
+	default:
+		out.totalFailed(SigCryptoFailure, CheckSignature, spec, err)
+	}
+	return false
+}
+
+func (v *Validator) chain(out *Validation, path *trust.Path, err error) {
+	const spec, usage, validity = "RFC 5280, Section 6; HAIP 1.0, Section 6.1.1", "RFC 5280, Section 4.2.1.3; ETSI EN 319 412-3, clause 4.3.1", "RFC 5280, Section 6.1.3"
+	switch {
+	case err == nil:
+		out.Path = path
+		out.Checks.Pass(CheckChain, spec, "to "+subject(path.Anchor()))
+		out.Checks.Pass(CheckValidity, validity, "")
+		out.Checks.Pass(CheckKeyUsage, usage, "")
+	case errors.Is(err, trust.ErrNoPath):
+		out.indeterminate(NoCertificateChainFound, CheckChain, spec, err)
+	case errors.Is(err, trust.ErrValidity):
+		out.indeterminate(OutOfBoundsNoPOE, CheckValidity, validity, err)
+	case errors.Is(err, trust.ErrAlgorithm):
+		out.indeterminate(CryptoConstraintsFailure, CheckChain, spec, err)
+	case errors.Is(err, trust.ErrUse):
+		out.indeterminate(ChainConstraintsFailure, CheckKeyUsage, usage, err)
+	default:
+		out.indeterminate(ChainConstraintsFailure, CheckChain, spec, err)
+	}
+}
+
+func (v *Validator) revocation(ctx context.Context, out *Validation, at time.Time) error {
+	const spec = "ETSI EN 319 102-1, clause 5.2.5; RFC 5280, Section 6.3"
+	if out.Path == nil {
+		out.Checks.Skip(CheckRevocation, spec, "there is no chain to ask about")
+		return nil
+	}
+	unknown := ""
+	certs := out.Path.Certificates
+	for i, c := range certs {
+		if i > 0 && i == len(certs)-1 {
+			break // the anchor is trusted as it is
+		}
+		status := trust.RevocationStatus{Detail: "no source of revocation is configured"}
+		switch {
+		case i+1 == len(certs):
+			status.Detail = "the issuer of the certificate is not in the chain"
+		case v.Revocation != nil:
+			var err error
+			if status, err = v.Revocation.Revocation(ctx, c, certs[i+1], at); err != nil {
+				return fmt.Errorf("asking about revocation: %w", err)
+			}
+		}
+		if i == 0 {
+			out.Revocation = status
+		}
+		who := fmt.Errorf("%s: %s", subject(c), status.Detail)
+		switch status.State {
+		case trust.Good:
+		case trust.Revoked:
+			sub := RevokedNoPOE
+			if i > 0 {
+				sub = RevokedCANoPOE
+			}
+			out.indeterminate(sub, CheckRevocation, spec, who)
+			return nil
+		case trust.OnHold:
+			out.indeterminate(TryLater, CheckRevocation, spec, who)
+			return nil
+		default:
+			unknown = who.Error()
+		}
+	}
+	switch {
+	case unknown == "":
+		out.Checks.Pass(CheckRevocation, spec, out.Revocation.Detail)
+	case v.InsecureAcceptUnknownRevocation:
+		out.Checks.Skip(CheckRevocation, spec, "accepted by policy although unknown: "+unknown)
+	default:
+		out.indeterminate(TryLater, CheckRevocation, spec, errors.New(unknown))
+	}
+	return nil
+}
+
+func (v *Validator) attributes(out *Validation, h jades.Header, at time.Time) {
+	const spec = "ETSI EN 319 102-1, clause 5.2.8; TS 119 182-1, clause 5.2"
+	skew := v.Skew
+	if skew == 0 {
+		skew = DefaultSkew
+	}
+	claimed, c := h.ClaimedTime(), out.Certificate
+	fault := h.Constraints(at)
+	switch {
+	case fault != nil:
+	case claimed.After(at.Add(skew)):
+		fault = errors.New("the signing time lies in the future")
+	case claimed.Before(c.NotBefore.Add(-skew)) || claimed.After(c.NotAfter):
+		fault = errors.New("the signing time lies outside the validity of the certificate")
+	}
+	if fault != nil {
+		out.indeterminate(SigConstraintsFailure, CheckAttributes, spec, fault)
+		return
+	}
+	switch name, found := h.Unprocessed(); {
+	case found && name == "sigPId":
+		out.indeterminate(SignaturePolicyNotAvailable, CheckAttributes, spec, fmt.Errorf("%w: %s", jades.ErrUnprocessed, name))
+	case found:
+		out.indeterminate(SigConstraintsFailure, CheckAttributes, spec, fmt.Errorf("%w: %s", jades.ErrUnprocessed, name))
+	default:
+		detail := "signing time " + claimed.Format(time.RFC3339)
+		if len(h.Others) > 0 {
+			detail += fmt.Sprintf("; not evaluated: %v", h.Others)
+		}
+		out.Checks.Pass(CheckAttributes, spec, detail)
+	}
+}
+
+// statements reads what the certificate says of itself.
+func (v *Validator) statements(out *Validation) {
+	const spec = "ETSI EN 319 412-5; TS 119 412-6, clause 8.3"
+	if o, err := qc.OrganizationOf(out.Certificate); err == nil {
+		out.Organization = &o
+	}
+	s, found, err := qc.Of(out.Certificate, v.PublicBodyID)
+	switch {
+	case err != nil:
+		out.Checks.Fail(CheckStatements, spec, err.Error())
+		return
+	case !found:
+		out.Checks.Skip(CheckStatements, spec, "the certificate has none")
+		return
+	}
+	out.Statements = s
+	detail := fmt.Sprintf("QcCompliance %t, QcSSCD %t, eseal %t", s.Compliance, s.SSCD, s.Seal())
+	if b := s.PublicBody; b != nil {
+		out.Source = &AuthenticSource{Country: b.Country, Name: b.Source, Legislation: b.Legislation}
+		detail += fmt.Sprintf(", authentic source %q by law %q of %s", b.Source, b.Legislation, b.Country)
+	}
+	if len(s.Legislation) > 0 {
+		detail += fmt.Sprintf(", QcCClegislation %v: qualified by a law outside the Union", s.Legislation)
+	}
+	out.Checks.Pass(CheckStatements, spec, detail)
+}
+
+// qualify decides the qualification. What the certificate says of itself makes
+// no seal qualified: that takes the service that issued it in a trusted list
+// (ETSI TS 119 615), which is not read yet, so nothing above AdESeal is given.
+func qualify(out *Validation) {
+	const spec = "Regulation (EU) No 910/2014, Articles 36 and 38; ETSI TS 119 615"
+	s := out.Statements
+	switch {
+	case out.Indication != TotalPassed:
+		out.Checks.Skip(CheckQualified, spec, "the seal does not hold")
+	case out.Level != BaselineB:
+		out.Checks.Skip(CheckQualified, spec, "not a baseline seal, so never qualified")
+	case slices.Contains(out.Checks.Failures(), CheckStatements):
+		out.Checks.Skip(CheckQualified, spec, "qcStatements cannot be read")
+	case out.Organization == nil:
+		out.Checks.Skip(CheckQualified, spec, "the certificate does not identify a legal person")
+	case len(s.Types) > 0 && !s.Seal():
+		out.Checks.Skip(CheckQualified, spec, "the certificate is not for electronic seals")
+	default:
+		out.Qualification = AdESeal
+		out.Checks.Pass(CheckQualified, spec, "AdESeal; higher needs a trusted list, and none is configured")
+	}
+}
+
+// provider looks the creator up in the list of PuB-EAA providers.
+func (v *Validator) provider(out *Validation, at time.Time) {
+	const spec = "Regulation (EU) No 910/2014, Article 45f; ETSI TS 119 602, Annex H"
+	switch {
+	case v.SkipProviderList:
+		out.Checks.Skip(CheckProviderList, spec, "not asked for")
+		return
+	case out.Path == nil:
+		out.Checks.Fail(CheckProviderList, spec, "there is no trusted chain to look up")
+		return
+	}
+	p, err := v.Trust.Provider(out.Path, trust.Issuance, out.Statements.PublicBody, at)
+	if err != nil {
+		out.Checks.Fail(CheckProviderList, spec, err.Error())
+		return
+	}
+	out.Provider = p
+	out.Checks.Pass(CheckProviderList, spec, fmt.Sprintf("%s (%s), notified, law %s", p.Name, p.Registration, p.Law))
+}
+
+// subject names a legal person's certificate.
+func subject(c *x509.Certificate) string {
+	name := c.Subject.CommonName
+	if name == "" && len(c.Subject.Organization) > 0 {
+		name = c.Subject.Organization[0]
+	}
+	if len(name) > 80 {
+		name = name[:80]
+	}
+	return fmt.Sprintf("%q", name)
+}
