@@ -11,6 +11,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zegel-id/zegel/internal/provider"
@@ -33,7 +34,9 @@ func LEDDiploma() *Mapping {
 // Mapping is a declaration that was read and found sound. It is immutable and
 // safe for concurrent use.
 type Mapping struct {
-	dataType  string
+	dataType string
+	// reference and subject are zero when the source does not name them:
+	// byPosition and ofQuestion.
 	reference provider.Path
 	version   provider.Path
 	subject   provider.Path
@@ -58,8 +61,8 @@ func (m *Mapping) Sort(supplier string, subject identifier.INSZ, docs []*provide
 	var records []provider.Record
 	var refused []provider.Refusal
 	seen := map[string]bool{}
-	for _, doc := range docs {
-		rec, refusal := m.record(supplier, subject, doc)
+	for i, doc := range docs {
+		rec, refusal := m.record(supplier, subject, i, doc)
 		if refusal == nil && seen[rec.Ref] {
 			refusal = refuse(rec.Ref, provider.Duplicate, "%s: an earlier record of the answer has this reference", m.reference)
 		}
@@ -76,6 +79,9 @@ func (m *Mapping) Sort(supplier string, subject identifier.INSZ, docs []*provide
 // Concerns reports whether the document names subject, for suppliers whose
 // source holds the records of many citizens.
 func (m *Mapping) Concerns(subject identifier.INSZ, doc *provider.Node) (bool, error) {
+	if !m.NamesSubject() {
+		return false, fmt.Errorf("record.subject is %s: nothing says whose record this is", ofQuestion)
+	}
 	text, _ := m.subject.First(doc)
 	n, err := identifier.ParseINSZ(text)
 	if err != nil {
@@ -84,18 +90,26 @@ func (m *Mapping) Concerns(subject identifier.INSZ, doc *provider.Node) (bool, e
 	return n.Equal(subject), nil
 }
 
-func (m *Mapping) record(supplier string, subject identifier.INSZ, doc *provider.Node) (provider.Record, *provider.Refusal) {
-	ref, _ := m.reference.First(doc)
-	if ref == "" {
-		return provider.Record{}, refuse(ref, provider.Malformed, "%s: the record has no reference", m.reference)
+// NamesSubject reports whether each record names its subject itself. If not,
+// only the tie between question and answer says whose it is.
+func (m *Mapping) NamesSubject() bool { return !m.subject.IsZero() }
+
+func (m *Mapping) record(supplier string, subject identifier.INSZ, index int, doc *provider.Node) (provider.Record, *provider.Refusal) {
+	ref := strconv.Itoa(index + 1)
+	if !m.reference.IsZero() {
+		if ref, _ = m.reference.First(doc); ref == "" {
+			return provider.Record{}, refuse(ref, provider.Malformed, "%s: the record has no reference", m.reference)
+		}
 	}
-	text, _ := m.subject.First(doc)
-	owner, err := identifier.ParseINSZ(text)
-	if err != nil {
-		return provider.Record{}, refuse(ref, provider.Malformed, "%s: %v", m.subject, err)
-	}
-	if !owner.Equal(subject) {
-		return provider.Record{}, refuse(ref, provider.WrongSubject, "%s: the record names another person than was asked for", m.subject)
+	if m.NamesSubject() {
+		text, _ := m.subject.First(doc)
+		owner, err := identifier.ParseINSZ(text)
+		if err != nil {
+			return provider.Record{}, refuse(ref, provider.Malformed, "%s: %v", m.subject, err)
+		}
+		if !owner.Equal(subject) {
+			return provider.Record{}, refuse(ref, provider.WrongSubject, "%s: the record names another person than was asked for", m.subject)
+		}
 	}
 	for _, r := range m.rules {
 		if r.refuses(doc) {
@@ -103,7 +117,7 @@ func (m *Mapping) record(supplier string, subject identifier.INSZ, doc *provider
 		}
 	}
 	version, _ := m.version.First(doc)
-	return provider.Record{Supplier: supplier, Type: m.dataType, Ref: ref, Version: version, Subject: owner, Fields: doc}, nil
+	return provider.Record{Supplier: supplier, Type: m.dataType, Ref: ref, Version: version, Subject: subject, Fields: doc}, nil
 }
 
 // Claims makes the claims of one record. The error is a provider.Refusal.

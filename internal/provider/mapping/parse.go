@@ -58,6 +58,17 @@ var reserved = []string{
 
 const maxNesting = 4
 
+// What a declaration says where the source names no reference or no subject.
+const (
+	// byPosition numbers the records of an answer; such a reference does not
+	// last.
+	byPosition = "$position"
+	// ofQuestion takes every record of an answer for the citizen's that was
+	// asked about. For a source whose answers are tied to their questions and
+	// whose records name nobody; a record that does must be held against it.
+	ofQuestion = "$question"
+)
+
 type linter struct {
 	*declared.File
 	doc *fileDoc
@@ -76,9 +87,13 @@ func Parse(name string, b []byte) (*Mapping, error) {
 	if doc.DataType == "" {
 		l.Fault("data_type", "is required")
 	}
-	m.reference = l.path("record.reference", doc.Record.Reference, true)
+	if doc.Record.Reference != byPosition {
+		m.reference = l.path("record.reference", doc.Record.Reference, true)
+	}
 	m.version = l.path("record.version", doc.Record.Version, false)
-	m.subject = l.path("record.subject", doc.Record.Subject, true)
+	if doc.Record.Subject != ofQuestion {
+		m.subject = l.path("record.subject", doc.Record.Subject, true)
+	}
 	for i, r := range doc.Refuse {
 		m.rules = append(m.rules, l.rule(fmt.Sprintf("refuse[%d]", i), r))
 	}
