@@ -23,6 +23,7 @@ var ErrCRL = errors.New("not a usable certificate revocation list")
 const (
 	maxCRL     = 16 << 20
 	maxCRLs    = 256              // issuers remembered
+	maxFetch   = 30 * time.Second // for one fetch
 	retryAfter = 30 * time.Second // after a fetch that failed
 	reasonHold = 6                // certificateHold
 )
@@ -173,6 +174,9 @@ func checkCRLSignature(list *x509.RevocationList, issuer *x509.Certificate) erro
 // its next update is used; else the distribution points are asked, if there is
 // a Fetcher.
 func (c *CRLs) Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, error) {
+	if err := ctx.Err(); err != nil {
+		return RevocationStatus{}, err
+	}
 	list := c.kept(issuer)
 	if (list == nil || at.After(list.nextUpdate)) && c.fetch != nil {
 		if err := c.refresh(ctx, cert, issuer); err != nil {
@@ -230,14 +234,30 @@ func (c *CRLs) refresh(ctx context.Context, cert, issuer *x509.Certificate) erro
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || len(address) > 2048 {
 			continue // ldap and the like
 		}
-		// The same list is not fetched twice at once.
-		_, err, _ = c.flight.Do(address, func() (any, error) { return nil, c.load(ctx, address, issuer) })
-		if err == nil {
+		if err := c.once(ctx, address, issuer); err == nil {
 			return nil
+		} else {
+			fault = err
 		}
-		fault = err
 	}
 	return fault
+}
+
+// once fetches a list that several may ask for at once. Nobody's leaving ends
+// the fetch of the others; maxFetch does.
+func (c *CRLs) once(ctx context.Context, address string, issuer *x509.Certificate) error {
+	key := sha256.Sum256(issuer.Raw)
+	done := c.flight.DoChan(address+string(key[:]), func() (any, error) {
+		shared, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxFetch)
+		defer cancel()
+		return nil, c.load(shared, address, issuer)
+	})
+	select {
+	case r := <-done:
+		return r.Err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (c *CRLs) load(ctx context.Context, address string, issuer *x509.Certificate) error {
@@ -256,7 +276,7 @@ func (c *CRLs) load(ctx context.Context, address string, issuer *x509.Certificat
 		err = fmt.Errorf("%w: fetching it: %w", ErrCRL, err)
 	}
 	c.mu.Lock()
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		if len(c.failed) >= maxCRLs {
 			clear(c.failed)
 		}

@@ -240,6 +240,20 @@ func TestCRLIsFetchedOnce(t *testing.T) {
 		if w.count() != 1 {
 			t.Errorf("fetched %d times", w.count())
 		}
+		// One who leaves does not take the list from the others.
+		c = trust.NewCRLs(w, nil)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		wg.Go(func() {
+			if _, err := c.Revocation(ctx, cert.cert, ca.cert, now); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("left early: %v", err)
+			}
+		})
+		synctest.Wait()
+		if s := ask(t, c, cert, ca, now); s.State != trust.Good || w.count() != 2 {
+			t.Errorf("stayed: %s, fetched %d times", s.State, w.count())
+		}
+		wg.Wait()
 	})
 }
 
