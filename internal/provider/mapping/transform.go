@@ -259,7 +259,17 @@ func (c claim) date(doc *provider.Node) (any, error) {
 	return partialDate(v)
 }
 
+// partialDate drops a month or day 00, by which registers say that they do
+// not know it.
 func partialDate(v string) (any, error) {
+	if len(v) >= 7 && v[4:7] == "-00" {
+		v = v[:4]
+	} else if len(v) == 10 && v[7:] == "-00" {
+		v = v[:7]
+	}
+	if v == "0000" {
+		return nil, nil
+	}
 	layout, ok := map[int]string{4: "2006", 7: "2006-01", 10: time.DateOnly}[len(v)]
 	if _, err := time.Parse(layout, v); !ok || err != nil {
 		return nil, fmt.Errorf("%w: expected a date that exists, as YYYY, YYYY-MM or YYYY-MM-DD", errForm)
