@@ -69,7 +69,7 @@ type UseLog interface {
 
 // Pseudonyms hides whom the log speaks of.
 type Pseudonyms interface {
-	Of(identifier string) audit.Pseudonym
+	Of(domain, identifier string, salt []byte) audit.Pseudonym
 }
 
 // Statuses hands out and changes status indexes; *status.Register is one.

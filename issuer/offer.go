@@ -102,7 +102,7 @@ func (i *Issuer) Collect(ctx context.Context, c Collect) (Offered, error) {
 	}
 	got, err := i.c.Source.Collect(ctx, c.Supplier, c.Subject, c.CorrelationID)
 	logged := i.log(ctx, audit.Event{
-		Kind: audit.Fetch, Actor: actor(c.Client), Subject: i.c.Names.Of(c.Subject.Reveal()), Organisation: got.Organisation,
+		Kind: audit.Fetch, Actor: actor(c.Client), Subject: i.c.Names.Of("citizen", c.Subject.Reveal(), nil), Organisation: got.Organisation,
 		DataType: got.DataType, Outcome: outcome(err), RequestID: c.CorrelationID, Detail: fmt.Sprintf("accepted %d refused %d", len(got.Datasets), len(got.Refused)),
 	})
 	if err != nil {

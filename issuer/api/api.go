@@ -1,0 +1,184 @@
+// Package api is the issuer's HTTP edge: the endpoints of OpenID4VCI, the
+// issuance API for institutions, what others fetch to check a credential, and
+// the pages by which a citizen asks for data.
+//
+// A handler decodes, calls the issuer and returns.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/provider"
+	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/signin"
+	"github.com/zegel-id/zegel/issuer"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/store"
+)
+
+// Permissions of clients of the issuance API.
+const (
+	// PermissionOffer lets a client make offers and change what it offered.
+	PermissionOffer = "offer"
+	// PermissionCollect lets it also have records collected from suppliers.
+	PermissionCollect = "offer:collect"
+	// PermissionClaims lets it also give the claims itself.
+	PermissionClaims = "offer:claims"
+	// PermissionAll lets it change every credential, as a supplier must be able to.
+	PermissionAll = "credentials:all"
+	// PermissionVaults is for vault platforms that tell of deleted vaults.
+	PermissionVaults = "vault-platform"
+)
+
+// Lists serves signed status lists; *status.Register is one.
+type Lists interface {
+	Token(ctx context.Context, listID string) (status.Published, error)
+}
+
+// Certificates serves the PEM of seal certificates; *seal.Keys is one.
+type Certificates interface {
+	PEM(id string) ([]byte, bool)
+}
+
+// Options of the edge.
+type Options struct {
+	SignIn       *signin.RelyingParty
+	Clients      rest.Authenticator
+	Lists        Lists
+	Certificates Certificates
+	// Suppliers is the published register of supplying organisations, as JSON.
+	Suppliers func() ([]byte, error)
+	// ProviderList is the list of PuB-EAA providers this issuer serves itself,
+	// nil if it serves none.
+	ProviderList func() ([]byte, error)
+	// Collectable maps a supplier's name in /collect/<name> to the credential
+	// configuration of its records.
+	Collectable map[string]string
+	Store       store.Store
+	// Secret, at least 32 bytes, keys idempotency records.
+	Secret []byte
+	Log    *slog.Logger
+	Now    func() time.Time
+	// HTTPS: callers come over https, so cookies are Secure.
+	HTTPS bool
+	// Health checks for /health/ready.
+	Health map[string]rest.Check
+}
+
+type server struct {
+	i *issuer.Issuer
+	o Options
+}
+
+// New makes the handler.
+func New(i *issuer.Issuer, o Options) (http.Handler, error) {
+	s := server{i: i, o: o}
+	idempotent, err := rest.NewIdempotency(rest.IdempotencyOptions{Store: o.Store, Secret: o.Secret, Now: o.Now})
+	if err != nil {
+		return nil, err
+	}
+	e := rest.New(rest.Options{
+		Log: o.Log, Now: o.Now, Clients: o.Clients, HTTPS: o.HTTPS, Errors: problem, CSP: csp, ErrorPage: s.errorPage,
+		Limiter: rest.NewLimiter(200, 400, 10_000, o.Now),
+	})
+	e.Mount(s.routes(idempotent)...)
+	e.Mount(rest.Health(o.Health)...)
+	return e, nil
+}
+
+const (
+	vci = "OpenID4VCI 1.0, Section "
+	kib = 1 << 10
+)
+
+func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
+	// Guessing codes is slow for each caller, also where the tries of one code
+	// are counted anyway.
+	guesses := rest.NewLimiter(20, 60, 10_000, s.o.Now)
+	return []rest.Route{
+		{Method: "GET", Path: "/.well-known/openid-credential-issuer", Handler: s.metadata, Spec: vci + "12.2.2", CORS: true},
+		{Method: "GET", Path: "/.well-known/oauth-authorization-server", Handler: s.serverMetadata, Spec: "RFC 8414, Section 3", CORS: true},
+		{Method: "GET", Path: "/offers/:secret", Handler: s.offer, Spec: vci + "4.1.3", CORS: true, OAuth: true, Limit: guesses},
+		{Method: "POST", Path: "/token", Handler: s.token, Spec: vci + "6", CORS: true, OAuth: true, MaxBody: 16 * kib, Limit: guesses},
+		{Method: "POST", Path: "/nonce", Handler: s.nonce, Spec: vci + "7", CORS: true, OAuth: true, MaxBody: kib},
+		{Method: "POST", Path: "/credential", Handler: s.credential, Spec: vci + "8", CORS: true, OAuth: true, MaxBody: 256 * kib},
+		{Method: "POST", Path: "/notification", Handler: s.notification, Spec: vci + "11", CORS: true, OAuth: true, MaxBody: 16 * kib},
+
+		{Method: "GET", Path: "/types/:name", Handler: s.typeMetadata, Spec: "SD-JWT VC, Section 5", CORS: true},
+		{Method: "GET", Path: "/seal/:id", Handler: s.certificate, Spec: "RFC 7515, Section 4.1.5", CORS: true},
+		{Method: "GET", Path: "/status/:list", Handler: s.statusList, Spec: "Token Status List, Section 8.1", CORS: true},
+		{Method: "GET", Path: "/trust/pub-eaa.jwt", Handler: s.providerList, Spec: "ETSI TS 119 602, Annex H", CORS: true},
+		{Method: "GET", Path: "/suppliers", Handler: s.suppliers, Spec: "decree on electronic government data exchange, art. 8", CORS: true},
+
+		{Method: "GET", Path: "/issuance/v1/openapi.json", Handler: s.openAPI, Spec: "OpenAPI 3.1", CORS: true},
+		{Method: "POST", Path: "/issuance/v1/offers", Handler: s.createOffer, Permission: PermissionOffer, Idempotent: idempotent, MaxBody: 256 * kib, Spec: "issuance API"},
+		{Method: "GET", Path: "/issuance/v1/offers/:offer", Handler: s.offerState, Permission: PermissionOffer, Spec: "issuance API"},
+		{Method: "DELETE", Path: "/issuance/v1/offers/:offer", Handler: s.cancelOffer, Permission: PermissionOffer, Spec: "issuance API"},
+		{Method: "POST", Path: "/issuance/v1/credentials/:credential/:change", Handler: s.changeStatus, Permission: PermissionOffer, Spec: "issuance API", MaxBody: 4 * kib},
+		{Method: "POST", Path: "/issuance/v1/vault-deletions", Handler: s.vaultDeleted, Permission: PermissionVaults, Spec: "issuance API", MaxBody: 4 * kib},
+
+		{Method: "GET", Path: "/collect/:supplier", Handler: s.collect, Spec: "collection", Page: true, Limit: guesses},
+		{Method: "GET", Path: "/collected", Handler: s.collected, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5", Page: true, Limit: guesses, Timeout: time.Minute},
+		{Method: "GET", Path: "/style.css", Handler: style, Spec: "pages"},
+	}
+}
+
+// problem maps what the issuer refuses to answers.
+func problem(err error) error {
+	var words *oid4vci.Error
+	switch {
+	case errors.As(err, &words):
+		return oauth(words)
+	case errors.Is(err, issuer.ErrNotFound):
+		return &rest.Problem{Status: http.StatusNotFound, Title: "Not found", Detail: "There is no such offer, credential or document, or it is not yours.", Cause: err}
+	case errors.Is(err, issuer.ErrFinal):
+		return &rest.Problem{Status: http.StatusConflict, Title: "Revoked for ever", Detail: "A revoked credential cannot be suspended or reinstated.", Spec: "Regulation (EU) 910/2014, Article 45d(4)", Remedy: "Offer a new credential.", Cause: err}
+	case errors.Is(err, issuer.ErrConfiguration):
+		return &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown configuration", Field: "credential_configuration_id", Expected: "one of credential_configurations_supported", Remedy: "See /.well-known/openid-credential-issuer.", Cause: err}
+	case errors.Is(err, issuer.ErrNothing):
+		return &rest.Problem{Status: http.StatusUnprocessableEntity, Title: "Nothing to offer", Detail: "The supplier has no record that can be issued.", Cause: err}
+	case errors.Is(err, issuer.ErrHandle):
+		return &rest.Problem{Status: http.StatusForbidden, Title: "No vault", Field: "vault_handle", Detail: "The vault handle is missing, over, used or not for this issuer.", Remedy: "Start again from your vault.", Cause: err}
+	case errors.Is(err, issuer.ErrSupplier), errors.Is(err, provider.ErrNotRegistered), errors.Is(err, provider.ErrNoConnector), errors.Is(err, provider.ErrNotSupplied):
+		return &rest.Problem{Status: http.StatusNotFound, Title: "Unknown supplier", Field: "supplier", Expected: "a supplier of the published register", Remedy: "See /suppliers.", Cause: err}
+	case errors.Is(err, provider.ErrSubject):
+		return &rest.Problem{Status: http.StatusBadRequest, Title: "Subject cannot be asked for", Field: "subject.insz", Detail: "Test numbers are accepted in test environments only.", Cause: err}
+	case errors.Is(err, provider.ErrUnavailable):
+		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: "Supplier not available", Detail: "The supplier does not answer now.", Remedy: "Try again in some minutes.", Header: http.Header{"Retry-After": {"60"}}, Cause: err}
+	case errors.Is(err, provider.ErrAnswer):
+		return &rest.Problem{Status: http.StatusBadGateway, Title: "Supplier's answer not usable", Detail: "The supplier answered something that cannot be used.", Remedy: "Report it to the supplier's contact in /suppliers.", Cause: err}
+	case errors.Is(err, signin.ErrProvider):
+		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: "Sign-in not available", Detail: "The identity provider does not answer now.", Remedy: "Try again in some minutes.", Cause: err}
+	case errors.Is(err, signin.ErrTicket), errors.Is(err, signin.ErrAnswer), errors.Is(err, signin.ErrRefused):
+		return &rest.Problem{Status: http.StatusForbidden, Title: "Not signed in", Detail: "The sign-in did not succeed or was not started in this browser.", Remedy: "Start again from your vault.", Cause: err}
+	case errors.Is(err, status.ErrNotFound):
+		return &rest.Problem{Status: http.StatusNotFound, Title: "Not found", Detail: "There is no such status list.", Cause: err}
+	default:
+		return nil
+	}
+}
+
+// oauth is a refusal of a protocol endpoint (RFC 6749, Section 5.2; RFC 6750,
+// Section 3; OpenID4VCI 1.0, Section 8.3.1).
+func oauth(e *oid4vci.Error) error {
+	r := e.Response()
+	out := &rest.OAuthError{Status: http.StatusBadRequest, Code: string(r.Error), Description: r.Description, Cause: e}
+	switch e.Code {
+	case oid4vci.InvalidToken:
+		out.Status = http.StatusUnauthorized
+		out.Header = http.Header{"WWW-Authenticate": {`Bearer error="invalid_token"`}}
+	case oid4vci.InsufficientScope:
+		out.Status = http.StatusForbidden
+		out.Header = http.Header{"WWW-Authenticate": {`Bearer error="insufficient_scope"`}}
+	case oid4vci.InvalidClient:
+		out.Status = http.StatusUnauthorized
+	case "":
+		out.Code = string(oid4vci.InvalidRequest)
+	}
+	return out
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/issuer"
+)
+
+// journey is what must survive the citizen's sign-in.
+type journey struct {
+	Supplier string `json:"supplier"`
+	Vault    string `json:"vault"`
+	JSON     bool   `json:"json,omitzero"`
+	Language string `json:"language"`
+}
+
+// cookie is the name of the ticket's cookie; with https it is bound to this
+// host (RFC 6265bis, Section 4.1.3.2).
+func (s server) cookie() string {
+	if s.o.HTTPS {
+		return "__Host-zegel-collect"
+	}
+	return "zegel-collect"
+}
+
+// collect starts: a vault handle is used up, then the citizen signs in. With
+// Accept: application/json the outcome will be JSON, for a wallet unit that
+// plays the browser.
+func (s server) collect(r *rest.Request) (rest.Answer, error) {
+	supplier := r.Path("supplier")
+	if _, ok := s.o.Collectable[supplier]; !ok || s.o.SignIn == nil {
+		return rest.Answer{}, issuer.ErrSupplier
+	}
+	q, err := r.Query()
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	vault, err := s.i.RedeemHandle(r.Context(), q.Value("vault_handle"))
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	extra, err := jose.Marshal(journey{
+		Supplier: supplier, Vault: vault, Language: languageOf(r.HTTP.Header.Get("Accept-Language")),
+		JSON: strings.HasPrefix(r.HTTP.Header.Get("Accept"), "application/json"),
+	})
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	location, ticket, err := s.o.SignIn.Start(r.Context(), extra)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.SeeOther(location).Cookie(http.Cookie{Name: s.cookie(), Value: ticket, Path: "/", MaxAge: 600}), nil
+}
+
+type collectedAnswer struct {
+	offerAnswer
+	NoData bool `json:"no_data"`
+}
+
+// collected is where the citizen comes back from signing in: the supplier is
+// asked, and the offer and its transaction code are shown to nobody else.
+func (s server) collected(r *rest.Request) (rest.Answer, error) {
+	cookie, err := r.HTTP.Cookie(s.cookie())
+	if err != nil {
+		cookie = &http.Cookie{}
+	}
+	identity, extra, err := s.o.SignIn.Finish(r.Context(), r.HTTP.URL.Query(), cookie.Value)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	var j journey
+	if err := jose.Unmarshal(extra, &j); err != nil {
+		return rest.Answer{}, err
+	}
+	o, err := s.i.Collect(r.Context(), issuer.Collect{
+		Configuration: s.o.Collectable[j.Supplier], Supplier: j.Supplier, Subject: identity.INSZ, Vault: j.Vault, CorrelationID: r.ID,
+	})
+	nothing := errors.Is(err, issuer.ErrNothing)
+	if err != nil && !nothing {
+		return rest.Answer{}, err
+	}
+	a := collectedAnswer{NoData: nothing && len(o.Refused) == 0}
+	if nothing {
+		a.Accepted, a.Refused = []acceptedRecord{}, append([]issuer.Refusal{}, o.Refused...)
+	} else if a.offerAnswer, err = s.describe(o); err != nil {
+		return rest.Answer{}, err
+	}
+	done := http.Cookie{Name: s.cookie(), Path: "/", MaxAge: -1}
+	if j.JSON {
+		return rest.JSON(http.StatusOK, a).Cookie(done), nil
+	}
+	page, err := render(j.Language, a)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.HTML(http.StatusOK, page).Cookie(done), nil
+}

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/issuer"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+)
+
+func (s server) metadata(*rest.Request) (rest.Answer, error) {
+	return rest.JSON(http.StatusOK, s.i.Metadata()).Cache(5 * time.Minute), nil
+}
+
+func (s server) serverMetadata(*rest.Request) (rest.Answer, error) {
+	return rest.JSON(http.StatusOK, s.i.ServerMetadata()).Cache(5 * time.Minute), nil
+}
+
+func (s server) offer(r *rest.Request) (rest.Answer, error) {
+	b, err := s.i.Reference(r.Context(), r.Path("secret"))
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.Text(http.StatusOK, "application/json", b), nil
+}
+
+func (s server) token(r *rest.Request) (rest.Answer, error) {
+	form, err := form(r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	req, err := oid4vci.ParseTokenRequest(form)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	res, err := s.i.Token(r.Context(), req)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.JSON(http.StatusOK, res), nil
+}
+
+func (s server) nonce(*rest.Request) (rest.Answer, error) {
+	return rest.JSON(http.StatusOK, s.i.Nonce()), nil
+}
+
+func (s server) credential(r *rest.Request) (rest.Answer, error) {
+	token, err := bearer(r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	b, err := jsonBody(r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	req, err := oid4vci.ParseCredentialRequest(b)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	res, err := s.i.Credential(r.Context(), token, req, r.ID)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.JSON(http.StatusOK, res), nil
+}
+
+func (s server) notification(r *rest.Request) (rest.Answer, error) {
+	token, err := bearer(r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	b, err := jsonBody(r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	req, err := oid4vci.ParseNotificationRequest(b)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.NoContent(), s.i.Notify(r.Context(), token, req)
+}
+
+func (s server) typeMetadata(r *rest.Request) (rest.Answer, error) {
+	b, err := s.i.TypeMetadata(r.Path("name"))
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.Text(http.StatusOK, "application/json", b).Cache(time.Hour), nil
+}
+
+func (s server) certificate(r *rest.Request) (rest.Answer, error) {
+	id, ok := strings.CutSuffix(r.Path("id"), ".pem")
+	if !ok {
+		return rest.Answer{}, issuer.ErrNotFound
+	}
+	b, ok := s.o.Certificates.PEM(id)
+	if !ok {
+		return rest.Answer{}, issuer.ErrNotFound
+	}
+	return rest.Text(http.StatusOK, "application/pem-certificate-chain", b).Cache(24 * time.Hour), nil
+}
+
+func (s server) statusList(r *rest.Request) (rest.Answer, error) {
+	p, err := s.o.Lists.Token(r.Context(), r.Path("list"))
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.Text(http.StatusOK, status.MediaType, p.JWT).Cache(p.TTL).ETag(strings.Trim(p.ETag, `"`)), nil
+}
+
+func (s server) providerList(*rest.Request) (rest.Answer, error) {
+	if s.o.ProviderList == nil {
+		return rest.Answer{}, issuer.ErrNotFound
+	}
+	b, err := s.o.ProviderList()
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.Text(http.StatusOK, "application/jose", b).Cache(5 * time.Minute), nil
+}
+
+func (s server) suppliers(*rest.Request) (rest.Answer, error) {
+	b, err := s.o.Suppliers()
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.Text(http.StatusOK, "application/json", b).Cache(5 * time.Minute), nil
+}
+
+// bearer is the access token of a protected endpoint (RFC 6750, Section 2.1).
+func bearer(r *rest.Request) (string, error) {
+	scheme, token, ok, err := r.Authorization()
+	if err != nil {
+		return "", err
+	}
+	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", &rest.OAuthError{
+			Status: http.StatusUnauthorized, Code: string(oid4vci.InvalidToken), Description: "the request needs an access token as Authorization: Bearer (RFC 6750, Section 2.1)",
+			Header: http.Header{"WWW-Authenticate": {"Bearer"}},
+		}
+	}
+	return token, nil
+}
+
+// form reads a form body. rest has refused repeated parameters and other media
+// types before.
+func form(r *rest.Request) (url.Values, error) {
+	if _, err := r.Form(); err != nil {
+		return nil, err
+	}
+	b, err := r.Body()
+	if err != nil {
+		return nil, err
+	}
+	return url.ParseQuery(string(b))
+}
+
+func jsonBody(r *rest.Request) ([]byte, error) {
+	if kind, _, _ := strings.Cut(r.HTTP.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
+		return nil, &rest.OAuthError{Status: http.StatusUnsupportedMediaType, Code: string(oid4vci.InvalidRequest), Description: fmt.Sprintf("Content-Type must be application/json (%s8.2)", vci)}
+	}
+	return r.Body()
+}
