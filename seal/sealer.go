@@ -147,13 +147,29 @@ func (s *Sealer) SignCompact(typ string, iat time.Time, payload []byte) (string,
 	if err != nil {
 		return "", err
 	}
-	buf := p.Append(nil, iat, payload)
+	space := buffers.Get().(*[]byte)
+	defer buffers.Put(space)
+	buf := p.Append((*space)[:0], iat, payload)
 	sig, err := jose.Sign(s.key, s.alg, buf)
 	if err != nil {
 		return "", fmt.Errorf("sealing: %w", err)
 	}
-	return finish(buf, sig), nil
+	buf = append(buf, '.')
+	buf = b64.AppendEncode(buf, sig)
+	if cap(buf) <= maxKept {
+		*space = buf
+	}
+	return string(buf), nil
 }
+
+// buffers are reused between seals: a sealed token is several kilobytes, and
+// making room for it would cost a good part of a signature.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKept is the largest buffer that is kept.
+const maxKept = 64 << 10
+
+var b64 = base64.RawURLEncoding
 
 // prefix is the prepared header of a typ. The typs are constants of the
 // product, so the map stays small.
@@ -197,11 +213,3 @@ func (s *Sealer) ID() string { return CertificateID(s.chain[0]) }
 // PEM is what the address in x5u serves: the chain of x5c (RFC 7515, Section
 // 4.1.5).
 func (s *Sealer) PEM() []byte { return trust.EncodePEM(s.chain...) }
-
-// finish appends the signature to the signing input.
-func finish(input, sig []byte) string {
-	input = append(input, '.')
-	return string(b64.AppendEncode(input, sig))
-}
-
-var b64 = base64.RawURLEncoding
