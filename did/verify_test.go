@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/zegel-id/zegel/credential"
 )
 
 // host serves a profile as the platform does.
@@ -230,13 +228,6 @@ func TestEncryptionKeyCountsOnlyIfTheCitizenNamedIt(t *testing.T) {
 	r, err := VerifyLink(ctx, testWebID, s, at(testNow))
 	if err != nil || r.Status != Active || r.Encryption != nil {
 		t.Errorf("%v: the platform swapped the encryption key: %v", err, r.Encryption)
-	}
-}
-
-func TestReportIsNotOKWithoutItsRules(t *testing.T) {
-	var r credential.Report
-	if r.OK(RuleProof) {
-		t.Error("an empty report is OK")
 	}
 }
 
