@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,8 +208,8 @@ func TestThePlatformRefusesOthers(t *testing.T) {
 		change func(*magda.Config)
 		want   string
 	}{
-		{"no client certificate", tls.Certificate{}, nil, "TLS"},
-		{"client certificate of another CA", stranger, nil, "TLS"},
+		{"no client certificate", tls.Certificate{}, nil, ""},
+		{"client certificate of another CA", stranger, nil, ""},
 		{"unsigned", s.us, func(c *magda.Config) { c.Signing = nil }, "SOAP fault Client: WS-Security"},
 		{"signed by a stranger", s.us, func(c *magda.Config) { c.Signing = signing(stranger) }, "InvalidSecurityToken"},
 		{"body not signed", s.us, func(c *magda.Config) { c.Signing.Parts = []wssecurity.Part{wssecurity.PartTimestamp} }, "FailedCheck"},
@@ -228,7 +229,10 @@ func TestThePlatformRefusesOthers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, err := s.client(t, c.with, c.change).Fetch(context.Background(), query(t, fixtures.WithDiplomas))
-			if !errors.Is(err, provider.ErrAnswer) || !strings.Contains(err.Error(), c.want) || a.Records != nil {
+			// A server that ends the connection after the handshake (TLS 1.3)
+			// may be seen as an alert or as a broken connection.
+			refused := errors.Is(err, provider.ErrAnswer) || c.want == "" && errors.Is(err, provider.ErrUnavailable)
+			if !refused || !strings.Contains(err.Error(), c.want) || a.Records != nil {
 				t.Fatalf("error %v, want %q", err, c.want)
 			}
 			if strings.Contains(err.Error(), fixtures.WithDiplomas) {
@@ -436,9 +440,9 @@ func TestTemporaryExceptionsAreAskedAgain(t *testing.T) {
 
 func TestSlowPlatformAndRetries(t *testing.T) {
 	hang := make(chan struct{})
-	asked := 0
+	var asked atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if asked++; asked == 1 {
+		if asked.Add(1) == 1 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -455,8 +459,8 @@ func TestSlowPlatformAndRetries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Fetch(context.Background(), query(t, fixtures.WithDiplomas)); !errors.Is(err, provider.ErrUnavailable) || asked != 2 {
-		t.Fatal(asked, err)
+	if _, err := c.Fetch(context.Background(), query(t, fixtures.WithDiplomas)); !errors.Is(err, provider.ErrUnavailable) || asked.Load() != 2 {
+		t.Fatal(asked.Load(), err)
 	}
 }
 
