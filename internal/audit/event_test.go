@@ -89,7 +89,8 @@ func TestPseudonyms(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if a.Of("citizen", "1", nil) != a.Of("citizen", "1", []byte{}) || a.Of("citizen", "1", nil) != a.Of("citizen", "1", nil) {
+	again, _ := NewPseudonyms(testSecret)
+	if a.Of("citizen", "1", nil) != again.Of("citizen", "1", []byte{}) {
 		t.Error("the same citizen has two pseudonyms")
 	}
 	for _, text := range []string{"", "p1-", "85073003328", "p2-" + strings.Repeat("a", 43)} {
