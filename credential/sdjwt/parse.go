@@ -1,0 +1,206 @@
+package sdjwt
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/internal/jose"
+)
+
+// Limits of what is read. An SD-JWT beyond them is refused before any
+// cryptography.
+const (
+	MaxSize        = 1 << 20 // bytes of the compact text or of the JSON form
+	MaxDisclosures = 1024
+)
+
+// Names with a meaning of their own (RFC 9901, Section 4.1).
+const (
+	nameSD    = "_sd"
+	nameSDAlg = "_sd_alg"
+	nameDots  = "..."
+)
+
+// disclosure is one disclosure as it was sent.
+type disclosure struct {
+	start, end int   // its text inside SDJWT.text
+	root       int32 // the array it holds
+	value      int32
+	name       int32 // node of the claim name, -1 for an array element
+	used       bool
+	digest     string // base64url, over the text as sent
+}
+
+// SDJWT is a parsed SD-JWT, with or without key binding. All digests are
+// resolved, nothing is verified: the claims are what the issuer signed only
+// after Verify.
+type SDJWT struct {
+	text        string // issuer-signed JWT and disclosures, up to the last tilde
+	ascii       []byte // text again, for hashing and decoding
+	binding     string // KB-JWT, empty when there is none
+	token       *jose.Token
+	doc         document
+	root        int32
+	hash        Hash
+	disclosures []disclosure
+	others      []signature // further signatures of the JSON form
+	kid         string      // unprotected kid of the JSON form
+}
+
+// Parse reads the compact form (RFC 9901, Section 4) and processes the
+// disclosures as Section 7.1, steps 1 and 3 to 5, ask: form, digests, names,
+// duplicates, unreferenced disclosures. It checks no signature and no time.
+func Parse(text string) (*SDJWT, error) {
+	if len(text) > MaxSize {
+		return nil, malformed("RFC 9901, Section 4", fmt.Sprintf("longer than %d bytes", MaxSize))
+	}
+	end := strings.LastIndexByte(text, '~')
+	if end < 0 {
+		return nil, malformed("RFC 9901, Section 4", "no tilde: this is a plain JWT; an SD-JWT ends with a tilde or a key binding JWT")
+	}
+	s := &SDJWT{text: text[:end+1], binding: text[end+1:]}
+	if strings.Count(s.text, "~") > MaxDisclosures+1 {
+		return nil, malformed("RFC 9901, Section 4", fmt.Sprintf("more than %d disclosures", MaxDisclosures))
+	}
+	if s.binding != "" && strings.Count(s.binding, ".") != 2 {
+		return nil, malformed("RFC 9901, Section 4", "what follows the last tilde is no JWT; without key binding the text ends with a tilde")
+	}
+	if err := s.parse(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *SDJWT) parse() error {
+	first := strings.IndexByte(s.text, '~')
+	var err error
+	if s.token, err = jose.Parse(s.text[:first]); err != nil {
+		return &Error{Check: credential.CheckStructure, Spec: "RFC 9901, Section 4.1", Detail: "issuer-signed JWT", Err: err}
+	}
+	if err := s.decode(first + 1); err != nil {
+		return err
+	}
+	if err := s.algorithm(); err != nil {
+		return err
+	}
+	s.digests()
+	r := resolver{s: s, seen: make([]span, 0, 2*len(s.disclosures)+32)}
+	return r.run()
+}
+
+// decode reads the payload and all disclosures into one document.
+func (s *SDJWT) decode(from int) error {
+	s.ascii = []byte(s.text)
+	text := s.ascii
+	count := strings.Count(s.text[from:], "~")
+	s.doc.src = make([]byte, 0, len(s.token.Payload)+base64url.DecodedLen(len(text)-from))
+	s.doc.nodes = make([]node, 0, (len(s.token.Payload)+len(text)-from)/24+8)
+	s.doc.src = append(s.doc.src, s.token.Payload...)
+	var ok bool
+	if s.root, ok = s.doc.scan(0, len(s.doc.src)); !ok || s.doc.nodes[s.root].kind != kindObject {
+		return malformed("RFC 9901, Section 4.1; RFC 8259", "the payload is not one strict JSON object (syntax, duplicate member, invalid UTF-8, trailing data or depth)")
+	}
+	s.disclosures = make([]disclosure, 0, count)
+	for from < len(text) {
+		to := from + bytes.IndexByte(text[from:], '~')
+		if err := s.disclosure(text, from, to); err != nil {
+			return err
+		}
+		from = to + 1
+	}
+	return nil
+}
+
+// disclosure reads one disclosure (RFC 9901, Sections 4.2.1 and 4.2.2).
+func (s *SDJWT) disclosure(text []byte, from, to int) error {
+	const spec = "RFC 9901, Section 4.2"
+	bad := func(what string) error {
+		return malformed(spec, fmt.Sprintf("disclosure %d %s", len(s.disclosures)+1, what))
+	}
+	part := text[from:to]
+	if len(part) == 0 {
+		return bad("is empty: two tildes follow each other")
+	}
+	start := len(s.doc.src)
+	src, err := base64url.AppendDecode(s.doc.src, part)
+	if err != nil || bytes.IndexByte(part, '\n') >= 0 || bytes.IndexByte(part, '\r') >= 0 {
+		return bad("is not canonical base64url without padding")
+	}
+	s.doc.src = src
+	root, ok := s.doc.scan(start, len(src))
+	if !ok || s.doc.nodes[root].kind != kindArray {
+		return bad("is not one strict JSON array")
+	}
+	salt := s.doc.nodes[root].child
+	if salt < 0 || s.doc.nodes[salt].kind != kindString {
+		return bad("has no string as salt")
+	}
+	d := disclosure{start: from, end: to, root: root, name: -1, value: s.doc.nodes[salt].next}
+	if d.value < 0 {
+		return bad("has one element; it must have two (array element) or three (object property)")
+	}
+	if next := s.doc.nodes[d.value].next; next >= 0 {
+		d.name, d.value = d.value, next
+		if s.doc.nodes[next].next >= 0 {
+			return bad("has more than three elements")
+		}
+		if s.doc.nodes[d.name].kind != kindString {
+			return bad("has a claim name that is not a string")
+		}
+	}
+	s.disclosures = append(s.disclosures, d)
+	return nil
+}
+
+// algorithm reads _sd_alg (RFC 9901, Section 4.1.1).
+func (s *SDJWT) algorithm() error {
+	s.hash = SHA256
+	n := s.doc.member(s.root, nameSDAlg)
+	if n < 0 {
+		return nil
+	}
+	s.hash = Hash(s.doc.text(n))
+	if s.hash.size() == 0 {
+		return malformed("RFC 9901, Section 4.1.1", "_sd_alg is "+clip(string(s.hash))+"; known are sha-256, sha-384 and sha-512")
+	}
+	return nil
+}
+
+// digests hashes every disclosure as it was sent, never as it would be
+// encoded again (RFC 9901, Section 4.2.3).
+func (s *SDJWT) digests() {
+	if len(s.disclosures) == 0 {
+		return
+	}
+	size := base64url.EncodedLen(s.hash.size())
+	all := make([]byte, 0, size*len(s.disclosures))
+	for _, d := range s.disclosures {
+		all = s.hash.appendDigest(all, s.ascii[d.start:d.end])
+	}
+	digests := string(all)
+	for i := range s.disclosures {
+		s.disclosures[i].digest = digests[i*size : (i+1)*size]
+	}
+}
+
+// Token is the issuer-signed JWT. Its payload still holds digests.
+func (s *SDJWT) Token() *jose.Token { return s.token }
+
+// KeyBound reports whether a key binding JWT was sent.
+func (s *SDJWT) KeyBound() bool { return s.binding != "" }
+
+// Hash is the digest algorithm of the SD-JWT.
+func (s *SDJWT) Hash() Hash { return s.hash }
+
+// Claims are the processed claims with everything that was disclosed. They are
+// not verified: for a verifier they are Verified.Claims.
+func (s *SDJWT) Claims() Claims { return Claims{doc: &s.doc, root: s.root} }
+
+// String is the compact form.
+func (s *SDJWT) String() string { return s.text + s.binding }
+
+// sdHash is the digest a key binding JWT carries: over the text up to and
+// including the last tilde (RFC 9901, Section 4.3.1).
+func (s *SDJWT) sdHash(dst []byte) []byte { return s.hash.appendDigest(dst, s.ascii) }
