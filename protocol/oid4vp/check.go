@@ -54,9 +54,15 @@ func (c CredentialQuery) onlyAKI() bool {
 
 // CheckSets holds the ids of the queries that were answered well against the
 // whole query (Section 6.4.2 and 8.6). When it fails, all presentations are
-// rejected.
+// rejected. Nothing at all satisfies no query, not even one whose sets are all
+// optional.
 func (q Query) CheckSets(answered []string) error {
 	has := func(id string) bool { return slices.Contains(answered, id) }
+	for _, id := range answered {
+		if _, ok := q.Find(id); !ok {
+			return refuse("", specVPToken, "vp_token", "answers %s, which was not asked", wire.Clip(id))
+		}
+	}
 	if len(q.CredentialSets) == 0 {
 		for _, c := range q.Credentials {
 			if !has(c.ID) {
@@ -65,12 +71,18 @@ func (q Query) CheckSets(answered []string) error {
 		}
 		return nil
 	}
+	satisfied := false
 	for _, s := range q.CredentialSets {
-		if s.Required() && !slices.ContainsFunc(s.Options, func(ids []string) bool {
+		ok := slices.ContainsFunc(s.Options, func(ids []string) bool {
 			return !slices.ContainsFunc(ids, func(id string) bool { return !has(id) })
-		}) {
+		})
+		if s.Required() && !ok {
 			return refuse("", "OpenID4VP 1.0, Section 6.4.2", "vp_token", "satisfies no option of a required credential set")
 		}
+		satisfied = satisfied || ok
+	}
+	if !satisfied {
+		return refuse("", "OpenID4VP 1.0, Section 6.4.2", "vp_token", "satisfies no credential set")
 	}
 	return nil
 }

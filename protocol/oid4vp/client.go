@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -32,7 +33,10 @@ var prefixes = []Prefix{PrefixX509SANDNS, PrefixX509Hash, PrefixRedirectURI, Pre
 const specClient = "OpenID4VP 1.0, Section 5.9"
 
 // Split cuts a client identifier at its first colon. Without a known prefix
-// the client is a pre-registered one and the prefix is empty (Section 5.9.1).
+// the client is a pre-registered one and the prefix is empty (Section 5.9.1);
+// VerifyRequest knows no pre-registered clients and refuses it, as it does
+// origin, which a wallet must never accept, and redirect_uri, which cannot be
+// signed.
 func Split(clientID string) (Prefix, string) {
 	head, rest, ok := strings.Cut(clientID, ":")
 	if ok && slices.Contains(prefixes, Prefix(head)) {
@@ -91,6 +95,9 @@ func VerifyRequest(ctx context.Context, object string, v Verification) (Verified
 		return Verified{}, refuseCause(InvalidRequest, specRequest, "request object", "is no request object of an accepted kind", err)
 	}
 	// Step 2. The chain in x5c, to an anchor of access certificates.
+	if v.Chain == nil || v.ClientID == "" {
+		return Verified{}, errors.New("oid4vp: verifying a request needs ClientID and a chain verifier")
+	}
 	chain, err := t.Header.Certificates()
 	if err != nil {
 		return Verified{}, refuseCause(InvalidClient, specClient+".3", "x5c", "cannot be read", err)

@@ -10,12 +10,6 @@
 // "OpenID4VP" in comments means that specification.
 package oid4vp
 
-import (
-	"fmt"
-
-	"github.com/zegel-id/zegel/protocol/internal/wire"
-)
-
 // Option weakens or narrows a check; the zero case is the strict one.
 type Option uint8
 
@@ -38,10 +32,3 @@ const (
 	MaxText    = 4096    // bytes of one string
 	MaxList    = 64      // elements of one list
 )
-
-// Secret is a nonce or code. It prints nothing; on the wire it is a plain
-// string.
-type Secret string
-
-// Format hides the value whatever the verb.
-func (Secret) Format(f fmt.State, _ rune) { wire.Redacted(f) }

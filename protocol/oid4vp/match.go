@@ -52,54 +52,87 @@ type Choice struct {
 	Optional bool
 }
 
-// Match finds what satisfies the query among the candidates (Section 6.4). The
-// choices are the queries of the first option of each set that can be
-// satisfied; those that only an optional set asks for are marked. When a
-// required part fails it is ErrNoMatch and nothing may be returned.
-func (q Query) Match(candidates []Candidate) ([]Choice, error) {
-	fits := map[string][]Fit{}
+// Options are all the ways in which a query can be answered.
+type Options struct {
+	// Fits holds, by the id of the credential query, the candidates that
+	// satisfy it.
+	Fits map[string][]Fit
+	// Sets that can be satisfied. A query without credential_sets is one
+	// required set with one option.
+	Sets []Set
+}
+
+// Set is a credential set with the options that can be satisfied, the one that
+// the verifier prefers first.
+type Set struct {
+	Required bool
+	Options  [][]string
+}
+
+// Options finds everything that satisfies the query among the candidates
+// (Section 6.4.2), so that a citizen can choose between options and between
+// credentials. When a required part fails it is ErrNoMatch and nothing may be
+// returned.
+func (q Query) Options(candidates []Candidate) (Options, error) {
+	o := Options{Fits: map[string][]Fit{}}
 	for _, c := range q.Credentials {
 		for i, x := range candidates {
 			if paths, ok := c.fit(x); ok {
-				fits[c.ID] = append(fits[c.ID], Fit{Index: i, Paths: paths})
+				o.Fits[c.ID] = append(o.Fits[c.ID], Fit{Index: i, Paths: paths})
 			}
 		}
+	}
+	sets := q.CredentialSets
+	if len(sets) == 0 {
+		all := make([]string, len(q.Credentials))
+		for i, c := range q.Credentials {
+			all[i] = c.ID
+		}
+		sets = []CredentialSetQuery{{Options: [][]string{all}}}
+	}
+	for _, s := range sets {
+		set := Set{Required: s.Required()}
+		for _, option := range s.Options {
+			if !slices.ContainsFunc(option, func(id string) bool { return len(o.Fits[id]) == 0 }) {
+				set.Options = append(set.Options, option)
+			}
+		}
+		switch {
+		case len(set.Options) > 0:
+			o.Sets = append(o.Sets, set)
+		case set.Required:
+			return Options{}, ErrNoMatch
+		}
+	}
+	if len(o.Sets) == 0 {
+		return Options{}, ErrNoMatch
+	}
+	return o, nil
+}
+
+// Match is Options with the verifier's preference taken: the choices are the
+// queries of the first option of each set that can be satisfied; those that
+// only an optional set asks for are marked.
+func (q Query) Match(candidates []Candidate) ([]Choice, error) {
+	o, err := q.Options(candidates)
+	if err != nil {
+		return nil, err
 	}
 	required, optional := map[string]bool{}, map[string]bool{}
-	if len(q.CredentialSets) == 0 {
-		for _, c := range q.Credentials {
-			required[c.ID] = true
-		}
-	}
-	for _, set := range q.CredentialSets {
-		option := slices.IndexFunc(set.Options, func(ids []string) bool {
-			return !slices.ContainsFunc(ids, func(id string) bool { return len(fits[id]) == 0 })
-		})
-		switch {
-		case option < 0 && set.Required():
-			return nil, ErrNoMatch
-		case option < 0:
-		case set.Required():
-			for _, id := range set.Options[option] {
+	for _, s := range o.Sets {
+		for _, id := range s.Options[0] {
+			if s.Required {
 				required[id] = true
-			}
-		default:
-			for _, id := range set.Options[option] {
+			} else {
 				optional[id] = true
 			}
 		}
 	}
 	var out []Choice
 	for _, c := range q.Credentials {
-		switch {
-		case required[c.ID] && len(fits[c.ID]) == 0:
-			return nil, ErrNoMatch
-		case required[c.ID] || optional[c.ID]:
-			out = append(out, Choice{Query: c, Fits: fits[c.ID], Optional: !required[c.ID]})
+		if required[c.ID] || optional[c.ID] {
+			out = append(out, Choice{Query: c, Fits: o.Fits[c.ID], Optional: !required[c.ID]})
 		}
-	}
-	if len(out) == 0 {
-		return nil, ErrNoMatch
 	}
 	return out, nil
 }
@@ -137,15 +170,20 @@ func (c CredentialQuery) admits(x Candidate) bool {
 }
 
 func (c CredentialQuery) typeFits(x Candidate) bool {
+	if c.Meta == nil {
+		return false
+	}
 	types := x.Types()
 	switch c.Format {
 	case string(credential.FormatSDJWTVC):
 		return slices.ContainsFunc(types, func(t string) bool { return slices.Contains(c.Meta.VCTValues, t) })
-	case "mso_mdoc":
-		return slices.Contains(types, c.Meta.DoctypeValue)
-	case "jwt_vc_json", "ldp_vc":
+	case formatMdoc:
+		return c.Meta.DoctypeValue != "" && slices.Contains(types, c.Meta.DoctypeValue)
+	case formatJWT, formatJWTLD, formatLDP:
+		// All of one alternative must be types of the credential (Appendix
+		// B.1.1).
 		return slices.ContainsFunc(c.Meta.TypeValues, func(all []string) bool {
-			return !slices.ContainsFunc(all, func(t string) bool { return !slices.Contains(types, t) })
+			return len(all) > 0 && !slices.ContainsFunc(all, func(t string) bool { return !slices.Contains(types, t) })
 		})
 	default:
 		return false

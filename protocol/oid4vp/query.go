@@ -14,6 +14,14 @@ import (
 
 const specDCQL = "OpenID4VP 1.0, Section 6"
 
+// Formats of OpenID4VP, Appendix B, beside that of credential.FormatSDJWTVC.
+const (
+	formatMdoc  = "mso_mdoc"
+	formatJWT   = "jwt_vc_json"
+	formatJWTLD = "jwt_vc_json-ld"
+	formatLDP   = "ldp_vc"
+)
+
 // Query is a DCQL query (OpenID4VP 1.0, Section 6).
 type Query struct {
 	Credentials    []CredentialQuery    `json:"credentials"`
@@ -78,7 +86,8 @@ type CredentialSetQuery struct {
 // Required reports whether the set must be satisfied.
 func (s CredentialSetQuery) Required() bool { return s.IsRequired == nil || *s.IsRequired }
 
-// ParseQuery reads a query strictly; unknown members are ignored (Section 6).
+// ParseQuery reads a query strictly, as the one who makes or signs it must;
+// unknown members are ignored (Section 6).
 func ParseQuery(b []byte) (Query, error) {
 	var q Query
 	if len(b) > MaxMessage {
@@ -94,7 +103,24 @@ func ParseQuery(b []byte) (Query, error) {
 }
 
 // Validate holds the query against Section 6 and the limits of this package.
+// A claim that is asked for twice is an error of the verifier.
 func (q Query) Validate() error {
+	if err := q.valid(); err != nil {
+		return err
+	}
+	for i, c := range q.Credentials {
+		for j, claim := range c.Claims {
+			if slices.ContainsFunc(c.Claims[:j], func(other ClaimQuery) bool { return other.Path.Equal(claim.Path) }) {
+				return refuse(InvalidRequest, specDCQL+".1", fmt.Sprintf("credentials[%d].claims[%d].path", i, j), "stands in another claim query too")
+			}
+		}
+	}
+	return nil
+}
+
+// valid is what a wallet asks of a query: repeated claims are let through,
+// because it should only ignore them (Section 6.1).
+func (q Query) valid() error {
 	if n := len(q.Credentials); n == 0 || n > MaxList {
 		return refuse(InvalidRequest, specDCQL, "credentials", "must have 1 to %d elements, found %d", MaxList, n)
 	}
@@ -148,7 +174,7 @@ func (c CredentialQuery) validate(at string) error {
 		return refuse(InvalidRequest, specDCQL+".1.1", at+".trusted_authorities", "must have 1 to %d elements", MaxList)
 	}
 	for i, a := range c.TrustedAuthorities {
-		if a.Type == "" || len(a.Values) == 0 || len(a.Values) > MaxList {
+		if a.Type == "" || len(a.Values) == 0 || len(a.Values) > MaxList || slices.Contains(a.Values, "") {
 			return refuse(InvalidRequest, specDCQL+".1.1", fmt.Sprintf("%s.trusted_authorities[%d]", at, i), "must have a type and 1 to %d values", MaxList)
 		}
 	}
@@ -166,16 +192,25 @@ func (c CredentialQuery) validateFormat(at string) error {
 				return refuse(InvalidRequest, "OpenID4VP 1.0, Appendix B.3.5", at+".meta.vct_values", "holds an empty or overlong type")
 			}
 		}
-	case "mso_mdoc":
-		if c.Meta.DoctypeValue == "" {
-			return refuse(InvalidRequest, "OpenID4VP 1.0, Appendix B.2.3", at+".meta.doctype_value", "is missing")
+	case formatMdoc:
+		if c.Meta.DoctypeValue == "" || len(c.Meta.DoctypeValue) > MaxText {
+			return refuse(InvalidRequest, "OpenID4VP 1.0, Appendix B.2.3", at+".meta.doctype_value", "is missing or too long")
 		}
-	case "jwt_vc_json", "ldp_vc":
-		if len(c.Meta.TypeValues) == 0 {
-			return refuse(InvalidRequest, "OpenID4VP 1.0, Appendix B.1.1", at+".meta.type_values", "is missing")
+	case formatJWT, formatJWTLD, formatLDP:
+		const spec = "OpenID4VP 1.0, Appendix B.1.1"
+		if n := len(c.Meta.TypeValues); n == 0 || n > MaxList {
+			return refuse(InvalidRequest, spec, at+".meta.type_values", "must have 1 to %d elements, found %d", MaxList, n)
+		}
+		for _, set := range c.Meta.TypeValues {
+			// An empty alternative would be contained in every credential.
+			if len(set) == 0 || len(set) > MaxList || slices.Contains(set, "") {
+				return refuse(InvalidRequest, spec, at+".meta.type_values", "must hold non-empty arrays of 1 to %d types", MaxList)
+			}
 		}
 	case "":
 		return refuse(InvalidRequest, specDCQL+".1", at+".format", "is missing")
+	default:
+		// A format that is not known is valid and fits nothing.
 	}
 	return nil
 }
@@ -197,11 +232,6 @@ func (c CredentialQuery) validateClaims(at string) error {
 			return refuse(InvalidRequest, specDCQL+".3", here+".id", "is missing; claim_sets needs it")
 		}
 		ids[claim.ID] = true
-		for j := range i {
-			if c.Claims[j].Path.Equal(claim.Path) && len(claim.Values) == 0 && len(c.Claims[j].Values) == 0 {
-				return refuse(InvalidRequest, specDCQL+".3", here+".path", "stands in another claim query too")
-			}
-		}
 	}
 	if c.ClaimSets == nil {
 		return nil
@@ -230,11 +260,14 @@ func (c ClaimQuery) validate(at, format string) error {
 		return refuse(InvalidRequest, specDCQL+".3", at+".id", "must be letters, digits, underscores or hyphens")
 	}
 	check := c.Path.Validate
-	if format == "mso_mdoc" {
+	if format == formatMdoc {
 		check = c.Path.ValidateMdoc
 	}
 	if err := check(); err != nil {
 		return refuseCause(InvalidRequest, "OpenID4VP 1.0, Section 7", at+".path", "is no claims path pointer", err)
+	}
+	if format == formatMdoc && len(c.Path) != 2 {
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 7.2", at+".path", "must have exactly two components for an mdoc")
 	}
 	if c.Values != nil && (len(c.Values) == 0 || len(c.Values) > MaxList) {
 		return refuse(InvalidRequest, specDCQL+".3", at+".values", "must have 1 to %d elements", MaxList)
@@ -282,4 +315,11 @@ func validID(s string) bool {
 		}
 	}
 	return true
+}
+
+// StateRequired reports whether some credential may come without proof of
+// holder binding: then only the state ties the response to the request
+// (Section 5.3).
+func (q Query) StateRequired() bool {
+	return slices.ContainsFunc(q.Credentials, func(c CredentialQuery) bool { return !c.HolderBinding() })
 }

@@ -52,6 +52,9 @@ type Registration struct {
 	Credentials   []RegisteredCredential `json:"credentials"`
 	IssuedAt      jose.NumericDate       `json:"iat"`
 	Expires       jose.NumericDate       `json:"exp"`
+	// Status is where a revocation would show, if the registrar revokes before
+	// exp.
+	Status jsontext.Value `json:"status,omitzero"`
 }
 
 // Localized is a text in one language.
@@ -111,8 +114,10 @@ func (r Request) RegistrationIn() (string, error) {
 }
 
 // VerifyRegistration checks a registration certificate with the registrar's
-// key, for the receiver with that access certificate.
-func VerifyRegistration(text string, registrar crypto.PublicKey, leaf *x509.Certificate, now time.Time) (Registration, error) {
+// key, for the receiver with that access certificate. checkStatus is asked
+// about the status member; without one, a certificate that has a status is
+// refused, because it could have been revoked.
+func VerifyRegistration(text string, registrar crypto.PublicKey, leaf *x509.Certificate, now time.Time, checkStatus ...func(status []byte) error) (Registration, error) {
 	use := jose.Use{Typ: TypRegistration, Algs: []jose.Alg{jose.ES256}}
 	t, err := use.Open(text, func(jose.Header) (crypto.PublicKey, error) { return registrar, nil })
 	if err != nil {
@@ -131,6 +136,15 @@ func VerifyRegistration(text string, registrar crypto.PublicKey, leaf *x509.Cert
 		return Registration{}, fmt.Errorf("%w: it is over", ErrRegistration)
 	case r.IssuedAt.Time().After(now.Add(time.Minute)):
 		return Registration{}, fmt.Errorf("%w: iat lies ahead", ErrRegistration)
+	case r.Status != nil && len(checkStatus) == 0:
+		return Registration{}, fmt.Errorf("%w: its status cannot be checked here", ErrRegistration)
+	}
+	if r.Status != nil {
+		for _, check := range checkStatus {
+			if err := check(r.Status); err != nil {
+				return Registration{}, fmt.Errorf("%w: %w", ErrRegistration, err)
+			}
+		}
 	}
 	return r, nil
 }
@@ -176,23 +190,30 @@ func (c CredentialQuery) types() []string {
 	switch c.Format {
 	case string(credential.FormatSDJWTVC):
 		return c.Meta.VCTValues
-	case "mso_mdoc":
+	case formatMdoc:
 		return []string{c.Meta.DoctypeValue}
 	default:
 		return nil
 	}
 }
 
+// covers holds one type of a credential query against the registration. Of
+// several entries for a type each adds its claims.
 func (r Registration) covers(at string, c CredentialQuery, kind string) error {
-	i := slices.IndexFunc(r.Credentials, func(x RegisteredCredential) bool {
-		return x.Format == c.Format && (slices.Contains(x.Meta.VCTValues, kind) || x.Meta.DoctypeValue == kind && kind != "")
-	})
-	if i < 0 {
+	var claims []RegisteredClaim
+	found := false
+	for _, x := range r.Credentials {
+		if x.Format == c.Format && kind != "" && (slices.Contains(x.Meta.VCTValues, kind) || x.Meta.DoctypeValue == kind) {
+			found = true
+			claims = append(claims, x.Claims...)
+		}
+	}
+	if !found {
 		return fmt.Errorf("%w: %s asks for %s, which is not registered for the intended use %s", ErrRegistration, at, wire.Clip(kind), wire.Clip(r.IntendedUse))
 	}
 	var outside []string
 	for _, q := range c.Claims {
-		if !slices.ContainsFunc(r.Credentials[i].Claims, func(x RegisteredClaim) bool { return x.Path.Covers(q.Path) }) {
+		if !slices.ContainsFunc(claims, func(x RegisteredClaim) bool { return x.Path.Covers(q.Path) }) {
 			outside = append(outside, q.Path.String())
 		}
 	}

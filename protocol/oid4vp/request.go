@@ -3,6 +3,7 @@ package oid4vp
 import (
 	"crypto"
 	"crypto/x509"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -45,6 +46,7 @@ type Request struct {
 	WalletNonce    Secret           `json:"wallet_nonce,omitzero"`
 	Audience       string           `json:"aud"`
 	IssuedAt       jose.NumericDate `json:"iat,omitzero"`
+	NotBefore      jose.NumericDate `json:"nbf,omitzero"`
 	Expires        jose.NumericDate `json:"exp,omitzero"`
 	Scope          string           `json:"scope,omitzero"`
 	DCQLQuery      *Query           `json:"dcql_query,omitzero"`
@@ -75,6 +77,14 @@ const specRequest = "OpenID4VP 1.0, Section 5"
 func (r Request) Sign(key crypto.Signer, chain []*x509.Certificate) (string, error) {
 	if err := wire.CheckChain(chain); err != nil {
 		return "", refuseCause("", specRequest, "x5c", "cannot be used", err)
+	}
+	// What a wallet would refuse is not signed. Loopback is for the wallet to
+	// judge by its own profile.
+	if err := r.validate(r.IssuedAt.Time(), []Option{InsecureLoopback}); err != nil {
+		return "", err
+	}
+	if err := r.DCQLQuery.Validate(); err != nil {
+		return "", err
 	}
 	alg, err := jose.AlgFor(key.Public())
 	if err != nil {
@@ -114,7 +124,7 @@ func ParseLink(link string, opts ...Option) (Invocation, error) {
 		return Invocation{}, refuse(InvalidRequest, specRequest+".10", "link", "is too long")
 	}
 	u, err := url.Parse(strings.TrimSpace(link))
-	if err != nil || u.Scheme != Scheme && u.Scheme != "haip-vp" && u.Scheme != "https" {
+	if err != nil || !slices.Contains([]string{Scheme, "haip-vp", "eudi-openid4vp", "https"}, u.Scheme) {
 		return Invocation{}, refuse(InvalidRequest, specRequest+".10", "link", "must be an openid4vp link")
 	}
 	q, err := url.ParseQuery(u.RawQuery)
@@ -156,6 +166,14 @@ func ParseRequest(payload []byte, now time.Time, opts ...Option) (Request, error
 	if err := jose.Unmarshal(payload, &r); err != nil {
 		return Request{}, refuseCause(InvalidRequest, specRequest, "request object", "cannot be read", err)
 	}
+	// A request object carries the request itself, not another one.
+	var inner struct {
+		Request    jsontext.Value `json:"request"`
+		RequestURI jsontext.Value `json:"request_uri"`
+	}
+	if err := jose.Unmarshal(payload, &inner); err != nil || inner.Request != nil || inner.RequestURI != nil {
+		return Request{}, refuse(InvalidRequest, "RFC 9101, Section 4", "request", "and request_uri must not stand in a request object")
+	}
 	if err := r.validate(now, opts); err != nil {
 		return Request{}, err
 	}
@@ -183,6 +201,8 @@ func (r Request) validate(now time.Time, opts []Option) error {
 		return refuse(InvalidRequest, "RFC 9101, Section 6", "exp", "is over; ask the receiver for a new request")
 	case r.IssuedAt.Time().After(now.Add(skew)):
 		return refuse(InvalidRequest, "RFC 9101, Section 6", "iat", "lies ahead")
+	case r.NotBefore.Time().After(now.Add(skew)):
+		return refuse(InvalidRequest, "RFC 9101, Section 6", "nbf", "lies ahead")
 	case r.Scope != "":
 		return refuse(InvalidScope, specRequest+".1", "scope", "is not understood; send dcql_query")
 	case r.DCQLQuery == nil:
@@ -193,13 +213,48 @@ func (r Request) validate(now time.Time, opts []Option) error {
 	if err := wire.CheckURL(r.ResponseURI, insecure(opts)); err != nil {
 		return refuseCause(InvalidRequest, "OpenID4VP 1.0, Section 8.2", "response_uri", "cannot be used", err)
 	}
-	if err := r.DCQLQuery.Validate(); err != nil {
+	if err := r.DCQLQuery.valid(); err != nil {
 		return err
 	}
-	if len(r.VerifierInfo) > MaxList {
-		return refuse(InvalidRequest, specRequest+".1", "verifier_info", "has more than %d elements", MaxList)
+	if r.State == "" && r.DCQLQuery.StateRequired() {
+		return refuse(InvalidRequest, specRequest+".3", "state", "is missing; a credential without holder binding is asked for")
 	}
-	return r.ClientMetadata.validate()
+	if err := r.validateInfo(); err != nil {
+		return err
+	}
+	if err := r.ClientMetadata.validate(); err != nil {
+		return err
+	}
+	// The formats may be known by other means; what is said must fit.
+	if formats := r.ClientMetadata.VPFormatsSupported; formats != nil {
+		for i, c := range r.DCQLQuery.Credentials {
+			if _, ok := formats[c.Format]; !ok {
+				return refuse(VPFormatsNotSupported, "OpenID4VP 1.0, Section 11.1", "client_metadata.vp_formats_supported", "lacks the format of dcql_query.credentials[%d]", i)
+			}
+		}
+	}
+	return nil
+}
+
+func (r Request) validateInfo() error {
+	if n := len(r.VerifierInfo); n > MaxList || r.VerifierInfo != nil && n == 0 {
+		return refuse(InvalidRequest, specRequest+".1", "verifier_info", "must have 1 to %d elements", MaxList)
+	}
+	for i, info := range r.VerifierInfo {
+		at := fmt.Sprintf("verifier_info[%d]", i)
+		if info.Format == "" || info.Data.Kind() != '"' && info.Data.Kind() != '{' {
+			return refuse(InvalidRequest, specRequest+".1", at, "must have a format, and data that is a string or an object")
+		}
+		if info.CredentialIDs != nil && len(info.CredentialIDs) == 0 {
+			return refuse(InvalidRequest, specRequest+".1", at+".credential_ids", "must not be empty; leave it out")
+		}
+		for _, id := range info.CredentialIDs {
+			if _, ok := r.DCQLQuery.Find(id); !ok {
+				return refuse(InvalidRequest, specRequest+".1", at+".credential_ids", "names %s, which is no credential query", wire.Clip(id))
+			}
+		}
+	}
+	return nil
 }
 
 func (m *ClientMetadata) validate() error {

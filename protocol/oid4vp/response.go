@@ -1,7 +1,9 @@
 package oid4vp
 
 import (
+	"crypto/ecdsa"
 	"net/url"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -42,6 +44,49 @@ func ParseForm(form url.Values) (Form, error) {
 	}
 	f.Description = wire.Clip(f.Description)
 	return f, nil
+}
+
+// Kid names the key that the response was encrypted to, to find the request
+// whose key it is.
+func (f Form) Kid() (string, error) {
+	h, err := jose.ParseJWEHeader(f.Response)
+	if err != nil {
+		return "", refuseCause(InvalidRequest, specResponse, "response", "is no JWE", err)
+	}
+	return h.Kid, nil
+}
+
+// Open decrypts the response with the key of this one request; kid and enc must
+// be the ones that the request offered. Encryption says nothing about who sent
+// it (Section 14.6).
+func (f Form) Open(key *ecdsa.PrivateKey, kid string, encs ...string) ([]byte, error) {
+	b, h, err := jose.DecryptCompact(f.Response, key, encs...)
+	if err != nil {
+		return nil, refuseCause(InvalidRequest, specResponse, "response", "cannot be decrypted with the key of this request", err)
+	}
+	if h.Kid != kid {
+		return nil, refuse(InvalidRequest, specResponse, "response", "names another key in kid")
+	}
+	return b, nil
+}
+
+// Encrypt makes the form of direct_post.jwt: encrypted to the key and with the
+// content encryption that the request offers (Section 8.3).
+func (r Response) Encrypt(m *ClientMetadata) (url.Values, error) {
+	if err := m.validate(); err != nil {
+		return nil, err
+	}
+	key, _ := m.JWKS.Encryption() // validate looked
+	enc, _ := m.Enc()
+	b, err := jose.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := jose.EncryptCompact(b, key, enc)
+	if err != nil {
+		return nil, err
+	}
+	return url.Values{"response": {sealed}}, nil
 }
 
 // Response is the content of an authorization response (Section 8.1): a VP
@@ -102,6 +147,52 @@ func ParseResponse(b []byte, q Query) (Response, error) {
 		case len(list) > 1 && !c.Multiple:
 			return Response{}, refuse(InvalidRequest, specVPToken, "vp_token", "has %d presentations for %s, which did not ask for multiple", len(list), id)
 		}
+		for _, v := range list {
+			if v.Kind() != '{' {
+				if text, ok := Text(v); !ok || text == "" {
+					return Response{}, refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.1", "vp_token", "holds something for %s that is neither a non-empty string nor an object", id)
+				}
+			}
+		}
 	}
 	return r, nil
+}
+
+// CheckState holds the state that came back against the one of the request
+// (Sections 5.3 and 14.4.2). A request without state wants none back.
+func (r Response) CheckState(expected Secret) error {
+	if expected == "" && r.State == "" || expected.Equal(r.State) {
+		return nil
+	}
+	return refuse(InvalidRequest, specRequest+".3", "state", "is not the one of the request")
+}
+
+// Accepted is the verifier's answer to a response (Section 8.2). Serve it with
+// Cache-Control: no-store, and never as an HTTP redirect.
+type Accepted struct {
+	RedirectURI string `json:"redirect_uri,omitzero"`
+}
+
+// ParseAccepted reads the verifier's answer, for a wallet that will open the
+// redirect_uri.
+func ParseAccepted(b []byte, opts ...Option) (Accepted, error) {
+	const spec = "OpenID4VP 1.0, Section 8.2"
+	var a Accepted
+	if len(b) > MaxMessage {
+		return Accepted{}, refuse("", spec, "answer", "is too long")
+	}
+	if err := jose.Unmarshal(b, &a); err != nil {
+		return Accepted{}, refuseCause("", spec, "answer", "cannot be read", err)
+	}
+	if a.RedirectURI == "" {
+		return a, nil
+	}
+	page, _, _ := strings.Cut(a.RedirectURI, "#")
+	if err := wire.CheckURL(page, insecure(opts)); err != nil {
+		return Accepted{}, refuseCause("", spec, "redirect_uri", "cannot be opened", err)
+	}
+	if strings.ContainsFunc(a.RedirectURI, func(r rune) bool { return r <= ' ' || r >= 0x7f }) || len(a.RedirectURI) > MaxText {
+		return Accepted{}, refuse("", spec, "redirect_uri", "is no URI, or too long")
+	}
+	return a, nil
 }

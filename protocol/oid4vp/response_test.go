@@ -1,0 +1,414 @@
+package oid4vp
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/internal/testvectors"
+	"github.com/zegel-id/zegel/protocol/internal/wire"
+)
+
+func TestEncryptedResponseVector(t *testing.T) {
+	var v struct {
+		Response struct {
+			Response string `json:"response"`
+		} `json:"response"`
+		Request struct {
+			ClientMetadata *ClientMetadata `json:"client_metadata"`
+		} `json:"request"`
+		Key jose.JWK `json:"private_jwk"`
+	}
+	if err := jose.Unmarshal(testvectors.File(t, "openid4vp/1.0/kat", "encrypted-response-ecdh-es-a128gcm.json"), &v); err != nil {
+		t.Fatal(err)
+	}
+	signer, err := v.Key.Private()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := ecKey(t, signer)
+	form, err := ParseForm(url.Values{"response": {v.Response.Response}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kid, err := form.Kid(); err != nil || kid != "ac" {
+		t.Errorf("%s, %v", kid, err)
+	}
+	plain, err := form.Open(key, "ac", "A128GCM")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := Query{Credentials: []CredentialQuery{{ID: "example_credential_id"}}}
+	r, err := ParseResponse(plain, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, ok := Text(r.VPToken["example_credential_id"][0]); !ok || text != "eyJhb...YMetA" {
+		t.Errorf("%s", text)
+	}
+	if _, err := form.Open(key, "other", "A128GCM"); err == nil {
+		t.Error("a response with another kid was opened")
+	}
+	if _, err := form.Open(key, "ac", "A256GCM"); err == nil {
+		t.Error("a response with an enc that was not offered was opened")
+	}
+	if _, err := form.Open(newKey(t), "ac", "A128GCM"); err == nil {
+		t.Error("a response was opened with another key")
+	}
+	// The client metadata of the example: the first key is one we can use, and
+	// the keys of unknown curves do no harm.
+	if err := v.Request.ClientMetadata.validate(); err != nil {
+		t.Error(err)
+	}
+	if k, ok := v.Request.ClientMetadata.JWKS.Encryption(); !ok || k.Kid != "ac" {
+		t.Errorf("%+v", k)
+	}
+	answer, err := Response{VPToken: VPToken{"example_credential_id": Presentations("a~b~")}, State: "s"}.Encrypt(v.Request.ClientMetadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if form, err = ParseForm(answer); err != nil {
+		t.Fatal(err)
+	}
+	if plain, err = form.Open(key, "ac", "A128GCM"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = ParseResponse(plain, q); err != nil || r.State != "s" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := (Response{}).Encrypt(nil); err == nil {
+		t.Error("a response was encrypted for nobody")
+	}
+}
+
+func TestEncPreference(t *testing.T) {
+	for _, tt := range []struct {
+		list []string
+		want string
+	}{
+		{nil, "A128GCM"}, {[]string{"A128GCM"}, "A128GCM"}, {[]string{"A128GCM", "A256GCM"}, "A256GCM"}, {[]string{"A128CBC-HS256"}, ""},
+	} {
+		if got, ok := (&ClientMetadata{EncValuesSupported: tt.list}).Enc(); got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%v: %s, %v", tt.list, got, ok)
+		}
+	}
+}
+
+func TestParseForm(t *testing.T) {
+	for _, tt := range []struct {
+		form, field string
+	}{
+		{"response=a.b.c.d.e", ""},
+		{"error=access_denied&state=x&error_description=no", ""},
+		{"", "response"},
+		{"state=x", "response"},
+		{"response=", "response"},
+		{"vp_token=%7B%7D&state=x", "vp_token"},
+		{"response=a.b.c.d.e&vp_token=%7B%7D", "vp_token"},
+		{"response=a&error=b", "error"},
+		{"response=a&response=b", "form"},
+		{"error=a&error=b", "form"},
+		{"error=" + strings.Repeat("a", 100), "form"},
+	} {
+		form, err := url.ParseQuery(tt.form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := ParseForm(form)
+		if tt.field == "" {
+			if err != nil || (f.Response == "") == (f.Error == "") {
+				t.Errorf("%s: %+v, %v", tt.form, f, err)
+			}
+			continue
+		}
+		wantField(t, err, tt.field, InvalidRequest)
+		if f != (Form{}) {
+			t.Errorf("%s: %+v", tt.form, f)
+		}
+	}
+	// The error example of Section 8.2.
+	for _, text := range inline(t, "8.2") {
+		if !strings.Contains(text, "error_description") {
+			continue
+		}
+		var b strings.Builder
+		for line := range strings.Lines(text[strings.Index(text, "error="):]) {
+			b.WriteString(strings.TrimSpace(line))
+		}
+		form, _ := url.ParseQuery(b.String())
+		if f, err := ParseForm(form); err != nil || f.Error != InvalidRequest || f.State != "eyJhb...6-sVA" {
+			t.Errorf("%+v, %v", f, err)
+		}
+	}
+}
+
+func TestParseResponse(t *testing.T) {
+	q := Query{Credentials: []CredentialQuery{{ID: "a"}, {ID: "b", Multiple: true}}}
+	for _, tt := range []struct{ text, field string }{
+		{`{"vp_token":{"a":["x"]},"state":"s","other":1}`, ""},
+		{`{"vp_token":{"a":["x"],"b":["y",{"proof":{}}]}}`, ""},
+		{`{"error":"access_denied"}`, ""},
+		{`{}`, "vp_token"},
+		{`{"vp_token":{}}`, "vp_token"},
+		{`{"vp_token":null}`, "vp_token"},
+		{`{"vp_token":"x"}`, "vp_token"},
+		{`{"vp_token":["x"]}`, "vp_token"},
+		{`{"vp_token":{"a":"x"}}`, "vp_token"},
+		{`{"vp_token":{"a":[]}}`, "vp_token"},
+		{`{"vp_token":{"a":null}}`, "vp_token"},
+		{`{"vp_token":{"a":["x","y"]}}`, "vp_token"},
+		{`{"vp_token":{"a":[""]}}`, "vp_token"},
+		{`{"vp_token":{"a":[1]}}`, "vp_token"},
+		{`{"vp_token":{"a":[null]}}`, "vp_token"},
+		{`{"vp_token":{"a":[["x"]]}}`, "vp_token"},
+		{`{"vp_token":{"c":["x"]}}`, "vp_token"},
+		{`{"vp_token":{"a":["x"],"c":["x"]}}`, "vp_token"},
+		{`{"vp_token":{"a":["x"],"a":["y"]}}`, "vp_token"},
+		{`{"vp_token":{"a":["x"]},"error":"access_denied"}`, "error"},
+		{`{"vp_token":{"a":["x"]}} x`, "vp_token"},
+		{`{"vp_token":{"b":[` + strings.Repeat(`"x",`, MaxList) + `"x"]}}`, "vp_token"},
+	} {
+		r, err := ParseResponse([]byte(tt.text), q)
+		if tt.field == "" {
+			if err != nil {
+				t.Errorf("%s: %v", tt.text, err)
+			}
+			continue
+		}
+		wantField(t, err, tt.field, InvalidRequest)
+		if r.VPToken != nil {
+			t.Errorf("%s: a failed parse returned a token", tt.text)
+		}
+	}
+	// The examples of Section 8.1.1, which name the query my_credential.
+	my := Query{Credentials: []CredentialQuery{{ID: "my_credential", Multiple: true}}}
+	for _, text := range inline(t, "8.1.1") {
+		text = strings.ReplaceAll(text, ", ...]", "]")
+		if _, err := ParseResponse([]byte(`{"vp_token":`+text+`}`), my); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestState(t *testing.T) {
+	r := Response{State: "s"}
+	if err := r.CheckState("s"); err != nil {
+		t.Error(err)
+	}
+	wantField(t, r.CheckState("t"), "state", InvalidRequest)
+	wantField(t, r.CheckState(""), "state", InvalidRequest)
+	wantField(t, Response{}.CheckState("s"), "state", InvalidRequest)
+	if err := (Response{}).CheckState(""); err != nil {
+		t.Error(err)
+	}
+	if Secret("").Equal("") {
+		t.Error("an empty secret equals an empty one")
+	}
+}
+
+func TestSecret(t *testing.T) {
+	a, b := NewSecret(), NewSecret()
+	if a == b || len(a) < 22 || !wire.URLSafe(string(a)) || !a.Equal(a) || a.Equal(b) {
+		t.Error("secrets repeat, are short or are not URL-safe")
+	}
+	for _, verb := range []string{"%v", "%s", "%q", "%#v", "%x"} {
+		if strings.Contains(fmt.Sprintf(verb, a), string(a)) {
+			t.Errorf("%s prints a secret", verb)
+		}
+	}
+	page, err := a.Redirect("https://receiver.example/done?x=1")
+	if err != nil || page != "https://receiver.example/done?response_code="+string(a)+"&x=1" {
+		t.Errorf("%s, %v", page, err)
+	}
+	if _, err := a.Redirect("http://receiver.example/done"); err == nil {
+		t.Error("a code would travel in clear")
+	}
+}
+
+func TestParseAccepted(t *testing.T) {
+	for text, ok := range map[string]bool{
+		`{}`: true, `{"redirect_uri":"https://client.example.org/cb#response_code=0915"}`: true, `{"redirect_uri":"https://client.example.org/cb?response_code=0915","x":1}`: true,
+		`{"redirect_uri":"http://client.example.org/cb"}`: false, `{"redirect_uri":"javascript:alert(1)"}`: false, `{"redirect_uri":1}`: false, `[]`: false,
+		`{"redirect_uri":"https://a.example/#` + "\u00e9" + `"}`: false, `{"redirect_uri":"/cb"}`: false,
+	} {
+		a, err := ParseAccepted([]byte(text))
+		if (err == nil) != ok || err != nil && a != (Accepted{}) {
+			t.Errorf("%s: %+v, %v", text, a, err)
+		}
+	}
+	text := ""
+	for _, e := range inline(t, "8.2") {
+		if strings.Contains(e, "response_code") {
+			text = e[strings.Index(e, "{"):]
+		}
+	}
+	if a, err := ParseAccepted([]byte(text)); err != nil || a.RedirectURI == "" {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func registration(leaf *x509.Certificate) Registration {
+	return Registration{
+		Registrar: "https://registrar.example", Receiver: "NTRBE-0123456789", Name: "Receiver", Country: "BE", Certificate: jose.X5TS256(leaf),
+		IntendedUse: "use-1", Purpose: []Localized{{"nl", "toelating"}, {"en", "admission"}}, LegalBasis: "https://legal.example/1", PrivacyPolicy: "https://receiver.example/privacy",
+		Credentials: []RegisteredCredential{
+			{Format: "dc+sd-jwt", Meta: Meta{VCTValues: []string{"https://issuer.example/led"}}, Claims: []RegisteredClaim{{credential.Path{"degree"}}, {credential.Path{"list", nil, "a"}}}},
+			{Format: "dc+sd-jwt", Meta: Meta{VCTValues: []string{"https://issuer.example/led", "https://issuer.example/other"}}, Claims: []RegisteredClaim{{credential.Path{"name"}}}},
+			{Format: "mso_mdoc", Meta: Meta{DoctypeValue: "doc"}, Claims: []RegisteredClaim{{credential.Path{"ns", "el"}}}},
+		},
+		IssuedAt: jose.Date(now), Expires: jose.Date(now.Add(time.Hour)),
+	}
+}
+
+func TestRegistration(t *testing.T) {
+	ca, registrar := newAuthority(t), newKey(t)
+	leaf := ca.leaf(t, newKey(t).Public(), "receiver.example")
+	text, err := registration(leaf).Sign(registrar, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := VerifyRegistration(text, registrar.Public(), leaf, now)
+	if err != nil || r.Receiver != "NTRBE-0123456789" || r.PurposeIn("fr", "en") != "admission" || r.PurposeIn("fr") != "toelating" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	refused := func(name, text string, leaf *x509.Certificate, at time.Time, key crypto.PublicKey) {
+		t.Helper()
+		if r, err := VerifyRegistration(text, key, leaf, at); !errors.Is(err, ErrRegistration) || r.Receiver != "" {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+	refused("another registrar", text, leaf, now, newKey(t).Public())
+	refused("another receiver's certificate", text, ca.leaf(t, newKey(t).Public(), "receiver.example"), now, registrar.Public())
+	refused("over", text, leaf, now.Add(time.Hour), registrar.Public())
+	refused("ahead", text, leaf, now.Add(-time.Hour), registrar.Public())
+	refused("changed", text[:len(text)-3]+"AAA", leaf, now, registrar.Public())
+	refused("empty", "", leaf, now, registrar.Public())
+	for name, change := range map[string]func(h, p m){
+		"typ of a request":       func(h, p m) { h["typ"] = TypRequest },
+		"typ JWT":                func(h, p m) { h["typ"] = "JWT" },
+		"no sub":                 func(h, p m) { delete(p, "sub") },
+		"no name":                func(h, p m) { delete(p, "sub_ln") },
+		"no purpose":             func(h, p m) { delete(p, "purpose") },
+		"no legal basis":         func(h, p m) { delete(p, "legal_basis") },
+		"no privacy page":        func(h, p m) { delete(p, "privacy_policy") },
+		"no use":                 func(h, p m) { delete(p, "intended_use_id") },
+		"no exp":                 func(h, p m) { delete(p, "exp") },
+		"no certificate":         func(h, p m) { delete(p, "x5t#S256") },
+		"a status nobody checks": func(h, p m) { p["status"] = m{"status_list": m{}} },
+	} {
+		b, _ := jose.Marshal(registration(leaf))
+		var p m
+		if err := json.Unmarshal(b, &p); err != nil {
+			t.Fatal(err)
+		}
+		h := m{"alg": "ES256", "typ": TypRegistration}
+		change(h, p)
+		refused(name, signObject(t, registrar, h, p), leaf, now, registrar.Public())
+	}
+	with := registration(leaf)
+	with.Status = []byte(`{"status_list":{"idx":1,"uri":"https://registrar.example/status/1"}}`)
+	if text, err = with.Sign(registrar, nil); err != nil {
+		t.Fatal(err)
+	}
+	asked := ""
+	if _, err := VerifyRegistration(text, registrar.Public(), leaf, now, func(b []byte) error { asked = string(b); return nil }); err != nil || !strings.Contains(asked, "status_list") {
+		t.Errorf("%q, %v", asked, err)
+	}
+	if _, err := VerifyRegistration(text, registrar.Public(), leaf, now, func([]byte) error { return errors.New("revoked") }); !errors.Is(err, ErrRegistration) {
+		t.Errorf("revoked: %v", err)
+	}
+}
+
+func TestCovers(t *testing.T) {
+	leaf := newAuthority(t).leaf(t, newKey(t).Public())
+	r := registration(leaf)
+	sdQuery := func(types, claims string) string {
+		return `{"credentials":[{"id":"a","format":"dc+sd-jwt","meta":{"vct_values":` + types + `}` + claims + `}]}`
+	}
+	const led = `["https://issuer.example/led"]`
+	for _, tt := range []struct {
+		name, query string
+		want        bool
+	}{
+		{"registered claim", sdQuery(led, `,"claims":[{"path":["degree"]}]`), true},
+		{"below a registered claim", sdQuery(led, `,"claims":[{"path":["degree","title"]}]`), true},
+		{"claims of two entries", sdQuery(led, `,"claims":[{"path":["degree"]},{"path":["name"]}]`), true},
+		{"element of a registered array", sdQuery(led, `,"claims":[{"path":["list",0,"a"]}]`), true},
+		{"all elements", sdQuery(led, `,"claims":[{"path":["list",null,"a"]}]`), true},
+		{"no claims", sdQuery(led, ``), true},
+		{"above a registered claim", sdQuery(led, `,"claims":[{"path":["list"]}]`), false},
+		{"another claim", sdQuery(led, `,"claims":[{"path":["degree"]},{"path":["birthdate"]}]`), false},
+		{"another claim in a set", sdQuery(led, `,"claims":[{"id":"x","path":["degree"]},{"id":"y","path":["birthdate"]}],"claim_sets":[["x"],["y"]]`), false},
+		{"another type", sdQuery(`["https://issuer.example/x"]`, ``), false},
+		{"one type of two", sdQuery(`["https://issuer.example/led","https://issuer.example/x"]`, ``), false},
+		{"claim of the other type", sdQuery(`["https://issuer.example/led","https://issuer.example/other"]`, `,"claims":[{"path":["degree"]}]`), false},
+		{"another format", `{"credentials":[{"id":"a","format":"mso_mdoc","meta":{"doctype_value":"https://issuer.example/led"}}]}`, false},
+		{"mdoc", `{"credentials":[{"id":"a","format":"mso_mdoc","meta":{"doctype_value":"doc"},"claims":[{"path":["ns","el"]}]}]}`, true},
+		{"format that cannot be registered", `{"credentials":[{"id":"a","format":"ldp_vc","meta":{"type_values":[["https://issuer.example/led"]]}}]}`, false},
+		{"second credential", `{"credentials":[{"id":"a","format":"mso_mdoc","meta":{"doctype_value":"doc"}},{"id":"b","format":"mso_mdoc","meta":{"doctype_value":"x"}}]}`, false},
+	} {
+		if err := r.Covers(query(t, tt.query)); (err == nil) != tt.want || err != nil && !errors.Is(err, ErrRegistration) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+func FuzzParseResponse(f *testing.F) {
+	q := Query{Credentials: []CredentialQuery{{ID: "a"}, {ID: "b", Multiple: true}}}
+	f.Add([]byte(`{"vp_token":{"a":["x"],"b":["y",{"proof":{}}]},"state":"s"}`))
+	f.Add([]byte(`{"error":"access_denied"}`))
+	for _, text := range inline(f, "8.1.1") {
+		f.Add([]byte(`{"vp_token":` + text + `}`))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := ParseResponse(b, q)
+		if err != nil {
+			if r.VPToken != nil || r.Error != "" {
+				t.Fatal("a failed parse returned a response")
+			}
+			return
+		}
+		if (len(r.VPToken) == 0) == (r.Error == "") {
+			t.Fatalf("%+v", r)
+		}
+		for id, list := range r.VPToken {
+			if c, ok := q.Find(id); !ok || len(list) == 0 || len(list) > 1 && !c.Multiple {
+				t.Fatalf("%+v", r)
+			}
+		}
+	})
+}
+
+func FuzzVerifyRegistration(f *testing.F) {
+	registrar := newKey(f)
+	leaf := newAuthority(f).leaf(f, newKey(f).Public())
+	text, err := registration(leaf).Sign(registrar, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := VerifyRegistration(s, registrar.Public(), leaf, now)
+		if (err == nil) != (r.Receiver != "") || err != nil && !errors.Is(err, ErrRegistration) {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	})
+}
+
+func ecKey(t testing.TB, s crypto.Signer) *ecdsa.PrivateKey {
+	t.Helper()
+	key, ok := s.(*ecdsa.PrivateKey)
+	if !ok {
+		t.Fatalf("%T is no EC key", s)
+	}
+	return key
+}
