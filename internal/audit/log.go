@@ -95,8 +95,9 @@ const (
 	checkpointFile = "checkpoints.jws"
 	checkpointTemp = "checkpoints.tmp"
 	lockFile       = "lock"
-	// keptCheckpoints is how many are left when the file is shortened; each
-	// holds the whole state, so older ones prove nothing more.
+	// keptCheckpoints is how many are left when the file is shortened, which
+	// happens at twice as many; each holds the whole state, so older ones prove
+	// nothing more.
 	keptCheckpoints = 1000
 )
 
@@ -107,6 +108,7 @@ type Log struct {
 	id     string
 	lock   *os.File
 	chains map[string]*chain
+	kept   int // keptCheckpoints, but in tests
 
 	unsigned atomic.Int64 // events since the last checkpoint
 
@@ -134,7 +136,7 @@ func Open(dir string, o Options) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	l := &Log{dir: dir, o: o, lock: f, chains: map[string]*chain{}, extents: map[string]Extent{}}
+	l := &Log{dir: dir, o: o, lock: f, kept: keptCheckpoints, chains: map[string]*chain{}, extents: map[string]Extent{}}
 	if err := lock(f); err != nil {
 		f.Close()
 		return nil, err
@@ -246,8 +248,8 @@ func sameExtent(a, b Extent) bool {
 // keep writes a signed checkpoint and shortens the file now and then.
 func (l *Log) keep(s signed) error {
 	l.points = append(l.points, s)
-	if len(l.points) > 2*keptCheckpoints || l.file == nil {
-		l.points = append(checkpoints(nil), l.points[max(0, len(l.points)-keptCheckpoints):]...)
+	if len(l.points) > 2*l.kept || l.file == nil {
+		l.points = append(checkpoints(nil), l.points[max(0, len(l.points)-l.kept):]...)
 		return l.rewriteCheckpoints()
 	}
 	if _, err := l.file.WriteString(s.text + "\n"); err != nil {
