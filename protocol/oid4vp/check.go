@@ -27,15 +27,11 @@ func (c CredentialQuery) Check(x Candidate) error {
 	if len(c.TrustedAuthorities) > 0 && c.onlyAKI() && !c.authorityFits(x) {
 		return refuse("", "OpenID4VP 1.0, Section 6.1.1", "trusted_authorities", "of the query %s hold none that issued the credential", c.ID)
 	}
-	sets := c.ClaimSets
-	if sets == nil {
-		sets = [][]string{nil}
-	}
 	var missing []string
-	for _, set := range sets {
+	for _, set := range c.sets() {
 		missing = missing[:0]
-		for _, q := range c.claims(set) {
-			if !q.fits(x) {
+		for _, i := range set {
+			if q := c.Claims[i]; !q.fits(x) {
 				missing = append(missing, q.Path.String())
 			}
 		}

@@ -86,6 +86,9 @@ var requestAlgs = []jose.Alg{jose.ES256, jose.ES384}
 // 5.10.1). Only the certificate-bound prefixes x509_hash and x509_san_dns are
 // accepted: with them it is known who asks before anything is shown.
 func VerifyRequest(ctx context.Context, object string, v Verification) (Verified, error) {
+	if v.Chain == nil || v.ClientID == "" || v.Now.IsZero() {
+		return Verified{}, errors.New("oid4vp: verifying a request needs ClientID, a chain verifier and the time")
+	}
 	// Step 1. Form, typ, algorithm.
 	t, err := jose.Parse(object)
 	if err != nil {
@@ -95,9 +98,6 @@ func VerifyRequest(ctx context.Context, object string, v Verification) (Verified
 		return Verified{}, refuseCause(InvalidRequest, specRequest, "request object", "is no request object of an accepted kind", err)
 	}
 	// Step 2. The chain in x5c, to an anchor of access certificates.
-	if v.Chain == nil || v.ClientID == "" {
-		return Verified{}, errors.New("oid4vp: verifying a request needs ClientID and a chain verifier")
-	}
 	chain, err := t.Header.Certificates()
 	if err != nil {
 		return Verified{}, refuseCause(InvalidClient, specClient+".3", "x5c", "cannot be read", err)

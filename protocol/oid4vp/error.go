@@ -24,6 +24,11 @@ const (
 	ServerError             ErrorCode = "server_error"
 )
 
+// wellFormed: codes of others may be unknown, but never free text.
+func (c ErrorCode) wellFormed() bool {
+	return len(c) <= 64 && wire.Description(string(c)) == string(c)
+}
+
 // Error is a message that breaks a rule. Its text names the field, the rule
 // and the section, and holds no secret.
 type Error struct {

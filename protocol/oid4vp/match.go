@@ -1,7 +1,6 @@
 package oid4vp
 
 import (
-	"encoding/base64"
 	"errors"
 	"slices"
 	"strconv"
@@ -139,24 +138,29 @@ func (q Query) Match(candidates []Candidate) ([]Choice, error) {
 
 // fit reports whether a candidate satisfies the query and which paths to
 // disclose: nothing without claims, all of them without claim_sets, else the
-// first set that is satisfied (Section 6.4.1).
+// first set that is satisfied (Section 6.4.1). Each claim is looked up at most
+// once, however many sets name it.
 func (c CredentialQuery) fit(x Candidate) ([]credential.Path, bool) {
 	if !c.admits(x) {
 		return nil, false
 	}
-	sets := c.ClaimSets
-	if sets == nil {
-		sets = [][]string{nil}
+	found, looked := make([][]credential.Path, len(c.Claims)), make([]bool, len(c.Claims))
+	missing := func(i int) bool {
+		if !looked[i] {
+			found[i], looked[i] = c.Claims[i].matching(x), true
+		}
+		return len(found[i]) == 0
 	}
-	for _, set := range sets {
-		claims := c.claims(set)
-		if slices.ContainsFunc(claims, func(q ClaimQuery) bool { return !q.fits(x) }) {
+	for _, set := range c.sets() {
+		if slices.ContainsFunc(set, missing) {
 			continue
 		}
 		var paths []credential.Path
-		for _, q := range claims {
-			if !slices.ContainsFunc(paths, q.Path.Equal) {
-				paths = append(paths, q.Path)
+		for _, i := range set {
+			for _, p := range found[i] {
+				if !slices.ContainsFunc(paths, p.Equal) {
+					paths = append(paths, p)
+				}
 			}
 		}
 		return paths, true
@@ -202,7 +206,7 @@ func (c CredentialQuery) authorityFits(x Candidate) bool {
 			continue
 		}
 		for _, key := range x.AuthorityKeys() {
-			if slices.Contains(a.Values, base64.RawURLEncoding.EncodeToString(key)) {
+			if slices.Contains(a.Values, jose.Encode(key)) {
 				return true
 			}
 		}
@@ -214,15 +218,50 @@ func (c CredentialQuery) authorityFits(x Candidate) bool {
 // one of them. A mismatch means that the claim is absent (Section 6.3).
 func (q ClaimQuery) fits(x Candidate) bool {
 	values := x.Select(q.Path)
-	if len(values) == 0 {
-		return false
-	}
 	if q.Values == nil {
-		return true
+		return len(values) > 0
 	}
-	return slices.ContainsFunc(values, func(v []byte) bool {
-		return slices.ContainsFunc(q.Values, func(want jsontext.Value) bool { return same(want, v) })
-	})
+	return slices.ContainsFunc(values, q.wants)
+}
+
+// wants reports whether a value is one of those that are named.
+func (q ClaimQuery) wants(v []byte) bool {
+	return slices.ContainsFunc(q.Values, func(want jsontext.Value) bool { return same(want, v) })
+}
+
+// matching are the paths to disclose for the claim; none when it is absent.
+// Where null selects several elements and only some have a value that is
+// named, only those are disclosed: the others count as absent (Section 6.4.1).
+func (q ClaimQuery) matching(x Candidate) []credential.Path {
+	values := x.Select(q.Path)
+	if len(values) == 0 {
+		return nil
+	}
+	if q.Values == nil || !slices.ContainsFunc(values, func(v []byte) bool { return !q.wants(v) }) {
+		return []credential.Path{q.Path}
+	}
+	var out []credential.Path
+	for _, p := range elements(x, q.Path) {
+		if v := x.Select(p); len(v) == 1 && q.wants(v[0]) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// elements spells a path out: null becomes the index of each element there is.
+func elements(x Candidate, p credential.Path) []credential.Path {
+	at := slices.Index(p, nil)
+	if at < 0 {
+		return []credential.Path{p}
+	}
+	var out []credential.Path
+	for i := range x.Select(p[:at+1]) {
+		one := slices.Clone(p)
+		one[at] = i
+		out = append(out, elements(x, one)...)
+	}
+	return out
 }
 
 // same compares type and value, without coercion: 1 is neither "1" nor true.

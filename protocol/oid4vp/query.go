@@ -289,16 +289,26 @@ func (c ClaimQuery) validate(at, format string) error {
 	return nil
 }
 
-// claims are the claim queries of one claim set, all of them when there are
-// no sets.
-func (c CredentialQuery) claims(set []string) []ClaimQuery {
-	if set == nil {
-		return c.Claims
+// sets are the claim sets as indexes of claims: all of them when there are no
+// claim_sets. A set that names nothing, or what is no claim query, is left out:
+// it cannot be satisfied.
+func (c CredentialQuery) sets() [][]int {
+	if c.ClaimSets == nil {
+		all := make([]int, len(c.Claims))
+		for i := range all {
+			all[i] = i
+		}
+		return [][]int{all}
 	}
-	var out []ClaimQuery
-	for _, claim := range c.Claims {
-		if slices.Contains(set, claim.ID) {
-			out = append(out, claim)
+	out := make([][]int, 0, len(c.ClaimSets))
+	for _, ids := range c.ClaimSets {
+		set := make([]int, len(ids))
+		for i, id := range ids {
+			set[i] = slices.IndexFunc(c.Claims, func(q ClaimQuery) bool { return q.ID == id })
+		}
+		slices.Sort(set)
+		if len(set) > 0 && set[0] >= 0 {
+			out = append(out, set)
 		}
 	}
 	return out

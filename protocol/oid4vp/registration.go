@@ -26,6 +26,8 @@ const FormatRegistration = "registration_cert"
 // hold, or does not cover what is asked.
 var ErrRegistration = errors.New("registration certificate does not hold")
 
+var registrationAlgs = []jose.Alg{jose.ES256, jose.ES384}
+
 // Registration says what an admitted receiver may ask, for which purpose and
 // on which legal basis. The registrar of the platform signs one per intended
 // use; the receiver sends it along with each request.
@@ -78,9 +80,15 @@ type RegisteredClaim struct {
 
 // Sign makes the registration certificate.
 func (r Registration) Sign(registrar crypto.Signer, chain []*x509.Certificate) (string, error) {
+	if err := r.complete(); err != nil {
+		return "", err
+	}
 	alg, err := jose.AlgFor(registrar.Public())
 	if err != nil {
 		return "", err
+	}
+	if !slices.Contains(registrationAlgs, alg) {
+		return "", fmt.Errorf("%w: the registrar's key signs %s, expected one of %v", ErrRegistration, alg, registrationAlgs)
 	}
 	payload, err := jose.Marshal(r)
 	if err != nil {
@@ -95,19 +103,27 @@ func Info(certificate string) VerifierInfo {
 	return VerifierInfo{Format: FormatRegistration, Data: data}
 }
 
-// RegistrationIn finds the one registration certificate of a request.
+// RegistrationIn finds the one registration certificate of a request. It must
+// be meant for every credential query of it (OpenID4VP 1.0, Section 5.1).
 func (r Request) RegistrationIn() (string, error) {
-	var found []jsontext.Value
+	var found []VerifierInfo
 	for _, info := range r.VerifierInfo {
 		if info.Format == FormatRegistration {
-			found = append(found, info.Data)
+			found = append(found, info)
 		}
 	}
 	if len(found) != 1 {
 		return "", fmt.Errorf("%w: verifier_info must hold exactly one registration certificate, found %d (OpenID4VP 1.0, Section 5.1)", ErrRegistration, len(found))
 	}
-	var text string
-	if err := jose.Unmarshal(found[0], &text); err != nil {
+	if ids := found[0].CredentialIDs; ids != nil && r.DCQLQuery != nil {
+		for _, c := range r.DCQLQuery.Credentials {
+			if !slices.Contains(ids, c.ID) {
+				return "", fmt.Errorf("%w: verifier_info.credential_ids leaves out the query %s, for which there is no other certificate (OpenID4VP 1.0, Section 5.1)", ErrRegistration, wire.Clip(c.ID))
+			}
+		}
+	}
+	text, ok := Text(found[0].Data)
+	if !ok {
 		return "", fmt.Errorf("%w: verifier_info data is no string", ErrRegistration)
 	}
 	return text, nil
@@ -118,7 +134,10 @@ func (r Request) RegistrationIn() (string, error) {
 // about the status member; without one, a certificate that has a status is
 // refused, because it could have been revoked.
 func VerifyRegistration(text string, registrar crypto.PublicKey, leaf *x509.Certificate, now time.Time, checkStatus ...func(status []byte) error) (Registration, error) {
-	use := jose.Use{Typ: TypRegistration, Algs: []jose.Alg{jose.ES256}}
+	if registrar == nil || leaf == nil || now.IsZero() {
+		return Registration{}, errors.New("oid4vp: verifying a registration certificate needs the registrar's key, the access certificate and the time")
+	}
+	use := jose.Use{Typ: TypRegistration, Algs: registrationAlgs}
 	t, err := use.Open(text, func(jose.Header) (crypto.PublicKey, error) { return registrar, nil })
 	if err != nil {
 		return Registration{}, fmt.Errorf("%w: %w", ErrRegistration, err)
@@ -127,9 +146,10 @@ func VerifyRegistration(text string, registrar crypto.PublicKey, leaf *x509.Cert
 	if err := jose.Unmarshal(t.Payload, &r); err != nil {
 		return Registration{}, fmt.Errorf("%w: %w", ErrRegistration, err)
 	}
+	if err := r.complete(); err != nil {
+		return Registration{}, err
+	}
 	switch {
-	case r.Receiver == "" || r.Name == "" || r.IntendedUse == "" || r.LegalBasis == "" || len(r.Purpose) == 0 || r.PrivacyPolicy == "":
-		return Registration{}, fmt.Errorf("%w: sub, sub_ln, intended_use_id, purpose, legal_basis and privacy_policy must be there", ErrRegistration)
 	case r.Certificate != jose.X5TS256(leaf):
 		return Registration{}, fmt.Errorf("%w: it belongs to another access certificate", ErrRegistration)
 	case !now.Before(r.Expires.Time()):
@@ -147,6 +167,18 @@ func VerifyRegistration(text string, registrar crypto.PublicKey, leaf *x509.Cert
 		}
 	}
 	return r, nil
+}
+
+// complete: the citizen is shown who asks, why and on which basis, so that none
+// of it may be missing.
+func (r Registration) complete() error {
+	if r.Receiver == "" || r.Name == "" || r.IntendedUse == "" || r.LegalBasis == "" || r.PrivacyPolicy == "" || r.Certificate == "" || r.IssuedAt == 0 || r.Expires == 0 {
+		return fmt.Errorf("%w: sub, sub_ln, intended_use_id, legal_basis, privacy_policy, x5t#S256, iat and exp must be there", ErrRegistration)
+	}
+	if len(r.Purpose) == 0 || slices.ContainsFunc(r.Purpose, func(l Localized) bool { return l.Lang == "" || l.Value == "" }) {
+		return fmt.Errorf("%w: purpose must have at least one text, each with its language", ErrRegistration)
+	}
+	return nil
 }
 
 // PurposeIn is the purpose in the first of the wanted languages it has,
@@ -197,13 +229,28 @@ func (c CredentialQuery) types() []string {
 	}
 }
 
+// names reports whether the registered kind is the one asked for.
+func (x RegisteredCredential) names(format, kind string) bool {
+	if kind == "" || x.Format != format {
+		return false
+	}
+	switch format {
+	case string(credential.FormatSDJWTVC):
+		return slices.Contains(x.Meta.VCTValues, kind)
+	case formatMdoc:
+		return x.Meta.DoctypeValue == kind
+	default:
+		return false
+	}
+}
+
 // covers holds one type of a credential query against the registration. Of
 // several entries for a type each adds its claims.
 func (r Registration) covers(at string, c CredentialQuery, kind string) error {
 	var claims []RegisteredClaim
 	found := false
 	for _, x := range r.Credentials {
-		if x.Format == c.Format && kind != "" && (slices.Contains(x.Meta.VCTValues, kind) || x.Meta.DoctypeValue == kind) {
+		if x.names(c.Format, kind) {
 			found = true
 			claims = append(claims, x.Claims...)
 		}

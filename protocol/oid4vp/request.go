@@ -1,8 +1,6 @@
 package oid4vp
 
 import (
-	"crypto"
-	"crypto/x509"
 	"fmt"
 	"net/url"
 	"slices"
@@ -56,10 +54,13 @@ type Request struct {
 	TransactionData []string `json:"transaction_data,omitempty"`
 }
 
+// JWKS is a set of public keys (RFC 7517, Section 5).
+type JWKS = wire.JWKS
+
 // ClientMetadata is what a verifier says of itself (Section 5.1).
 type ClientMetadata struct {
 	VPFormatsSupported map[string]jsontext.Value `json:"vp_formats_supported,omitempty"`
-	JWKS               *wire.JWKS                `json:"jwks,omitzero"`
+	JWKS               *JWKS                     `json:"jwks,omitzero"`
 	EncValuesSupported []string                  `json:"encrypted_response_enc_values_supported,omitempty"`
 }
 
@@ -71,31 +72,6 @@ type VerifierInfo struct {
 }
 
 const specRequest = "OpenID4VP 1.0, Section 5"
-
-// Sign makes the request object: typ, and the chain of the key in x5c, leaf
-// first and without the trust anchor (Sections 5 and 5.9.3; HAIP 1.0, Section 5).
-func (r Request) Sign(key crypto.Signer, chain []*x509.Certificate) (string, error) {
-	if err := wire.CheckChain(chain); err != nil {
-		return "", refuseCause("", specRequest, "x5c", "cannot be used", err)
-	}
-	// What a wallet would refuse is not signed. Loopback is for the wallet to
-	// judge by its own profile.
-	if err := r.validate(r.IssuedAt.Time(), []Option{InsecureLoopback}); err != nil {
-		return "", err
-	}
-	if err := r.DCQLQuery.Validate(); err != nil {
-		return "", err
-	}
-	alg, err := jose.AlgFor(key.Public())
-	if err != nil {
-		return "", err
-	}
-	payload, err := jose.Marshal(r)
-	if err != nil {
-		return "", err
-	}
-	return jose.SignCompact(key, jose.Header{Alg: alg, Typ: TypRequest, X5C: jose.EncodeX5C(chain)}, payload)
-}
 
 // Link is the deep link that calls a wallet with a request by reference
 // (Section 5.10). method is "post" when the wallet may send a wallet_nonce.
@@ -163,21 +139,40 @@ func ParseRequest(payload []byte, now time.Time, opts ...Option) (Request, error
 	if len(payload) > MaxMessage {
 		return Request{}, refuse(InvalidRequest, specRequest, "request object", "is too long")
 	}
+	if err := forbidden(payload); err != nil {
+		return Request{}, err
+	}
 	if err := jose.Unmarshal(payload, &r); err != nil {
 		return Request{}, refuseCause(InvalidRequest, specRequest, "request object", "cannot be read", err)
-	}
-	// A request object carries the request itself, not another one.
-	var inner struct {
-		Request    jsontext.Value `json:"request"`
-		RequestURI jsontext.Value `json:"request_uri"`
-	}
-	if err := jose.Unmarshal(payload, &inner); err != nil || inner.Request != nil || inner.RequestURI != nil {
-		return Request{}, refuse(InvalidRequest, "RFC 9101, Section 4", "request", "and request_uri must not stand in a request object")
 	}
 	if err := r.validate(now, opts); err != nil {
 		return Request{}, err
 	}
 	return r, nil
+}
+
+// forbidden refuses members by their presence, whatever their value: a request
+// object carries the request itself and not another one, and what is to be
+// refused must not hide behind an empty or null value.
+func forbidden(payload []byte) error {
+	var x struct {
+		Request         jsontext.Value `json:"request"`
+		RequestURI      jsontext.Value `json:"request_uri"`
+		RedirectURI     jsontext.Value `json:"redirect_uri"`
+		TransactionData jsontext.Value `json:"transaction_data"`
+	}
+	if err := jose.Unmarshal(payload, &x); err != nil {
+		return refuseCause(InvalidRequest, specRequest, "request object", "cannot be read", err)
+	}
+	switch {
+	case x.Request != nil || x.RequestURI != nil:
+		return refuse(InvalidRequest, "RFC 9101, Section 4", "request", "and request_uri must not stand in a request object")
+	case x.RedirectURI != nil:
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.2", "redirect_uri", "must not stand beside response_uri")
+	case x.TransactionData != nil:
+		return refuse(InvalidTransactionData, specRequest+".1", "transaction_data", "has no type that this wallet knows")
+	}
+	return nil
 }
 
 func (r Request) validate(now time.Time, opts []Option) error {
@@ -277,7 +272,7 @@ func (m *ClientMetadata) validate() error {
 // Enc is the content encryption for the response: A256GCM where the verifier
 // has it (HAIP 1.0, Section 5), A128GCM when it says nothing.
 func (m *ClientMetadata) Enc() (string, bool) {
-	if len(m.EncValuesSupported) == 0 {
+	if m.EncValuesSupported == nil {
 		return jose.A128GCM, true
 	}
 	for _, enc := range []string{jose.A256GCM, jose.A128GCM} {

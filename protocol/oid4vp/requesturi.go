@@ -29,7 +29,7 @@ type WalletMetadata struct {
 	ClientIDPrefixesSupported              []string                  `json:"client_id_prefixes_supported,omitempty"`
 	AuthorizationEncryptionEncValues       []string                  `json:"authorization_encryption_enc_values_supported,omitempty"`
 	// JWKS, when it is there, asks for an encrypted request object.
-	JWKS *wire.JWKS `json:"jwks,omitzero"`
+	JWKS *JWKS `json:"jwks,omitzero"`
 }
 
 // ParseRequestURIPost reads the form. Unknown parameters are ignored.

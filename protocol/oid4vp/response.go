@@ -39,8 +39,10 @@ func ParseForm(form url.Values) (Form, error) {
 		return Form{}, refuse(InvalidRequest, specResponse, "response", "is missing")
 	case f.Response != "" && f.Error != "":
 		return Form{}, refuse(InvalidRequest, specResponse, "error", "must not stand beside response")
-	case len(f.Response) > jose.MaxToken || len(f.Error) > 64 || len(f.State) > MaxText:
+	case len(f.Response) > jose.MaxToken || len(f.State) > MaxText:
 		return Form{}, refuse(InvalidRequest, specResponse, "form", "is too long")
+	case !f.Error.wellFormed():
+		return Form{}, refuse(InvalidRequest, "RFC 6749, Section 4.1.2.1", "error", "is no error code")
 	}
 	f.Description = wire.Clip(f.Description)
 	return f, nil
@@ -124,12 +126,18 @@ func Presentations(texts ...string) []jsontext.Value {
 // value a non-empty array, with one element unless the query says multiple.
 func ParseResponse(b []byte, q Query) (Response, error) {
 	var r Response
+	if len(b) > jose.MaxToken {
+		return Response{}, refuse(InvalidRequest, specResponse, "response", "is longer than %d bytes", jose.MaxToken)
+	}
 	if err := jose.Unmarshal(b, &r); err != nil {
 		return Response{}, refuseCause(InvalidRequest, "OpenID4VP 1.0, Section 8.1", "vp_token", "must be an object whose members are arrays", err)
 	}
 	if r.Error != "" {
 		if r.VPToken != nil {
 			return Response{}, refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.5", "error", "must not stand beside vp_token")
+		}
+		if !r.Error.wellFormed() {
+			return Response{}, refuse(InvalidRequest, "RFC 6749, Section 4.1.2.1", "error", "is no error code")
 		}
 		r.ErrorDescription = wire.Clip(r.ErrorDescription)
 		return r, nil

@@ -1,0 +1,126 @@
+package oid4vp
+
+import ()
+
+func TestLink(t *testing.T) {
+	link := Link("x509_hash:a+b/c=", "https://receiver.example/r?x=1&y=2", "post")
+	in, err := ParseLink(link)
+	if err != nil || in != (Invocation{"x509_hash:a+b/c=", "https://receiver.example/r?x=1&y=2", "post"}) {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	// The example of Section 5.4.
+	found := false
+	for _, text := range inline(t, "5.4") {
+		if !strings.Contains(text, "request_uri_method") {
+			continue
+		}
+		var b strings.Builder
+		for line := range strings.Lines(text) {
+			b.WriteString(strings.TrimSpace(line))
+		}
+		q := strings.TrimSuffix(strings.TrimPrefix(b.String(), "GET /authorize?"), " HTTP/1.1")
+		if in, err := ParseLink("openid4vp://authorize?" + q); err != nil || in.Method != "post" || in.ClientID != "x509_san_dns:client.example.org" {
+			t.Errorf("%+v, %v", in, err)
+		}
+		found = true
+	}
+	if !found {
+		t.Error("no example link")
+	}
+	uri := url.QueryEscape("https://receiver.example/r")
+	for _, tt := range []struct {
+		link, field string
+		code        ErrorCode
+	}{
+		{"openid4vp://?client_id=a&request_uri=" + uri, "", ""},
+		{"openid4vp://?client_id=a&request_uri=" + uri + "&request_uri_method=get", "", ""},
+		{"openid4vp://?client_id=a&request_uri=" + uri + "&request_uri_method=POST", "request_uri_method", InvalidRequestURIMethod},
+		{"openid4vp://?client_id=a&request_uri=" + uri + "&request_uri_method=", "request_uri_method", InvalidRequestURIMethod},
+		{"openid4vp://?client_id=a&request=x.y.z", "request_uri", InvalidRequest},
+		{"openid4vp://?client_id=a&request=x.y.z&request_uri=" + uri, "request_uri", InvalidRequest},
+		{"openid4vp://?client_id=a&response_type=vp_token&dcql_query=%7B%7D", "request_uri", InvalidRequest},
+		{"openid4vp://?client_id=a&request_uri_method=post", "request_uri", InvalidRequest},
+		{"openid4vp://?request_uri=" + uri, "client_id", InvalidRequest},
+		{"openid4vp://?client_id=a&client_id=b&request_uri=" + uri, "link", InvalidRequest},
+		{"openid4vp://?client_id=a&request_uri=" + uri + "&request_uri=" + uri, "link", InvalidRequest},
+		{"openid4vp://?client_id=a&request_uri=http%3A%2F%2Freceiver.example", "request_uri", InvalidRequest},
+		{"openid4vp://?client_id=a&request_uri=file%3A%2F%2F%2Fetc%2Fpasswd", "request_uri", InvalidRequest},
+		{"openid4vp://?client_id=a&request_uri=http%3A%2F%2F127.0.0.1%2Fr", "request_uri", InvalidRequest},
+		{"http://wallet.example?client_id=a&request_uri=" + uri, "link", InvalidRequest},
+		{"openid4vp://?%zz", "link", InvalidRequest},
+		{"", "link", InvalidRequest},
+	} {
+		in, err := ParseLink(tt.link)
+		if tt.field == "" {
+			if err != nil || in.Method != "get" {
+				t.Errorf("%s: %+v, %v", tt.link, in, err)
+			}
+			continue
+		}
+		wantField(t, err, tt.field, tt.code)
+		if in != (Invocation{}) {
+			t.Errorf("%s: %+v", tt.link, in)
+		}
+	}
+}
+
+func TestRequestURIPost(t *testing.T) {
+	text := inline(t, "5.10")[0]
+	var b strings.Builder
+	for line := range strings.Lines(text[strings.Index(text, "wallet_metadata="):]) {
+		b.WriteString(strings.TrimSpace(line))
+	}
+	form, err := url.ParseQuery(b.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := ParseRequestURIPost(form)
+	if err != nil || p.WalletNonce != "qPmxiNFCR3QTm19POc8u" || p.WalletMetadata.VPFormatsSupported["dc+sd-jwt"] == nil {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if object, err := p.WalletMetadata.Encrypt("a.b.c"); err != nil || object != "a.b.c" {
+		t.Errorf("a wallet without keys got %s, %v", object, err)
+	}
+	key := newKey(t)
+	jwk, _ := jose.PublicJWK(key.Public())
+	jwk.Kid, jwk.Alg = "w", "ECDH-ES"
+	p.WalletMetadata.JWKS = &wire.JWKS{Keys: []jose.JWK{jwk}}
+	if form, err = p.Form(); err != nil {
+		t.Fatal(err)
+	}
+	if p, err = ParseRequestURIPost(form); err != nil {
+		t.Fatal(err)
+	}
+	object, err := p.WalletMetadata.Encrypt("a.b.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, h, err := jose.DecryptCompact(object, key, "A128GCM"); err != nil || string(plain) != "a.b.c" || h.Kid != "w" {
+		t.Errorf("%s, %+v, %v", plain, h, err)
+	}
+	for name, form := range map[string]url.Values{
+		"nonce twice":    {"wallet_nonce": {"a", "b"}},
+		"metadata":       {"wallet_metadata": {"{"}},
+		"duplicate":      {"wallet_metadata": {`{"issuer":"a","issuer":"b"}`}},
+		"keys":           {"wallet_metadata": {`{"jwks":{"keys":[]}}`}},
+		"overlong nonce": {"wallet_nonce": {strings.Repeat("a", MaxText+1)}},
+	} {
+		if p, err := ParseRequestURIPost(form); err == nil || p != (RequestURIPost{}) {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	if p, err := ParseRequestURIPost(url.Values{}); err != nil || p.WalletNonce != "" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func FuzzParseLink(f *testing.F) {
+	f.Add(Link("x509_hash:a", "https://receiver.example/r", "post"))
+	f.Add("openid4vp://?client_id=a&request=x.y.z")
+	f.Fuzz(func(t *testing.T, link string) {
+		in, err := ParseLink(link)
+		if err != nil && in != (Invocation{}) || err == nil && (in.ClientID == "" || in.RequestURI == "" || in.Method != "get" && in.Method != "post") {
+			t.Fatalf("%+v, %v", in, err)
+		}
+	})
+}
