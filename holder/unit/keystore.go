@@ -56,13 +56,17 @@ type Keys struct {
 	// Vault opens envelopes.
 	Vault *ecdh.PrivateKey
 	// DID signs link proofs and what the citizen says under the WebID.
-	DID    *ecdsa.PrivateKey
+	DID *ecdsa.PrivateKey
+	// Next is the DID key of a rotation under way, nil when there is none. It
+	// is kept before it is published, so that no crash can lose it.
+	Next   *ecdsa.PrivateKey
 	master [32]byte
 }
 
 type keyMaterial struct {
-	Vault jose.JWK `json:"vault"`
-	DID   jose.JWK `json:"did"`
+	Vault jose.JWK  `json:"vault"`
+	DID   jose.JWK  `json:"did"`
+	Next  *jose.JWK `json:"next,omitempty"`
 }
 
 const (
@@ -110,7 +114,15 @@ func (k *Keys) reseal(random io.Reader, ks *Keystore) error {
 	}
 	vault := ecdhJWK(k.Vault.PublicKey())
 	vault.D = jose.Encode(k.Vault.Bytes())
-	plain, err := jose.Marshal(keyMaterial{Vault: vault, DID: did})
+	material := keyMaterial{Vault: vault, DID: did}
+	if k.Next != nil {
+		next, err := jose.PrivateJWK(k.Next)
+		if err != nil {
+			return err
+		}
+		material.Next = &next
+	}
+	plain, err := jose.Marshal(material)
 	if err != nil {
 		return err
 	}
@@ -204,16 +216,27 @@ func (ks *Keystore) keys(master []byte) (*Keys, error) {
 	if out.Vault, err = ecdh.P256().NewPrivateKey(d); err != nil {
 		return nil, ErrKeystore
 	}
-	did, err := m.DID.Private()
+	if out.DID, err = ecKey(m.DID); err != nil {
+		return nil, err
+	}
+	if m.Next != nil {
+		if out.Next, err = ecKey(*m.Next); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func ecKey(k jose.JWK) (*ecdsa.PrivateKey, error) {
+	signer, err := k.Private()
 	if err != nil {
 		return nil, ErrKeystore
 	}
-	ec, ok := did.(*ecdsa.PrivateKey)
+	ec, ok := signer.(*ecdsa.PrivateKey)
 	if !ok {
 		return nil, ErrKeystore
 	}
-	out.DID = ec
-	return out, nil
+	return ec, nil
 }
 
 // VaultJWK is the public vault key, for those who fetch for the citizen.

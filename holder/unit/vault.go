@@ -2,9 +2,14 @@ package unit
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/did"
@@ -90,4 +95,106 @@ func Open(ctx context.Context, s Setup, code RecoveryCode) (*Vault, error) {
 // vault key, so that the platform cannot put another in its place.
 func (s Setup) linkProof(k *Keys, n int, webID string) (string, error) {
 	return did.NewLinkProof(k.DID, n, webID, k.Vault.PublicKey(), s.Now(), did.MaxLinkProof, s.DID...)
+}
+
+// Reactivate opens a deactivated vault again, with a link proof made now.
+func (s Setup) Reactivate(ctx context.Context, v *Vault) error {
+	n, err := s.keyNumber(ctx, v)
+	if err != nil {
+		return err
+	}
+	proof, err := s.linkProof(v.Keys, n, v.Info.WebID)
+	if err != nil {
+		return err
+	}
+	return s.Platform.Reactivate(ctx, proof)
+}
+
+// Rotate replaces the DID key: the old key signs that the new one follows, the
+// new one signs the link. The keystore holds the new key before it is
+// published; a rotation that was interrupted is finished by calling it again.
+func (s Setup) Rotate(ctx context.Context, v *Vault) error {
+	n, err := s.keyNumber(ctx, v)
+	if err != nil {
+		return err
+	}
+	keys := *v.Keys
+	if keys.Next == nil {
+		if keys.Next, err = ecdsa.GenerateKey(elliptic.P256(), s.Random); err != nil {
+			return err
+		}
+		if err := s.keep(ctx, &keys); err != nil {
+			return err
+		}
+	}
+	continuity, err := did.NewRotationProof(keys.DID, n, v.Info.WebID, keys.Next.Public(), s.Now(), s.DID...)
+	if err != nil {
+		return err
+	}
+	jwk, err := jose.PublicJWK(keys.Next.Public())
+	if err != nil {
+		return err
+	}
+	keys.DID, keys.Next = keys.Next, nil
+	proof, err := s.linkProof(&keys, n+1, v.Info.WebID)
+	if err != nil {
+		return err
+	}
+	if err := s.Platform.Rotate(ctx, jwk, continuity, proof); err != nil {
+		return err
+	}
+	v.Keys = &keys
+	return s.keep(ctx, &keys)
+}
+
+// keep stores the keystore with the keys as they are now.
+func (s Setup) keep(ctx context.Context, k *Keys) error {
+	ks, err := s.Platform.Keystore(ctx)
+	if err != nil {
+		return err
+	}
+	if ks, err = k.Reseal(s.Random, ks); err != nil {
+		return err
+	}
+	return s.Platform.PutKeystore(ctx, ks)
+}
+
+// keyNumber finds the number of the present DID key in the published
+// document. When it is the next key of a rotation that was interrupted after
+// it was published, that key is taken into use.
+func (s Setup) keyNumber(ctx context.Context, v *Vault) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, did.DIDDocumentURL(v.Info.WebID), nil)
+	if err != nil {
+		return 0, err
+	}
+	b, _, err := send(s.Platform.HTTP, req)
+	if err != nil {
+		return 0, err
+	}
+	doc, err := did.ParseDocument(b)
+	if err != nil {
+		return 0, err
+	}
+	last, newest := 0, ""
+	for _, m := range doc.VerificationMethod {
+		_, fragment, _ := strings.Cut(m.ID, "#key-")
+		if n, err := strconv.Atoi(fragment); err == nil && n > last {
+			last, newest = n, m.PublicKeyMultibase
+		}
+	}
+	is := func(k *ecdsa.PrivateKey) bool {
+		multikey, err := did.EncodeMultikey(k.Public())
+		return err == nil && multikey == newest
+	}
+	switch {
+	case last > 0 && is(v.Keys.DID):
+		return last, nil
+	case last > 0 && v.Keys.Next != nil && is(v.Keys.Next):
+		keys := *v.Keys
+		keys.DID, keys.Next = keys.Next, nil
+		v.Keys = &keys
+		return last, s.keep(ctx, &keys)
+	default:
+		return 0, errors.New("the published DID document does not hold this vault's key")
+	}
 }
