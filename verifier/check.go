@@ -1,0 +1,261 @@
+package verifier
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/seal"
+)
+
+// CheckDisclosure says whether the wallet disclosed more than was asked.
+const CheckDisclosure = "disclosure"
+
+// order is the line of checks of a presentation (OpenID4VP 1.0, Section 8.6).
+// The status comes last, because asking for it is the one step that others
+// could notice.
+var order = []string{
+	credential.CheckStructure, credential.CheckSeal, credential.CheckIssuerTrust, credential.CheckIssuerSignature,
+	credential.CheckType, credential.CheckValidity, credential.CheckHolderBinding, credential.CheckReplay,
+	credential.CheckQuery, CheckDisclosure, credential.CheckPolicy, credential.CheckStatus,
+}
+
+// required must all have passed.
+var required = slices.DeleteFunc(slices.Clone(order), func(name string) bool { return name == CheckDisclosure })
+
+// checked is one presentation with everything that was found out.
+type checked struct {
+	report     credential.Report
+	validation *seal.Validation
+	credential *sdjwt.Verified
+}
+
+func (c *checked) holds() bool { return c.credential != nil && c.report.OK(required...) }
+
+// replayed says that the presentation was not made for this request.
+func (c *checked) replayed() bool {
+	return slices.Contains(c.report.Failures(), credential.CheckReplay)
+}
+
+// checkSDJWT judges one presentation of an SD-JWT VC. An error means that it
+// could not be judged.
+func (v *Verifier) checkSDJWT(ctx context.Context, f fetched, q oid4vp.CredentialQuery, text string, now time.Time) (checked, error) {
+	var c checked
+	// Steps 1 to 8. Structure, seal, issuer, type, validity, holder, replay.
+	ok, err := v.genuine(ctx, &c, f, text, now)
+	if err != nil {
+		return checked{}, err
+	}
+	// Step 9. It is what was asked: nothing of the wallet's word is believed
+	// (Section 14.11).
+	if ok {
+		if err := q.Check(candidate{&c}); err != nil {
+			c.report.Fail(credential.CheckQuery, "OpenID4VP 1.0, Sections 8.6 and 14.11", err.Error())
+			ok = false
+		} else {
+			c.report.Pass(credential.CheckQuery, "OpenID4VP 1.0, Section 8.6", "answers "+q.ID)
+		}
+	}
+	// Step 10. More than asked is no fault of the receiver and is not given to
+	// it (GDPR, Article 5(1)(c)).
+	if ok {
+		c.disclosure(q)
+	}
+	// Step 11. Whether it is accepted from this issuer.
+	if ok {
+		if against := v.judge(c.credential, *c.validation); against != "" {
+			c.report.Fail(credential.CheckPolicy, "SD-JWT VC, Sections 7.7 and 7.8", against)
+			ok = false
+		} else {
+			c.report.Pass(credential.CheckPolicy, "SD-JWT VC, Sections 7.7 and 7.8", "issuer accepted for this type, seal "+string(c.validation.Qualification))
+		}
+	}
+	// Step 12. Whether it still stands.
+	if ok {
+		against, err := v.notStanding(ctx, c.credential, *c.validation)
+		if err != nil {
+			return checked{}, fmt.Errorf("checking a status: %w", err)
+		}
+		if against != "" {
+			c.report.Fail(credential.CheckStatus, specStatus, against)
+		} else {
+			c.report.Pass(credential.CheckStatus, specStatus, "VALID")
+		}
+	}
+	c.complete()
+	return c, nil
+}
+
+// errJudged stops sdjwt.Verify after the seal was judged; the report says why.
+var errJudged = errors.New("the seal is not accepted")
+
+// genuine is what the format and the seal prove.
+func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, text string, now time.Time) (bool, error) {
+	var failed error // of judging, not of the seal
+	verified, err := sdjwt.Verify(text, sdjwt.Policy{
+		Now: now, Skew: v.c.Skew, IssuerAlgs: issuerAlgs, HolderAlgs: holderAlgs,
+		KeyBinding: sdjwt.BindingRequired, Nonce: string(f.Nonce), Audience: f.ClientID, MaxAge: v.c.RequestLife,
+		IssuerKey: func(t *jose.Token, claimed sdjwt.Unverified) (crypto.PublicKey, error) {
+			c.report.Pass(credential.CheckStructure, "RFC 9901, Section 7.1", "")
+			s, err := v.c.Seals.Validate(ctx, t, now)
+			if err != nil {
+				failed = err
+				return nil, err
+			}
+			c.validation = &s
+			if !c.sealed(s, claimed.Issuer) {
+				return nil, errJudged
+			}
+			return s.Certificate.PublicKey, nil
+		},
+	})
+	if failed != nil {
+		return false, fmt.Errorf("validating a seal: %w", failed)
+	}
+	if err == nil {
+		for _, line := range verified.Checks {
+			if line.Name != credential.CheckStructure {
+				c.report = append(c.report, line)
+			}
+		}
+		c.credential = verified
+		return true, nil
+	}
+	if errors.Is(err, errJudged) {
+		return false, nil
+	}
+	var e *sdjwt.Error
+	if !errors.As(err, &e) || e.Check == credential.CheckPolicy {
+		return false, err
+	}
+	c.failedAt(e)
+	return false, nil
+}
+
+// failedAt adds the failed check, and before it those that sdjwt makes earlier:
+// once the seal was accepted they have passed.
+func (c *checked) failedAt(e *sdjwt.Error) {
+	from, at := slices.Index(order, credential.CheckIssuerSignature), slices.Index(order, e.Check)
+	if len(c.report) > 0 && at > from {
+		for _, name := range order[from:at] {
+			c.report.Pass(name, "", "")
+		}
+	}
+	c.report.Fail(e.Check, e.Spec, e.Error())
+}
+
+// sealed adds the lines about the seal and its creator.
+func (c *checked) sealed(s seal.Validation, iss string) bool {
+	const specSeal, specTrust = "ETSI EN 319 102-1, clause 5.3", "Regulation (EU) No 910/2014, Article 45f; SD-JWT VC, Section 2.5"
+	detail := string(s.Indication)
+	if s.SubIndication != "" {
+		detail += " " + string(s.SubIndication)
+	}
+	detail += ", " + string(s.Qualification)
+	fails := slices.DeleteFunc(s.Checks.Failures(), func(name string) bool { return name == seal.CheckProviderList })
+	if s.Indication != seal.TotalPassed || s.Certificate == nil || len(fails) > 0 {
+		if len(fails) > 0 {
+			detail += ": " + names(fails)
+		}
+		c.report.Fail(credential.CheckSeal, specSeal, detail)
+		return false
+	}
+	c.report.Pass(credential.CheckSeal, specSeal, detail)
+	switch {
+	case s.Provider == nil:
+		c.report.Fail(credential.CheckIssuerTrust, specTrust, "the creator of the seal is no notified provider in the list: "+detailOf(s.Checks, seal.CheckProviderList))
+		return false
+	case s.Err() != nil:
+		c.report.Fail(credential.CheckIssuerTrust, specTrust, s.Err().Error())
+		return false
+	}
+	if err := seal.CertifiesIssuer(s.Certificate, iss); err != nil {
+		c.report.Fail(credential.CheckIssuerTrust, specTrust, err.Error())
+		return false
+	}
+	c.report.Pass(credential.CheckIssuerTrust, specTrust, fmt.Sprintf("%s (%s), listed and notified", s.Provider.Name, s.Provider.Registration))
+	return true
+}
+
+func detailOf(r credential.Report, name string) string {
+	for _, c := range r {
+		if c.Name == name {
+			return c.Detail
+		}
+	}
+	return "not looked up"
+}
+
+// disclosure notes what was disclosed and not asked for.
+func (c *checked) disclosure(q oid4vp.CredentialQuery) {
+	asked, beyond := q.Asked(), 0
+	for _, d := range c.credential.Disclosed {
+		p := credential.Path(d)
+		// Asked for, part of what was, or around it (RFC 9901, Section 4.2.6).
+		if !slices.ContainsFunc(asked, func(a credential.Path) bool { return a.Covers(p) || around(p, a) }) {
+			beyond++
+		}
+	}
+	if beyond > 0 {
+		c.report.Skip(CheckDisclosure, "OpenID4VP 1.0, Section 6.4", fmt.Sprintf("%d claims were disclosed that were not asked for; they are not given to the receiver", beyond))
+		return
+	}
+	c.report.Pass(CheckDisclosure, "OpenID4VP 1.0, Section 6.4", "nothing more than was asked for")
+}
+
+// around says that the value at p holds the one at asked.
+func around(p, asked credential.Path) bool {
+	if len(p) >= len(asked) {
+		return false
+	}
+	for i, part := range p {
+		if _, index := part.(int); part != asked[i] && !(index && asked[i] == nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// complete sorts the lines and adds those that were not reached.
+func (c *checked) complete() {
+	lines := make(credential.Report, 0, len(order))
+	for _, name := range order {
+		i := slices.IndexFunc(c.report, func(l credential.Check) bool { return l.Name == name && l.Outcome == credential.Failed })
+		if i < 0 {
+			i = slices.IndexFunc(c.report, func(l credential.Check) bool { return l.Name == name })
+		}
+		if i < 0 {
+			lines.Skip(name, "", "not reached, because another check failed")
+			continue
+		}
+		lines = append(lines, c.report[i])
+	}
+	c.report = lines
+}
+
+// candidate is a verified presentation as a query sees it.
+type candidate struct{ c *checked }
+
+func (candidate) Format() string      { return string(credential.FormatSDJWTVC) }
+func (x candidate) Types() []string   { return []string{x.c.credential.VCT} }
+func (x candidate) HolderBound() bool { return x.c.credential.KeyBinding != nil }
+func (x candidate) Select(p credential.Path) [][]byte {
+	return x.c.credential.Claims.Select(sdjwt.Path(p))
+}
+
+func (x candidate) AuthorityKeys() [][]byte {
+	var keys [][]byte
+	for _, cert := range x.c.validation.Path.Certificates {
+		if len(cert.AuthorityKeyId) > 0 {
+			keys = append(keys, cert.AuthorityKeyId)
+		}
+	}
+	return keys
+}

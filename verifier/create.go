@@ -1,0 +1,229 @@
+package verifier
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/capsule"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/verifier/receivers"
+)
+
+// Flow says where the citizen's wallet is.
+type Flow string
+
+const (
+	// SameDevice: the receiver's page and the wallet are on one device. The
+	// wallet leads the citizen back to the page with a response code, without
+	// which there is no result: so nobody can have a stranger answer a request
+	// that was made in his own session (OpenID4VP 1.0, Section 14.3).
+	SameDevice Flow = "same-device"
+	// CrossDevice: the link is shown as a QR code to another device. There is no
+	// such protection; the page must make it hard to pass the code on.
+	CrossDevice Flow = "cross-device"
+)
+
+// Order is what a receiver asks.
+type Order struct {
+	// Query is the dcql_query.
+	Query []byte
+	// Purpose is the id of an intended use of the receiver in the register.
+	Purpose string
+	Flow    Flow
+	// RedirectURI is where the citizen comes back to on the same device.
+	RedirectURI string
+}
+
+// Started is a transaction that was created.
+type Started struct {
+	// ID is for the receiver alone. It fetches the result.
+	ID capsule.Secret
+	// RequestURI is inside Link too.
+	RequestURI string
+	// Link calls the wallet: as a link on the same device, as a QR code on
+	// another.
+	Link    string
+	Expires time.Time
+}
+
+// Start creates a transaction for an admitted receiver, within one of its
+// intended uses.
+func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started, error) {
+	query, err := oid4vp.ParseQuery(o.Query)
+	if err != nil {
+		return Started{}, &Error{Err: ErrRequest, Field: "dcql_query", Detail: "is not a query", Cause: err}
+	}
+	if err := supported(query); err != nil {
+		return Started{}, err
+	}
+	e, err := v.entitled(receiver, o.Purpose, query)
+	if err != nil {
+		return Started{}, err
+	}
+	if err := v.checkFlow(o, e.receiver); err != nil {
+		return Started{}, err
+	}
+
+	id, request, response := capsule.NewSecret(), capsule.NewSecret(), capsule.NewSecret()
+	box, err := capsule.NewBox(id, purposeResult)
+	if err != nil {
+		return Started{}, err
+	}
+	public, private, err := responseKey()
+	if err != nil {
+		return Started{}, err
+	}
+	x := exchange{
+		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, ClientID: e.access.clientID(), Query: query,
+		Nonce: oid4vp.Secret(capsule.NewSecret().Reveal()), State: oid4vp.Secret(capsule.NewSecret().Reveal()), Expires: v.c.Now().Add(v.c.RequestLife).UTC(),
+	}
+	end := v.end(x.Expires)
+	// What waits comes first: a crash leaves records that nobody can name.
+	if err := errors.Join(
+		v.put(ctx, kindResponse, response, purposeResponse, fetched{exchange: x, Flow: o.Flow, RedirectURI: o.RedirectURI, Box: box, Key: private}, end),
+		v.put(ctx, kindRequest, request, purposeRequest, requested{exchange: x, ResponseURI: v.at("/response/" + response.Reveal()), Key: public}, end),
+		v.put(ctx, kindTransaction, id, purposeTransaction, transaction{Receiver: receiver, Use: o.Purpose, Flow: o.Flow, Expires: x.Expires, Box: box}, end),
+	); err != nil {
+		return Started{}, err
+	}
+	if err := v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)}); err != nil {
+		return Started{}, err
+	}
+	s := Started{ID: id, RequestURI: v.at("/request/" + request.Reveal()), Expires: x.Expires}
+	s.Link = oid4vp.Link(x.ClientID, s.RequestURI, "post")
+	return s, nil
+}
+
+// responseKey is a key pair for one response (HAIP 1.0, Section 5).
+func responseKey() (public, private jose.JWK, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return jose.JWK{}, jose.JWK{}, err
+	}
+	if private, err = jose.PrivateJWK(key); err != nil {
+		return jose.JWK{}, jose.JWK{}, err
+	}
+	private.Kid, private.Use, private.Alg = private.Thumbprint(), "enc", "ECDH-ES"
+	return private.Public(), private, nil
+}
+
+// supported refuses queries that this verifier could not judge.
+func supported(q oid4vp.Query) error {
+	for i, c := range q.Credentials {
+		at := fmt.Sprintf("dcql_query.credentials[%d]", i)
+		if c.Format != string(credential.FormatSDJWTVC) {
+			return &Error{Err: ErrRequest, Field: at + ".format", Detail: fmt.Sprintf("must be %s; other formats cannot be verified here", credential.FormatSDJWTVC)}
+		}
+		if !c.HolderBinding() {
+			return &Error{Err: ErrRequest, Field: at + ".require_cryptographic_holder_binding", Detail: "must be true or left out: a credential without proof of its holder is not accepted", Spec: "RFC 9901, Section 7.3"}
+		}
+	}
+	return nil
+}
+
+// entitlement is a receiver that may ask now.
+type entitlement struct {
+	receiver receivers.Receiver
+	use      receivers.IntendedUse
+	access   Access
+	// certificate content for this use
+	registration oid4vp.Registration
+}
+
+// entitled says whether a receiver is admitted and may ask this query for this
+// use. It is asked anew at every step.
+func (v *Verifier) entitled(id, use string, q oid4vp.Query) (entitlement, error) {
+	e, err := v.admitted(id, use)
+	if err != nil {
+		return entitlement{}, err
+	}
+	by := receivers.Registrar{ID: v.c.Registrar.ID, RegistryURI: v.at("/receivers")}
+	e.registration = e.receiver.Certificate(e.use, by, e.access.Chain[0], v.c.Now(), v.c.RequestLife+v.c.Skew)
+	if err := e.registration.Covers(q); err != nil {
+		return entitlement{}, &Error{Err: ErrRequest, Field: "dcql_query", Detail: "goes beyond what is registered", Spec: "GDPR, Article 5(1)(b) and (c)", Cause: err,
+			Remedy: "Ask for less, or have the registrar register the claims for this intended use."}
+	}
+	return e, nil
+}
+
+// still turns what would be a receiver's mistake at the start into what it is
+// later: the register was changed meanwhile.
+func (v *Verifier) still(e entitlement, err error) (entitlement, error) {
+	if errors.Is(err, ErrRequest) {
+		err = &Error{Err: ErrNotAdmitted, Detail: "the register no longer lets it ask this", Remedy: "Ask the registrar."}
+	}
+	return e, err
+}
+
+func (v *Verifier) admitted(id, use string) (entitlement, error) {
+	now := v.now.Load()
+	r, ok := now.register.Find(id)
+	access, has := now.access[id]
+	switch {
+	case !ok || !has:
+		return entitlement{}, &Error{Err: ErrNotAdmitted, Detail: "it is not in the register of receivers", Remedy: "Ask the registrar for admission."}
+	case r.Status != receivers.Admitted:
+		return entitlement{}, &Error{Err: ErrNotAdmitted, Detail: "it is " + string(r.Status), Remedy: "Ask the registrar."}
+	}
+	u, ok := r.Use(use)
+	if !ok {
+		return entitlement{}, &Error{Err: ErrRequest, Field: "purpose", Detail: "is no intended use of this receiver in the register"}
+	}
+	if leaf := access.Chain[0]; v.c.Now().After(leaf.NotAfter) || v.c.Now().Before(leaf.NotBefore) {
+		return entitlement{}, &Error{Err: ErrNotAdmitted, Detail: "its access certificate is not valid at this time", Remedy: "Renew the access certificate."}
+	}
+	return entitlement{receiver: r, use: u, access: access}, nil
+}
+
+func (v *Verifier) checkFlow(o Order, r receivers.Receiver) error {
+	switch o.Flow {
+	case CrossDevice:
+		if o.RedirectURI != "" {
+			return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must be left out in the cross-device flow: it would open on the other device"}
+		}
+		return nil
+	case SameDevice:
+	default:
+		return &Error{Err: ErrRequest, Field: "flow", Detail: fmt.Sprintf("must be %s or %s", SameDevice, CrossDevice)}
+	}
+	if err := checkURL(o.RedirectURI, v.c.InsecureLoopback); err != nil {
+		return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "is needed in the same-device flow", Spec: "OpenID4VP 1.0, Section 8.2", Cause: err}
+	}
+	u, err := url.Parse(o.RedirectURI)
+	if err != nil || !slices.Contains(r.Hosts, u.Hostname()) {
+		return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "is on no host that the register names for this receiver", Remedy: "Have the registrar add the host."}
+	}
+	if u.Query().Has(oid4vp.ResponseCodeParameter) {
+		return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must not hold response_code: it is added for the wallet"}
+	}
+	return nil
+}
+
+// log records a use. The receiver acts, or the wallet towards the receiver.
+func (v *Verifier) log(ctx context.Context, kind audit.Kind, r receivers.Receiver, u receivers.IntendedUse, q oid4vp.Query, e audit.Event) error {
+	e.Kind, e.Actor = kind, audit.Actor{Kind: audit.Organisation, ID: r.ID}
+	e.Organisation, e.Purpose, e.LegalBasis, e.RequestID = r.ID, u.ID, u.LegalBasis, v.requestID(ctx)
+	for _, c := range q.Credentials {
+		for _, vct := range c.Meta.VCTValues {
+			if e.DataType == "" {
+				e.DataType = vct
+			} else if all := e.DataType + " " + vct; len(all) <= 256 {
+				e.DataType = all
+			}
+		}
+	}
+	if err := v.c.Log.Append(ctx, e); err != nil {
+		return fmt.Errorf("writing the use log: %w", err)
+	}
+	return nil
+}

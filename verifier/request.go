@@ -1,0 +1,97 @@
+package verifier
+
+import (
+	"context"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
+)
+
+// Algorithms that are offered, and the only ones that are taken (OpenID4VP 1.0,
+// Appendix B.3.4).
+var (
+	issuerAlgs = []jose.Alg{jose.ES256, jose.ES384}
+	holderAlgs = []jose.Alg{jose.ES256, jose.ES384}
+	encs       = []string{jose.A256GCM, jose.A128GCM}
+)
+
+// maxWalletNonce bounds what is echoed into a signed object.
+const maxWalletNonce = 512
+
+// RequestObject gives the signed request object of a request address, once.
+// post is what a wallet posted, empty with GET: its nonce is echoed, and the
+// object is encrypted when it sent keys for that (OpenID4VP 1.0, Section 5.10).
+func (v *Verifier) RequestObject(ctx context.Context, secret string, post oid4vp.RequestURIPost) (string, error) {
+	if !urlSafe(string(post.WalletNonce)) || len(post.WalletNonce) > maxWalletNonce {
+		return "", &Error{Err: ErrRequest, Field: "wallet_nonce", Detail: "must be up to 512 URL-safe characters", Spec: "OpenID4VP 1.0, Section 5.10"}
+	}
+	// Step 1. A live request that was not fetched.
+	r, err := v.requested(ctx, secret)
+	if err != nil {
+		return "", err
+	}
+	// Step 2. The receiver still is admitted and still may ask this.
+	e, err := v.still(v.entitled(r.Receiver, r.Use, r.Query))
+	if err != nil {
+		return "", err
+	}
+	if e.access.clientID() != r.ClientID {
+		return "", &Error{Err: ErrExpired, Detail: "the receiver's access certificate was replaced", Remedy: "Start a new transaction."}
+	}
+	// Step 3. Sign, with the registration certificate of the use inside.
+	object, err := v.sign(r, e, post.WalletNonce)
+	if err != nil {
+		return "", err
+	}
+	if object, err = post.WalletMetadata.Encrypt(object); err != nil {
+		return "", &Error{Err: ErrRequest, Detail: "the request object cannot be encrypted as asked", Cause: err}
+	}
+	// Step 4. Hand it out once (Section 5.10; 13.3, step 3).
+	if err := r.fetch(ctx, v); err != nil {
+		return "", err
+	}
+	return object, nil
+}
+
+func (v *Verifier) sign(r requested, e entitlement, walletNonce oid4vp.Secret) (string, error) {
+	certificate, err := e.registration.Sign(v.c.Registrar.Signer, v.c.Registrar.Chain)
+	if err != nil {
+		return "", err
+	}
+	metadata, err := clientMetadata(r.Key)
+	if err != nil {
+		return "", err
+	}
+	return oid4vp.Request{
+		ClientID: r.ClientID, ResponseType: oid4vp.ResponseTypeVPToken, ResponseMode: oid4vp.ModeDirectPostJWT,
+		ResponseURI: r.ResponseURI, Nonce: r.Nonce, State: r.State, WalletNonce: walletNonce, Audience: oid4vp.AudienceSelfIssued,
+		IssuedAt: jose.Date(v.c.Now()), Expires: jose.Date(r.Expires), DCQLQuery: &r.Query, ClientMetadata: metadata,
+		VerifierInfo: []oid4vp.VerifierInfo{oid4vp.Info(certificate)},
+	}.Sign(e.access.Signer, e.access.Chain)
+}
+
+func urlSafe(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~') {
+			return false
+		}
+	}
+	return true
+}
+
+func clientMetadata(key jose.JWK) (*oid4vp.ClientMetadata, error) {
+	formats := map[string]any{string(credential.FormatSDJWTVC): oid4vp.SDJWTFormat(issuerAlgs, holderAlgs)}
+	b, err := jose.Marshal(map[string]any{
+		"jwks":                 map[string]any{"keys": []jose.JWK{key}},
+		"vp_formats_supported": formats,
+		"encrypted_response_enc_values_supported": encs,
+	})
+	if err != nil {
+		return nil, err
+	}
+	// wire.JWKS cannot be named here, so the words are read rather than built.
+	var m oid4vp.ClientMetadata
+	return &m, jose.Unmarshal(b, &m)
+}

@@ -1,0 +1,356 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/capsule"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/store"
+)
+
+// State of a transaction, as a receiver sees it.
+type State string
+
+const (
+	StateRequested State = "requested" // the wallet has not fetched the request
+	StateFetched   State = "fetched"   // it has, and has not answered
+	StateAnswered  State = "answered"  // a result waits
+	StateRefused   State = "refused"   // the wallet answered with an error; a result says so
+	StateDone      State = "done"      // the result was fetched
+	StateExpired   State = "expired"   // nobody answered in time
+)
+
+// The records of a transaction. The first three hold ciphertext only, each
+// under its own secret, and are written before anybody knows of them. The
+// others are marks: that one of them could be created is what makes a step
+// happen once, on every store. All of them outlive what they mark.
+const (
+	kindTransaction store.Kind = "vp-transaction" // under the transaction id
+	kindRequest     store.Kind = "vp-request"     // under the request secret
+	kindResponse    store.Kind = "vp-response"    // under the response secret
+	kindFetched     store.Kind = "vp-fetched"
+	kindAnswer      store.Kind = "vp-answer" // holds the result, under the transaction id
+	kindTry         store.Kind = "vp-try"    // of a response code
+)
+
+// Purposes of secrets.
+const (
+	purposeTransaction = "vp transaction"
+	purposeRequest     = "vp request"
+	purposeResponse    = "vp response"
+	purposeResult      = "vp result"
+	purposeCode        = "vp response code"
+)
+
+// exchange is what request and response must agree on.
+type exchange struct {
+	// Transaction is the id of the transaction's records, not its secret.
+	Transaction string        `json:"transaction"`
+	Receiver    string        `json:"receiver"`
+	Use         string        `json:"use"`
+	ClientID    string        `json:"client_id"`
+	Query       oid4vp.Query  `json:"query"`
+	Nonce       oid4vp.Secret `json:"nonce"`
+	State       oid4vp.Secret `json:"state"`
+	Expires     time.Time     `json:"expires"`
+}
+
+// requested is a transaction whose request object was not fetched.
+type requested struct {
+	exchange
+	// ResponseURI holds the response secret.
+	ResponseURI string   `json:"response_uri"`
+	Key         jose.JWK `json:"key"` // public, for the response
+}
+
+// fetched is a transaction whose request object was handed out once.
+type fetched struct {
+	exchange
+	Flow        Flow     `json:"flow"`
+	RedirectURI string   `json:"redirect_uri,omitempty"`
+	Box         []byte   `json:"box"` // of the transaction id, for the result
+	Key         jose.JWK `json:"key"` // private, for this response only
+}
+
+// transaction is what the bearer of the transaction id may know before there
+// is an answer.
+type transaction struct {
+	id       string    // of the records
+	Receiver string    `json:"receiver"`
+	Use      string    `json:"use"`
+	Flow     Flow      `json:"flow"`
+	Expires  time.Time `json:"expires"`
+	Box      []byte    `json:"box"`
+}
+
+// answered is a transaction whose one answer was taken.
+type answered struct {
+	transaction
+	record store.Record
+	stored answer
+}
+
+// answer is the data of an answer record.
+type answer struct {
+	// Sealed opens with the transaction id only; nil once it was delivered.
+	Sealed    []byte    `json:"sealed,omitempty"`
+	Delivered time.Time `json:"delivered,omitzero"`
+}
+
+// put seals v under a secret and creates its record.
+func (v *Verifier) put(ctx context.Context, kind store.Kind, s capsule.Secret, purpose string, content any, expires time.Time) error {
+	plain, err := jose.Marshal(content)
+	if err != nil {
+		return err
+	}
+	sealed, err := capsule.Seal(s, purpose, plain, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := v.c.Store.Create(ctx, store.Record{Kind: kind, ID: s.ID(purpose), Expiry: expires, Data: sealed}); err != nil {
+		return fmt.Errorf("keeping a %s: %w", kind, err)
+	}
+	return nil
+}
+
+// open finds the record of a secret and opens it. Text that is no secret names
+// nothing, as does a secret of something else.
+func (v *Verifier) open(ctx context.Context, kind store.Kind, text, purpose string, content any) (capsule.Secret, error) {
+	s, err := capsule.ParseSecret(text)
+	if err != nil {
+		return s, notFound()
+	}
+	rec, err := v.c.Store.Get(ctx, kind, s.ID(purpose))
+	if errors.Is(err, store.ErrNotFound) {
+		return s, notFound()
+	}
+	if err != nil {
+		return s, fmt.Errorf("reading a %s: %w", kind, err)
+	}
+	plain, err := capsule.Open(s, purpose, rec.Data, nil)
+	if err != nil {
+		return s, fmt.Errorf("opening a %s: %w", kind, err)
+	}
+	return s, jose.Unmarshal(plain, content)
+}
+
+func notFound() error {
+	return &Error{Err: ErrNotFound, Detail: "it is unknown or over", Remedy: "Start a new transaction."}
+}
+
+func (v *Verifier) exists(ctx context.Context, kind store.Kind, id string) (bool, error) {
+	_, err := v.c.Store.Get(ctx, kind, id)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	default:
+		return false, fmt.Errorf("reading a %s: %w", kind, err)
+	}
+}
+
+// mark creates the record that makes a step happen once.
+func (v *Verifier) mark(ctx context.Context, kind store.Kind, id string, data []byte, expires time.Time) error {
+	_, err := v.c.Store.Create(ctx, store.Record{Kind: kind, ID: id, Expiry: expires, Data: data})
+	if errors.Is(err, store.ErrExists) {
+		return &Error{Err: ErrSpent, Detail: "this was done before", Remedy: "Start a new transaction."}
+	}
+	if err != nil {
+		return fmt.Errorf("marking a %s: %w", kind, err)
+	}
+	return nil
+}
+
+// until is how long the result of an exchange waits.
+func (v *Verifier) until(expires time.Time) time.Time { return expires.Add(v.c.ResultLife) }
+
+// margin is how much longer marks are kept than what they mark.
+const margin = time.Hour
+
+// end is until when the records of an exchange are kept.
+func (v *Verifier) end(expires time.Time) time.Time {
+	return v.until(expires).Add(v.c.ResultGrace + margin)
+}
+
+func (v *Verifier) over(expires time.Time) bool { return !v.c.Now().Before(expires) }
+
+// requested opens a request by its secret. It refuses one that was fetched.
+func (v *Verifier) requested(ctx context.Context, text string) (requested, error) {
+	var r requested
+	if _, err := v.open(ctx, kindRequest, text, purposeRequest, &r); err != nil {
+		return requested{}, err
+	}
+	if v.over(r.Expires) {
+		return requested{}, expired()
+	}
+	done, err := v.exists(ctx, kindFetched, r.Transaction)
+	if err == nil && done {
+		err = &Error{Err: ErrSpent, Detail: "the request object was fetched before", Spec: "OpenID4VP 1.0, Section 5.10", Remedy: "Ask the receiver for a new link."}
+	}
+	return r, err
+}
+
+// fetch hands the request out. One of those who try at once wins.
+func (r requested) fetch(ctx context.Context, v *Verifier) error {
+	return v.mark(ctx, kindFetched, r.Transaction, nil, v.end(r.Expires))
+}
+
+// fetched opens a response address. It refuses one whose request nobody has
+// fetched, and one that was answered (OpenID4VP 1.0, Section 14.4.2).
+func (v *Verifier) fetched(ctx context.Context, text string) (fetched, error) {
+	var f fetched
+	if _, err := v.open(ctx, kindResponse, text, purposeResponse, &f); err != nil {
+		return fetched{}, err
+	}
+	if v.over(f.Expires) {
+		return fetched{}, expired()
+	}
+	switch asked, err := v.exists(ctx, kindFetched, f.Transaction); {
+	case err != nil:
+		return fetched{}, err
+	case !asked:
+		return fetched{}, notFound()
+	}
+	done, err := v.exists(ctx, kindAnswer, f.Transaction)
+	if err == nil && done {
+		err = spentResponse()
+	}
+	return f, err
+}
+
+func spentResponse() error {
+	return &Error{Err: ErrSpent, Detail: "the request was answered before", Spec: "OpenID4VP 1.0, Section 14.4.2", Remedy: "Ask the receiver for a new link."}
+}
+
+func expired() error {
+	return &Error{Err: ErrExpired, Detail: "its time is over", Remedy: "Start a new transaction."}
+}
+
+// answer takes the one answer: it is kept so that only the bearer of the
+// transaction id opens it. One of those who answer at once wins.
+func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult) error {
+	plain, err := jose.Marshal(r)
+	if err != nil {
+		return err
+	}
+	sealed, err := capsule.SealTo(f.Box, plain, []byte(f.Transaction))
+	if err != nil {
+		return err
+	}
+	data, err := jose.Marshal(answer{Sealed: sealed})
+	if err != nil {
+		return err
+	}
+	err = v.mark(ctx, kindAnswer, f.Transaction, data, v.end(f.Expires))
+	if errors.Is(err, ErrSpent) {
+		return spentResponse()
+	}
+	return err
+}
+
+// transaction opens a transaction for the receiver whose it is.
+func (v *Verifier) transaction(ctx context.Context, text, receiver string) (capsule.Secret, transaction, error) {
+	var t transaction
+	s, err := v.open(ctx, kindTransaction, text, purposeTransaction, &t)
+	if err != nil {
+		return s, transaction{}, err
+	}
+	if t.Receiver != receiver {
+		return s, transaction{}, notFound()
+	}
+	t.id = s.ID(purposeTransaction)
+	return s, t, nil
+}
+
+// answered reads the answer of a transaction; ErrPending before there is one.
+func (t transaction) answered(ctx context.Context, v *Verifier) (answered, error) {
+	rec, err := v.c.Store.Get(ctx, kindAnswer, t.id)
+	if errors.Is(err, store.ErrNotFound) {
+		if v.over(t.Expires) {
+			return answered{}, expired()
+		}
+		return answered{}, &Error{Err: ErrPending, Detail: "the citizen has not answered", Remedy: "Ask again a little later."}
+	}
+	if err != nil {
+		return answered{}, fmt.Errorf("reading an answer: %w", err)
+	}
+	a := answered{transaction: t, record: rec}
+	return a, jose.Unmarshal(rec.Data, &a.stored)
+}
+
+// done says whether the result was delivered and its grace is over.
+func (a answered) done(v *Verifier) bool {
+	return a.stored.Sealed == nil || !a.stored.Delivered.IsZero() && v.over(a.stored.Delivered.Add(v.c.ResultGrace))
+}
+
+// deliver marks the result as delivered, and destroys it when no grace is
+// given: then one of those who fetch at once wins.
+func (a answered) deliver(ctx context.Context, v *Verifier) error {
+	if !a.stored.Delivered.IsZero() {
+		return nil // within the grace
+	}
+	next := answer{Delivered: v.c.Now()}
+	if v.c.ResultGrace > 0 {
+		next.Sealed = a.stored.Sealed
+	}
+	err := a.replace(ctx, v, next)
+	if v.c.ResultGrace > 0 && errors.Is(err, ErrSpent) {
+		return nil // another fetch marked it a moment ago
+	}
+	return err
+}
+
+func (a answered) replace(ctx context.Context, v *Verifier, next answer) error {
+	data, err := jose.Marshal(next)
+	if err != nil {
+		return err
+	}
+	rec := a.record
+	rec.Data = data
+	_, err = v.c.Store.Replace(ctx, a.record, rec)
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		return &Error{Err: ErrSpent, Detail: "the result was fetched at the same time", Remedy: "Fetch it once."}
+	}
+	return err
+}
+
+// Sweep destroys results whose time is over: those that were delivered, after
+// the grace, and those that nobody fetched. The marks stay, so that nothing is
+// answered twice. It returns how many it emptied; call it now and then.
+func (v *Verifier) Sweep(ctx context.Context) (int, error) {
+	emptied, next := 0, ""
+	for {
+		recs, after, err := v.c.Store.Find(ctx, kindAnswer, "", store.Page{Next: next})
+		if err != nil {
+			return emptied, err
+		}
+		for _, rec := range recs {
+			a := answered{record: rec}
+			if err := jose.Unmarshal(rec.Data, &a.stored); err != nil {
+				return emptied, err
+			}
+			if a.stored.Sealed == nil || !a.done(v) && !v.late(rec) {
+				continue
+			}
+			err := a.replace(ctx, v, answer{Delivered: a.stored.Delivered})
+			if err != nil && !errors.Is(err, ErrSpent) {
+				return emptied, err
+			}
+			if err == nil {
+				emptied++
+			}
+		}
+		if after == "" {
+			return emptied, nil
+		}
+		next = after
+	}
+}
+
+// late says whether the receiver has let the result lie too long.
+func (v *Verifier) late(rec store.Record) bool { return v.over(rec.Expiry.Add(-margin)) }
