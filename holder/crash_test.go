@@ -296,3 +296,37 @@ func TestStorageAway(t *testing.T) {
 		}
 	}
 }
+
+// Two instances of the platform on one store: what one gave up while the other
+// published it leaves nothing behind.
+func TestAnotherInstance(t *testing.T) {
+	w := newWorld(t)
+	ctx, u := t.Context(), w.citizen(rrn)
+	i, err := w.Activate(ctx, u.r, u.keys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := holder.New(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pods.meanwhile = func() {
+		if _, err := other.Delete(ctx, u.r); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := w.PutLinkProof(ctx, u.r, u.proof(i.WebID)); !errors.Is(err, holder.ErrBrokeOff) {
+		t.Error(err)
+	}
+	if _, err := w.Vault(ctx, u.r); !errors.Is(err, holder.ErrNoVault) {
+		t.Error(err)
+	}
+	if _, err := w.Profile(ctx, uuidOf(i.WebID)); !errors.Is(err, profiles.ErrDeleted) {
+		t.Error(err)
+	}
+	if len(w.pods.pods) != 0 {
+		t.Error("a pod is left that nobody knows")
+	}
+	w.pods.meanwhile = nil
+	u.put(u.activate())
+}

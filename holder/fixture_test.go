@@ -175,6 +175,8 @@ type memory struct {
 	pods  map[string]map[string][]byte
 	down  bool
 	order *[]string
+	// meanwhile happens while a pod is made.
+	meanwhile func()
 }
 
 func (m *memory) fault() error {
@@ -186,6 +188,9 @@ func (m *memory) fault() error {
 
 func (m *memory) Create(context.Context, string) (pod.Location, error) {
 	at := pod.Location{URL: podURL + pod.NewName() + "/", Access: pod.Access("the pod's password")}
+	if m.meanwhile != nil {
+		m.meanwhile()
+	}
 	err := m.c.step(func() error {
 		m.mu.Lock()
 		defer m.mu.Unlock()

@@ -19,12 +19,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"iter"
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zegel-id/zegel/did"
@@ -130,15 +130,21 @@ type Holder struct {
 	key     capsule.Secret
 	issuers map[string]Issuer
 
+	mu sync.Mutex // guards turns
 	// turns let one request at a time move a vault through steps outside of
 	// the store. Exactness between processes comes from the store.
-	turns [64]chan struct{}
-	seed  maphash.Seed
+	turns map[string]*turn
+}
+
+// turn is a lock that a context can stop waiting for.
+type turn struct {
+	taken   chan struct{}
+	waiting int
 }
 
 // New checks the configuration and tells all its faults at once.
 func New(c Config) (*Holder, error) {
-	h := &Holder{c: c, store: c.Store, issuers: map[string]Issuer{}, seed: maphash.MakeSeed()}
+	h := &Holder{c: c, store: c.Store, issuers: map[string]Issuer{}, turns: map[string]*turn{}}
 	if h.c.Now == nil {
 		h.c.Now = time.Now
 	}
@@ -147,9 +153,6 @@ func New(c Config) (*Holder, error) {
 	}
 	if c.InsecureLoopback {
 		h.options = []did.Option{did.InsecureLoopback()}
-	}
-	for i := range h.turns {
-		h.turns[i] = make(chan struct{}, 1)
 	}
 	var faults []error
 	fault := func(ok bool, text string) {
@@ -221,11 +224,26 @@ func (h *Holder) now() time.Time { return h.c.Now() }
 
 // turn waits until no other request of this process moves the citizen's vault.
 func (h *Holder) turn(ctx context.Context, c Citizen) (done func(), err error) {
-	t := h.turns[maphash.String(h.seed, c.key)%uint64(len(h.turns))]
+	h.mu.Lock()
+	t := h.turns[c.key]
+	if t == nil {
+		t = &turn{taken: make(chan struct{}, 1)}
+		h.turns[c.key] = t
+	}
+	t.waiting++
+	h.mu.Unlock()
+	leave := func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if t.waiting--; t.waiting == 0 {
+			delete(h.turns, c.key)
+		}
+	}
 	select {
-	case t <- struct{}{}:
-		return func() { <-t }, nil
+	case t.taken <- struct{}{}:
+		return func() { <-t.taken; leave() }, nil
 	case <-ctx.Done():
+		leave()
 		return nil, ctx.Err()
 	}
 }
