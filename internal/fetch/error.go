@@ -77,6 +77,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// StatusCode is Status, for packages that ask by an interface of their own.
+func (e *Error) StatusCode() int { return e.Status }
+
 // Is reports whether err was caused by the rule.
 func Is(err error, r Reason) bool {
 	var e *Error

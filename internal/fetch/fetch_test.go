@@ -385,6 +385,23 @@ func TestBodyLimits(t *testing.T) {
 	}
 }
 
+// Packages that may not import this one ask for the status by an interface.
+func TestStatusCode(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusGone) }))
+	defer s.Close()
+	c := Public(Options{InsecureAllowLoopback: true})
+	defer c.Close()
+	_, err := c.Fetch(t.Context(), s.URL, "")
+	var status interface{ StatusCode() int }
+	if !errors.As(err, &status) || status.StatusCode() != http.StatusGone {
+		t.Errorf("%v", err)
+	}
+	_, err = c.Fetch(t.Context(), "https:///", "")
+	if !errors.As(err, &status) || status.StatusCode() != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestHeaderLimit(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for i := range 100 {
