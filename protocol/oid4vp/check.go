@@ -59,6 +59,9 @@ func (q Query) CheckSets(answered []string) error {
 			return refuse("", specVPToken, "vp_token", "answers %s, which was not asked", wire.Clip(id))
 		}
 	}
+	if len(answered) == 0 {
+		return refuse("", specVPToken, "vp_token", "has no valid presentation")
+	}
 	if len(q.CredentialSets) == 0 {
 		for _, c := range q.Credentials {
 			if !has(c.ID) {
@@ -67,17 +70,15 @@ func (q Query) CheckSets(answered []string) error {
 		}
 		return nil
 	}
-	satisfied := false
+	one := false
 	for _, s := range q.CredentialSets {
-		ok := slices.ContainsFunc(s.Options, func(ids []string) bool {
-			return !slices.ContainsFunc(ids, func(id string) bool { return !has(id) })
-		})
+		ok := slices.ContainsFunc(s.Options, func(option []string) bool { return satisfied(option, has) })
 		if s.Required() && !ok {
 			return refuse("", "OpenID4VP 1.0, Section 6.4.2", "vp_token", "satisfies no option of a required credential set")
 		}
-		satisfied = satisfied || ok
+		one = one || ok
 	}
-	if !satisfied {
+	if !one {
 		return refuse("", "OpenID4VP 1.0, Section 6.4.2", "vp_token", "satisfies no credential set")
 	}
 	return nil

@@ -1,6 +1,23 @@
 package oid4vp
 
-import ()
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+)
 
 // authority is an access-certificate authority for tests, and a ChainVerifier.
 type authority struct {
@@ -65,6 +82,19 @@ func TestVerifyRequest(t *testing.T) {
 		{"typ JWT", byHash, func(h, p m) { h["typ"] = "JWT" }, nil, "request object", InvalidRequest},
 		{"typ of a registration certificate", byHash, func(h, p m) { h["typ"] = TypRegistration }, nil, "request object", InvalidRequest},
 		{"crit", byHash, func(h, p m) { h["crit"] = []string{"x"} }, nil, "request object", InvalidRequest},
+		{"typ with its media type prefix", byHash, func(h, p m) { h["typ"] = "application/" + TypRequest }, nil, "request object", InvalidRequest},
+		{"b64", byHash, func(h, p m) { h["b64"] = true }, nil, "request object", InvalidRequest},
+		{"empty x5c", byHash, func(h, p m) { h["x5c"] = []string{} }, nil, "x5c", InvalidClient},
+		{"x5c that is no certificate", byHash, func(h, p m) { h["x5c"] = []string{"AAAA"} }, nil, "x5c", InvalidClient},
+		{"more certificates than any chain has", byHash, func(h, p m) {
+			h["x5c"] = slices.Repeat(chain, jose.MaxChain+1)
+		}, nil, "x5c", InvalidClient},
+		{"another's certificate before ours", byHash, func(h, p m) {
+			h["x5c"] = jose.EncodeX5C([]*x509.Certificate{ca.leaf(t, other.Public(), host), leaf})
+		}, nil, "request object", InvalidClient},
+		{"self-signed certificate after the leaf", byHash, func(h, p m) {
+			h["x5c"] = jose.EncodeX5C([]*x509.Certificate{leaf, self})
+		}, nil, "x5c", InvalidClient},
 		{"no x5c", byHash, func(h, p m) { delete(h, "x5c"); jwk, _ := jose.PublicJWK(key.Public()); h["jwk"] = jwk }, nil, "x5c", InvalidClient},
 		{"chain with its anchor", byHash, func(h, p m) { h["x5c"] = jose.EncodeX5C([]*x509.Certificate{leaf, ca.cert}) }, nil, "x5c", InvalidClient},
 		{"self-signed leaf", HashClientID(self), func(h, p m) { h["x5c"] = jose.EncodeX5C([]*x509.Certificate{self}) }, nil, "x5c", InvalidClient},
@@ -84,6 +114,14 @@ func TestVerifyRequest(t *testing.T) {
 		{"response_uri on another host", byDNS, func(h, p m) { p["response_uri"] = "https://alias.example/r" }, nil, "response_uri", InvalidClient},
 		{"response_uri on a host below", byDNS, func(h, p m) { p["response_uri"] = "https://x.receiver.example/r" }, nil, "response_uri", InvalidClient},
 		{"response_uri with the name as user", byDNS, func(h, p m) { p["response_uri"] = "https://receiver.example@evil.example/r" }, nil, "response_uri", InvalidRequest},
+		{"name in another case", "x509_san_dns:RECEIVER.example", nil, nil, "client_id", InvalidClient},
+		{"name only as common name", "x509_san_dns:receiver", func(h, p m) { p["response_uri"] = "https://receiver/r" }, nil, "client_id", InvalidClient},
+		{"no name", "x509_san_dns:", nil, nil, "client_id", InvalidClient},
+		{"response_uri on another port is on the host", byDNS, func(h, p m) { p["response_uri"] = "https://receiver.example:8443/r" }, nil, "", ""},
+		{"response_uri whose host goes on", byDNS, func(h, p m) { p["response_uri"] = "https://receiver.example.evil.example/r" }, nil, "response_uri", InvalidClient},
+		{"response_uri with a dot at the end", byDNS, func(h, p m) { p["response_uri"] = "https://receiver.example./r" }, nil, "response_uri", InvalidClient},
+		{"response_uri elsewhere is the hash's own affair", byHash, func(h, p m) { p["response_uri"] = "https://platform.example/r" }, nil, "", ""},
+		{"hash of the certificate in hexadecimal", fmt.Sprintf("x509_hash:%x", sha256.Sum256(leaf.Raw)), nil, nil, "client_id", InvalidClient},
 		{"redirect_uri cannot be signed", "redirect_uri:https://receiver.example/response/1", nil, nil, "client_id", InvalidClient},
 		{"origin", "origin:https://receiver.example", nil, nil, "client_id", InvalidClient},
 		{"unknown prefix", "x509_new:receiver.example", nil, nil, "client_id", InvalidClient},
@@ -108,6 +146,9 @@ func TestVerifyRequest(t *testing.T) {
 		{"response_mode in clear", byHash, func(h, p m) { p["response_mode"] = "direct_post" }, nil, "response_mode", InvalidRequest},
 		{"response_mode missing", byHash, func(h, p m) { delete(p, "response_mode") }, nil, "response_mode", InvalidRequest},
 		{"redirect_uri beside response_uri", byHash, func(h, p m) { p["redirect_uri"] = "https://receiver.example/cb" }, nil, "redirect_uri", InvalidRequest},
+		{"empty redirect_uri beside response_uri", byHash, func(h, p m) { p["redirect_uri"] = "" }, nil, "redirect_uri", InvalidRequest},
+		{"redirect_uri null", byHash, func(h, p m) { p["redirect_uri"] = nil }, nil, "redirect_uri", InvalidRequest},
+		{"response_mode of the browser", byHash, func(h, p m) { p["response_mode"] = "dc_api.jwt" }, nil, "response_mode", InvalidRequest},
 		{"no response_uri", byHash, func(h, p m) { delete(p, "response_uri") }, nil, "response_uri", InvalidRequest},
 		{"response_uri http", byHash, func(h, p m) { p["response_uri"] = "http://receiver.example/r" }, nil, "response_uri", InvalidRequest},
 		{"response_uri loopback", byHash, func(h, p m) { p["response_uri"] = "http://127.0.0.1/r" }, nil, "response_uri", InvalidRequest},
@@ -116,6 +157,10 @@ func TestVerifyRequest(t *testing.T) {
 		{"nonce not URL-safe", byHash, func(h, p m) { p["nonce"] = "a b" }, nil, "nonce", InvalidRequest},
 		{"state not URL-safe", byHash, func(h, p m) { p["state"] = "a&b" }, nil, "state", InvalidRequest},
 		{"no state", byHash, func(h, p m) { delete(p, "state") }, nil, "", ""},
+		{"nonce overlong", byHash, func(h, p m) { p["nonce"] = strings.Repeat("a", MaxText+1) }, nil, "nonce", InvalidRequest},
+		{"aud a list", byHash, func(h, p m) { p["aud"] = []any{AudienceSelfIssued} }, nil, "request object", InvalidRequest},
+		{"payload overlong", byHash, func(h, p m) { p["unknown"] = strings.Repeat("a", MaxMessage) }, nil, "request object", InvalidRequest},
+		{"iss of another type is ignored", byHash, func(h, p m) { p["iss"] = 1 }, nil, "", ""},
 		{"no state without holder binding", byHash, func(h, p m) {
 			delete(p, "state")
 			p["dcql_query"].(m)["credentials"].([]any)[0].(m)["require_cryptographic_holder_binding"] = false
@@ -124,8 +169,11 @@ func TestVerifyRequest(t *testing.T) {
 		{"scope too", byHash, func(h, p m) { p["scope"] = "x" }, nil, "scope", InvalidScope},
 		{"bad query", byHash, func(h, p m) { p["dcql_query"] = m{"credentials": []any{}} }, nil, "credentials", InvalidRequest},
 		{"transaction data", byHash, func(h, p m) { p["transaction_data"] = []any{"e30"} }, nil, "transaction_data", InvalidTransactionData},
+		{"transaction data null", byHash, func(h, p m) { p["transaction_data"] = nil }, nil, "transaction_data", InvalidTransactionData},
+		{"transaction data of another type", byHash, func(h, p m) { p["transaction_data"] = "e30" }, nil, "transaction_data", InvalidTransactionData},
 		{"empty transaction data", byHash, func(h, p m) { p["transaction_data"] = []any{} }, nil, "transaction_data", InvalidTransactionData},
 		{"request in the object", byHash, func(h, p m) { p["request"] = "a.b.c" }, nil, "request", InvalidRequest},
+		{"request_uri null in the object", byHash, func(h, p m) { p["request_uri"] = nil }, nil, "request", InvalidRequest},
 		{"request_uri in the object", byHash, func(h, p m) { p["request_uri"] = "https://x.example" }, nil, "request", InvalidRequest},
 		{"no client_metadata", byHash, func(h, p m) { delete(p, "client_metadata") }, nil, "client_metadata.jwks", InvalidRequest},
 		{"no encryption key", byHash, func(h, p m) { delete(p["client_metadata"].(m), "jwks") }, nil, "client_metadata.jwks", InvalidRequest},
@@ -136,6 +184,11 @@ func TestVerifyRequest(t *testing.T) {
 		{"unknown enc only", byHash, func(h, p m) {
 			p["client_metadata"].(m)["encrypted_response_enc_values_supported"] = []any{"A128CBC-HS256"}
 		}, nil, "encrypted_response_enc_values_supported", InvalidRequest},
+		{"no enc at all", byHash, func(h, p m) {
+			p["client_metadata"].(m)["encrypted_response_enc_values_supported"] = []any{}
+		}, nil, "encrypted_response_enc_values_supported", InvalidRequest},
+		{"enc left out", byHash, func(h, p m) { delete(p["client_metadata"].(m), "encrypted_response_enc_values_supported") }, nil, "", ""},
+		{"kid twice", byHash, func(h, p m) { p["client_metadata"].(m)["jwks"] = m{"keys": []any{keys(p)[0], keys(p)[0]}} }, nil, "client_metadata.jwks", InvalidRequest},
 		{"format not offered", byHash, func(h, p m) { p["client_metadata"].(m)["vp_formats_supported"] = m{"mso_mdoc": m{}} }, nil, "vp_formats_supported", VPFormatsNotSupported},
 		{"empty verifier_info", byHash, func(h, p m) { p["verifier_info"] = []any{} }, nil, "verifier_info", InvalidRequest},
 		{"verifier_info without format", byHash, func(h, p m) { p["verifier_info"] = []any{m{"data": "x"}} }, nil, "verifier_info[0]", InvalidRequest},
@@ -189,7 +242,15 @@ func TestVerifyRequest(t *testing.T) {
 				t.Fatalf("a request changed at %d was accepted", i)
 			}
 		}
-		v.Chain = nil
+		v.Now = time.Time{}
+		if _, err := VerifyRequest(t.Context(), text, v); err == nil {
+			t.Error("a request was accepted at no time")
+		}
+		v.Now, v.ClientID = now, ""
+		if _, err := VerifyRequest(t.Context(), text, v); err == nil {
+			t.Error("a request was accepted that no link named")
+		}
+		v.Chain, v.ClientID = nil, byHash
 		if _, err := VerifyRequest(t.Context(), text, v); err == nil {
 			t.Error("a request was accepted without a chain verifier")
 		}
@@ -201,6 +262,18 @@ func TestVerifyRequest(t *testing.T) {
 		v := Verification{ClientID: byHash, WalletNonce: "w1", Chain: ca, Now: now}
 		_, err := VerifyRequest(t.Context(), jose.Encode(head)+"."+jose.Encode(body)+".", v)
 		wantField(t, err, "request object", InvalidRequest)
+
+		// The algorithm must be on the list, and fit the certificate's key.
+		text := signObject(t, key, m{"alg": "ES256", "typ": TypRequest, "x5c": chain}, request(t, byHash))
+		_, rest, _ := strings.Cut(text, ".")
+		for _, alg := range []string{"HS256", "RS256", "ES512", "EdDSA", "es256", ""} {
+			head, _ := jose.Marshal(m{"alg": alg, "typ": TypRequest, "x5c": chain})
+			_, err := VerifyRequest(t.Context(), jose.Encode(head)+"."+rest, v)
+			wantField(t, err, "request object", InvalidRequest)
+		}
+		head, _ = jose.Marshal(m{"alg": "ES384", "typ": TypRequest, "x5c": chain})
+		_, err = VerifyRequest(t.Context(), jose.Encode(head)+"."+rest, v)
+		wantField(t, err, "request object", InvalidClient)
 	})
 }
 

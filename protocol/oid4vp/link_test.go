@@ -1,6 +1,13 @@
 package oid4vp
 
-import ()
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/internal/wire"
+)
 
 func TestLink(t *testing.T) {
 	link := Link("x509_hash:a+b/c=", "https://receiver.example/r?x=1&y=2", "post")
@@ -112,6 +119,35 @@ func TestRequestURIPost(t *testing.T) {
 	if p, err := ParseRequestURIPost(url.Values{}); err != nil || p.WalletNonce != "" {
 		t.Errorf("%+v, %v", p, err)
 	}
+}
+
+func FuzzParseRequestURIPost(f *testing.F) {
+	f.Add("wallet_nonce=a&wallet_metadata=%7B%22issuer%22%3A%22https%3A%2F%2Fw.example%22%7D")
+	f.Add("wallet_metadata=%7B%22jwks%22%3A%7B%22keys%22%3A%5B%5D%7D%7D")
+	f.Fuzz(func(t *testing.T, body string) {
+		form, err := url.ParseQuery(body)
+		if err != nil {
+			return
+		}
+		p, err := ParseRequestURIPost(form)
+		if err != nil {
+			if p != (RequestURIPost{}) {
+				t.Fatal("a failed parse returned something")
+			}
+			return
+		}
+		again, err := p.Form()
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := ParseRequestURIPost(again)
+		if err != nil || q.WalletNonce != p.WalletNonce || (q.WalletMetadata == nil) != (p.WalletMetadata == nil) {
+			t.Fatalf("%+v, %v", q, err)
+		}
+		if object, err := p.WalletMetadata.Encrypt("a.b.c"); err == nil && (object == "a.b.c") != (p.WalletMetadata == nil || p.WalletMetadata.JWKS == nil) {
+			t.Fatal("a request object went in clear to a wallet that sent keys")
+		}
+	})
 }
 
 func FuzzParseLink(f *testing.F) {

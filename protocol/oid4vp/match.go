@@ -92,7 +92,7 @@ func (q Query) Options(candidates []Candidate) (Options, error) {
 	for _, s := range sets {
 		set := Set{Required: s.Required()}
 		for _, option := range s.Options {
-			if !slices.ContainsFunc(option, func(id string) bool { return len(o.Fits[id]) == 0 }) {
+			if satisfied(option, func(id string) bool { return len(o.Fits[id]) > 0 }) {
 				set.Options = append(set.Options, option)
 			}
 		}
@@ -107,6 +107,12 @@ func (q Query) Options(candidates []Candidate) (Options, error) {
 		return Options{}, ErrNoMatch
 	}
 	return o, nil
+}
+
+// satisfied reports whether all of an option is there. An option of nothing is
+// none.
+func satisfied(option []string, has func(id string) bool) bool {
+	return len(option) > 0 && !slices.ContainsFunc(option, func(id string) bool { return !has(id) })
 }
 
 // Match is Options with the verifier's preference taken: the choices are the

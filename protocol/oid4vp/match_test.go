@@ -1,6 +1,14 @@
 package oid4vp
 
-import ()
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zegel-id/zegel/credential"
+)
 
 // held is a credential for tests.
 type held struct {
@@ -17,7 +25,9 @@ func (h held) HolderBound() bool       { return !h.unbound }
 func (h held) AuthorityKeys() [][]byte { return h.keys }
 func (h held) Select(p credential.Path) [][]byte {
 	var root any
-	if err := jose.Unmarshal([]byte(h.claims), &root); err != nil {
+	d := json.NewDecoder(strings.NewReader(h.claims))
+	d.UseNumber()
+	if err := d.Decode(&root); err != nil {
 		panic(err)
 	}
 	values, err := p.Select(root)
@@ -26,7 +36,7 @@ func (h held) Select(p credential.Path) [][]byte {
 	}
 	var out [][]byte
 	for _, v := range values {
-		b, err := jose.Marshal(v)
+		b, err := json.Marshal(v)
 		if err != nil {
 			panic(err)
 		}
@@ -40,7 +50,7 @@ func sd(vct, claims string) held {
 }
 
 func TestFit(t *testing.T) {
-	const claims = `{"name":"Jan","year":2020,"code":"2020","ok":true,"text":"true","zero":0,"none":null,"list":[{"x":"a"},{"x":"b"}],"address":{"street":"S","nr":1}}`
+	const claims = `{"name":"Jan","year":2020,"code":"2020","ok":true,"text":"true","zero":0,"none":null,"list":[{"x":"a"},{"x":"b"}],"address":{"street":"S","nr":1},"big":9007199254740993,"deep":[{"y":[1,2]},{"y":[]},{"y":[2]},{"z":2}]}`
 	one := func(claims string) string {
 		return `{"credentials":[{"id":"c","format":"dc+sd-jwt","meta":{"vct_values":["t","u"]}` + claims + `}]}`
 	}
@@ -76,7 +86,18 @@ func TestFit(t *testing.T) {
 		{"null is no value", one(`,"claims":[{"path":["none"],"values":["null"]}]`), c, nil},
 		{"object is no value", one(`,"claims":[{"path":["address"],"values":["S"]}]`), c, nil},
 		{"case counts", one(`,"claims":[{"path":["name"],"values":["jan"]}]`), c, nil},
-		{"value among elements", one(`,"claims":[{"path":["list",null,"x"],"values":["b"]}]`), c, []string{`["list",null,"x"]`}},
+		{"value among elements: the others count as absent", one(`,"claims":[{"path":["list",null,"x"],"values":["b","c"]}]`), c, []string{`["list",1,"x"]`}},
+		{"value of every element", one(`,"claims":[{"path":["list",null,"x"],"values":["a","b"]}]`), c, []string{`["list",null,"x"]`}},
+		{"value of no element", one(`,"claims":[{"path":["list",null,"x"],"values":["c"]}]`), c, nil},
+		{"every element, no value named", one(`,"claims":[{"path":["list",null,"x"]}]`), c, []string{`["list",null,"x"]`}},
+		{"element by index", one(`,"claims":[{"path":["list",1,"x"],"values":["b"]}]`), c, []string{`["list",1,"x"]`}},
+		{"no such element", one(`,"claims":[{"path":["list",2]}]`), c, nil},
+		{"value among elements of elements", one(`,"claims":[{"path":["deep",null,"y",null],"values":[2]}]`), c, []string{`["deep",0,"y",1]`, `["deep",2,"y",0]`}},
+		{"null on an object", one(`,"claims":[{"path":["address",null]}]`), c, nil},
+		{"index on an object", one(`,"claims":[{"path":["address",0]}]`), c, nil},
+		{"a null that is there", one(`,"claims":[{"path":["none"]}]`), c, []string{`["none"]`}},
+		{"large whole numbers are compared exactly", one(`,"claims":[{"path":["big"],"values":[9007199254740992]}]`), c, nil},
+		{"unknown members are ignored everywhere", one(`,"new":{"a":[1]},"claims":[{"path":["name"],"new":null}]`), c, []string{`["name"]`}},
 		{"wrong value counts as absent in a set", one(`,"claims":[{"id":"a","path":["name"],"values":["Piet"]},{"id":"b","path":["year"]}],"claim_sets":[["a"],["b"]]`), c, []string{`["year"]`}},
 		{"name on an array", one(`,"claims":[{"path":["list","x"]}]`), c, nil},
 		{"other type", one(``), other, nil},

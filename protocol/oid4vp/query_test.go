@@ -1,6 +1,16 @@
 package oid4vp
 
-import ()
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/internal/testvectors"
+)
 
 // queries are the official DCQL examples, by file name.
 func queries(t testing.TB) map[string][]byte {

@@ -1,13 +1,28 @@
 package oid4vp
 
-import ()
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/internal/jose"
+)
 
 func registration(leaf *x509.Certificate) Registration {
 	return Registration{
 		Registrar: "https://registrar.example", Receiver: "NTRBE-0123456789", Name: "Receiver", Country: "BE", Certificate: jose.X5TS256(leaf),
 		IntendedUse: "use-1", Purpose: []Localized{{"nl", "toelating"}, {"en", "admission"}}, LegalBasis: "https://legal.example/1", PrivacyPolicy: "https://receiver.example/privacy",
 		Credentials: []RegisteredCredential{
-			{Format: "dc+sd-jwt", Meta: Meta{VCTValues: []string{"https://issuer.example/led"}}, Claims: []RegisteredClaim{{credential.Path{"degree"}}, {credential.Path{"list", nil, "a"}}}},
+			{Format: "dc+sd-jwt", Meta: Meta{VCTValues: []string{"https://issuer.example/led"}}, Claims: []RegisteredClaim{{credential.Path{"degree"}}, {credential.Path{"list", nil, "a"}}, {credential.Path{"one", 0}}}},
 			{Format: "dc+sd-jwt", Meta: Meta{VCTValues: []string{"https://issuer.example/led", "https://issuer.example/other"}}, Claims: []RegisteredClaim{{credential.Path{"name"}}}},
 			{Format: "mso_mdoc", Meta: Meta{DoctypeValue: "doc"}, Claims: []RegisteredClaim{{credential.Path{"ns", "el"}}}},
 		},
@@ -49,6 +64,13 @@ func TestRegistration(t *testing.T) {
 		"no use":                 func(h, p m) { delete(p, "intended_use_id") },
 		"no exp":                 func(h, p m) { delete(p, "exp") },
 		"no certificate":         func(h, p m) { delete(p, "x5t#S256") },
+		"no iat":                 func(h, p m) { delete(p, "iat") },
+		"empty purpose":          func(h, p m) { p["purpose"] = []any{m{"lang": "nl", "value": ""}} },
+		"purpose of no language": func(h, p m) { p["purpose"] = []any{m{"value": "toelating"}} },
+		"crit":                   func(h, p m) { h["crit"] = []any{"x"} },
+		"a status that is null":  func(h, p m) { p["status"] = nil },
+		"exp a string":           func(h, p m) { p["exp"] = "9999999999" },
+		"path that is none":      func(h, p m) { p["credentials"] = []any{m{"claims": []any{m{"path": []any{}}}}} },
 		"a status nobody checks": func(h, p m) { p["status"] = m{"status_list": m{}} },
 	} {
 		b, _ := jose.Marshal(registration(leaf))
@@ -74,12 +96,60 @@ func TestRegistration(t *testing.T) {
 	}
 }
 
+// A certificate that VerifyRegistration would refuse is not signed.
+func TestRegistrationSignRefuses(t *testing.T) {
+	leaf, registrar := newAuthority(t).leaf(t, newKey(t).Public()), newKey(t)
+	for name, change := range map[string]func(*Registration){
+		"no receiver":    func(r *Registration) { r.Receiver = "" },
+		"no purpose":     func(r *Registration) { r.Purpose = nil },
+		"no legal basis": func(r *Registration) { r.LegalBasis = "" },
+		"no end":         func(r *Registration) { r.Expires = 0 },
+		"not bound":      func(r *Registration) { r.Certificate = "" },
+	} {
+		r := registration(leaf)
+		change(&r)
+		if text, err := r.Sign(registrar, nil); !errors.Is(err, ErrRegistration) || text != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := registration(leaf).Sign(ed, nil); !errors.Is(err, ErrRegistration) {
+		t.Errorf("a key whose signature is refused signed: %v", err)
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := registration(leaf).Sign(p384, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := VerifyRegistration(text, p384.Public(), leaf, now); err != nil {
+		t.Error(err)
+	}
+	// What cannot be checked is no refusal of the certificate.
+	for name, check := range map[string]func() (Registration, error){
+		"key":         func() (Registration, error) { return VerifyRegistration(text, nil, leaf, now) },
+		"certificate": func() (Registration, error) { return VerifyRegistration(text, p384.Public(), nil, now) },
+		"time":        func() (Registration, error) { return VerifyRegistration(text, p384.Public(), leaf, time.Time{}) },
+	} {
+		if _, err := check(); err == nil || errors.Is(err, ErrRegistration) {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}
+
 func TestCovers(t *testing.T) {
 	leaf := newAuthority(t).leaf(t, newKey(t).Public())
 	r := registration(leaf)
 	sdQuery := func(types, claims string) string {
 		return `{"credentials":[{"id":"a","format":"dc+sd-jwt","meta":{"vct_values":` + types + `}` + claims + `}]}`
 	}
+	// Where a kind is named counts: a doctype registers no vct.
+	r.Credentials = append(r.Credentials, RegisteredCredential{Format: "dc+sd-jwt", Meta: Meta{DoctypeValue: "https://issuer.example/doc"}})
 	const led = `["https://issuer.example/led"]`
 	for _, tt := range []struct {
 		name, query string
@@ -91,10 +161,20 @@ func TestCovers(t *testing.T) {
 		{"element of a registered array", sdQuery(led, `,"claims":[{"path":["list",0,"a"]}]`), true},
 		{"all elements", sdQuery(led, `,"claims":[{"path":["list",null,"a"]}]`), true},
 		{"no claims", sdQuery(led, ``), true},
+		{"element by index, not what is registered of it", sdQuery(led, `,"claims":[{"path":["list",0,"b"]}]`), false},
+		{"element by index, whole", sdQuery(led, `,"claims":[{"path":["list",0]}]`), false},
+		{"one registered element", sdQuery(led, `,"claims":[{"path":["one",0]}]`), true},
+		{"below one registered element", sdQuery(led, `,"claims":[{"path":["one",0,"x"]}]`), true},
+		{"another element", sdQuery(led, `,"claims":[{"path":["one",1]}]`), false},
+		{"every element where one is registered", sdQuery(led, `,"claims":[{"path":["one",null]}]`), false},
+		{"member with the name of null", sdQuery(led, `,"claims":[{"path":["list","null","a"]}]`), false},
+		{"claim that begins with a registered name", sdQuery(led, `,"claims":[{"path":["degreeplus"]}]`), false},
+		{"claim with a value", sdQuery(led, `,"claims":[{"path":["birthdate"],"values":["x"]}]`), false},
 		{"above a registered claim", sdQuery(led, `,"claims":[{"path":["list"]}]`), false},
 		{"another claim", sdQuery(led, `,"claims":[{"path":["degree"]},{"path":["birthdate"]}]`), false},
 		{"another claim in a set", sdQuery(led, `,"claims":[{"id":"x","path":["degree"]},{"id":"y","path":["birthdate"]}],"claim_sets":[["x"],["y"]]`), false},
 		{"another type", sdQuery(`["https://issuer.example/x"]`, ``), false},
+		{"type that is registered as a doctype", sdQuery(`["https://issuer.example/doc"]`, ``), false},
 		{"one type of two", sdQuery(`["https://issuer.example/led","https://issuer.example/x"]`, ``), false},
 		{"claim of the other type", sdQuery(`["https://issuer.example/led","https://issuer.example/other"]`, `,"claims":[{"path":["degree"]}]`), false},
 		{"another format", `{"credentials":[{"id":"a","format":"mso_mdoc","meta":{"doctype_value":"https://issuer.example/led"}}]}`, false},

@@ -1,6 +1,18 @@
 package oid4vp
 
-import ()
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/internal/testvectors"
+)
 
 var now = time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 
@@ -72,52 +84,6 @@ func signObject(t testing.TB, key crypto.Signer, header, payload any) string {
 		t.Fatal(err)
 	}
 	return text
-}
-
-func TestSignRequest(t *testing.T) {
-	ca, key, enc := newAuthority(t), newKey(t), newKey(t)
-	leaf := ca.leaf(t, key.Public(), "receiver.example")
-	jwk, _ := jose.PublicJWK(enc.Public())
-	jwk.Kid, jwk.Alg, jwk.Use = "1", "ECDH-ES", "enc"
-	q := query(t, exampleQuery)
-	r := Request{
-		ClientID: HashClientID(leaf), ResponseType: ResponseTypeVPToken, ResponseMode: ModeDirectPostJWT, ResponseURI: "https://receiver.example/r",
-		Nonce: NewSecret(), State: NewSecret(), Audience: AudienceSelfIssued, IssuedAt: jose.Date(now), Expires: jose.Date(now.Add(time.Minute)), DCQLQuery: &q,
-		ClientMetadata: &ClientMetadata{JWKS: &wire.JWKS{Keys: []jose.JWK{jwk}}, EncValuesSupported: []string{"A128GCM", "A256GCM"},
-			VPFormatsSupported: map[string]jsontext.Value{"dc+sd-jwt": SDJWTFormat([]jose.Alg{jose.ES256}, []jose.Alg{jose.ES256})}},
-		VerifierInfo: []VerifierInfo{Info("a.b.c")},
-	}
-	text, err := r.Sign(key, []*x509.Certificate{leaf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := VerifyRequest(t.Context(), text, Verification{ClientID: r.ClientID, Chain: ca, Now: now})
-	if err != nil || got.Nonce != r.Nonce || got.DCQLQuery.Credentials[0].ID != "led" {
-		t.Fatalf("%v", err)
-	}
-	if strings.Contains(fmt.Sprintf("%v %+v", r, got), string(r.Nonce)) {
-		t.Error("a request prints its nonce")
-	}
-	if found, err := got.RegistrationIn(); err != nil || found != "a.b.c" {
-		t.Errorf("%q, %v", found, err)
-	}
-	bad := r
-	bad.Nonce = ""
-	if _, err := bad.Sign(key, []*x509.Certificate{leaf}); err == nil {
-		t.Error("a request that a wallet would refuse was signed")
-	}
-	if _, err := r.Sign(key, []*x509.Certificate{leaf, ca.cert}); err == nil {
-		t.Error("a chain with its anchor was signed")
-	}
-	bad = r
-	bad.VerifierInfo = append(bad.VerifierInfo, Info("d.e.f"))
-	if _, err := bad.RegistrationIn(); !errors.Is(err, ErrRegistration) {
-		t.Error("two registration certificates were accepted")
-	}
-	bad.VerifierInfo = nil
-	if _, err := bad.RegistrationIn(); !errors.Is(err, ErrRegistration) {
-		t.Error("no registration certificate was accepted")
-	}
 }
 
 func FuzzParseRequest(f *testing.F) {

@@ -1,6 +1,19 @@
 package oid4vp
 
-import ()
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/internal/testvectors"
+	"github.com/zegel-id/zegel/protocol/internal/wire"
+)
 
 func TestEncryptedResponseVector(t *testing.T) {
 	var v struct {
@@ -79,7 +92,7 @@ func TestEncPreference(t *testing.T) {
 		list []string
 		want string
 	}{
-		{nil, "A128GCM"}, {[]string{"A128GCM"}, "A128GCM"}, {[]string{"A128GCM", "A256GCM"}, "A256GCM"}, {[]string{"A128CBC-HS256"}, ""},
+		{nil, "A128GCM"}, {[]string{"A128GCM"}, "A128GCM"}, {[]string{"A128GCM", "A256GCM"}, "A256GCM"}, {[]string{"A128CBC-HS256"}, ""}, {[]string{}, ""},
 	} {
 		if got, ok := (&ClientMetadata{EncValuesSupported: tt.list}).Enc(); got != tt.want || ok != (tt.want != "") {
 			t.Errorf("%v: %s, %v", tt.list, got, ok)
@@ -101,7 +114,12 @@ func TestParseForm(t *testing.T) {
 		{"response=a&error=b", "error"},
 		{"response=a&response=b", "form"},
 		{"error=a&error=b", "form"},
-		{"error=" + strings.Repeat("a", 100), "form"},
+		{"error=" + strings.Repeat("a", 100), "error"},
+		{"error=a%22b", "error"},
+		{"error=%E2%80%AE", "error"},
+		{"error=access_denied&vp_token=", "vp_token"},
+		{"error=a&state=" + strings.Repeat("a", MaxText+1), "form"},
+		{"response=" + strings.Repeat("a", jose.MaxToken+1), "form"},
 	} {
 		form, err := url.ParseQuery(tt.form)
 		if err != nil {
@@ -159,6 +177,11 @@ func TestParseResponse(t *testing.T) {
 		{`{"vp_token":{"a":["x"],"a":["y"]}}`, "vp_token"},
 		{`{"vp_token":{"a":["x"]},"error":"access_denied"}`, "error"},
 		{`{"vp_token":{"a":["x"]}} x`, "vp_token"},
+		{`{"vp_token":"{\"a\":[\"x\"]}"}`, "vp_token"},
+		{`{"vp_token":{"a":["x"]},"state":1}`, "vp_token"},
+		{`[]`, "vp_token"},
+		{`{"error":"a\u0000b"}`, "error"},
+		{`{"vp_token":{"a":["` + strings.Repeat("x", jose.MaxToken) + `"]}}`, "response"},
 		{`{"vp_token":{"b":[` + strings.Repeat(`"x",`, MaxList) + `"x"]}}`, "vp_token"},
 	} {
 		r, err := ParseResponse([]byte(tt.text), q)
@@ -238,6 +261,52 @@ func TestParseAccepted(t *testing.T) {
 	if a, err := ParseAccepted([]byte(text)); err != nil || a.RedirectURI == "" {
 		t.Errorf("%+v, %v", a, err)
 	}
+}
+
+func FuzzParseForm(f *testing.F) {
+	f.Add("response=a.b.c.d.e")
+	f.Add("error=access_denied&error_description=no&state=s")
+	f.Add("vp_token=%7B%7D&state=s")
+	f.Add("response=a&response=b")
+	f.Fuzz(func(t *testing.T, body string) {
+		form, err := url.ParseQuery(body)
+		if err != nil {
+			return
+		}
+		r, err := ParseForm(form)
+		switch {
+		case err != nil:
+			if r != (Form{}) {
+				t.Fatal("a failed parse returned a form")
+			}
+		case form.Has("vp_token"), (r.Response == "") == (r.Error == ""), wire.Description(r.Description) != r.Description:
+			t.Fatalf("%q was accepted as %+v", body, r)
+		case r.Response != "":
+			_, _ = r.Kid()
+			if _, err := r.Open(fuzzKey, "k", "A128GCM"); err == nil {
+				t.Fatal("what nobody encrypted was opened")
+			}
+		}
+	})
+}
+
+var fuzzKey = func() *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}()
+
+func FuzzParseAccepted(f *testing.F) {
+	f.Add([]byte(`{"redirect_uri":"https://client.example.org/cb#response_code=0915"}`))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a, err := ParseAccepted(b)
+		if err != nil && a != (Accepted{}) || a.RedirectURI != "" && !strings.HasPrefix(strings.ToLower(a.RedirectURI), "https://") {
+			t.Fatalf("%+v, %v", a, err)
+		}
+	})
 }
 
 func FuzzParseResponse(f *testing.F) {
