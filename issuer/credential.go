@@ -20,10 +20,6 @@ import (
 	"github.com/zegel-id/zegel/store"
 )
 
-// grain is what the times in a credential are rounded down to, so that the
-// second of issuance does not link copies (OpenID4VCI 1.0, Section 15.4.1).
-const grain = time.Hour
-
 // Credential answers a credential request (OpenID4VCI 1.0, Section 8) for the
 // bearer of an access token. Each dataset is issued once per offer, in as many
 // copies as keys were proven, each copy with its own subject, identifier,
@@ -41,7 +37,11 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 	}
 	d, t := p.dataset(req.CredentialIdentifier), i.types[configuration]
 	// Step 3. Proofs of possession, each for a key of its own, each fresh.
-	keys, err := i.prove(ctx, *req.Proofs)
+	client, err := i.clientOf(ctx, grant.ID)
+	if err != nil {
+		return oid4vci.CredentialResponse{}, err
+	}
+	keys, err := i.prove(ctx, *req.Proofs, client)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
@@ -60,6 +60,10 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 	}
 	// Step 6. The mark that the dataset was issued, and all that stays of it.
 	if err := i.remember(ctx, id, grant.ID, p, d, refs); err != nil {
+		return oid4vci.CredentialResponse{}, err
+	}
+	// Step 7. Not if the offer was withdrawn while this went on.
+	if err := i.checkWithdrawn(ctx, p.Offer, refs); err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
 	if err := i.log(ctx, audit.Event{
@@ -81,9 +85,9 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 
 // prove checks the proofs and uses up their nonces; the keys come back in the
 // order of the proofs.
-func (i *Issuer) prove(ctx context.Context, proofs oid4vci.Proofs) ([]oid4vci.ProvenKey, error) {
+func (i *Issuer) prove(ctx context.Context, proofs oid4vci.Proofs, client string) ([]oid4vci.ProvenKey, error) {
 	return oid4vci.VerifyProofs(ctx, proofs, oid4vci.ProofPolicy{
-		Issuer: i.c.URL, Algs: []jose.Alg{jose.ES256}, Now: i.c.Now(), MaxAge: nonceLife, MaxKeys: i.c.BatchSize,
+		Issuer: i.c.URL, ClientID: client, Algs: []jose.Alg{jose.ES256}, Now: i.c.Now(), MaxAge: nonceLife, MaxKeys: i.c.BatchSize,
 		CheckNonce: func(ctx context.Context, value string) error {
 			expires, err := i.nonce.check(value)
 			if err == nil {
@@ -106,10 +110,15 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, p grantPayload, d waitin
 	if err != nil {
 		return nil, nil, err
 	}
-	now, sealer := i.c.Now().Truncate(grain), i.c.Keys.Current()
+	sealer := i.c.Keys.Current()
+	template, err := t.template(sealer.Certificate())
+	if err != nil {
+		return nil, nil, err
+	}
+	now := issueTime(i.c.Now(), sealer.Certificate())
 	copies := make([]string, len(keys))
 	for n, key := range keys {
-		draft, err := t.template.Prepare(i.draft(d.Claims, now, key.JWK, refs[n]), i.c.Random)
+		draft, err := template.Prepare(i.draft(d.Claims, now, key.JWK, refs[n]), i.c.Random)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -140,7 +149,7 @@ func (i *Issuer) remember(ctx context.Context, id, grant string, p grantPayload,
 	if err != nil {
 		return err
 	}
-	tags := []string{"offer:" + p.Offer}
+	tags := []string{offerTag(p.Offer)}
 	if d.Record != "" {
 		tags = append(tags, i.recordTag(d.Record))
 	}
@@ -152,6 +161,21 @@ func (i *Issuer) remember(ctx context.Context, id, grant string, p grantPayload,
 		return errIssued()
 	}
 	return err
+}
+
+// checkWithdrawn refuses what was issued from an offer that was withdrawn in the
+// meantime, and revokes it: nobody has it.
+func (i *Issuer) checkWithdrawn(ctx context.Context, offer string, refs []status.Ref) error {
+	withdrawn, err := i.withdrawn(ctx, offer)
+	if err != nil || !withdrawn {
+		return err
+	}
+	for _, ref := range refs {
+		if err := i.c.Statuses.Set(ctx, ref, status.Invalid); err != nil {
+			return err
+		}
+	}
+	return refuse(oid4vci.CredentialRequestDenied, "OpenID4VCI 1.0, Section 8.3.1.2", "credential_identifier", "the offer was withdrawn; ask for a new one")
 }
 
 // recordTag finds what was issued from a supplier's record again without

@@ -10,18 +10,21 @@ package issuer
 import (
 	"context"
 	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
+	"net/url"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/authz"
+	"github.com/zegel-id/zegel/internal/capsule"
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider/identifier"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/seal"
@@ -87,6 +90,7 @@ var (
 	ErrNotFound      = errors.New("issuer: no such offer or credential")
 	ErrFinal         = errors.New("issuer: a revoked credential stays revoked")
 	ErrHandle        = errors.New("issuer: the vault handle does not hold")
+	ErrPlatform      = errors.New("issuer: the vault platform cannot be asked now")
 	ErrNothing       = errors.New("issuer: there is nothing to offer")
 )
 
@@ -120,7 +124,8 @@ type Config struct {
 	// OfferLife is how long an offer waits; zero means one day.
 	OfferLife time.Duration
 	Now       func() time.Time
-	Random    io.Reader
+	// Random is crypto/rand.Reader if nil.
+	Random io.Reader
 	// InsecureLoopback lets the issuer's own URL be http on loopback, for the
 	// development profile only.
 	InsecureLoopback bool
@@ -134,26 +139,15 @@ type Issuer struct {
 	nonce    nonces
 	types    map[string]*prepared
 	tagKey   []byte
+	records  capsule.Secret // seals what the issuance API may know of an offer
 	metadata oid4vci.CredentialIssuerMetadata
 	words    []oid4vci.Option
 }
 
 // New checks a configuration and makes the issuer.
 func New(c Config) (*Issuer, error) {
-	if len(c.Key) != 32 {
-		return nil, errors.New("issuer: key must have 32 bytes")
-	}
-	if strings.HasSuffix(c.URL, "/") || c.URL == "" {
-		return nil, fmt.Errorf("issuer: URL %q must be a base URL without a slash at the end", c.URL)
-	}
-	if c.BatchSize < 2 {
-		return nil, errors.New("issuer: batch size must be at least 2 (OpenID4VCI 1.0, Section 12.2.4)")
-	}
-	if c.Life == 0 {
-		c.Life = 365 * 24 * time.Hour
-	}
-	if c.OfferLife == 0 {
-		c.OfferLife = 24 * time.Hour
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	derive := func(label string) []byte {
 		key, err := hkdf.Key(sha256.New, c.Key, nil, "zegel issuer "+label, 32)
@@ -169,7 +163,16 @@ func New(c Config) (*Issuer, error) {
 		types:  map[string]*prepared{},
 		tagKey: derive("vault tags"),
 	}
+	var err error
+	if i.records, err = capsule.ParseSecret(jose.Encode(derive("offer records"))); err != nil {
+		return nil, err
+	}
 	for _, t := range c.Types {
+		for _, other := range i.types {
+			if other.ID == t.ID || other.Name == t.Name {
+				return nil, fmt.Errorf("issuer: two credential types have the ID %q or the name %q", t.ID, t.Name)
+			}
+		}
 		p, err := i.compile(t)
 		if err != nil {
 			return nil, fmt.Errorf("issuer: credential type %q: %w", t.ID, err)
@@ -184,6 +187,37 @@ func New(c Config) (*Issuer, error) {
 		return nil, fmt.Errorf("issuer: metadata: %w", err)
 	}
 	return i, nil
+}
+
+// check tells all faults of a configuration at once and fills in what may be
+// left out.
+func (c *Config) check() error {
+	var faults []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("issuer: "+format, args...))
+		}
+	}
+	need(c.Store != nil && c.Source != nil && c.Keys != nil && c.Statuses != nil && c.Log != nil && c.Names != nil && c.Now != nil,
+		"Store, Source, Keys, Statuses, Log, Names and Now must be set")
+	need(len(c.Key) == 32, "Key must have 32 bytes, found %d", len(c.Key))
+	// The edge serves at the root of a host, and the well-known addresses of an
+	// identifier with a path would lie elsewhere (OpenID4VCI 1.0, Section 12.2.2).
+	u, err := url.Parse(c.URL)
+	need(err == nil && u.Host != "" && u.User == nil && u.Scheme+"://"+u.Host == c.URL, "URL %q must be a scheme and a host, without a path or a slash at the end", c.URL)
+	need(len(c.Types) > 0, "there must be at least one credential type")
+	need(c.BatchSize >= 2, "BatchSize must be at least 2, found %d (OpenID4VCI 1.0, Section 12.2.4)", c.BatchSize)
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	if c.Life == 0 {
+		c.Life = 365 * 24 * time.Hour
+	}
+	if c.OfferLife == 0 {
+		c.OfferLife = 24 * time.Hour
+	}
+	need(c.Life >= time.Hour && c.OfferLife > 0, "Life must be at least an hour, and OfferLife positive")
+	return errors.Join(faults...)
 }
 
 // Housekeep empties grants that are over; call it now and then.

@@ -157,31 +157,9 @@ func (i *Issuer) ChangeStatus(ctx context.Context, who Authority, id string, cha
 	})
 }
 
-// VaultDeleted revokes everything that was issued to a vault and returns how
-// many status entries that were. pseudonym is the vault platform's; calling it
-// again changes nothing.
-func (i *Issuer) VaultDeleted(ctx context.Context, client, pseudonym, requestID string) (int, error) {
-	if pseudonym == "" {
-		return 0, ErrNotFound
-	}
-	refs, err := i.c.Statuses.Find(ctx, i.vaultTag(pseudonym))
-	if err != nil {
-		return 0, err
-	}
-	for _, ref := range refs {
-		if err := i.c.Statuses.Set(ctx, ref, status.Invalid); err != nil {
-			return 0, err
-		}
-	}
-	return len(refs), i.log(ctx, audit.Event{
-		Kind: audit.Revoke, Actor: audit.Actor{Kind: audit.Organisation, ID: client}, Outcome: audit.OK,
-		RequestID: requestID, Detail: "vault deleted copies " + strconv.Itoa(len(refs)),
-	})
-}
-
 func (i *Issuer) credential(ctx context.Context, id string) (storedCredential, error) {
 	var c storedCredential
-	if _, err := uuid.Parse(id); err != nil {
+	if u, err := uuid.Parse(id); err != nil || u.String() != id {
 		return c, ErrNotFound
 	}
 	rec, err := i.c.Store.Get(ctx, kindCredential, id)

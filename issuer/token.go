@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/zegel-id/zegel/internal/authz"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -29,6 +30,12 @@ func (i *Issuer) Token(ctx context.Context, req oid4vci.TokenRequest) (oid4vci.T
 	if err := jose.Unmarshal(granted.Grant.Payload, &p); err != nil {
 		return oid4vci.TokenResponse{}, err
 	}
+	if err := i.keepClient(ctx, granted.Grant, req.ClientID); err != nil {
+		return oid4vci.TokenResponse{}, err
+	}
+	// The offer's URI has served; that it could not be deleted harms nobody,
+	// because the code in it is spent.
+	_ = i.dropReference(ctx, p.Reference)
 	details := oid4vci.AuthorizationDetail{Type: oid4vci.TypeOpenIDCredential, CredentialConfigurationID: p.Configuration}
 	for _, d := range p.Datasets {
 		details.CredentialIdentifiers = append(details.CredentialIdentifiers, d.Identifier)
@@ -38,6 +45,30 @@ func (i *Issuer) Token(ctx context.Context, req oid4vci.TokenRequest) (oid4vci.T
 		ExpiresIn:            int64(granted.ExpiresIn.Seconds()),
 		AuthorizationDetails: []oid4vci.AuthorizationDetail{details},
 	}, nil
+}
+
+// kindClient records say which wallet a token was given to, when it said.
+const kindClient store.Kind = "issuer-token-client"
+
+// keepClient remembers the client_id of a token request, because proofs made
+// for that token may name it as their issuer and must not name another
+// (OpenID4VCI 1.0, Appendix F.1).
+func (i *Issuer) keepClient(ctx context.Context, g authz.Grant, id string) error {
+	if id == "" {
+		return nil
+	}
+	_, err := i.c.Store.Create(ctx, store.Record{Kind: kindClient, ID: g.ID, Expiry: g.Expires.Add(time.Minute), Data: []byte(id)})
+	return err
+}
+
+// clientOf is the client_id that a token was given to, empty for an anonymous
+// wallet.
+func (i *Issuer) clientOf(ctx context.Context, grant string) (string, error) {
+	rec, err := i.c.Store.Get(ctx, kindClient, grant)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return string(rec.Data), err
 }
 
 // Nonce is a fresh c_nonce (OpenID4VCI 1.0, Section 7).

@@ -3,14 +3,19 @@ package issuer
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/x509"
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal"
 )
 
 // Type is a credential configuration: an SD-JWT VC type this issuer issues.
@@ -42,12 +47,20 @@ type prepared struct {
 	vct      string
 	document []byte // the type metadata as it is served
 	metadata sdjwt.TypeMetadata
-	template *sdjwt.Template
+	options  sdjwt.Options
+
+	compiled atomic.Pointer[compiled]
+}
+
+// compiled is a type for the seal certificate in use.
+type compiled struct {
+	certificate *x509.Certificate
+	template    *sdjwt.Template
 }
 
 func (i *Issuer) compile(t Type) (*prepared, error) {
-	if t.ID == "" || t.Name == "" {
-		return nil, errors.New("ID and Name must be set")
+	if t.ID == "" || t.Name == "" || strings.ContainsAny(t.Name, "/?#% ") {
+		return nil, errors.New("ID and Name must be set, and Name must be one segment of an address")
 	}
 	p := &prepared{Type: t, vct: i.c.URL + "/types/" + t.Name}
 	p.document = bytes.ReplaceAll(t.Metadata, []byte("{vct}"), []byte(p.vct))
@@ -62,11 +75,31 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.template, err = sdjwt.NewTemplate(sdjwt.Options{
+	p.options = sdjwt.Options{
 		Issuer: i.c.URL, Type: p.vct, TypeIntegrity: sdjwt.Integrity(p.document), Category: sdjwt.CategoryPubEAA,
-		Frame: frame, Profile: i.c.Profile, Certificate: i.c.Keys.Current().Certificate(),
-	})
-	return p, err
+		Frame: frame, Profile: i.c.Profile,
+	}
+	// An empty credential shows now whether the rest of the configuration fits.
+	return p, p.try(i, []byte("{}"))
+}
+
+// template is the type compiled for a seal certificate. After a rotation the
+// new certificate must name the issuer as the one before did.
+func (p *prepared) template(c *x509.Certificate) (*sdjwt.Template, error) {
+	if have := p.compiled.Load(); have != nil && have.certificate == c {
+		return have.template, nil
+	}
+	if err := seal.CertifiesIssuer(c, p.options.Issuer); err != nil {
+		return nil, err
+	}
+	o := p.options
+	o.Certificate = c
+	t, err := sdjwt.NewTemplate(o)
+	if err != nil {
+		return nil, err
+	}
+	p.compiled.Store(&compiled{c, t})
+	return t, nil
 }
 
 // TypeMetadata is the document served at a vct (SD-JWT VC, Section 5).
@@ -79,12 +112,71 @@ func (i *Issuer) TypeMetadata(name string) ([]byte, error) {
 	return nil, ErrNotFound
 }
 
+// check holds claims against the type: each is described there, so that it is
+// disclosed only when the citizen says so and has a name when it is, the
+// mandatory ones are there (SD-JWT VC, Section 5.6), and a credential can be
+// prepared of them. Its error holds no claim value.
+func (p *prepared) check(i *Issuer, claims []byte) error {
+	var members map[string]any
+	if err := jose.Unmarshal(claims, &members); err != nil {
+		return err
+	}
+	for name := range members {
+		if !slices.ContainsFunc(p.metadata.Claims, func(c sdjwt.ClaimMetadata) bool { return c.Path[0] == name }) {
+			return fmt.Errorf("the claim %.64q is not described by the type metadata (SD-JWT VC, Section 5.6)", name)
+		}
+	}
+	for _, c := range p.metadata.Claims {
+		if c.Required() && !holds(members, c.Path) {
+			return fmt.Errorf("the mandatory claim %s is missing (SD-JWT VC, Section 5.6)", c.Path)
+		}
+	}
+	return p.try(i, claims)
+}
+
+// holds reports whether a path selects anything.
+func holds(v any, p sdjwt.Path) bool {
+	if len(p) == 0 {
+		return true
+	}
+	switch at := p[0].(type) {
+	case string:
+		object, _ := v.(map[string]any)
+		next, ok := object[at]
+		return ok && holds(next, p[1:])
+	case int:
+		array, _ := v.([]any)
+		return at < len(array) && holds(array[at], p[1:])
+	default:
+		array, _ := v.([]any)
+		return slices.ContainsFunc(array, func(e any) bool { return holds(e, p[1:]) })
+	}
+}
+
 // try prepares a credential that will never be sealed, to see that its claims
 // can be.
 func (p *prepared) try(i *Issuer, claims []byte) error {
-	now := i.c.Now().Truncate(time.Hour)
-	_, err := p.template.Prepare(i.draft(claims, now, sampleHolder, status.Ref{URI: i.c.URL + "/status/0"}), rand.Reader)
+	certificate := i.c.Keys.Current().Certificate()
+	t, err := p.template(certificate)
+	if err != nil {
+		return err
+	}
+	_, err = t.Prepare(i.draft(claims, issueTime(i.c.Now(), certificate), sampleHolder, status.Ref{URI: i.c.URL + "/status/0"}), rand.Reader)
 	return err
+}
+
+// grain is what the times in a credential are rounded down to, so that the
+// second of issuance does not link copies (OpenID4VCI 1.0, Section 15.4.1).
+const grain = time.Hour
+
+// issueTime is the time that stands in credentials sealed now: rounded down,
+// but not to before the seal certificate.
+func issueTime(now time.Time, c *x509.Certificate) time.Time {
+	at := now.UTC().Truncate(grain)
+	if at.Before(c.NotBefore) {
+		return c.NotBefore.UTC()
+	}
+	return at
 }
 
 // sampleHolder stands for a holder key where none is at hand yet. It is the

@@ -13,11 +13,9 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/credential/status"
-	"github.com/zegel-id/zegel/internal/provider"
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/issuer"
-	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/store"
 )
 
@@ -27,7 +25,9 @@ const (
 	PermissionOffer = "offer"
 	// PermissionCollect lets it also have records collected from suppliers.
 	PermissionCollect = "offer:collect"
-	// PermissionClaims lets it also give the claims itself.
+	// PermissionClaims, followed by a colon and a credential configuration, lets
+	// it also give the claims of that configuration itself. What is sealed then
+	// rests on its word, so the permission names each one.
 	PermissionClaims = "offer:claims"
 	// PermissionAll lets it change every credential, as a supplier must be able to.
 	PermissionAll = "credentials:all"
@@ -77,6 +77,9 @@ type server struct {
 
 // New makes the handler.
 func New(i *issuer.Issuer, o Options) (http.Handler, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	s := server{i: i, o: o}
 	idempotent, err := rest.NewIdempotency(rest.IdempotencyOptions{Store: o.Store, Secret: o.Secret, Now: o.Now})
 	if err != nil {
@@ -89,6 +92,13 @@ func New(i *issuer.Issuer, o Options) (http.Handler, error) {
 	e.Mount(s.routes(idempotent)...)
 	e.Mount(rest.Health(o.Health)...)
 	return e, nil
+}
+
+func (o *Options) check() error {
+	if o.Clients == nil || o.Lists == nil || o.Certificates == nil || o.Suppliers == nil || o.Store == nil || o.Log == nil || o.Now == nil {
+		return errors.New("issuer/api: Clients, Lists, Certificates, Suppliers, Store, Log and Now must be set")
+	}
+	return nil
 }
 
 const (
@@ -126,59 +136,4 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/collected", Handler: s.collected, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5", Page: true, Limit: guesses, Timeout: time.Minute},
 		{Method: "GET", Path: "/style.css", Handler: style, Spec: "pages"},
 	}
-}
-
-// problem maps what the issuer refuses to answers.
-func problem(err error) error {
-	var words *oid4vci.Error
-	switch {
-	case errors.As(err, &words):
-		return oauth(words)
-	case errors.Is(err, issuer.ErrNotFound):
-		return &rest.Problem{Status: http.StatusNotFound, Title: "Not found", Detail: "There is no such offer, credential or document, or it is not yours.", Cause: err}
-	case errors.Is(err, issuer.ErrFinal):
-		return &rest.Problem{Status: http.StatusConflict, Title: "Revoked for ever", Detail: "A revoked credential cannot be suspended or reinstated.", Spec: "Regulation (EU) 910/2014, Article 45d(4)", Remedy: "Offer a new credential.", Cause: err}
-	case errors.Is(err, issuer.ErrConfiguration):
-		return &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown configuration", Field: "credential_configuration_id", Expected: "one of credential_configurations_supported", Remedy: "See /.well-known/openid-credential-issuer.", Cause: err}
-	case errors.Is(err, issuer.ErrNothing):
-		return &rest.Problem{Status: http.StatusUnprocessableEntity, Title: "Nothing to offer", Detail: "The supplier has no record that can be issued.", Cause: err}
-	case errors.Is(err, issuer.ErrHandle):
-		return &rest.Problem{Status: http.StatusForbidden, Title: "No vault", Field: "vault_handle", Detail: "The vault handle is missing, over, used or not for this issuer.", Remedy: "Start again from your vault.", Cause: err}
-	case errors.Is(err, issuer.ErrSupplier), errors.Is(err, provider.ErrNotRegistered), errors.Is(err, provider.ErrNoConnector), errors.Is(err, provider.ErrNotSupplied):
-		return &rest.Problem{Status: http.StatusNotFound, Title: "Unknown supplier", Field: "supplier", Expected: "a supplier of the published register", Remedy: "See /suppliers.", Cause: err}
-	case errors.Is(err, provider.ErrSubject):
-		return &rest.Problem{Status: http.StatusBadRequest, Title: "Subject cannot be asked for", Field: "subject.insz", Detail: "Test numbers are accepted in test environments only.", Cause: err}
-	case errors.Is(err, provider.ErrUnavailable):
-		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: "Supplier not available", Detail: "The supplier does not answer now.", Remedy: "Try again in some minutes.", Header: http.Header{"Retry-After": {"60"}}, Cause: err}
-	case errors.Is(err, provider.ErrAnswer):
-		return &rest.Problem{Status: http.StatusBadGateway, Title: "Supplier's answer not usable", Detail: "The supplier answered something that cannot be used.", Remedy: "Report it to the supplier's contact in /suppliers.", Cause: err}
-	case errors.Is(err, signin.ErrProvider):
-		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: "Sign-in not available", Detail: "The identity provider does not answer now.", Remedy: "Try again in some minutes.", Cause: err}
-	case errors.Is(err, signin.ErrTicket), errors.Is(err, signin.ErrAnswer), errors.Is(err, signin.ErrRefused):
-		return &rest.Problem{Status: http.StatusForbidden, Title: "Not signed in", Detail: "The sign-in did not succeed or was not started in this browser.", Remedy: "Start again from your vault.", Cause: err}
-	case errors.Is(err, status.ErrNotFound):
-		return &rest.Problem{Status: http.StatusNotFound, Title: "Not found", Detail: "There is no such status list.", Cause: err}
-	default:
-		return nil
-	}
-}
-
-// oauth is a refusal of a protocol endpoint (RFC 6749, Section 5.2; RFC 6750,
-// Section 3; OpenID4VCI 1.0, Section 8.3.1).
-func oauth(e *oid4vci.Error) error {
-	r := e.Response()
-	out := &rest.OAuthError{Status: http.StatusBadRequest, Code: string(r.Error), Description: r.Description, Cause: e}
-	switch e.Code {
-	case oid4vci.InvalidToken:
-		out.Status = http.StatusUnauthorized
-		out.Header = http.Header{"WWW-Authenticate": {`Bearer error="invalid_token"`}}
-	case oid4vci.InsufficientScope:
-		out.Status = http.StatusForbidden
-		out.Header = http.Header{"WWW-Authenticate": {`Bearer error="insufficient_scope"`}}
-	case oid4vci.InvalidClient:
-		out.Status = http.StatusUnauthorized
-	case "":
-		out.Code = string(oid4vci.InvalidRequest)
-	}
-	return out
 }

@@ -12,10 +12,10 @@ import (
 
 // journey is what must survive the citizen's sign-in.
 type journey struct {
-	Supplier string `json:"supplier"`
-	Vault    string `json:"vault"`
-	JSON     bool   `json:"json,omitzero"`
-	Language string `json:"language"`
+	Supplier string             `json:"supplier"`
+	Vault    issuer.VaultHandle `json:"vault"`
+	JSON     bool               `json:"json,omitzero"`
+	Language string             `json:"language"`
 }
 
 // cookie is the name of the ticket's cookie; with https it is bound to this
@@ -45,7 +45,7 @@ func (s server) collect(r *rest.Request) (rest.Answer, error) {
 	}
 	extra, err := jose.Marshal(journey{
 		Supplier: supplier, Vault: vault, Language: languageOf(r.HTTP.Header.Get("Accept-Language")),
-		JSON: strings.HasPrefix(r.HTTP.Header.Get("Accept"), "application/json"),
+		JSON: wantsJSON(r),
 	})
 	if err != nil {
 		return rest.Answer{}, err
@@ -57,14 +57,25 @@ func (s server) collect(r *rest.Request) (rest.Answer, error) {
 	return rest.SeeOther(location).Cookie(http.Cookie{Name: s.cookie(), Value: ticket, Path: "/", MaxAge: 600}), nil
 }
 
+// collectedAnswer is the outcome; without an offer its members are left out.
 type collectedAnswer struct {
-	offerAnswer
-	NoData bool `json:"no_data"`
+	Offer   *offerAnswer     `json:",inline"`
+	Refused []issuer.Refusal `json:"refused"`
+	NoData  bool             `json:"no_data"`
+}
+
+// wantsJSON: a program asks, not a browser.
+func wantsJSON(r *rest.Request) bool {
+	accept := r.HTTP.Header.Get("Accept")
+	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
 }
 
 // collected is where the citizen comes back from signing in: the supplier is
 // asked, and the offer and its transaction code are shown to nobody else.
 func (s server) collected(r *rest.Request) (rest.Answer, error) {
+	if s.o.SignIn == nil {
+		return rest.Answer{}, issuer.ErrNotFound
+	}
 	cookie, err := r.HTTP.Cookie(s.cookie())
 	if err != nil {
 		cookie = &http.Cookie{}
@@ -84,11 +95,13 @@ func (s server) collected(r *rest.Request) (rest.Answer, error) {
 	if err != nil && !nothing {
 		return rest.Answer{}, err
 	}
-	a := collectedAnswer{NoData: nothing && len(o.Refused) == 0}
-	if nothing {
-		a.Accepted, a.Refused = []acceptedRecord{}, append([]issuer.Refusal{}, o.Refused...)
-	} else if a.offerAnswer, err = s.describe(o); err != nil {
-		return rest.Answer{}, err
+	a := collectedAnswer{NoData: o.NoData, Refused: append([]issuer.Refusal{}, o.Refused...)}
+	if !nothing {
+		offer, err := s.describe(o)
+		if err != nil {
+			return rest.Answer{}, err
+		}
+		a.Offer = &offer
 	}
 	done := http.Cookie{Name: s.cookie(), Path: "/", MaxAge: -1}
 	if j.JSON {

@@ -2,6 +2,8 @@ package api
 
 import (
 	_ "embed"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -55,6 +57,9 @@ func (s server) createOffer(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	o, err := s.make(r, req)
+	if errors.Is(err, issuer.ErrNothing) {
+		return nothing(o), nil
+	}
 	if err != nil {
 		return rest.Answer{}, err
 	}
@@ -65,6 +70,27 @@ func (s server) createOffer(r *rest.Request) (rest.Answer, error) {
 	return rest.JSON(http.StatusCreated, answer).With("Location", "/issuance/v1/offers/"+o.ID), nil
 }
 
+const titleNothing = "Nothing to offer"
+
+// nothing is the refusal of an offer that would be empty, with the reason for
+// each record (RFC 9457, Section 3.2).
+func nothing(o issuer.Offered) rest.Answer {
+	p := struct {
+		rest.Problem
+		NoData  bool             `json:"no_data"`
+		Refused []issuer.Refusal `json:"refused"`
+	}{NoData: o.NoData, Refused: append([]issuer.Refusal{}, o.Refused...)}
+	p.Type, p.Status, p.Title = "about:blank", http.StatusUnprocessableEntity, titleNothing
+	p.Detail, p.Remedy = "No record of the supplier can be issued.", "See the reason of each record in refused."
+	switch {
+	case o.NoData:
+		p.Detail, p.Remedy = "The supplier holds nothing about the subject.", ""
+	case len(o.Refused) == 0:
+		p.Detail, p.Field, p.Remedy = "There is nothing to seal.", "claims", "Give at least one object of claims."
+	}
+	return rest.TypedJSON(p.Status, "application/problem+json", p)
+}
+
 func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) {
 	switch {
 	case req.Configuration == "":
@@ -72,13 +98,13 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 	case req.Supplier != "" && req.Claims != nil:
 		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Two sources", Field: "claims", Detail: "Give either a supplier with a subject, or claims.", Remedy: "Leave one of them out."}
 	case req.Claims != nil:
-		if !r.Client.May(PermissionClaims) {
-			return issuer.Offered{}, forbidden(PermissionClaims)
+		if permission := PermissionClaims + ":" + req.Configuration; !r.Client.May(permission) {
+			return issuer.Offered{}, forbidden(permission)
 		}
 		d := issuer.Direct{Configuration: req.Configuration, Client: r.Client.ID, CorrelationID: r.ID}
-		for _, c := range req.Claims {
+		for n, c := range req.Claims {
 			if c.Kind() != '{' {
-				return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Not an object", Field: "claims", Expected: "an array of JSON objects, one per credential"}
+				return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Not an object", Field: fmt.Sprintf("claims[%d]", n), Expected: "a JSON object", Found: kindWord(c.Kind()), Remedy: "Give one object of claims per credential."}
 			}
 			d.Datasets = append(d.Datasets, issuer.Dataset{Claims: c})
 		}
@@ -90,9 +116,12 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 	case !r.Client.May(PermissionCollect):
 		return issuer.Offered{}, forbidden(PermissionCollect)
 	}
+	if c, ok := s.o.Collectable[req.Supplier]; ok && c != req.Configuration {
+		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Another configuration", Field: "credential_configuration_id", Expected: c, Detail: "The records of this supplier are issued as another configuration.", Remedy: "Ask for the expected one."}
+	}
 	insz, err := identifier.ParseINSZ(req.Subject.INSZ)
 	if err != nil {
-		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Not a national number", Field: "subject.insz", Expected: "11 digits of a national or bis number with the right check digits", Spec: "royal decree of 3 April 1984, art. 1", Cause: err}
+		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Not a national number", Field: "subject.insz", Expected: "11 digits of a national or bis number with the right check digits", Spec: "royal decree of 3 April 1984, art. 1", Remedy: "Check the number with the subject.", Cause: err}
 	}
 	return s.i.Collect(r.Context(), issuer.Collect{
 		Configuration: req.Configuration, Supplier: req.Supplier, Subject: insz, Client: r.Client.ID, CorrelationID: r.ID,
@@ -174,7 +203,7 @@ func (s server) changeStatus(r *rest.Request) (rest.Answer, error) {
 	switch change {
 	case issuer.Revoke, issuer.Suspend, issuer.Reinstate:
 	default:
-		return rest.Answer{}, issuer.ErrNotFound
+		return rest.Answer{}, &rest.Problem{Status: http.StatusNotFound, Title: "Unknown change", Field: "change", Expected: "revoke, suspend or reinstate", Remedy: "See /issuance/v1/openapi.json."}
 	}
 	if b, err := r.Body(); err != nil {
 		return rest.Answer{}, err
@@ -213,7 +242,22 @@ func missing(field string) error {
 }
 
 func forbidden(permission string) error {
-	return &rest.Problem{Status: http.StatusForbidden, Title: "Not permitted", Detail: "This needs the permission " + permission + ".", Remedy: "Ask the operator for it."}
+	return &rest.Problem{Status: http.StatusForbidden, Title: "Permission is missing", Expected: permission, Detail: "This client may not do this.", Remedy: "Ask the operator to give the client the permission.", Spec: "RFC 6750, Section 3.1"}
+}
+
+func kindWord(k jsontext.Kind) string {
+	switch k {
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case '[':
+		return "an array"
+	case 'n':
+		return "null"
+	default:
+		return "a boolean"
+	}
 }
 
 func statusWord(c issuer.CredentialState) string {

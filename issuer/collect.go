@@ -1,0 +1,144 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/provider/identifier"
+)
+
+// Collect is a request to collect a citizen's records from a supplier and to
+// offer them.
+type Collect struct {
+	Configuration string
+	Supplier      string
+	Subject       identifier.INSZ
+	// Vault that the records are for; zero when an institution makes the offer.
+	Vault VaultHandle
+	// Client is the institution that asks; empty when the citizen does.
+	Client        string
+	CorrelationID string
+}
+
+// ReasonUnusable is why a record is refused that the supplier's mapping let
+// through but that cannot be sealed as the type it is offered as.
+const ReasonUnusable = "unusable"
+
+// Collect asks the supplier for the records of the subject and offers those
+// that may be issued. Records that are refused are named in the answer; when
+// nothing is left it is ErrNothing with Refused and NoData in the answer.
+func (i *Issuer) Collect(ctx context.Context, c Collect) (Offered, error) {
+	t, ok := i.types[c.Configuration]
+	if !ok {
+		return Offered{}, fmt.Errorf("%w: %q", ErrConfiguration, c.Configuration)
+	}
+	got, err := i.c.Source.Collect(ctx, c.Supplier, c.Subject, c.CorrelationID)
+	by := i.asker(c)
+	fetched := by
+	fetched.Kind, fetched.Organisation, fetched.DataType = audit.Fetch, got.Organisation, got.DataType
+	fetched.Outcome, fetched.RequestID = outcome(err), c.CorrelationID
+	fetched.Detail = fmt.Sprintf("accepted %d refused %d", len(got.Datasets), len(got.Refused))
+	logged := i.log(ctx, fetched)
+	if err != nil {
+		return Offered{}, err
+	}
+	if logged != nil {
+		return Offered{}, logged
+	}
+	// What cannot be issued must not be offered; the other records go on.
+	var good []Dataset
+	for _, d := range got.Datasets {
+		if why := t.check(i, d.Claims); why != nil {
+			got.Refused = append(got.Refused, Refusal{Record: d.Record, Reason: ReasonUnusable, Detail: why.Error()})
+			continue
+		}
+		good = append(good, d)
+	}
+	if len(good) == 0 {
+		return Offered{Refused: got.Refused, NoData: got.NoData && len(got.Refused) == 0}, ErrNothing
+	}
+	if len(good) > MaxDatasets {
+		return Offered{}, tooMany(len(good))
+	}
+	o, err := i.offer(ctx, c, by, good, got.Refused)
+	if err != nil || c.Vault.Pseudonym == "" {
+		return o, err
+	}
+	return o, i.stillThere(ctx, c.Vault, o.ID)
+}
+
+// asker is who asks, for the use log: the citizen themself, or an institution
+// about a citizen.
+func (i *Issuer) asker(c Collect) audit.Event {
+	citizen := i.c.Names.Of("citizen", c.Subject.Reveal(), nil)
+	if c.Client == "" {
+		return audit.Event{Actor: audit.Actor{Kind: audit.Citizen, ID: string(citizen)}, Subject: citizen}
+	}
+	return audit.Event{Actor: audit.Actor{Kind: audit.Organisation, ID: c.Client}, Subject: citizen}
+}
+
+// Direct is an offer of claims that an institution gives itself.
+type Direct struct {
+	Configuration string
+	Datasets      []Dataset
+	Client        string
+	CorrelationID string
+}
+
+// ClaimsError says which of an institution's datasets cannot be sealed, and
+// why. It holds no claim value.
+type ClaimsError struct {
+	Dataset int // from 0
+	Type    string
+	Err     error
+}
+
+func (e *ClaimsError) Error() string {
+	return fmt.Sprintf("claims[%d] cannot become a %s: %v", e.Dataset, e.Type, e.Err)
+}
+
+func (e *ClaimsError) Unwrap() error { return e.Err }
+
+// ErrTooMany is returned for more datasets than one offer may hold.
+var ErrTooMany = errors.New("issuer: too many credentials for one offer")
+
+func tooMany(n int) error { return fmt.Errorf("%w: %d, at most %d", ErrTooMany, n, MaxDatasets) }
+
+// Offer offers an institution's own claims. A *ClaimsError when one of them
+// cannot be sealed; nothing is offered then.
+func (i *Issuer) Offer(ctx context.Context, d Direct) (Offered, error) {
+	t, ok := i.types[d.Configuration]
+	switch {
+	case !ok:
+		return Offered{}, fmt.Errorf("%w: %q", ErrConfiguration, d.Configuration)
+	case len(d.Datasets) == 0:
+		return Offered{}, ErrNothing
+	case len(d.Datasets) > MaxDatasets:
+		return Offered{}, tooMany(len(d.Datasets))
+	}
+	for n, dataset := range d.Datasets {
+		if err := t.check(i, dataset.Claims); err != nil {
+			return Offered{}, &ClaimsError{Dataset: n, Type: t.vct, Err: err}
+		}
+	}
+	by := audit.Event{Actor: audit.Actor{Kind: audit.Organisation, ID: d.Client}}
+	return i.offer(ctx, Collect{Configuration: d.Configuration, Client: d.Client, CorrelationID: d.CorrelationID}, by, d.Datasets, nil)
+}
+
+// log writes to the use log. Its error fails the use: what cannot be logged
+// must not happen.
+func (i *Issuer) log(ctx context.Context, e audit.Event) error {
+	if err := i.c.Log.Append(ctx, e); err != nil {
+		return fmt.Errorf("issuer: the use log cannot be written: %w", err)
+	}
+	return nil
+}
+
+func outcome(err error) audit.Outcome {
+	if err != nil {
+		return audit.Failed
+	}
+	return audit.OK
+}
