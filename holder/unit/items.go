@@ -70,7 +70,16 @@ type Receipt struct {
 	Privacy      string    `json:"privacy_statement,omitempty"`
 	Disclosed    []string  `json:"disclosed"`
 	Item         string    `json:"item"`
+	// Outcome is what is known of the answer's arrival.
+	Outcome string `json:"outcome"`
 }
+
+// Outcomes of sending an answer.
+const (
+	OutcomeAccepted = "accepted"
+	OutcomeRefused  = "refused by the receiver"
+	OutcomeUnknown  = "sent, but no answer came back"
+)
 
 type index struct {
 	Version int     `json:"version"`

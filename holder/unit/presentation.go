@@ -293,24 +293,40 @@ func (p Presentation) share(ctx context.Context, v *Vault, a Asked, c Consent, p
 			return Shared{}, fmt.Errorf("writing the use log: %w", err)
 		}
 	}
-	redirect, err := p.post(ctx, a, oid4vp.Response{VPToken: token, State: a.State})
-	if err != nil {
-		return Shared{}, err
+	redirect, sent := p.post(ctx, a, oid4vp.Response{VPToken: token, State: a.State})
+	// Whatever came of it, the receiver may have it: the receipt is kept and
+	// the copies count as shown.
+	var refused *Refusal
+	switch {
+	case sent == nil:
+		receipt.Outcome = OutcomeAccepted
+	case errors.As(sent, &refused):
+		receipt.Outcome = OutcomeRefused
+	default:
+		receipt.Outcome = OutcomeUnknown
 	}
 	shared := Shared{Consent: c, RedirectURI: redirect}
-	if shared.Receipt, err = NewName(p.Random); err != nil {
-		return shared, err
+	err := errors.Join(sent, p.settle(ctx, v, picks, receipt, &shared))
+	return shared, err
+}
+
+// settle keeps the receipt and marks the copies that were shown.
+func (p Presentation) settle(ctx context.Context, v *Vault, picks []pick, receipt Receipt, shared *Shared) error {
+	name, err := NewName(p.Random)
+	if err != nil {
+		return err
 	}
-	if err := v.AddReceipt(ctx, shared.Receipt, receipt); err != nil {
-		return shared, fmt.Errorf("it was shared, but the receipt could not be kept: %w", err)
+	if err := v.AddReceipt(ctx, name, receipt); err != nil {
+		return fmt.Errorf("it was sent, but the receipt could not be kept: %w", err)
 	}
+	shared.Receipt = name
 	for _, x := range picks {
 		x.item.Copies[x.copy].Shown++
 		if err := v.Update(ctx, x.item, x.etag); err != nil && !errors.Is(err, ErrPrecondition) {
-			return shared, fmt.Errorf("it was shared, but the copy could not be marked as used: %w", err)
+			return fmt.Errorf("it was sent, but the copy could not be marked as shown: %w", err)
 		}
 	}
-	return shared, nil
+	return nil
 }
 
 // present discloses the paths and binds them to the request: nonce, and the
