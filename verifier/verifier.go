@@ -274,8 +274,10 @@ func (a Access) clientID() string {
 func (v *Verifier) Published() receivers.Published {
 	a := v.now.Load()
 	leaves := map[string]*x509.Certificate{}
-	for id, x := range a.access {
-		leaves[id] = x.Chain[0]
+	for _, r := range a.register.All() {
+		if x, ok := a.access[r.ID]; ok { // checked when it was installed
+			leaves[r.ID] = x.Chain[0]
+		}
 	}
 	return a.register.Publish(v.c.Registrar.ID, leaves, v.c.Now(), v.c.RegisterLife)
 }
