@@ -59,7 +59,7 @@ func (s server) collect(r *rest.Request) (rest.Answer, error) {
 
 // collectedAnswer is the outcome; without an offer its members are left out.
 type collectedAnswer struct {
-	Offer   *offerAnswer     `json:",inline"`
+	*offerAnswer
 	Refused []issuer.Refusal `json:"refused"`
 	NoData  bool             `json:"no_data"`
 }
@@ -101,7 +101,7 @@ func (s server) collected(r *rest.Request) (rest.Answer, error) {
 		if err != nil {
 			return rest.Answer{}, err
 		}
-		a.Offer = &offer
+		a.offerAnswer = &offer
 	}
 	done := http.Cookie{Name: s.cookie(), Path: "/", MaxAge: -1}
 	if j.JSON {

@@ -48,10 +48,10 @@ type refusedView struct{ Record, Reason string }
 
 // render is the page of a collection's outcome.
 func render(lang string, a collectedAnswer) ([]byte, error) {
-	v := view{Lang: lang, T: words[lang], Offer: a.Offer, NoData: a.NoData, Heading: words[lang]["nothing"]}
-	if a.Offer != nil {
+	v := view{Lang: lang, T: words[lang], Offer: a.offerAnswer, NoData: a.NoData, Heading: words[lang]["nothing"]}
+	if a.offerAnswer != nil {
 		// The link was made by us of URL-escaped parts.
-		v.Heading, v.Link, v.Until = v.T["offer"], template.URL(a.Offer.OfferLink), a.Offer.ExpiresAt.Format("2006-01-02 15:04")+" UTC"
+		v.Heading, v.Link, v.Until = v.T["offer"], template.URL(a.OfferLink), a.ExpiresAt.Format("2006-01-02 15:04")+" UTC"
 	}
 	for _, r := range a.Refused {
 		reason := reasons[r.Reason][lang]
