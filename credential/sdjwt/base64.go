@@ -2,6 +2,7 @@ package sdjwt
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"slices"
 )
 
@@ -9,34 +10,29 @@ var base64url = base64.RawURLEncoding.Strict()
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// pairs maps 12 bits to two base64url characters.
-var pairs = func() (t [4096][2]byte) {
+// pairs maps 12 bits to two base64url characters, the first in the low byte.
+var pairs = func() (t [4096]uint16) {
 	for i := range t {
-		t[i] = [2]byte{alphabet[i>>6], alphabet[i&63]}
+		t[i] = uint16(alphabet[i>>6]) | uint16(alphabet[i&63])<<8
 	}
 	return t
 }()
 
-// appendBase64 writes base64url without padding, two characters at a step:
-// encoding is a fifth of the work of issuing that is not the signature.
+// appendBase64 writes base64url without padding, eight characters at a step:
+// done by encoding/base64 it would be a fifth of the work of issuing that is
+// not the signature.
 func appendBase64(dst, src []byte) []byte {
 	n := len(dst)
-	dst = slices.Grow(dst, base64url.EncodedLen(len(src)))
-	dst = dst[:n+base64url.EncodedLen(len(src))]
+	size := (len(src)*8 + 5) / 6
+	dst = slices.Grow(dst, size)[:n+size]
 	out := dst[n:]
-	for len(src) >= 3 && len(out) >= 4 {
-		hi, lo := &pairs[uint(src[0])<<4|uint(src[1])>>4], &pairs[uint(src[1]&15)<<8|uint(src[2])]
-		out[0], out[1], out[2], out[3] = hi[0], hi[1], lo[0], lo[1]
-		src, out = src[3:], out[4:]
+	for len(src) >= 8 && len(out) >= 8 {
+		x := binary.BigEndian.Uint64(src)
+		binary.LittleEndian.PutUint64(out, uint64(pairs[x>>52])|uint64(pairs[x>>40&0xfff])<<16|
+			uint64(pairs[x>>28&0xfff])<<32|uint64(pairs[x>>16&0xfff])<<48)
+		src, out = src[6:], out[8:]
 	}
-	switch len(src) {
-	case 1:
-		p := &pairs[uint(src[0])<<4]
-		out[0], out[1] = p[0], p[1]
-	case 2:
-		p := &pairs[uint(src[0])<<4|uint(src[1])>>4]
-		out[0], out[1], out[2] = p[0], p[1], pairs[uint(src[1]&15)<<8][0]
-	}
+	base64url.Encode(out, src)
 	return dst
 }
 

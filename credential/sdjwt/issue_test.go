@@ -177,6 +177,13 @@ func TestDecoys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			// An element keeps its position as issued.
+			if real := len(v.Claims.Select(sdjwt.Path{"list", nil})); real > 0 {
+				first := payload["list"].([]any)[0].(map[string]any)["..."].(string)
+				if d := strings.Split(text, "~"); !slices.ContainsFunc(d, func(d string) bool { return sdjwt.Digest(sdjwt.SHA256, d) == first }) {
+					t.Error("the first element of list is a decoy")
+				}
+			}
 			got, _ := v.Claims.Map()
 			for name, value := range generic(t, []byte(claims)).(map[string]any) {
 				if !reflect.DeepEqual(got[name], value) {
@@ -393,6 +400,8 @@ func TestProfiles(t *testing.T) {
 		"integrity not a hash": {func(_ *sdjwt.Credential, o *sdjwt.Options) { o.TypeIntegrity = "sha256-abc" }, credential.CheckType},
 		"iss missing":          {func(_ *sdjwt.Credential, o *sdjwt.Options) { o.Issuer = "" }, credential.CheckPolicy},
 		"iss http":             {func(_ *sdjwt.Credential, o *sdjwt.Options) { o.Issuer = "http://issuer.example.org" }, credential.CheckPolicy},
+		"iss with password":    {func(_ *sdjwt.Credential, o *sdjwt.Options) { o.Issuer = "https://a:b@issuer.example.org" }, credential.CheckPolicy},
+		"iss on loopback":      {func(_ *sdjwt.Credential, o *sdjwt.Options) { o.Issuer = "http://localhost:8081" }, ""},
 		"iss with query":       {func(_ *sdjwt.Credential, o *sdjwt.Options) { o.Issuer = issuerURL + "?a=b" }, credential.CheckPolicy},
 		"iss not in SAN": {func(_ *sdjwt.Credential, o *sdjwt.Options) {
 			o.Issuer, o.Certificate = "https://x.example", p.issuer.cert

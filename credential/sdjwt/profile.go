@@ -3,6 +3,7 @@ package sdjwt
 import (
 	"crypto/x509"
 	"encoding/asn1"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -66,8 +67,8 @@ func (o *Options) constant() error {
 			return &Error{Check: credential.CheckType, Spec: "SD-JWT VC, Section 6", Detail: "vct#integrity", Err: err}
 		}
 	}
-	if u, err := url.Parse(o.Issuer); err != nil || (o.Issuer != "" && (u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "")) {
-		return policy("iss must be an https URL without query and fragment", "SD-JWT VC, Section 2.2.2.3")
+	if o.Issuer != "" && !issuerAddress(o.Issuer) {
+		return policy("iss must be an https URL without query and fragment (http on loopback serves development)", "SD-JWT VC, Section 2.2.2.3")
 	}
 	if o.Profile == ProfilePlain {
 		if o.Category != "" {
@@ -86,6 +87,16 @@ func (o *Options) constant() error {
 		return policy("profile CIR needs the seal certificate to compare with", "Implementing Regulation (EU) 2024/2977")
 	}
 	return o.inCertificate()
+}
+
+func issuerAddress(iss string) bool {
+	u, err := url.Parse(iss)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && loopback
 }
 
 // inCertificate checks that iss stands in the certificate's alternative names:

@@ -109,21 +109,32 @@ func (d *document) member(object int32, name string) int32 {
 // unique reports whether all members of an object have different names.
 func (d *document) unique(object int32) bool {
 	count := 0
-	for n := d.nodes[object].child; n >= 0; n = d.nodes[n].next {
-		count++
-	}
-	if count <= 24 {
-		for a := d.nodes[object].child; a >= 0; a = d.nodes[a].next {
-			size := d.nodes[a].nameEnd - d.nodes[a].nameStart
-			for b := d.nodes[a].next; b >= 0; b = d.nodes[b].next {
-				if nb := &d.nodes[b]; nb.nameEnd-nb.nameStart == size && bytes.Equal(d.name(a), d.name(b)) {
-					return false
-				}
+	var met uint64 // a bit for each hash met: most names are compared with none
+	for a := d.nodes[object].child; a >= 0; a = d.nodes[a].next {
+		if count++; count > 24 {
+			return d.uniqueMany(object)
+		}
+		name := d.name(a)
+		hash := uint(len(name))
+		if len(name) > 0 {
+			hash += uint(name[0])*7 + uint(name[len(name)-1])*13 + uint(name[len(name)/2])*29
+		}
+		bit := uint64(1) << (hash & 63)
+		if met&bit == 0 {
+			met |= bit
+			continue
+		}
+		for b := d.nodes[object].child; b != a; b = d.nodes[b].next {
+			if bytes.Equal(name, d.name(b)) {
+				return false
 			}
 		}
-		return true
 	}
-	names := make([][]byte, 0, count)
+	return true
+}
+
+func (d *document) uniqueMany(object int32) bool {
+	var names [][]byte
 	for n := d.nodes[object].child; n >= 0; n = d.nodes[n].next {
 		names = append(names, d.name(n))
 	}
