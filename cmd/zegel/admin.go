@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zegel-id/zegel/internal/rest"
+)
+
+// defaultSocket is where a server started in the working directory listens: one
+// with data in var, or a demonstration.
+func defaultSocket() string {
+	const demo = "var/demo/admin.sock"
+	if _, err := os.Stat(demo); err == nil {
+		return demo
+	}
+	return "var/admin.sock"
+}
+
+func socketFlag(c *cobra.Command, socket *string) {
+	value := os.Getenv("ZEGEL_SOCKET")
+	if value == "" {
+		value = defaultSocket()
+	}
+	c.Flags().StringVar(socket, "socket", value, "admin socket of the running server (ZEGEL_SOCKET)")
+}
+
+// admin talks to a running server over its admin socket.
+func admin(ctx context.Context, socket, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, body)
+	if err != nil {
+		return err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := rest.UnixClient(socket).Do(req)
+	if err != nil {
+		if _, missing := os.Stat(socket); errors.Is(missing, os.ErrNotExist) {
+			return fmt.Errorf("no server listens on %s; start one with `zegel serve` or `zegel demo`, or name its socket with --socket", socket)
+		}
+		return fmt.Errorf("asking the server: %w", err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
+	if err != nil {
+		return err
+	}
+	if res.StatusCode >= 300 {
+		var p rest.Problem
+		if json.Unmarshal(b, &p) == nil && p.Title != "" {
+			return fmt.Errorf("%s: %s %s", p.Title, p.Detail, p.Remedy)
+		}
+		return fmt.Errorf("the server answered %s", res.Status)
+	}
+	if out == nil {
+		return nil
+	}
+	if w, ok := out.(io.Writer); ok {
+		_, err := w.Write(b)
+		return err
+	}
+	return json.Unmarshal(b, out)
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal/trust"
+)
+
+// adminHandler is what the commands `audit`, `keys` and `wallet` ask of a
+// running server. Nothing here reads or changes a vault: that is its
+// citizen's alone.
+func (a *app) adminHandler() http.Handler {
+	e := rest.New(rest.Options{Log: a.log, Now: a.now})
+	e.Mount(
+		rest.Route{Method: "GET", Path: "/audit/verify", Handler: a.auditVerify, Spec: "admin", Timeout: 10 * time.Minute},
+		rest.Route{Method: "GET", Path: "/audit/entries", Handler: a.auditEntries, Spec: "admin", Timeout: 10 * time.Minute},
+		rest.Route{Method: "POST", Path: "/audit/purge", Handler: a.auditPurge, Spec: "admin", Timeout: 10 * time.Minute},
+		rest.Route{Method: "POST", Path: "/keys/rotate", Handler: a.rotateSeal, Spec: "admin"},
+		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},
+	)
+	return e
+}
+
+func (a *app) auditVerify(*rest.Request) (rest.Answer, error) {
+	report, err := a.uses.Verify()
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.JSON(http.StatusOK, report), nil
+}
+
+func (a *app) auditEntries(r *rest.Request) (rest.Answer, error) {
+	q, err := r.Query("kind")
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	var f audit.Filter
+	for _, k := range q.All("kind") {
+		f.Kinds = append(f.Kinds, audit.Kind(k))
+	}
+	f.Organisation = q.Value("organisation")
+	entries := a.uses.List(f)
+	switch q.Value("format") {
+	case "", "json":
+		return rest.Stream("application/jsonl", func(w io.Writer) error { return audit.ExportJSON(w, entries) }), nil
+	case "syslog":
+		return rest.Stream("text/plain", func(w io.Writer) error {
+			return audit.ExportSyslog(w, entries, audit.Syslog{Hostname: hostOf(a.firstURL())})
+		}), nil
+	default:
+		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown format", Field: "format", Expected: "json or syslog"}
+	}
+}
+
+func (a *app) auditPurge(r *rest.Request) (rest.Answer, error) {
+	purged, err := a.uses.Purge(r.Context())
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	if purged == nil {
+		purged = []audit.Purged{}
+	}
+	return rest.JSON(http.StatusOK, purged), nil
+}
+
+// rotation lets one rotation happen at a time.
+var rotation sync.Mutex
+
+func (a *app) rotateSeal(*rest.Request) (rest.Answer, error) {
+	rotation.Lock()
+	defer rotation.Unlock()
+	now := a.now()
+	if err := a.hierarchy.RotateSeal(now); err != nil {
+		return rest.Answer{}, err
+	}
+	if err := a.hierarchy.Update(filepath.Join(a.c.Keys, hierarchyDir)); err != nil {
+		return rest.Answer{}, err
+	}
+	// Those who trust the list must know the certificate before it seals.
+	list, err := a.trust.VerifyList(a.hierarchy.List, now)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	if err := a.trust.Install(list); err != nil {
+		return rest.Answer{}, err
+	}
+	sealer, err := a.hierarchy.Sealer("", a.now)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	if err := a.keys.Rotate(sealer); err != nil {
+		return rest.Answer{}, err
+	}
+	a.log.Info("seal key rotated", "certificate", sealer.ID())
+	return rest.JSON(http.StatusOK, map[string]string{"certificate": sealer.ID()}), nil
+}
+
+// environment is what a wallet on this machine has to know of the platform:
+// addresses, and whom to trust.
+type environment struct {
+	Holder    string   `json:"holder"`
+	Issuer    string   `json:"issuer"`
+	Verifier  string   `json:"verifier"`
+	Suppliers []string `json:"suppliers"`
+	// Anchors are PEM certificates: of the signer of the list of providers,
+	// and of the authority of receivers' access certificates.
+	SealAnchors   string   `json:"seal_anchors"`
+	ListAnchors   string   `json:"list_anchors"`
+	AccessAnchors string   `json:"access_anchors"`
+	ProviderList  string   `json:"provider_list"`
+	CRLs          []crl    `json:"crls"`
+	Registrar     jose.JWK `json:"registrar"`
+	Receivers     string   `json:"receivers"`
+	// Development lets addresses be plain http on loopback.
+	Development bool `json:"development"`
+}
+
+type crl struct {
+	List   []byte `json:"list"`
+	Issuer string `json:"issuer"`
+}
+
+func (a *app) walletEnvironment(*rest.Request) (rest.Answer, error) {
+	e, err := a.environment()
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.JSON(http.StatusOK, e), nil
+}
+
+func (a *app) environment() (environment, error) {
+	var e environment
+	if a.c.Holder == nil || a.c.Issuer == nil || a.c.Verifier == nil {
+		return e, &rest.Problem{Status: http.StatusConflict, Title: "Not all roles", Detail: "This server does not run issuer, holder and verifier.", Remedy: "Give the wallet a file with --environment instead."}
+	}
+	anchors := a.hierarchy.Anchors()
+	pem := func(use trust.Use) string { return string(trust.EncodePEM(anchors[use]...)) }
+	e = environment{
+		Holder: a.c.Holder.URL, Issuer: a.c.Issuer.URL, Verifier: a.c.Verifier.URL,
+		SealAnchors: pem(trust.UseSeal), ListAnchors: pem(trust.UseListSigner), AccessAnchors: pem(trust.UseAccessCertificate),
+		ProviderList: a.c.Issuer.URL + "/trust/pub-eaa.jwt", Receivers: a.c.Verifier.URL + "/receivers.jwt",
+		Development: a.c.Profile == ProfileDevelopment,
+		CRLs: []crl{
+			{List: a.hierarchy.SealCRL, Issuer: string(trust.EncodePEM(a.hierarchy.SealCA.Certificate))},
+			{List: a.hierarchy.AccessCRL, Issuer: string(trust.EncodePEM(a.hierarchy.AccessCA.Certificate))},
+		},
+	}
+	for _, c := range a.c.Issuer.Connectors {
+		e.Suppliers = append(e.Suppliers, c.Supplier)
+	}
+	var err error
+	e.Registrar, err = jose.PublicJWK(a.hierarchy.Registrar.Key.Public())
+	if err != nil {
+		return e, fmt.Errorf("registrar: %w", err)
+	}
+	return e, nil
+}
+
+func (a *app) firstURL() string {
+	switch {
+	case a.c.Issuer != nil:
+		return a.c.Issuer.URL
+	case a.c.Holder != nil:
+		return a.c.Holder.URL
+	default:
+		return a.c.Verifier.URL
+	}
+}

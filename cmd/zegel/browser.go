@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"time"
+
+	"github.com/zegel-id/zegel/holder/unit"
+	"github.com/zegel-id/zegel/protocol/oauth"
+)
+
+// browser plays the citizen's browser where the development identity provider
+// is used: it follows redirects and chooses a fictitious citizen in its form.
+type browser struct {
+	citizen string
+	client  *http.Client
+}
+
+func newBrowser(citizen string, transport http.RoundTripper) *browser {
+	jar, _ := cookiejar.New(nil) // never fails without options
+	return &browser{citizen: citizen, client: &http.Client{
+		Jar: jar, Transport: transport, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// visit goes from page to page until stop says that it has arrived, or a page
+// that is no redirect answers.
+func (b *browser) visit(ctx context.Context, address string, accept string, stop func(*url.URL) bool) (*url.URL, []byte, error) {
+	for range 20 {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		if accept != "" {
+			req.Header.Set("Accept", accept)
+		}
+		res, body, err := b.do(req)
+		if err != nil {
+			return nil, nil, err
+		}
+		if res.StatusCode == http.StatusOK && req.URL.Path == "/login" {
+			if res, body, err = b.chooseCitizen(ctx, req.URL); err != nil {
+				return nil, nil, err
+			}
+		}
+		if res.StatusCode < 300 || res.StatusCode >= 400 {
+			if res.StatusCode != http.StatusOK {
+				return nil, nil, answered(res, body)
+			}
+			return req.URL, body, nil
+		}
+		next, err := res.Location()
+		if err != nil {
+			return nil, nil, err
+		}
+		if stop(next) {
+			return next, nil, nil
+		}
+		address = next.String()
+	}
+	return nil, nil, errors.New("too many redirects while signing in")
+}
+
+func (b *browser) chooseCitizen(ctx context.Context, page *url.URL) (*http.Response, []byte, error) {
+	form := url.Values{"id": page.Query()["id"], "citizen": {b.citizen}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, page.Scheme+"://"+page.Host+"/login", formBody(form))
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.do(req)
+}
+
+func (b *browser) do(req *http.Request) (*http.Response, []byte, error) {
+	res, err := b.client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	return res, body, err
+}
+
+func answered(res *http.Response, body []byte) error {
+	var p struct {
+		Title  string `json:"title"`
+		Detail string `json:"detail"`
+		Remedy string `json:"remedy"`
+	}
+	if json.Unmarshal(body, &p) == nil && p.Title != "" {
+		return fmt.Errorf("%s answered %s: %s. %s %s", res.Request.URL.Host, res.Status, p.Title, p.Detail, p.Remedy)
+	}
+	return fmt.Errorf("%s answered %s", res.Request.URL.Host, res.Status)
+}
+
+// signIn gets a session of the vault platform. With a citizen of the
+// development identity provider it plays the browser; otherwise it tells the
+// address to open in one and waits on loopback (RFC 8252, Section 7.3).
+func signIn(ctx context.Context, p *unit.Platform, citizen string, transport http.RoundTripper, tell func(string)) (time.Time, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer l.Close()
+	verifier, state := oauth.NewVerifier(), rand.Text()
+	callback := fmt.Sprintf("http://%s/callback", l.Addr())
+	login := p.LoginURL(callback, state, verifier)
+	var q url.Values
+	if citizen != "" {
+		arrived, _, err := newBrowser(citizen, transport).visit(ctx, login, "", func(u *url.URL) bool { return u.Host == l.Addr().String() })
+		if err != nil {
+			return time.Time{}, err
+		}
+		q = arrived.Query()
+	} else if q, err = waitForBrowser(ctx, l, login, tell); err != nil {
+		return time.Time{}, err
+	}
+	if q.Get("state") != state {
+		return time.Time{}, errors.New("the sign-in came back with another state; start again")
+	}
+	if e := q.Get("error"); e != "" {
+		return time.Time{}, fmt.Errorf("the sign-in was refused: %s", e)
+	}
+	return p.StartSession(ctx, q.Get("code"), verifier)
+}
+
+func waitForBrowser(ctx context.Context, l net.Listener, login string, tell func(string)) (url.Values, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	arrived := make(chan url.Values, 1)
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/callback" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Signed in</title></head><body><main><h1>Signed in</h1><p>You can close this page and go back to your wallet.</p></main></body></html>`)
+		select {
+		case arrived <- r.URL.Query():
+		default:
+		}
+	})}
+	go server.Serve(l)
+	defer server.Close()
+	tell("Open this address in your browser to sign in:\n  " + login)
+	select {
+	case q := <-arrived:
+		return q, nil
+	case <-ctx.Done():
+		return nil, errors.New("nobody signed in within ten minutes")
+	}
+}

@@ -1,0 +1,366 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is the one configuration of a running zegel. Unknown keys are errors;
+// secrets are never values but paths of files that hold them.
+type Config struct {
+	// Profile is "production" (the default) or "development". Only the
+	// development profile may serve plain http, on loopback alone.
+	Profile string `yaml:"profile"`
+	// Data is the directory of everything this process keeps: store, use log,
+	// keys, local pods. It is made with mode 0700.
+	Data string `yaml:"data"`
+	// Socket is the local admin socket; empty means <data>/admin.sock.
+	Socket string `yaml:"socket"`
+	// Keys is the directory that `zegel keys init` filled; empty means <data>/keys.
+	Keys string `yaml:"keys"`
+	// Log is "text" or "json".
+	Log string `yaml:"log"`
+
+	Store    StoreConfig     `yaml:"store"`
+	Issuer   *IssuerConfig   `yaml:"issuer"`
+	Holder   *HolderConfig   `yaml:"holder"`
+	Verifier *VerifierConfig `yaml:"verifier"`
+}
+
+// StoreConfig chooses the store driver.
+type StoreConfig struct {
+	// Kind is "embedded" (the default) or "mongodb".
+	Kind string `yaml:"kind"`
+	// URIFile holds the MongoDB connection string.
+	URIFile  string `yaml:"uri_file"`
+	Database string `yaml:"database"`
+}
+
+// ListenConfig is where a role serves.
+type ListenConfig struct {
+	// URL is the public base URL of the role.
+	URL string `yaml:"url"`
+	// Listen is host:port; empty takes them from URL.
+	Listen string `yaml:"listen"`
+	// Certificate and Key are PEM files; without them a TLS-terminating proxy
+	// must stand in front, on this host.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	// ClientCA is a PEM file; institutions may then authenticate with
+	// certificates of these authorities.
+	ClientCA string `yaml:"client_ca"`
+}
+
+// SignInConfig is the OpenID provider where citizens sign in.
+type SignInConfig struct {
+	Issuer           string   `yaml:"issuer"`
+	ClientID         string   `yaml:"client_id"`
+	ClientSecretFile string   `yaml:"client_secret_file"`
+	ACR              []string `yaml:"acr"`
+}
+
+// ClientConfig is an institution that may use an API.
+type ClientConfig struct {
+	// ID names it in logs and registers, such as its OVO or KBO number.
+	ID string `yaml:"id"`
+	// KeySHA256 are digests of its API keys, as `zegel api-key` prints them.
+	KeySHA256 []string `yaml:"key_sha256"`
+	// CertificateSHA256 are digests of its client certificates.
+	CertificateSHA256 []string `yaml:"certificate_sha256"`
+	// Permissions are named in the documentation of each API.
+	Permissions []string `yaml:"permissions"`
+}
+
+// IssuerConfig configures the issuer.
+type IssuerConfig struct {
+	ListenConfig `yaml:",inline"`
+	SignIn       *SignInConfig `yaml:"sign_in"`
+	// Register is a YAML file: the register of supplying organisations.
+	Register string `yaml:"register"`
+	// Connectors say how registered suppliers are asked.
+	Connectors []ConnectorConfig `yaml:"connectors"`
+	// Profile of the attestation payload: "etsi" (default) or "cir".
+	Attestation string         `yaml:"attestation"`
+	Clients     []ClientConfig `yaml:"clients"`
+	// VaultPlatforms are base URLs of vault platforms whose citizens may collect here.
+	VaultPlatforms []string `yaml:"vault_platforms"`
+	BatchSize      int      `yaml:"batch_size"`
+	// StatusTTL is how long others may keep a status list, and so how late they
+	// may see a revocation, such as "5m" (the default).
+	StatusTTL string `yaml:"status_ttl"`
+	statusTTL time.Duration
+}
+
+// ConnectorConfig says how one data type of one supplier is asked.
+type ConnectorConfig struct {
+	Supplier string `yaml:"supplier"`
+	DataType string `yaml:"data_type"`
+	// Configuration is the credential configuration of its records.
+	Configuration string `yaml:"configuration"`
+	// Kind is "magda", "http" or "file".
+	Kind string `yaml:"kind"`
+	// Mapping is a YAML file, or "led-diploma" for the one that is built in.
+	Mapping string `yaml:"mapping"`
+	// URL of the endpoint (magda, http).
+	URL string `yaml:"url"`
+	// Source is a YAML file that declares the interface (http, file).
+	Source string `yaml:"source"`
+	// File is the file with the records (file).
+	File string `yaml:"file"`
+	// Certificate and Key are PEM files for mutual TLS and, with magda, for
+	// signing; Roots names the other side.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	Roots       string `yaml:"roots"`
+	// Sender is the registration of the asking organisation (magda).
+	Sender   string `yaml:"sender"`
+	Capacity string `yaml:"capacity"`
+}
+
+// HolderConfig configures the vault platform.
+type HolderConfig struct {
+	ListenConfig `yaml:",inline"`
+	SignIn       *SignInConfig `yaml:"sign_in"`
+	Pods         PodConfig     `yaml:"pods"`
+	// Issuers are told when a vault is deleted, so that they revoke.
+	Issuers []RemoteIssuer `yaml:"issuers"`
+}
+
+// PodConfig says where vaults' ciphertext lives.
+type PodConfig struct {
+	// Kind is "local" (the default) or "solid".
+	Kind string `yaml:"kind"`
+	// URL of the Solid server.
+	URL string `yaml:"url"`
+}
+
+// RemoteIssuer is an issuer that the vault platform may tell of deletions.
+type RemoteIssuer struct {
+	URL     string `yaml:"url"`
+	KeyFile string `yaml:"key_file"`
+}
+
+// VerifierConfig configures the verifier.
+type VerifierConfig struct {
+	ListenConfig `yaml:",inline"`
+	// Receivers is a YAML file: the register of receiving organisations.
+	Receivers string `yaml:"receivers"`
+	// Accept says which types are accepted from whom.
+	Accept  []AcceptConfig `yaml:"accept"`
+	Clients []ClientConfig `yaml:"clients"`
+	// Trust names lists and anchors beyond the local hierarchy.
+	Trust TrustConfig `yaml:"trust"`
+}
+
+// AcceptConfig accepts a credential type from issuers: being a listed provider
+// gives no authority over a type.
+type AcceptConfig struct {
+	VCT           string   `yaml:"vct"`
+	Issuers       []string `yaml:"issuers"`
+	Registrations []string `yaml:"registrations"`
+}
+
+// TrustConfig is what a relying side trusts.
+type TrustConfig struct {
+	// PubEAAList is the URL of the list of PuB-EAA providers.
+	PubEAAList string `yaml:"pub_eaa_list"`
+	// ListSigner is a PEM file with the certificate that signs the list.
+	ListSigner string `yaml:"list_signer"`
+}
+
+// builtinMapping names the mapping of LED diplomas that is built in.
+const builtinMapping = "led-diploma"
+
+// Profiles.
+const (
+	ProfileProduction  = "production"
+	ProfileDevelopment = "development"
+)
+
+// LoadConfig reads and checks a configuration; all faults are told at once.
+func LoadConfig(path string) (*Config, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var c Config
+	if err := yaml.UnmarshalWithOptions(b, &c, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	c.relativeTo(filepath.Dir(path))
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("%s:\n%w", path, err)
+	}
+	return &c, nil
+}
+
+// relativeTo makes file names relative to the configuration file.
+func (c *Config) relativeTo(dir string) {
+	paths := []*string{&c.Data, &c.Keys, &c.Socket, &c.Store.URIFile}
+	listen := func(l *ListenConfig) { paths = append(paths, &l.Certificate, &l.Key, &l.ClientCA) }
+	signIn := func(s *SignInConfig) {
+		if s != nil {
+			paths = append(paths, &s.ClientSecretFile)
+		}
+	}
+	if i := c.Issuer; i != nil {
+		listen(&i.ListenConfig)
+		signIn(i.SignIn)
+		paths = append(paths, &i.Register)
+		for n := range i.Connectors {
+			c := &i.Connectors[n]
+			paths = append(paths, &c.Source, &c.File, &c.Certificate, &c.Key, &c.Roots)
+			if c.Mapping != builtinMapping {
+				paths = append(paths, &c.Mapping)
+			}
+		}
+	}
+	if h := c.Holder; h != nil {
+		listen(&h.ListenConfig)
+		signIn(h.SignIn)
+		for i := range h.Issuers {
+			paths = append(paths, &h.Issuers[i].KeyFile)
+		}
+	}
+	if v := c.Verifier; v != nil {
+		listen(&v.ListenConfig)
+		paths = append(paths, &v.Receivers, &v.Trust.ListSigner)
+	}
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}
+
+// Check reports every fault of the configuration.
+func (c *Config) Check() error {
+	var faults []error
+	var err error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("- "+format, args...)) }
+	if c.Profile == "" {
+		c.Profile = ProfileProduction
+	}
+	if c.Profile != ProfileProduction && c.Profile != ProfileDevelopment {
+		fault("profile: found %q, expected production or development", c.Profile)
+	}
+	if c.Data == "" {
+		fault("data: name the directory where this process keeps its files")
+	}
+	if c.Keys == "" {
+		c.Keys = filepath.Join(c.Data, "keys")
+	}
+	if c.Socket == "" {
+		c.Socket = filepath.Join(c.Data, "admin.sock")
+	}
+	switch c.Store.Kind {
+	case "", "embedded":
+		c.Store.Kind = "embedded"
+	case "mongodb":
+		if c.Store.URIFile == "" || c.Store.Database == "" {
+			fault("store: mongodb needs uri_file (a file that holds the connection string) and database")
+		}
+	default:
+		fault("store.kind: found %q, expected embedded or mongodb", c.Store.Kind)
+	}
+	if c.Issuer == nil && c.Holder == nil && c.Verifier == nil {
+		fault("no role: configure issuer, holder or verifier")
+	}
+	if i := c.Issuer; i != nil {
+		faults = append(faults, i.check("issuer", c.Profile)...)
+		if i.BatchSize == 0 {
+			i.BatchSize = 8
+		}
+		if i.BatchSize < 2 || i.BatchSize > 100 {
+			fault("issuer.batch_size: found %d, expected 2 to 100 (OpenID4VCI 1.0, Section 12.2.4)", i.BatchSize)
+		}
+		if i.Register == "" {
+			fault("issuer.register: name the file with the register of supplying organisations")
+		}
+		if i.StatusTTL == "" {
+			i.StatusTTL = "5m"
+		}
+		if i.statusTTL, err = time.ParseDuration(i.StatusTTL); err != nil || i.statusTTL < time.Second || i.statusTTL > 24*time.Hour {
+			fault("issuer.status_ttl: found %q, expected a duration from 1s to 24h", i.StatusTTL)
+		}
+		if i.Attestation == "" {
+			i.Attestation = "etsi"
+		}
+		if i.Attestation != "etsi" && i.Attestation != "cir" {
+			fault("issuer.attestation: found %q, expected etsi or cir", i.Attestation)
+		}
+	}
+	if h := c.Holder; h != nil {
+		faults = append(faults, h.check("holder", c.Profile)...)
+		if h.SignIn == nil {
+			fault("holder.sign_in: citizens need an OpenID provider to sign in with")
+		}
+		switch h.Pods.Kind {
+		case "", "local":
+			h.Pods.Kind = "local"
+		case "solid":
+			if h.Pods.URL == "" {
+				fault("holder.pods.url: name the Solid server")
+			}
+		default:
+			fault("holder.pods.kind: found %q, expected local or solid", h.Pods.Kind)
+		}
+	}
+	if v := c.Verifier; v != nil {
+		faults = append(faults, v.check("verifier", c.Profile)...)
+		if v.Receivers == "" {
+			fault("verifier.receivers: name the file with the register of receiving organisations")
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (l *ListenConfig) check(role, profile string) []error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("- "+role+"."+format, args...))
+	}
+	u, err := url.Parse(l.URL)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.HasSuffix(l.URL, "/") {
+		return append(faults, fmt.Errorf("- %s.url: found %q, expected a base URL such as https://%s.example.org without a slash at the end", role, l.URL, role))
+	}
+	switch u.Scheme {
+	case "https":
+	case "http":
+		if profile != ProfileDevelopment || !isLoopback(u.Hostname()) {
+			fault("url: found http; expected https (plain http is for the development profile on loopback)")
+		}
+	default:
+		fault("url: found scheme %q, expected https", u.Scheme)
+	}
+	if l.Listen == "" {
+		port := u.Port()
+		if port == "" {
+			port = "443"
+		}
+		l.Listen = net.JoinHostPort(u.Hostname(), port)
+	}
+	if (l.Certificate == "") != (l.Key == "") {
+		fault("certificate and key belong together")
+	}
+	host, _, err := net.SplitHostPort(l.Listen)
+	if err != nil {
+		fault("listen: found %q, expected host:port", l.Listen)
+	} else if l.Certificate == "" && !isLoopback(host) {
+		fault("listen: %s is served without TLS and is not on loopback; give certificate and key, or listen on loopback behind a proxy", l.Listen)
+	}
+	return faults
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

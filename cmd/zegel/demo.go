@@ -1,0 +1,474 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/did"
+	"github.com/zegel-id/zegel/holder/unit"
+	"github.com/zegel-id/zegel/internal/fetch"
+	"github.com/zegel-id/zegel/internal/provider/magda/fixtures"
+)
+
+func demoCommand() *cobra.Command {
+	var once, trace bool
+	var data string
+	var port int
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the whole job on this machine, then keep serving",
+		Long: `Runs issuer, vault platform and verifier in one process, with an embedded store,
+local pods, software seal keys and a local list of providers, beside a
+development identity provider and a development MAGDA platform. Nothing leaves
+the machine.
+
+A fictitious citizen activates a vault, collects her diplomas, and shares part
+of one with an employer, who verifies it. Each step says what was really made.
+Then everything keeps serving, so that you can go on with curl.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), demoOptions{once: once, trace: trace, data: data, port: port})
+		},
+	}
+	c.Flags().BoolVar(&once, "once", false, "end after the steps: status 0 when all held")
+	c.Flags().BoolVar(&trace, "trace", false, "show every HTTP message of wallet, browser and receiver")
+	c.Flags().StringVar(&data, "data", "var/demo", "directory of the demonstration, cleared at each start")
+	c.Flags().IntVar(&port, "port", 8081, "first of five ports on loopback; 0 takes free ones")
+	return c
+}
+
+type demoOptions struct {
+	once, trace bool
+	data        string
+	port        int
+}
+
+func demo(ctx context.Context, out, errOut io.Writer, o demoOptions) error {
+	level := slog.LevelWarn
+	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(log)
+	env, err := openDemo(ctx, o.data, o.port, log, time.Now)
+	if err != nil {
+		return err
+	}
+	defer env.app.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- env.app.serve(ctx) }()
+	story := &story{out: out, env: env, now: time.Now}
+	if o.trace {
+		story.transport = &tracer{out: out, next: http.DefaultTransport}
+	}
+	told := make(chan error, 1)
+	go func() { told <- story.tell(ctx) }()
+	select {
+	case err := <-served:
+		stop()
+		<-told
+		return errors.Join(errors.New("a server ended before the demonstration did"), err)
+	case err = <-told:
+	}
+	if err != nil || o.once {
+		stop()
+		return errors.Join(err, <-served)
+	}
+	if err := story.leave(); err != nil {
+		return err
+	}
+	return <-served
+}
+
+// story tells the main job step by step and stops at the first thing that does
+// not hold.
+type story struct {
+	out       io.Writer
+	env       *demoEnvironment
+	now       func() time.Time
+	transport http.RoundTripper
+	step      int
+}
+
+func (s *story) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
+
+func (s *story) begin(title string) {
+	s.step++
+	s.say("\n%d. %s", s.step, title)
+}
+
+func (s *story) report(r credential.Report) error {
+	for _, c := range r {
+		mark := map[credential.Outcome]string{credential.Passed: "ok", credential.Failed: "FAILED", credential.Skipped: "--"}[c.Outcome]
+		s.say("     %-6s %-26s %s", mark, c.Name, c.Detail)
+	}
+	if !r.OK() {
+		return errors.New("not every check holds")
+	}
+	return nil
+}
+
+func (s *story) tell(ctx context.Context) error {
+	u := s.env.urls
+	s.say("Zegel demonstration. Everything runs in this process, on loopback, with fictitious people.")
+	s.say("issuer %s   vault platform %s   verifier %s", u["issuer"], u["holder"], u["verifier"])
+	w := &wallet{home: filepath.Join(s.env.app.c.Data, "wallet"), now: s.now, transport: s.transport, tell: func(string) {}}
+	w.state.SignInAs = "lotte"
+	var err error
+	if w.state.Environment, err = s.env.app.environment(); err != nil {
+		return err
+	}
+
+	s.begin("Lotte signs in and asks for a personal data vault")
+	info, err := w.create(ctx)
+	if err != nil {
+		return err
+	}
+	s.say("   WebID  %s\n   DID    %s\n   pod    %s", info.WebID, info.DID, info.Storage)
+	s.say("   The link between WebID and DID, checked from outside:")
+	link, err := did.VerifyLink(ctx, info.WebID, fetch.Typed{Fetcher: s.env.app.public}, did.InsecureLoopback())
+	if err != nil {
+		return err
+	}
+	if err := s.report(link.Checks); err != nil {
+		return err
+	}
+
+	s.begin("She asks for her diplomas: the issuer asks LED through MAGDA, signed SOAP")
+	v, err := w.vault(ctx)
+	if err != nil {
+		return err
+	}
+	offer, err := w.ask(ctx, v, "led")
+	if err != nil {
+		return err
+	}
+	if len(offer.Accepted) == 0 {
+		return errors.New("LED gave nothing to issue")
+	}
+	s.say("   %d records can be sealed, %d are refused; offer and transaction code went to her alone", len(offer.Accepted), len(offer.Refused))
+	for _, r := range offer.Refused {
+		s.say("   refused: %s (%s)", r.Record, r.Reason)
+	}
+
+	s.begin("Her wallet unit accepts the offer over OpenID4VCI, four copies of each credential")
+	if err := w.take(ctx, indent{s.out}, v, offer.Link, offer.TxCode, 4, "en"); err != nil {
+		return err
+	}
+	credentials, err := s.credentials(ctx, v)
+	if err != nil {
+		return err
+	}
+
+	s.begin("What the pod holds: ciphertext under opaque names")
+	if err := s.pod(ctx, v); err != nil {
+		return err
+	}
+
+	s.begin("An employer asks for title and level of a diploma, and nothing else")
+	first, err := s.present(ctx, w, credentials)
+	if err != nil {
+		return err
+	}
+	if err := s.verified(first); err != nil {
+		return err
+	}
+
+	s.begin("The issuer revokes; the next presentation does not verify")
+	if err := s.revoke(ctx, w, v); err != nil {
+		return err
+	}
+
+	s.begin("The use log: chained, signed, without a name or a number in it")
+	r, err := s.env.app.uses.Verify()
+	if err != nil {
+		return err
+	}
+	if err := printReport(indent{s.out}, r); err != nil {
+		return err
+	}
+	s.say("\nAll of it held.")
+	return nil
+}
+
+// credentials shows what a credential looks like and returns the items.
+func (s *story) credentials(ctx context.Context, v *unit.Vault) ([]unit.Item, error) {
+	entries, err := v.Entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var items []unit.Item
+	for _, e := range entries {
+		it, _, err := v.Item(ctx, e.Name)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, it)
+	}
+	if len(items) == 0 {
+		return nil, errors.New("the vault is empty")
+	}
+	sd, err := sdjwt.Parse(items[0].Copies[0].Credential)
+	if err != nil {
+		return nil, err
+	}
+	h := sd.Token().Header
+	chain, err := h.Certificates()
+	if err != nil {
+		return nil, err
+	}
+	s.say("   One of them: %s, %d bytes, %d claims that can be shown one by one", h.Typ, len(items[0].Copies[0].Credential), len(sd.Disclosable()))
+	s.say("   sealed by    %s", chain[0].Subject)
+	s.say("   header       alg %s, x5t#S256 %s, x5u %s", h.Alg, h.X5TS256, h.X5U)
+	return items, nil
+}
+
+func (s *story) pod(ctx context.Context, v *unit.Vault) error {
+	names, err := v.Platform.Items(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		data, _, err := v.Platform.Item(ctx, name)
+		if err != nil {
+			return err
+		}
+		s.say("   %-40s %5d bytes  %.60s...", name, len(data), data)
+	}
+	return nil
+}
+
+// transaction is what the receiver's API answers.
+type transaction struct {
+	ID   string `json:"transaction_id"`
+	Link string `json:"link"`
+}
+
+type result struct {
+	State         string `json:"state"`
+	Verified      bool   `json:"verified"`
+	Qualification string `json:"qualification"`
+	Presentations []struct {
+		Issuer string            `json:"issuer"`
+		Claims json.RawMessage   `json:"claims"`
+		Checks credential.Report `json:"checks"`
+		Seal   struct {
+			Indication string `json:"indication"`
+			Provider   struct {
+				Name string `json:"name"`
+			} `json:"provider"`
+			Source struct {
+				Name        string `json:"name"`
+				Legislation string `json:"legislation"`
+			} `json:"authentic_source"`
+		} `json:"seal"`
+	} `json:"presentations"`
+	Checks credential.Report `json:"checks"`
+}
+
+func (s *story) ask(ctx context.Context) (transaction, error) {
+	var t transaction
+	err := s.api(ctx, "POST", s.env.urls["verifier"]+"/verifier/v1/transactions", s.env.employerKey, map[string]any{
+		"purpose": "recruitment", "flow": "cross-device",
+		"dcql_query": map[string]any{"credentials": []any{map[string]any{
+			"id": "diploma", "format": "dc+sd-jwt", "meta": map[string]any{"vct_values": []string{s.env.urls["issuer"] + "/types/led-diploma"}},
+			"claims": []any{map[string]any{"path": []string{"title"}}, map[string]any{"path": []string{"level", "eqf"}}},
+		}}},
+	}, &t)
+	return t, err
+}
+
+func (s *story) share(ctx context.Context, w *wallet, t transaction) (result, error) {
+	var r result
+	_, err := w.share(ctx, t.Link, "en", func(_ context.Context, c unit.Consent) (bool, error) {
+		printConsent(indent{s.out}, c)
+		return true, nil
+	})
+	var refused *unit.Refusal
+	if errors.As(err, &refused) {
+		s.say("   The verifier refuses what came; the wallet keeps a receipt all the same.")
+	} else if err != nil {
+		return r, err
+	}
+	return r, s.api(ctx, "GET", s.env.urls["verifier"]+"/verifier/v1/transactions/"+t.ID+"/result", s.env.employerKey, nil, &r)
+}
+
+func (s *story) present(ctx context.Context, w *wallet, items []unit.Item) (result, error) {
+	t, err := s.ask(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	s.say("   request  %.100s...", t.Link)
+	s.say("   The wallet unit checked signature, certificate, registration and register. It asks her:")
+	return s.share(ctx, w, t)
+}
+
+func (s *story) verified(r result) error {
+	if !r.Verified || len(r.Presentations) != 1 {
+		_ = s.report(r.Checks)
+		for _, p := range r.Presentations {
+			_ = s.report(p.Checks)
+		}
+		return errors.New("the presentation did not verify")
+	}
+	p := r.Presentations[0]
+	s.say("   The employer gets: %s", compact(p.Claims))
+	s.say("   seal %s, %s; provider on the list: %s; authentic source: %s (%s)", p.Seal.Indication, r.Qualification, p.Seal.Provider.Name, p.Seal.Source.Name, p.Seal.Source.Legislation)
+	if err := s.report(r.Checks); err != nil {
+		return err
+	}
+	return s.report(p.Checks)
+}
+
+// revoke has the issuing side revoke everything it offered to her, then
+// presents once more.
+func (s *story) revoke(ctx context.Context, w *wallet, v *unit.Vault) error {
+	// An institution offers a credential of its own, so that there is one whose
+	// identifier it knows.
+	var o struct {
+		OfferID string `json:"offer_id"`
+		Link    string `json:"credential_offer_link"`
+		TxCode  string `json:"tx_code"`
+	}
+	err := s.api(ctx, "POST", s.env.urls["issuer"]+"/issuance/v1/offers", s.env.schoolKey, map[string]any{
+		"credential_configuration_id": "led_diploma", "supplier": "led", "subject": map[string]string{"insz": fixtures.WithDiplomas},
+	}, &o)
+	if err != nil {
+		return err
+	}
+	entries, err := v.Entries(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Kind == unit.KindCredential {
+			if err := v.Remove(ctx, e.Name); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.take(ctx, io.Discard, v, o.Link, o.TxCode, 1, "en"); err != nil {
+		return err
+	}
+	var st struct {
+		Credentials []struct {
+			ID string `json:"credential_id"`
+		} `json:"credentials"`
+	}
+	if err := s.api(ctx, "GET", s.env.urls["issuer"]+"/issuance/v1/offers/"+o.OfferID, s.env.schoolKey, nil, &st); err != nil {
+		return err
+	}
+	for _, c := range st.Credentials {
+		if err := s.api(ctx, "POST", s.env.urls["issuer"]+"/issuance/v1/credentials/"+c.ID+"/revoke", s.env.schoolKey, nil, nil); err != nil {
+			return err
+		}
+	}
+	s.say("   %d credentials revoked over the issuance API; others may keep the status list for %s", len(st.Credentials), s.env.app.c.Issuer.StatusTTL)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(s.env.app.c.Issuer.statusTTL + time.Second):
+	}
+	t, err := s.ask(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := s.share(ctx, w, t)
+	if err != nil {
+		return err
+	}
+	for _, p := range r.Presentations {
+		_ = s.report(p.Checks)
+		if p.Claims != nil {
+			return errors.New("a revoked credential's claims were handed over")
+		}
+	}
+	if r.Verified {
+		return errors.New("a revoked credential verified")
+	}
+	s.say("   verified: false, and no claims are handed over")
+	return nil
+}
+
+// api calls an API as an institution does.
+func (s *story) api(ctx context.Context, method, address, key string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	client := &http.Client{Transport: s.transport, Timeout: 30 * time.Second}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, 4<<20))
+	if err != nil {
+		return err
+	}
+	if res.StatusCode >= 300 {
+		return answered(res, b)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(b, out)
+}
+
+// leave tells how to go on, people on the screen and scripts by a file.
+func (s *story) leave() error {
+	u, data := s.env.urls, s.env.app.c.Data
+	s.say("\nStill serving; stop with Ctrl-C. In another terminal:")
+	s.say("  export ISSUER=%s HOLDER=%s VERIFIER=%s", u["issuer"], u["holder"], u["verifier"])
+	s.say("  export SCHOOL_KEY=%s", s.env.schoolKey)
+	s.say("  export EMPLOYER_KEY=%s", s.env.employerKey)
+	s.say("  export ZEGEL_SOCKET=%s ZEGEL_WALLET=%s", s.env.app.c.Socket, filepath.Join(data, "wallet"))
+	s.say("  curl $ISSUER/.well-known/openid-credential-issuer")
+	s.say("  go run ./cmd/zegel wallet list")
+	s.say("The README goes on from here, for issuers, citizens and verifiers.")
+	return writeNew(filepath.Join(data, "ready"), nil)
+}
+
+func compact(b json.RawMessage) string {
+	var out bytes.Buffer
+	if json.Compact(&out, b) != nil {
+		return string(b)
+	}
+	return out.String()
+}
+
+// indent moves lines in.
+type indent struct{ w io.Writer }
+
+// Write implements io.Writer.
+func (i indent) Write(p []byte) (int, error) {
+	text := "   " + strings.ReplaceAll(strings.TrimSuffix(string(p), "\n"), "\n", "\n   ") + "\n"
+	if _, err := io.WriteString(i.w, text); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal/trust/devca"
+)
+
+func keysCommand() *cobra.Command {
+	c := &cobra.Command{Use: "keys", Short: "Make, show and rotate keys"}
+	c.AddCommand(keysInitCommand(), keysRotateCommand())
+	return c
+}
+
+func keysInitCommand() *cobra.Command {
+	var dir, issuerURL, organization, registration string
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Make the secrets of the roles and a test hierarchy of certificates",
+		Long: `Makes, in an empty directory:
+
+  secrets/    random keys of the roles, the signing keys of the use log and of
+              vault handles
+  hierarchy/  an authority, an eSeal certificate with the statements of a
+              qualified one, a status list signer, a local list of PuB-EAA
+              providers with its signer, an authority for receivers' access
+              certificates, and a registrar
+
+The hierarchy is for development and tests: every name in it says TEST and
+nobody else trusts it. Files that hold keys have mode 0600; nothing is written
+over.`,
+		Example: "  zegel keys init --dir ./keys --issuer https://issuer.example.org",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if issuerURL == "" {
+				return errors.New("--issuer is missing: the base URL of the issuer stands in its seal certificate")
+			}
+			if err := initKeys(dir, devca.Options{Now: time.Now(), Issuer: issuerURL, Organization: organization, Registration: registration}); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Keys of %s made in %s.\n", issuerURL, dir)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "keys", "the directory to make")
+	c.Flags().StringVar(&issuerURL, "issuer", "", "base URL of the issuer (required)")
+	c.Flags().StringVar(&organization, "organization", "", "name of the public body; empty takes a fictitious one")
+	c.Flags().StringVar(&registration, "registration", "", "its registration, such as NTRBE-0999999922")
+	return c
+}
+
+// initKeys fills an empty key directory.
+func initKeys(dir string, o devca.Options) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s is not empty; keys are never written over", dir)
+	}
+	h, err := devca.New(o)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := h.Save(filepath.Join(dir, hierarchyDir)); err != nil {
+		return err
+	}
+	return initSecrets(dir)
+}
+
+func keysRotateCommand() *cobra.Command {
+	var socket string
+	c := &cobra.Command{
+		Use:   "rotate",
+		Short: "Replace the seal key of a running server",
+		Long: `Makes a new seal key and certificate and has the running server seal with it
+from the next credential on. The former certificate stays in the list of
+providers and is still served, so that what it sealed stays valid.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var out struct {
+				Certificate string `json:"certificate"`
+			}
+			if err := admin(cmd.Context(), socket, "POST", "/keys/rotate", nil, &out); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "The seal certificate is now", out.Certificate)
+			return nil
+		},
+	}
+	socketFlag(c, &socket)
+	return c
+}
+
+func apiKeyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "api-key",
+		Short: "Draw an API key and its digest for a configuration",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			key, digest := rest.NewKey()
+			fmt.Fprintf(cmd.OutOrStdout(), "key (give it to the institution, it is shown once): %s\ndigest (put it in the configuration as key_sha256): %s\n", key, digest)
+			return nil
+		},
+	}
+}

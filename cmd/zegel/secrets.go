@@ -1,0 +1,146 @@
+package main
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/zegel-id/zegel/seal/trust/devca"
+)
+
+// The files below the key directory.
+const (
+	hierarchyDir = "hierarchy"
+	secretsDir   = "secrets"
+)
+
+// secretNames are the random keys of the roles, 32 bytes each.
+var secretNames = []string{"issuer", "holder", "verifier", "sign-in", "pseudonyms", "idempotency"}
+
+// signingNames are signing keys that are not part of the certificate
+// hierarchy.
+var signingNames = []string{"use-log", "vault-handles"}
+
+// secrets are the keys in files that only this process reads.
+type secrets struct {
+	random  map[string][]byte
+	signing map[string]crypto.Signer
+}
+
+// initSecrets makes every secret file; none of them may be there.
+func initSecrets(dir string) error {
+	dir = filepath.Join(dir, secretsDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, name := range secretNames {
+		b := make([]byte, 32)
+		rand.Read(b)
+		if err := writeNew(filepath.Join(dir, name+".key"), b); err != nil {
+			return err
+		}
+	}
+	for _, name := range signingNames {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return err
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			return err
+		}
+		if err := writeNew(filepath.Join(dir, name+".pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func loadSecrets(dir string) (secrets, error) {
+	s := secrets{random: map[string][]byte{}, signing: map[string]crypto.Signer{}}
+	dir = filepath.Join(dir, secretsDir)
+	for _, name := range secretNames {
+		b, err := readSecret(filepath.Join(dir, name+".key"))
+		if err != nil {
+			return s, err
+		}
+		if len(b) != 32 {
+			return s, fmt.Errorf("%s: found %d bytes, expected 32", filepath.Join(dir, name+".key"), len(b))
+		}
+		s.random[name] = b
+	}
+	for _, name := range signingNames {
+		path := filepath.Join(dir, name+".pem")
+		b, err := readSecret(path)
+		if err != nil {
+			return s, err
+		}
+		block, _ := pem.Decode(b)
+		if block == nil {
+			return s, fmt.Errorf("%s: not a PEM file", path)
+		}
+		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			return s, fmt.Errorf("%s: not a PKCS #8 key", path)
+		}
+		signer, ok := key.(crypto.Signer)
+		if !ok {
+			return s, fmt.Errorf("%s: not a signing key", path)
+		}
+		s.signing[name] = signer
+	}
+	return s, nil
+}
+
+// readSecret reads a secret file and refuses one that others may read.
+func readSecret(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing; make keys with `zegel keys init`", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s may be read by others (mode %04o); chmod it to 0600", path, info.Mode().Perm())
+	}
+	return os.ReadFile(path)
+}
+
+// readToken reads a secret that is one line of text.
+func readToken(path string) (string, error) {
+	b, err := readSecret(path)
+	return strings.TrimSpace(string(b)), err
+}
+
+func writeNew(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(b); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+func loadHierarchy(dir string) (*devca.Hierarchy, error) {
+	h, err := devca.Load(filepath.Join(dir, hierarchyDir))
+	if err != nil {
+		return nil, fmt.Errorf("loading keys: %w; make them with `zegel keys init`", err)
+	}
+	return h, nil
+}

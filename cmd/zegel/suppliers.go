@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/fetch"
+	"github.com/zegel-id/zegel/internal/provider"
+	"github.com/zegel-id/zegel/internal/provider/file"
+	"github.com/zegel-id/zegel/internal/provider/httpjson"
+	"github.com/zegel-id/zegel/internal/provider/identifier"
+	"github.com/zegel-id/zegel/internal/provider/magda"
+	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
+	"github.com/zegel-id/zegel/internal/provider/mapping"
+	"github.com/zegel-id/zegel/issuer"
+)
+
+// suppliers is the register with its connectors, as the issuer wants it.
+type suppliers struct {
+	register *provider.Register
+	sources  map[string]supplierSource // by supplier
+}
+
+type supplierSource struct {
+	dataType string
+	mapping  *mapping.Mapping
+}
+
+// Collect implements issuer.Source.
+func (s suppliers) Collect(ctx context.Context, supplier string, subject identifier.INSZ, correlationID string) (issuer.Collection, error) {
+	entry, err := s.register.Supplier(supplier)
+	if err != nil {
+		return issuer.Collection{}, err
+	}
+	source, ok := s.sources[supplier]
+	if !ok {
+		return issuer.Collection{}, provider.ErrNoConnector
+	}
+	out := issuer.Collection{DataType: source.dataType, Organisation: organisation(entry)}
+	answer, err := s.register.Fetch(ctx, provider.Query{Supplier: supplier, DataType: source.dataType, Subject: subject, CorrelationID: correlationID})
+	if err != nil {
+		return out, err
+	}
+	mapped, refused := source.mapping.Apply(answer.Records)
+	for _, r := range append(answer.Refused, refused...) {
+		out.Refused = append(out.Refused, issuer.Refusal{Record: r.Ref, Reason: string(r.Reason), Detail: r.Detail})
+	}
+	for _, m := range mapped {
+		claims, err := m.Claims.MarshalJSON()
+		if err != nil {
+			return out, err
+		}
+		out.Datasets = append(out.Datasets, issuer.Dataset{Record: m.Record.Ref, Claims: claims})
+	}
+	out.NoData = answer.NoData
+	return out, nil
+}
+
+func organisation(s provider.Supplier) string {
+	if s.Supplier.OVO != "" {
+		return string(s.Supplier.OVO)
+	}
+	return string(s.Supplier.KBO)
+}
+
+// published is the register as anyone may read it.
+func (s suppliers) published() ([]byte, error) {
+	return json.Marshal(map[string]any{"suppliers": s.register.Suppliers()})
+}
+
+// collectable maps suppliers to the configurations of their records.
+func (c *IssuerConfig) collectable() map[string]string {
+	out := map[string]string{}
+	for _, x := range c.Connectors {
+		out[x.Supplier] = x.Configuration
+	}
+	return out
+}
+
+// openSuppliers reads the register and connects what the configuration says.
+// test admits fictitious citizens.
+func openSuppliers(c *IssuerConfig, registerText []byte, test bool, now func() time.Time) (suppliers, error) {
+	s := suppliers{sources: map[string]supplierSource{}}
+	var err error
+	if s.register, err = provider.ParseRegister(c.Register, registerText); err != nil {
+		return s, err
+	}
+	s.register.AllowTestNumbers, s.register.Now = test, now
+	for n, x := range c.Connectors {
+		at := fmt.Sprintf("issuer.connectors[%d]", n)
+		if _, twice := s.sources[x.Supplier]; twice {
+			return s, fmt.Errorf("%s: supplier %q has a connector already", at, x.Supplier)
+		}
+		m, err := readMapping(x.Mapping)
+		if err != nil {
+			return s, fmt.Errorf("%s.mapping: %w", at, err)
+		}
+		connector, err := connect(x, m, test, now)
+		if err != nil {
+			return s, fmt.Errorf("%s: %w", at, err)
+		}
+		if err := s.register.Attach(x.Supplier, x.DataType, connector); err != nil {
+			return s, fmt.Errorf("%s: %w", at, err)
+		}
+		s.sources[x.Supplier] = supplierSource{dataType: x.DataType, mapping: m}
+	}
+	return s, nil
+}
+
+func readMapping(name string) (*mapping.Mapping, error) {
+	if name == builtinMapping {
+		return mapping.LEDDiploma(), nil
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return mapping.Parse(name, b)
+}
+
+func connect(x ConnectorConfig, m *mapping.Mapping, loopback bool, now func() time.Time) (provider.Connector, error) {
+	var certificate *tls.Certificate
+	o := fetch.Options{PlainLoopback: loopback, MaxBody: 8 << 20, Timeout: 30 * time.Second, HeaderTimeout: 20 * time.Second, Now: now}
+	if x.Certificate != "" {
+		pair, err := tls.LoadX509KeyPair(x.Certificate, x.Key)
+		if err != nil {
+			return nil, fmt.Errorf("certificate: %w", err)
+		}
+		certificate = &pair
+		var roots *x509.CertPool
+		if x.Roots != "" {
+			b, err := os.ReadFile(x.Roots)
+			if err != nil {
+				return nil, fmt.Errorf("roots: %w", err)
+			}
+			roots = x509.NewCertPool()
+			if !roots.AppendCertsFromPEM(b) {
+				return nil, fmt.Errorf("roots: %s holds no certificate", x.Roots)
+			}
+		}
+		o.TLS = magda.ClientTLS(pair, roots)
+	}
+	client := fetch.Operator(o)
+	switch x.Kind {
+	case "magda":
+		c := magda.Config{
+			URL: x.URL, AllowLoopbackHTTP: loopback, Service: magda.LEDGeefBewijs(), Mapping: m,
+			Sender: magda.Sender{Identification: x.Sender, Capacity: x.Capacity}, HTTP: client, Now: now,
+		}
+		if certificate != nil {
+			leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+			if err != nil {
+				return nil, err
+			}
+			signer, ok := certificate.PrivateKey.(crypto.Signer)
+			if !ok {
+				return nil, fmt.Errorf("key: a %T cannot sign", certificate.PrivateKey)
+			}
+			c.Signing = &wssecurity.Signing{Key: signer, Certificate: leaf, Now: now}
+		}
+		return magda.New(c)
+	case "http":
+		b, err := os.ReadFile(x.Source)
+		if err != nil {
+			return nil, err
+		}
+		source, err := httpjson.ParseSource(x.Source, b)
+		if err != nil {
+			return nil, err
+		}
+		return httpjson.New(httpjson.Config{URL: x.URL, AllowLoopbackHTTP: loopback, Source: source, Mapping: m, HTTP: client, Now: now})
+	case "file":
+		b, err := os.ReadFile(x.Source)
+		if err != nil {
+			return nil, err
+		}
+		source, err := file.ParseSource(x.Source, b)
+		if err != nil {
+			return nil, err
+		}
+		return file.New(file.Config{FS: os.DirFS(filepath.Dir(x.File)), Name: filepath.Base(x.File), Source: source, Mapping: m, Now: now})
+	default:
+		return nil, fmt.Errorf("kind: found %q, expected magda, http or file", x.Kind)
+	}
+}

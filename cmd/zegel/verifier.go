@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/fetch"
+	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/trust/devca"
+	"github.com/zegel-id/zegel/verifier"
+	verifierapi "github.com/zegel-id/zegel/verifier/api"
+	"github.com/zegel-id/zegel/verifier/receivers"
+)
+
+func (a *app) buildVerifier(ctx context.Context) error {
+	c := a.c.Verifier
+	if c == nil {
+		return nil
+	}
+	insecure := a.insecureLoopback(c.ListenConfig)
+	text, err := os.ReadFile(c.Receivers)
+	if err != nil {
+		return err
+	}
+	register, err := receivers.Parse(c.Receivers, text, receivers.Options{InsecureLoopback: a.c.Profile == ProfileDevelopment})
+	if err != nil {
+		return err
+	}
+	access, err := a.access(register)
+	if err != nil {
+		return err
+	}
+	statuses, err := status.NewChecker(fetch.Aged{Fetcher: a.public}, status.CheckerOptions{Now: a.now, InsecureLoopback: a.c.Profile == ProfileDevelopment, DefaultTTL: time.Minute, MaxTTL: 5 * time.Minute})
+	if err != nil {
+		return err
+	}
+	config := verifier.Config{
+		URL: c.URL, Store: a.store, Register: register, Access: access,
+		Registrar: verifier.Registrar{Signer: a.hierarchy.Registrar.Key, Chain: []*x509.Certificate{a.hierarchy.Registrar.Certificate}},
+		Seals:     &seal.Validator{Trust: a.trust, Revocation: a.crls}, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID, Now: a.now, InsecureLoopback: insecure,
+	}
+	for _, x := range c.Accept {
+		config.Accept = append(config.Accept, verifier.Acceptance{VCT: x.VCT, Issuers: x.Issuers, Registrations: x.Registrations})
+	}
+	v, err := verifier.New(config)
+	if err != nil {
+		return err
+	}
+	known, err := clients(c.Clients)
+	if err != nil {
+		return fmt.Errorf("verifier.clients: %w", err)
+	}
+	handler, err := verifierapi.New(v, verifierapi.Options{
+		Clients: known, Store: a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
+	})
+	if err != nil {
+		return err
+	}
+	a.servers = append(a.servers, server{name: "verifier", listen: c.ListenConfig, handler: handler})
+	return nil
+}
+
+// access gives each receiver of the register its access certificate. Keys are
+// kept beside the others; a missing one is made, by the local authority.
+func (a *app) access(register *receivers.Register) (map[string]verifier.Access, error) {
+	dir := filepath.Join(a.c.Keys, "receivers")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	out := map[string]verifier.Access{}
+	for _, r := range register.All() {
+		key, err := receiverKey(filepath.Join(dir, r.ID+".pem"))
+		if err != nil {
+			return nil, fmt.Errorf("key of receiver %q: %w", r.ID, err)
+		}
+		path := filepath.Join(dir, r.ID+".crt.pem")
+		leaf, err := readCertificate(path)
+		if errors.Is(err, os.ErrNotExist) || err == nil && a.now().After(leaf.NotAfter.Add(-30*24*time.Hour)) {
+			leaf, err = a.hierarchy.IssueAccess(key.Public(), devca.AccessRequest{Organization: r.Name, Registration: r.Registration, Country: r.Country, DNSNames: []string{hostOf(a.c.Verifier.URL)}}, a.now())
+			if err == nil {
+				err = os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}), 0o600)
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("access certificate of receiver %q: %w", r.ID, err)
+		}
+		out[r.ID] = verifier.Access{Signer: key, Chain: []*x509.Certificate{leaf}}
+	}
+	return out, nil
+}
+
+func receiverKey(path string) (crypto.Signer, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			return nil, err
+		}
+		return key, writeNew(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	}
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return nil, errors.New("not a PEM file")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, errors.New("not a PKCS #8 key")
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, errors.New("not a signing key")
+	}
+	return signer, nil
+}
+
+func readCertificate(path string) (*x509.Certificate, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return nil, errors.New("not a PEM file")
+	}
+	return x509.ParseCertificate(block.Bytes)
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/did"
+	"github.com/zegel-id/zegel/holder/unit"
+	"github.com/zegel-id/zegel/internal/fetch"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/trust"
+)
+
+// wallet is the citizen's wallet on this machine: the wallet unit with a place
+// for its recovery code, and the addresses and trust of the platform.
+type wallet struct {
+	home      string
+	state     walletState
+	now       func() time.Time
+	transport http.RoundTripper
+	tell      func(string)
+}
+
+// walletState is what the wallet keeps, in a file that only its user reads.
+type walletState struct {
+	Environment environment `json:"environment"`
+	// RecoveryCode opens the vault. Who reads this file can open it too, as
+	// with any wallet on a machine without a key store.
+	RecoveryCode string `json:"recovery_code,omitempty"`
+	// SignInAs is a citizen of the development identity provider.
+	SignInAs string   `json:"sign_in_as,omitempty"`
+	Session  *session `json:"session,omitempty"`
+}
+
+type session struct {
+	Token   string    `json:"token"`
+	Key     jose.JWK  `json:"key"`
+	Expires time.Time `json:"expires"`
+}
+
+func (w *wallet) file() string { return filepath.Join(w.home, "wallet.json") }
+
+func (w *wallet) load() error {
+	err := readJSON(w.file(), &w.state)
+	if errors.Is(err, os.ErrNotExist) {
+		return errNoWallet
+	}
+	return err
+}
+
+// save writes the state so that a crash leaves the old or the new one.
+func (w *wallet) save() error {
+	if err := os.MkdirAll(w.home, 0o700); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(w.state, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(w.home, ".wallet-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), w.file())
+}
+
+// http reaches addresses that come from links and documents.
+func (w *wallet) http() unit.Doer {
+	if w.transport != nil {
+		return &http.Client{Transport: w.transport, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	return fetch.Public(fetch.Options{SendAuthorization: true, InsecureAllowLoopback: w.state.Environment.Development, MaxBody: 8 << 20, Timeout: 30 * time.Second, HeaderTimeout: 20 * time.Second})
+}
+
+// platform is the vault platform with a session: the one that is kept, or a
+// new one.
+func (w *wallet) platform(ctx context.Context) (*unit.Platform, error) {
+	p := &unit.Platform{Base: w.state.Environment.Holder, HTTP: w.http(), Now: w.now}
+	if s := w.state.Session; s != nil && w.now().Before(s.Expires.Add(-30*time.Second)) {
+		key, err := s.Key.Private()
+		if err != nil {
+			return nil, fmt.Errorf("the session's key: %w", err)
+		}
+		p.Key, p.AccessToken = key, s.Token
+		return p, nil
+	}
+	keys, err := unit.NewKeys(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	p.Key = keys.DID // a fresh key for this session; it is no vault's
+	expires, err := signIn(ctx, p, w.state.SignInAs, w.transport, w.tell)
+	if err != nil {
+		return nil, fmt.Errorf("signing in: %w", err)
+	}
+	jwk, err := jose.PrivateJWK(p.Key)
+	if err != nil {
+		return nil, err
+	}
+	w.state.Session = &session{Token: p.AccessToken, Key: jwk, Expires: expires}
+	return p, w.save()
+}
+
+func (w *wallet) setup(ctx context.Context) (unit.Setup, error) {
+	p, err := w.platform(ctx)
+	s := unit.Setup{Platform: p, Random: rand.Reader, Now: w.now}
+	if w.state.Environment.Development {
+		s.DID = append(s.DID, did.InsecureLoopback())
+	}
+	return s, err
+}
+
+// vault opens the vault.
+func (w *wallet) vault(ctx context.Context) (*unit.Vault, error) {
+	if w.state.RecoveryCode == "" {
+		return nil, errNoWallet
+	}
+	code, err := unit.ParseRecoveryCode(w.state.RecoveryCode)
+	if err != nil {
+		return nil, err
+	}
+	s, err := w.setup(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return unit.Open(ctx, s, code)
+}
+
+// trusted is what the wallet trusts, with the list of providers fetched.
+type trusted struct {
+	store *trust.Store
+	crls  *trust.CRLs
+}
+
+func (w *wallet) trusted(ctx context.Context) (trusted, error) {
+	e := w.state.Environment
+	anchors := trust.Anchors{}
+	for use, text := range map[trust.Use]string{trust.UseSeal: e.SealAnchors, trust.UseListSigner: e.ListAnchors, trust.UseAccessCertificate: e.AccessAnchors} {
+		certs, err := trust.ParsePEM([]byte(text))
+		if err != nil {
+			return trusted{}, fmt.Errorf("trust anchors: %w", err)
+		}
+		anchors[use] = certs
+	}
+	store, err := trust.NewStore(anchors, 0)
+	if err != nil {
+		return trusted{}, err
+	}
+	text, err := w.get(ctx, e.ProviderList)
+	if err != nil {
+		return trusted{}, fmt.Errorf("fetching the list of providers: %w", err)
+	}
+	list, err := store.VerifyList(string(text), w.now())
+	if err != nil {
+		return trusted{}, fmt.Errorf("the list of providers does not hold: %w", err)
+	}
+	if err := store.Install(list); err != nil {
+		return trusted{}, err
+	}
+	crls := trust.NewCRLs(nil, w.now)
+	for _, c := range e.CRLs {
+		issuer, err := trust.ParsePEM([]byte(c.Issuer))
+		if err != nil || len(issuer) != 1 {
+			return trusted{}, errors.New("revocation list without its one issuer")
+		}
+		if err := crls.Add(c.List, issuer[0]); err != nil {
+			return trusted{}, err
+		}
+	}
+	return trusted{store, crls}, nil
+}
+
+// VerifyChain implements oid4vp.ChainVerifier.
+func (t trusted) VerifyChain(ctx context.Context, chain []*x509.Certificate, at time.Time) error {
+	path, err := t.store.Certificates(chain, trust.UseAccessCertificate, at)
+	if err != nil {
+		return err
+	}
+	st, err := t.crls.Revocation(ctx, path.Leaf(), path.Anchor(), at)
+	if err != nil {
+		return err
+	}
+	if st.State != trust.Good {
+		return fmt.Errorf("the access certificate's revocation status is %s", st.State)
+	}
+	return nil
+}
+
+func (w *wallet) words() (vci []oid4vci.Option, vp []oid4vp.Option) {
+	if w.state.Environment.Development {
+		return []oid4vci.Option{oid4vci.InsecureLoopback}, []oid4vp.Option{oid4vp.InsecureLoopback}
+	}
+	return nil, nil
+}
+
+func (w *wallet) issuance(t trusted, copies int, languages []string) (unit.Issuance, error) {
+	words, _ := w.words()
+	seals := &seal.Validator{Trust: t.store, Revocation: t.crls}
+	checker, err := status.NewChecker(ager{w}, status.CheckerOptions{Now: w.now, InsecureLoopback: w.state.Environment.Development})
+	if err != nil {
+		return unit.Issuance{}, err
+	}
+	return unit.Issuance{
+		HTTP: w.http(), Now: w.now, Random: rand.Reader, Seals: seals, Status: checker, StatusTrust: statusTrust(t, w.now),
+		Copies: copies, Words: words, Languages: languages,
+	}, nil
+}
+
+func (w *wallet) presentation(t trusted, languages []string, consent func(context.Context, unit.Consent) (bool, error)) (unit.Presentation, error) {
+	_, words := w.words()
+	registrar, err := w.state.Environment.Registrar.Key()
+	if err != nil {
+		return unit.Presentation{}, fmt.Errorf("registrar: %w", err)
+	}
+	register := unit.PublishedRegister{URL: w.state.Environment.Receivers, HTTP: w.http(), Registrar: registrar, Now: w.now}
+	return unit.Presentation{
+		HTTP: w.http(), Now: w.now, Random: rand.Reader, Chain: t, Registrar: registrar, Register: register, Consent: consent, Words: words, Languages: languages,
+	}, nil
+}
+
+func (w *wallet) get(ctx context.Context, address string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := w.http().Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s", req.URL.Host, res.Status)
+	}
+	return io.ReadAll(io.LimitReader(res.Body, 8<<20))
+}
+
+// ager fetches status lists.
+type ager struct{ w *wallet }
+
+// Fetch implements status.Fetcher.
+func (a ager) Fetch(ctx context.Context, address, _ string) ([]byte, time.Duration, error) {
+	b, err := a.w.get(ctx, address)
+	return b, 0, err
+}
+
+func formBody(v url.Values) io.Reader { return strings.NewReader(v.Encode()) }
