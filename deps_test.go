@@ -30,7 +30,7 @@ var rooms = []struct {
 	{"holder/unit", append(ground, "holder/unit"), "the wallet unit is pure: no server part, no edge"},
 	{"holder/pod", append(ground, "holder/pod"), "a pod knows ciphertext only"},
 	{"holder", append(ground, "holder/pod", "holder", "internal/audit", "internal/capsule", "internal/provider/identifier"), "roles meet only on the wire; no server part of the holder imports the unit"},
-	{"verifier", append(ground, "verifier", "internal/audit", "internal/capsule"), "roles meet only on the wire"},
+	{"verifier", append(ground, "verifier", "internal/audit", "internal/capsule", "internal/provider/declared"), "roles meet only on the wire; declared reads strict YAML"},
 
 	{"internal/authz", append(ground, "internal/authz", "internal/capsule"), "the authorization server core sees no HTTP"},
 	{"internal/provider", append(ground, "internal/provider"), "suppliers"},

@@ -206,7 +206,7 @@ func (d *demoEnvironment) configure(data string, now func() time.Time) (*Config,
 				URL: d.urls["magda"] + magdadev.Path, Sender: "kbo0999999922.be/ipdc0000-demo", Certificate: certificate, Key: key,
 			}},
 			Clients: []ClientConfig{
-				{ID: "school", KeySHA256: []string{schoolDigest}, Permissions: []string{issuerapi.PermissionOffer, issuerapi.PermissionCollect, issuerapi.PermissionClaims, issuerapi.PermissionAll}},
+				{ID: "school", KeySHA256: []string{schoolDigest}, Permissions: []string{issuerapi.PermissionOffer, issuerapi.PermissionCollect, issuerapi.PermissionClaims + ":led_diploma", issuerapi.PermissionAll}},
 				{ID: "vault-platform", KeySHA256: []string{platformDigest}, Permissions: []string{issuerapi.PermissionVaults}},
 			},
 		},

@@ -69,6 +69,10 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		return err
 	}
 	a.servers = append(a.servers, server{name: "verifier", listen: c.ListenConfig, handler: handler})
+	a.every(time.Minute, "verifier housekeeping", func(ctx context.Context) error {
+		_, err := v.Sweep(ctx)
+		return err
+	})
 	return nil
 }
 
