@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -54,7 +53,7 @@ func (s server) credential(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	b, err := jsonBody(r)
+	b, err := jsonBody(r, oid4vci.InvalidCredentialRequest)
 	if err != nil {
 		return rest.Answer{}, err
 	}
@@ -74,7 +73,7 @@ func (s server) notification(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	b, err := jsonBody(r)
+	b, err := jsonBody(r, oid4vci.InvalidNotificationRequest)
 	if err != nil {
 		return rest.Answer{}, err
 	}
@@ -160,9 +159,11 @@ func form(r *rest.Request) (url.Values, error) {
 	return url.ParseQuery(string(b))
 }
 
-func jsonBody(r *rest.Request) ([]byte, error) {
+// jsonBody reads a JSON body; code is what the endpoint calls a malformed
+// request.
+func jsonBody(r *rest.Request, code oid4vci.ErrorCode) ([]byte, error) {
 	if kind, _, _ := strings.Cut(r.HTTP.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
-		return nil, &rest.OAuthError{Status: http.StatusUnsupportedMediaType, Code: string(oid4vci.InvalidRequest), Description: fmt.Sprintf("Content-Type must be application/json (%s8.2)", vci)}
+		return nil, &rest.OAuthError{Status: http.StatusUnsupportedMediaType, Code: string(code), Description: "Content-Type must be application/json (RFC 9110, Section 15.5.16)"}
 	}
 	return r.Body()
 }

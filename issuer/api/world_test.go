@@ -31,7 +31,6 @@ import (
 	"github.com/zegel-id/zegel/issuer/api"
 	"github.com/zegel-id/zegel/protocol/vault"
 	"github.com/zegel-id/zegel/seal"
-	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/store/embedded"
@@ -357,4 +356,8 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return k
 }
 
-var _ = trust.UseSeal
+func diplomasAllRefused() issuer.Collection {
+	c := diplomas()
+	c.Datasets = nil
+	return c
+}
