@@ -79,15 +79,11 @@ func openDemo(ctx context.Context, data string, port int, log *slog.Logger, now 
 	if d.app, err = open(ctx, c, log, now); err != nil {
 		return fail(err)
 	}
-	if err := d.app.roles(ctx); err == nil {
+	if err = d.app.roles(ctx); err == nil {
 		err = d.standIns(data, now)
-	} else {
-		d.app.Close()
-		return fail(err)
 	}
 	if err != nil {
-		d.app.Close()
-		return fail(err)
+		return fail(errors.Join(err, d.app.Close()))
 	}
 	for i := range d.app.servers {
 		s := &d.app.servers[i]

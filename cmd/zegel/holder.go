@@ -15,7 +15,6 @@ import (
 	"github.com/zegel-id/zegel/did/profiles"
 	"github.com/zegel-id/zegel/holder"
 	holderapi "github.com/zegel-id/zegel/holder/api"
-	"github.com/zegel-id/zegel/holder/pod"
 	"github.com/zegel-id/zegel/holder/pod/localdir"
 	"github.com/zegel-id/zegel/holder/pod/solid"
 	"github.com/zegel-id/zegel/internal/fetch"
@@ -66,7 +65,7 @@ func (a *app) buildHolder(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("holder.pods: %w", err)
 	}
-	a.closers = append(a.closers, config.Pods.(pod.Host).Close)
+	a.closers = append(a.closers, config.Pods.Close)
 	if h, err = holder.New(config); err != nil {
 		return err
 	}
