@@ -185,6 +185,14 @@ func TestScrubAndMentionedIn(t *testing.T) {
 			t.Errorf("%q: seen", s)
 		}
 	}
+	for uuid, want := range map[string]string{
+		"7a1e5b10-0000-4000-8000-000000000011": "7a1e5b10-0000-4000-8000-000000000011",
+		"80610100-139a-4bcd-8000-abcdefabcdef": redacted, // 80610100139 is a test number
+	} {
+		if got := Scrub(uuid); got != want {
+			t.Errorf("Scrub(%q) = %q", uuid, got)
+		}
+	}
 	if got := Scrub("Exception 40000 at 2026"); got != "Exception 40000 at 2026" {
 		t.Errorf("scrubbed too much: %q", got)
 	}
