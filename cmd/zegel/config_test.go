@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The example that is shipped holds no fault.
+func TestExampleConfiguration(t *testing.T) {
+	c, err := LoadConfig("../../deploy/zegel.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Issuer == nil || c.Holder == nil || c.Verifier == nil {
+		t.Error("the example must configure every role")
+	}
+}
+
+func TestConfigurationFaults(t *testing.T) {
+	for name, x := range map[string]struct {
+		yaml string
+		want []string
+	}{
+		"nothing":                  {"", []string{"data:", "no role"}},
+		"unknown key":              {"data: d\nisuer: {}\n", []string{"isuer"}},
+		"plain http":               {"data: d\nissuer: {url: http://issuer.example.org, register: r}\n", []string{"issuer.url: found http"}},
+		"http outside development": {"data: d\nissuer: {url: 'http://localhost:1', register: r}\n", []string{"issuer.url: found http"}},
+		"slash at the end":         {"data: d\nissuer: {url: 'https://issuer.example.org/', register: r}\n", []string{"without a slash at the end"}},
+		"no TLS off loopback":      {"data: d\nissuer: {url: 'https://issuer.example.org', listen: '0.0.0.0:443', register: r}\n", []string{"without TLS"}},
+		"half a key pair":          {"data: d\nissuer: {url: 'https://issuer.example.org', listen: '127.0.0.1:1', certificate: c, register: r}\n", []string{"belong together"}},
+		"many at once": {"profile: x\nstore: {kind: redis}\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', batch_size: 1, attestation: y, status_ttl: 1ms}\n",
+			[]string{"profile:", "store.kind", "issuer.batch_size", "issuer.attestation", "issuer.status_ttl", "issuer.register", "data:"}},
+		"mongodb without a file": {"data: d\nstore: {kind: mongodb}\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r}\n", []string{"uri_file"}},
+	} {
+		path := filepath.Join(t.TempDir(), "zegel.yaml")
+		if err := os.WriteFile(path, []byte(x.yaml), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := LoadConfig(path)
+		if err == nil {
+			t.Errorf("%s: accepted %+v", name, c)
+			continue
+		}
+		for _, want := range x.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v does not say %q", name, err, want)
+			}
+		}
+	}
+}
+
+func FuzzLoadConfig(f *testing.F) {
+	f.Add("data: d\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r}\n")
+	f.Add("profile: development\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		path := filepath.Join(t.TempDir(), "zegel.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := LoadConfig(path); err != nil && c != nil {
+			t.Fatal("a faulty configuration was returned")
+		}
+	})
+}
