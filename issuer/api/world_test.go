@@ -134,6 +134,7 @@ type world struct {
 	// What up makes and down ends.
 	store    store.Store
 	wrap     func(store.Store) store.Store // around the store, for faults
+	log      issuer.UseLog                 // instead of the use log
 	uses     *audit.Log
 	statuses *status.Register
 	seals    *seal.Keys
@@ -241,6 +242,9 @@ func (w *world) up() {
 			}
 			return []jose.JWK{k}, err
 		}}},
+	}
+	if w.log != nil {
+		c.Log = w.log
 	}
 	c.Authority.Name, c.Authority.Country = w.hierarchy.Organization(), "BE"
 	w.issuer, err = issuer.New(c)
