@@ -1,0 +1,266 @@
+package openid4vc_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// system is a running demonstration, seen from outside.
+type system struct {
+	program, data, wallet string
+
+	Issuer      string `json:"issuer"`
+	Verifier    string `json:"verifier"`
+	SchoolKey   string `json:"school_key"`
+	EmployerKey string `json:"employer_key"`
+	Citizen     string `json:"citizen_with_diplomas"`
+}
+
+// start builds the command and runs `zegel demo` until the test ends.
+func start(t *testing.T) system {
+	t.Helper()
+	dir := t.TempDir()
+	s := system{program: filepath.Join(dir, "zegel"), data: filepath.Join(dir, "demo"), wallet: filepath.Join(dir, "wallet")}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "../../cmd/zegel").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), s.program, "demo", "--port", "0", "--data", s.data)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 20*time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		// The test's context has ended by now, so the child has been told to.
+		if err := <-ended; err != nil && cmd.ProcessState.ExitCode() != 0 {
+			t.Errorf("zegel demo ended with %v", err)
+		}
+		if t.Failed() {
+			t.Logf("zegel demo said:\n%s", out.Bytes())
+		}
+	})
+	// The file says that the demonstration has told its story and goes on
+	// serving; it is not an address to wait for, because the listeners are open
+	// before that.
+	for {
+		if _, err := os.Stat(filepath.Join(s.data, "ready")); err == nil {
+			break
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("zegel demo ended early: %v", err)
+		case <-t.Context().Done():
+			t.Fatal("zegel demo did not become ready")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(s.data, "demo.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// zegel runs a command against the demonstration, with a wallet of its own.
+func (s system) zegel(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), s.program, args...)
+	cmd.Env = append(os.Environ(), "ZEGEL_SOCKET="+filepath.Join(s.data, "admin.sock"), "ZEGEL_WALLET="+s.wallet)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("zegel %s: %v\n%s", strings.Join(args[:2], " "), err, out)
+	}
+	return string(out)
+}
+
+// call uses an API as an institution does.
+func (s system) call(t *testing.T, method, address, key string, in, out any) int {
+	t.Helper()
+	b, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, address, bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	} else {
+		req.Body, req.ContentLength = nil, 0
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err == nil {
+		err = json.Unmarshal(body, out)
+	}
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, address, errors.Join(err, errors.New(res.Status)))
+	}
+	return res.StatusCode
+}
+
+// offer is what the issuance API answers.
+type offer struct {
+	ID       string          `json:"offer_id"`
+	Object   json.RawMessage `json:"credential_offer"`
+	Link     string          `json:"credential_offer_link"`
+	TxCode   string          `json:"tx_code"`
+	Accepted []struct {
+		Record string `json:"record"`
+	} `json:"accepted"`
+}
+
+func (o offer) reference() string { return o.Link }
+
+// value is the link that an institution makes itself, for a wallet that cannot
+// reach the offer's address (OpenID4VCI 1.0, Section 4.1).
+func (o offer) value() string {
+	return "openid-credential-offer://?" + url.Values{"credential_offer": {string(o.Object)}}.Encode()
+}
+
+func (s system) offer(t *testing.T) offer {
+	t.Helper()
+	var o offer
+	code := s.call(t, "POST", s.Issuer+"/issuance/v1/offers", s.SchoolKey, map[string]any{
+		"credential_configuration_id": "led_diploma", "supplier": "led", "subject": map[string]string{"insz": s.Citizen},
+	}, &o)
+	if code != http.StatusCreated || len(o.Accepted) < 2 || !strings.Contains(o.Link, "credential_offer_uri=") {
+		t.Fatalf("the offer: %d, %d records", code, len(o.Accepted))
+	}
+	return o
+}
+
+// issued checks what the institution sees of an offer that a wallet has taken.
+func (s system) issued(t *testing.T, o offer, copies int, notification string) {
+	t.Helper()
+	var state struct {
+		State       string `json:"state"`
+		Credentials []struct {
+			Status       string `json:"status"`
+			Copies       int    `json:"copies"`
+			Notification string `json:"notification"`
+		} `json:"credentials"`
+	}
+	if code := s.call(t, "GET", s.Issuer+"/issuance/v1/offers/"+o.ID, s.SchoolKey, nil, &state); code != http.StatusOK {
+		t.Fatalf("the offer's state: %d", code)
+	}
+	if state.State != "issued" || len(state.Credentials) != len(o.Accepted) {
+		t.Errorf("%s, %d credentials of %d records", state.State, len(state.Credentials), len(o.Accepted))
+	}
+	for _, c := range state.Credentials {
+		if c.Status != "valid" || c.Copies != copies || c.Notification != notification {
+			t.Errorf("%+v, want %d valid copies and %s", c, copies, notification)
+		}
+	}
+}
+
+// transaction is what the verifier's API answers.
+type transaction struct {
+	ID   string `json:"transaction_id"`
+	Link string `json:"link"`
+}
+
+// ask starts a transaction for claims of a diploma: on the same device when
+// there is an address to come back to.
+func (s system) ask(t *testing.T, redirect, claims string) transaction {
+	t.Helper()
+	in := map[string]any{"purpose": "recruitment", "flow": "cross-device"}
+	if redirect != "" {
+		in["flow"], in["redirect_uri"] = "same-device", redirect
+	}
+	in["dcql_query"] = json.RawMessage(`{"credentials":[{"id":"diploma","format":"dc+sd-jwt","meta":{"vct_values":["` + s.Issuer + `/types/led-diploma"]},"claims":` + claims + `}]}`)
+	var tx transaction
+	if code := s.call(t, "POST", s.Verifier+"/verifier/v1/transactions", s.EmployerKey, in, &tx); code != http.StatusCreated {
+		t.Fatalf("the transaction: %d", code)
+	}
+	return tx
+}
+
+type outcome struct {
+	Name    string `json:"name"`
+	Outcome string `json:"outcome"`
+}
+
+type result struct {
+	State         string `json:"state"`
+	Verified      bool   `json:"verified"`
+	Qualification string `json:"qualification"`
+	Presentations []struct {
+		Verified bool           `json:"verified"`
+		Claims   map[string]any `json:"claims"`
+		Checks   []outcome      `json:"checks"`
+	} `json:"presentations"`
+	Checks      []outcome `json:"checks"`
+	WalletError string    `json:"wallet_error"`
+}
+
+func (s system) result(t *testing.T, tx transaction, responseCode string) (int, result) {
+	t.Helper()
+	address := s.Verifier + "/verifier/v1/transactions/" + tx.ID + "/result"
+	if responseCode != "" {
+		address += "?response_code=" + url.QueryEscape(responseCode)
+	}
+	var r result
+	return s.call(t, "GET", address, s.EmployerKey, nil, &r), r
+}
+
+// verified fetches the result and checks that it holds and tells the claims at
+// these paths, no more and no fewer.
+func (s system) verified(t *testing.T, tx transaction, responseCode string, paths ...string) map[string]any {
+	t.Helper()
+	code, r := s.result(t, tx, responseCode)
+	if code != http.StatusOK || !r.Verified || len(r.Presentations) != 1 || !r.Presentations[0].Verified {
+		t.Fatalf("the result: %d %+v", code, r)
+	}
+	p := r.Presentations[0]
+	for _, c := range slices.Concat(r.Checks, p.Checks) {
+		if c.Outcome != "passed" {
+			t.Errorf("%s: %s", c.Name, c.Outcome)
+		}
+	}
+	got := leaves("", p.Claims)
+	slices.Sort(got)
+	slices.Sort(paths)
+	if !reflect.DeepEqual(got, paths) {
+		t.Errorf("the verifier tells %v, asked for %v", got, paths)
+	}
+	return p.Claims
+}
+
+// leaves are the paths of the claims in an object, joined with dots.
+func leaves(at string, claims map[string]any) []string {
+	var out []string
+	for name, value := range claims {
+		if o, ok := value.(map[string]any); ok {
+			out = append(out, leaves(at+name+".", o)...)
+		} else {
+			out = append(out, at+name)
+		}
+	}
+	return out
+}
