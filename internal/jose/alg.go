@@ -6,8 +6,8 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // digests of the algorithms below
-	_ "crypto/sha512"
+	"crypto/sha256"
+	_ "crypto/sha512" // digests of the algorithms below
 	"errors"
 	"fmt"
 	"math/big"
@@ -91,20 +91,50 @@ func Sign(signer crypto.Signer, a Alg, input []byte) ([]byte, error) {
 	if err := fits(signer.Public(), a, alg); err != nil {
 		return nil, err
 	}
-	switch a {
-	case EdDSA:
+	if a == EdDSA {
 		return signer.Sign(nil, input, crypto.Hash(0))
-	case PS256:
-		return signer.Sign(randReader, digest(alg.hash, input), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: alg.hash})
-	case RS256:
-		return signer.Sign(randReader, digest(alg.hash, input), alg.hash)
 	}
-	// A nil random source asks crypto/ecdsa for RFC 6979; tokens ignore it.
-	der, err := signer.Sign(nil, digest(alg.hash, input), alg.hash)
-	if err != nil {
+	return alg.sign(signer, a, digest(alg.hash, input))
+}
+
+// Hash is the digest an algorithm signs, 0 for EdDSA and for unknown ones.
+func (a Alg) Hash() crypto.Hash {
+	alg, _ := lookup(a)
+	return alg.hash
+}
+
+// SignDigest is Sign for a caller that has hashed the input itself, with
+// Alg.Hash. EdDSA signs no digest and is refused.
+func SignDigest(signer crypto.Signer, a Alg, digest []byte) ([]byte, error) {
+	alg, ok := lookup(a)
+	if !ok || alg.hash == 0 {
+		return nil, fmt.Errorf("%w: %q signs no digest", ErrAlg, a)
+	}
+	if err := fits(signer.Public(), a, alg); err != nil {
 		return nil, err
 	}
-	return fixed(der, alg.size)
+	if len(digest) != alg.hash.Size() {
+		return nil, fmt.Errorf("%w: %s signs a digest of %d octets, found %d", ErrAlg, a, alg.hash.Size(), len(digest))
+	}
+	return alg.sign(signer, a, digest)
+}
+
+func (alg algorithm) sign(signer crypto.Signer, a Alg, digest []byte) ([]byte, error) {
+	switch a {
+	case ES256, ES384, ES512:
+		// A nil random source asks crypto/ecdsa for RFC 6979; tokens ignore it.
+		der, err := signer.Sign(nil, digest, alg.hash)
+		if err != nil {
+			return nil, err
+		}
+		return fixed(der, alg.size)
+	case PS256:
+		return signer.Sign(randReader, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: alg.hash})
+	case RS256:
+		return signer.Sign(randReader, digest, alg.hash)
+	default:
+		return nil, fmt.Errorf("%w: %q", ErrAlg, a)
+	}
 }
 
 // VerifySignature checks a JOSE signature value over input. The key must fit
@@ -165,6 +195,10 @@ func fits(pub crypto.PublicKey, a Alg, alg algorithm) error {
 }
 
 func digest(h crypto.Hash, input []byte) []byte {
+	if h == crypto.SHA256 {
+		sum := sha256.Sum256(input)
+		return sum[:]
+	}
 	d := h.New()
 	d.Write(input)
 	return d.Sum(nil)

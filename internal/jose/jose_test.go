@@ -310,3 +310,93 @@ func FuzzParseJWK(f *testing.F) {
 		}
 	})
 }
+
+// A token proves itself once to each question, and never more than it proved.
+func TestVerifyOnce(t *testing.T) {
+	all := keys(t)
+	key := all[ES256]
+	text, err := SignCompact(key, map[string]any{"alg": "ES256", "typ": "x"}, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	tok, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(name string, pub crypto.PublicKey) {
+		t.Helper()
+		if err := tok.Verify(pub); err == nil {
+			t.Errorf("%s verified", name)
+		}
+	}
+	refused("another key, before", other.Public())
+	refused("another key, again", other.Public())
+	if err := tok.Verify(key.Public()); err != nil {
+		t.Fatal(err)
+	}
+	refused("another key, after", other.Public())
+	refused("a key of another kind", all[EdDSA].Public())
+	refused("no key", nil)
+	copied := *key.Public().(*ecdsa.PublicKey)
+	signed := tok.input
+	tok.input = nil // nothing verifies over this: what passes was not computed anew
+	if err := tok.Verify(&copied); err != nil {
+		t.Errorf("an equal key, again: %v", err)
+	}
+	refused("another key over nothing", other.Public())
+	tok.input = signed
+	tok.Header.Alg = ES384
+	refused("another algorithm", key.Public())
+	tok.Header.Alg = ES256
+	tok.Signature[5] ^= 1
+	refused("a changed signature", key.Public())
+	tok.Signature[5] ^= 1
+	tok.Signature = append(tok.Signature, 0)
+	refused("a longer signature", key.Public())
+	if string(tok.Payload) != `{}` {
+		t.Error("the parts of a token run into each other")
+	}
+}
+
+func TestSignDigest(t *testing.T) {
+	input := []byte("input")
+	for a, key := range keys(t) {
+		sig, err := SignDigest(key, a, digest(max(a.Hash(), crypto.SHA256), input))
+		if a == EdDSA {
+			if !errors.Is(err, ErrAlg) {
+				t.Errorf("EdDSA over a digest: %v", err)
+			}
+			continue
+		}
+		if err != nil || VerifySignature(key.Public(), a, input, sig) != nil {
+			t.Errorf("%s: %v", a, err)
+		}
+		if _, err := SignDigest(key, a, make([]byte, 20)); !errors.Is(err, ErrAlg) {
+			t.Errorf("%s over 20 octets: %v", a, err)
+		}
+		if _, err := SignDigest(key, "none", make([]byte, 32)); !errors.Is(err, ErrAlg) {
+			t.Errorf("none: %v", err)
+		}
+		wrong := ES384
+		if a == ES384 {
+			wrong = ES512
+		}
+		if _, err := SignDigest(key, wrong, make([]byte, wrong.Hash().Size())); !errors.Is(err, ErrKey) {
+			t.Errorf("%s with a key of %s: %v", wrong, a, err)
+		}
+	}
+}
+
+// Depth is counted outside of strings, whatever is escaped in them.
+func TestDepth(t *testing.T) {
+	deep := strings.Repeat("[", MaxDepth+1)
+	for text, ok := range map[string]bool{
+		`"` + deep + `"`: true, `"\"` + deep + `"`: true, `"\\"` + deep: false, `"\\\"` + deep + `"`: true,
+		`["` + deep + `","\"",1]`: true, `"a\"b\"c"` + deep: false, `"` + deep: true, `"\`: true, `"a\"`: true,
+	} {
+		if err := depth([]byte(text)); (err == nil) != ok {
+			t.Errorf("%.20q: %v", text, err)
+		}
+	}
+}

@@ -9,7 +9,7 @@
 package jose
 
 import (
-	"encoding/base64"
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -71,21 +71,11 @@ func safe(err error) string {
 }
 
 func depth(b []byte) error {
-	level, quoted := 0, false
+	level := 0
 	for i := 0; i < len(b); i++ {
-		c := b[i]
-		if quoted {
-			switch c {
-			case '\\':
-				i++
-			case '"':
-				quoted = false
-			}
-			continue
-		}
-		switch c {
+		switch b[i] {
 		case '"':
-			quoted = true
+			i = closing(b, i+1)
 		case '{', '[':
 			if level++; level > MaxDepth {
 				return fmt.Errorf("%w: nested deeper than %d levels", ErrJSON, MaxDepth)
@@ -97,26 +87,23 @@ func depth(b []byte) error {
 	return nil
 }
 
-// ErrBase64 is returned for text that is not canonical base64url without
-// padding (RFC 7515, Section 2; RFC 4648, Section 3.5).
-var ErrBase64 = errors.New("not canonical base64url without padding")
-
-var b64 = base64.RawURLEncoding.Strict()
-
-// Encode is base64url without padding.
-func Encode(b []byte) string { return b64.EncodeToString(b) }
-
-// Decode reads base64url without padding and refuses padding, line breaks,
-// other alphabets and stray bits, so that one value has one spelling.
-func Decode(s string) ([]byte, error) {
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\n' || s[i] == '\r' {
-			return nil, ErrBase64
+// closing is the position of the quote that ends the string whose text starts
+// at i, or len(b). Certificates are long strings: it jumps. What it has looked
+// at it does not look at again, except behind an escaped quote.
+func closing(b []byte, i int) int {
+	for i < len(b) {
+		quote := bytes.IndexByte(b[i:], '"')
+		if quote < 0 {
+			return len(b)
+		}
+		quote += i
+		for i <= quote {
+			escape := bytes.IndexByte(b[i:quote], '\\')
+			if escape < 0 {
+				return quote
+			}
+			i += escape + 2
 		}
 	}
-	b, err := b64.DecodeString(s)
-	if err != nil {
-		return nil, ErrBase64
-	}
-	return b, nil
+	return len(b)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -51,36 +52,68 @@ type Token struct {
 	RawHeader []byte // decoded protected header, for members of a single use
 	Payload   []byte
 	Signature []byte
-	input     string // what was signed
+	input     []byte // what was signed
+	proven    atomic.Pointer[proof]
+}
+
+// proof is a verification that succeeded.
+type proof struct {
+	pub crypto.PublicKey
+	alg Alg
+	sig []byte
 }
 
 // Parse splits and decodes a compact JWS (RFC 7515, Section 3.1). It checks
 // form only.
 func Parse(compact string) (*Token, error) {
 	if len(compact) > MaxToken {
-		return nil, fmt.Errorf("%w: longer than %d bytes", ErrToken, MaxToken)
+		return nil, tooLong()
 	}
-	head, rest, ok := strings.Cut(compact, ".")
-	payload, sig, ok2 := strings.Cut(rest, ".")
-	if !ok || !ok2 || strings.Contains(sig, ".") {
+	return ParseBytes([]byte(compact))
+}
+
+// ParseBytes is Parse for text that the caller never changes again: the token
+// keeps it.
+func ParseBytes(compact []byte) (*Token, error) {
+	if len(compact) > MaxToken {
+		return nil, tooLong()
+	}
+	head, rest, ok := bytes.Cut(compact, dot)
+	payload, sig, ok2 := bytes.Cut(rest, dot)
+	if !ok || !ok2 || bytes.Contains(sig, dot) {
 		return nil, fmt.Errorf("%w: it must have three parts (RFC 7515, Section 3.1)", ErrToken)
 	}
 	t := &Token{input: compact[:len(head)+1+len(payload)]}
+	// One store for the three parts, each capped so that none runs into the next.
+	store := make([]byte, 0, b64.DecodedLen(len(compact)))
+	part := func(name string, text []byte) ([]byte, error) {
+		from := len(store)
+		all, err := AppendDecode(store, text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrToken, name, err)
+		}
+		store = all
+		return store[from:len(store):len(store)], nil
+	}
 	var err error
-	if t.RawHeader, err = Decode(head); err != nil {
-		return nil, fmt.Errorf("%w: header: %w", ErrToken, err)
+	if t.RawHeader, err = part("header", head); err != nil {
+		return nil, err
 	}
-	if t.Payload, err = Decode(payload); err != nil {
-		return nil, fmt.Errorf("%w: payload: %w", ErrToken, err)
+	if t.Payload, err = part("payload", payload); err != nil {
+		return nil, err
 	}
-	if t.Signature, err = Decode(sig); err != nil {
-		return nil, fmt.Errorf("%w: signature: %w", ErrToken, err)
+	if t.Signature, err = part("signature", sig); err != nil {
+		return nil, err
 	}
 	if err := Unmarshal(t.RawHeader, &t.Header); err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrToken, err)
 	}
 	return t, nil
 }
+
+var dot = []byte{'.'}
+
+func tooLong() error { return fmt.Errorf("%w: longer than %d bytes", ErrToken, MaxToken) }
 
 // Use says what a kind of token must be: its one typ and the algorithms
 // allowed for it.
@@ -127,13 +160,29 @@ func (u Use) Open(compact string, key func(Header) (crypto.PublicKey, error)) (*
 }
 
 // Verify checks the signature with the algorithm of the header, which must
-// have passed Use.Check and must fit the key.
+// have passed Use.Check and must fit the key. What a token has proven it need
+// not prove again: verified once more with an equal key, the same algorithm
+// and the same signature it answers at once, so that a seal and the format
+// around it may each insist on their own check. A failure is not remembered.
+// Public keys are not to be changed in place.
 func (t *Token) Verify(pub crypto.PublicKey) error {
-	return VerifySignature(pub, t.Header.Alg, []byte(t.input), t.Signature)
+	if p := t.proven.Load(); p != nil && p.alg == t.Header.Alg && bytes.Equal(p.sig, t.Signature) && equal(p.pub, pub) {
+		return nil
+	}
+	if err := VerifySignature(pub, t.Header.Alg, t.input, t.Signature); err != nil {
+		return err
+	}
+	t.proven.Store(&proof{pub: pub, alg: t.Header.Alg, sig: bytes.Clone(t.Signature)})
+	return nil
+}
+
+func equal(a, b crypto.PublicKey) bool {
+	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.Equal(b)
 }
 
 // SigningInput is the ASCII text under the signature.
-func (t *Token) SigningInput() string { return t.input }
+func (t *Token) SigningInput() string { return string(t.input) }
 
 // SignCompact makes a compact JWS. header is marshalled as it is and must
 // hold the alg that fits the key.
@@ -153,16 +202,16 @@ func SignCompact(signer crypto.Signer, header any, payload []byte) (string, erro
 	if h.Alg != a && (h.Alg != RS256 || a != PS256) {
 		return "", fmt.Errorf("%w: header says %q, the key signs %q", ErrAlg, clip(string(h.Alg)), a)
 	}
-	buf := make([]byte, 0, b64.EncodedLen(len(head))+b64.EncodedLen(len(payload))+100)
-	buf = b64.AppendEncode(buf, head)
+	buf := make([]byte, 0, EncodedLen(len(head))+EncodedLen(len(payload))+100)
+	buf = AppendEncode(buf, head)
 	buf = append(buf, '.')
-	buf = b64.AppendEncode(buf, payload)
+	buf = AppendEncode(buf, payload)
 	sig, err := Sign(signer, h.Alg, buf)
 	if err != nil {
 		return "", err
 	}
 	buf = append(buf, '.')
-	return string(b64.AppendEncode(buf, sig)), nil
+	return string(AppendEncode(buf, sig)), nil
 }
 
 // EncodeX5C is the x5c value of a chain, leaf first (RFC 7515, Section 4.1.6).
