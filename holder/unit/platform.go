@@ -6,8 +6,6 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,34 +15,11 @@ import (
 	"github.com/zegel-id/zegel/protocol/oauth"
 )
 
-// Doer sends HTTP requests; the caller bounds time, size and addresses.
-type Doer interface {
-	Do(*http.Request) (*http.Response, error)
-}
-
-// Refusal is an answer of a server that is not success.
-type Refusal struct {
-	Status int
-	// Code is an OAuth error code or the title of a problem.
-	Code   string
-	Detail string
-}
-
-func (r *Refusal) Error() string {
-	if r.Detail == "" {
-		return fmt.Sprintf("refused with status %d (%s)", r.Status, r.Code)
-	}
-	return fmt.Sprintf("refused: %s (%s)", r.Detail, r.Code)
-}
-
 // Errors of the vault platform that callers branch on.
 var (
 	ErrNotFound     = errors.New("the vault holds no such thing")
 	ErrPrecondition = errors.New("it was changed in the meantime; read it again")
 )
-
-// maxAnswer is the longest answer that is read.
-const maxAnswer = 8 << 20
 
 // Platform is the vault platform as the wallet unit sees it: it keeps
 // ciphertext and publishes the WebID. Every request is bound to the unit's key
@@ -149,19 +124,47 @@ func (p *Platform) Delete(ctx context.Context) error {
 	return err
 }
 
-// PutKeystore keeps the wrapped keys at the platform.
+// PutKeystore keeps the wrapped keys at the platform, in place of whatever
+// keystore is there.
 func (p *Platform) PutKeystore(ctx context.Context, ks *Keystore) error {
-	_, err := p.call(ctx, http.MethodPut, "/vault/v1/keystore", ks, nil)
-	return err
+	return p.replaceKeystore(ctx, "", ks)
 }
 
 // Keystore fetches the wrapped keys.
 func (p *Platform) Keystore(ctx context.Context) (*Keystore, error) {
-	body, _, err := p.raw(ctx, http.MethodGet, "/vault/v1/keystore", nil, nil)
+	ks, _, err := p.keystore(ctx)
+	return ks, err
+}
+
+func (p *Platform) keystore(ctx context.Context) (*Keystore, string, error) {
+	body, h, err := p.raw(ctx, http.MethodGet, "/vault/v1/keystore", nil, nil)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return ParseKeystore(body)
+	ks, err := ParseKeystore(body)
+	return ks, h.Get("ETag"), err
+}
+
+// absent in the place of a tag: there must be no keystore yet.
+const absent = "*"
+
+// replaceKeystore keeps the keystore in place of the version with the tag;
+// without a tag in place of any.
+func (p *Platform) replaceKeystore(ctx context.Context, etag string, ks *Keystore) error {
+	body, err := ks.Marshal()
+	if err != nil {
+		return err
+	}
+	h := http.Header{"Content-Type": {"application/json"}}
+	switch etag {
+	case "":
+	case absent:
+		h.Set("If-None-Match", absent)
+	default:
+		h.Set("If-Match", etag)
+	}
+	_, _, err = p.raw(ctx, http.MethodPut, "/vault/v1/keystore", h, body)
+	return err
 }
 
 // Handle is a short-lived vault handle for one issuer.
@@ -263,69 +266,22 @@ func (p *Platform) raw(ctx context.Context, method, path string, h http.Header, 
 	if answer == nil {
 		answer = http.Header{}
 	}
-	return b, answer, err
+	return b, answer, named(err)
 }
 
-// exchange sends a request and reads a JSON answer.
-func exchange(d Doer, req *http.Request, out any) (http.Header, error) {
-	b, h, err := send(d, req)
-	if err != nil || out == nil {
-		return h, err
+// named makes the refusals of the platform that callers branch on errors of
+// this package. Other servers' refusals stay what they are.
+func named(err error) error {
+	var r *Refusal
+	if !errors.As(err, &r) {
+		return err
 	}
-	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != "application/json" {
-		return h, fmt.Errorf("%s answered %q, expected application/json", req.URL.Host, h.Get("Content-Type"))
-	}
-	if err := jose.Unmarshal(b, out); err != nil {
-		return h, fmt.Errorf("answer of %s: %w", req.URL.Host, err)
-	}
-	return h, nil
-}
-
-// send sends a request and reads the answer; a status of 300 or more is a
-// Refusal.
-func send(d Doer, req *http.Request) ([]byte, http.Header, error) {
-	res, err := d.Do(req)
-	if err != nil {
-		return nil, nil, fmt.Errorf("asking %s: %w", req.URL.Host, err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the answer of %s: %w", req.URL.Host, err)
-	}
-	if len(b) > maxAnswer {
-		return nil, nil, fmt.Errorf("the answer of %s is longer than %d bytes", req.URL.Host, maxAnswer)
-	}
-	if res.StatusCode < 300 {
-		return b, res.Header, nil
-	}
-	return nil, res.Header, refusal(res.StatusCode, b)
-}
-
-func refusal(status int, body []byte) error {
-	r := &Refusal{Status: status}
-	var problem struct {
-		Error            string `json:"error"`
-		ErrorDescription string `json:"error_description"`
-		Title            string `json:"title"`
-		Detail           string `json:"detail"`
-		Remedy           string `json:"remedy"`
-	}
-	if jose.Unmarshal(body, &problem) == nil {
-		r.Code, r.Detail = problem.Error, problem.ErrorDescription
-		if r.Code == "" {
-			r.Code, r.Detail = problem.Title, strings.TrimSpace(problem.Detail+" "+problem.Remedy)
-		}
-	}
-	if r.Code == "" {
-		r.Code = http.StatusText(status)
-	}
-	switch status {
+	switch r.Status {
 	case http.StatusNotFound, http.StatusGone:
 		return fmt.Errorf("%w: %w", ErrNotFound, r)
 	case http.StatusPreconditionFailed, http.StatusConflict:
 		return fmt.Errorf("%w: %w", ErrPrecondition, r)
 	default:
-		return r
+		return err
 	}
 }

@@ -34,12 +34,13 @@ func (r PublishedRegister) Admitted(ctx context.Context, receiver string) error 
 	if err != nil {
 		return fmt.Errorf("fetching the register of receivers: %w", err)
 	}
-	use := jose.Use{Typ: typRegister, Algs: []jose.Alg{jose.ES256}}
+	use := jose.Use{Typ: typRegister, Algs: []jose.Alg{jose.ES256, jose.ES384}}
 	t, err := use.Open(string(b), func(jose.Header) (crypto.PublicKey, error) { return r.Registrar, nil })
 	if err != nil {
 		return fmt.Errorf("the register of receivers does not hold: %w", err)
 	}
 	var doc struct {
+		IssuedAt  jose.NumericDate `json:"iat"`
 		Expires   jose.NumericDate `json:"exp"`
 		Receivers []struct {
 			Registration string `json:"registration"`
@@ -49,23 +50,22 @@ func (r PublishedRegister) Admitted(ctx context.Context, receiver string) error 
 	if err := jose.Unmarshal(t.Payload, &doc); err != nil {
 		return fmt.Errorf("the register of receivers cannot be read: %w", err)
 	}
-	if !r.Now().Before(doc.Expires.Time()) {
-		return errors.New("the register of receivers is over")
+	now := r.Now()
+	if !now.Before(doc.Expires.Time()) || doc.IssuedAt.Time().After(now.Add(time.Minute)) {
+		return errors.New("the register of receivers is over, or of a time that lies ahead")
 	}
+	listed := false
 	for _, e := range doc.Receivers {
-		if e.Registration == receiver {
-			if e.Status == "admitted" {
-				return nil
-			}
-			return fmt.Errorf("the receiver is %s in the register", clip(e.Status))
+		if e.Registration != receiver || receiver == "" {
+			continue
 		}
+		if e.Status != "admitted" {
+			return fmt.Errorf("the receiver is %s in the register", shown(e.Status, 40))
+		}
+		listed = true
 	}
-	return errors.New("the receiver is not in the register")
-}
-
-func clip(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "..."
+	if !listed {
+		return errors.New("the receiver is not in the register")
 	}
-	return s
+	return nil
 }
