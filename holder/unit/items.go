@@ -1,11 +1,9 @@
 package unit
 
 import (
-	"context"
 	"crypto"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -68,10 +66,19 @@ type Receipt struct {
 	Purpose      string    `json:"purpose"`
 	LegalBasis   string    `json:"legal_basis"`
 	Privacy      string    `json:"privacy_statement,omitempty"`
-	Disclosed    []string  `json:"disclosed"`
-	Item         string    `json:"item"`
+	// Shared says what was disclosed of which item; never a value.
+	Shared []SharedItem `json:"shared"`
 	// Outcome is what is known of the answer's arrival.
 	Outcome string `json:"outcome"`
+}
+
+// SharedItem is one credential of a share and the claims that were disclosed
+// of it, beside those that are always visible.
+type SharedItem struct {
+	Item      string   `json:"item"`
+	Title     string   `json:"title"`
+	Type      string   `json:"type"`
+	Disclosed []string `json:"disclosed"`
 }
 
 // Outcomes of sending an answer.
@@ -86,151 +93,61 @@ type index struct {
 	Entries []Entry `json:"entries"`
 }
 
-// Vault is an opened vault.
-type Vault struct {
-	Info     VaultInfo
-	Keys     *Keys
-	Platform *Platform
-	Random   io.Reader
+func (x index) holds(name string) bool {
+	return slices.ContainsFunc(x.Entries, func(e Entry) bool { return e.Name == name })
 }
 
-// tries is how often a change of the index is made again when another device
-// was first.
-const tries = 5
+// ErrItem is returned for what opens but is no such thing as was asked for. An
+// envelope can be made by anyone who knows the vault's public key, so that
+// what is in it is held against its form like other input.
+var ErrItem = errors.New("what the vault holds under this name is damaged, or was written by a newer wallet unit")
 
-// Entries lists what is in the vault.
-func (v *Vault) Entries(ctx context.Context) ([]Entry, error) {
-	x, _, err := v.index(ctx)
-	return x.Entries, err
-}
-
-// Add seals an item, stores it and enters it in the index.
-func (v *Vault) Add(ctx context.Context, it Item) error {
-	if err := v.create(ctx, it.Name, it); err != nil {
-		return err
-	}
-	return v.change(ctx, func(x *index) {
-		x.Entries = append(x.Entries, Entry{Name: it.Name, Format: it.Format, Type: it.Type, Title: it.Title, Issuer: it.Issuer, Added: it.Added, Kind: KindCredential})
-	})
-}
-
-// AddReceipt seals and stores a receipt.
-func (v *Vault) AddReceipt(ctx context.Context, name string, r Receipt) error {
-	if err := v.create(ctx, name, r); err != nil {
-		return err
-	}
-	return v.change(ctx, func(x *index) {
-		x.Entries = append(x.Entries, Entry{Name: name, Title: r.Organisation, Added: r.At, Kind: KindReceipt})
-	})
-}
-
-// Item opens a credential; the ETag is for Update.
-func (v *Vault) Item(ctx context.Context, name string) (Item, string, error) {
+func decodeItem(b []byte, name string) (Item, error) {
 	var it Item
-	etag, err := v.read(ctx, name, &it)
-	return it, etag, err
+	if err := jose.UnmarshalClosed(b, &it); err != nil {
+		return Item{}, fmt.Errorf("%w: %w", ErrItem, err)
+	}
+	if it.Name != name || it.Format == "" || it.Type == "" || len(it.Copies) == 0 {
+		return Item{}, fmt.Errorf("%w: expected a credential of this name with a format, a type and at least one copy", ErrItem)
+	}
+	for _, c := range it.Copies {
+		if c.Credential == "" || c.Shown < 0 {
+			return Item{}, fmt.Errorf("%w: expected a credential in every copy, and a number of times it was shown", ErrItem)
+		}
+	}
+	return it, nil
 }
 
-// Receipt opens a receipt.
-func (v *Vault) Receipt(ctx context.Context, name string) (Receipt, error) {
+func decodeReceipt(b []byte) (Receipt, error) {
 	var r Receipt
-	_, err := v.read(ctx, name, &r)
-	return r, err
+	if err := jose.UnmarshalClosed(b, &r); err != nil {
+		return Receipt{}, fmt.Errorf("%w: %w", ErrItem, err)
+	}
+	if r.Receiver == "" && r.Organisation == "" {
+		return Receipt{}, fmt.Errorf("%w: expected a receipt that names a receiver", ErrItem)
+	}
+	return r, nil
 }
 
-// Update stores an item in place of the version that was read.
-func (v *Vault) Update(ctx context.Context, it Item, etag string) error {
-	data, err := v.seal(it.Name, it)
-	if err != nil {
-		return err
+func decodeIndex(b []byte) (index, error) {
+	var v struct {
+		Version int `json:"version"`
 	}
-	return v.Platform.PutItem(ctx, it.Name, etag, data)
-}
-
-// Remove deletes an item: from the index first, so that what is listed is there.
-func (v *Vault) Remove(ctx context.Context, name string) error {
-	found := false
-	err := v.change(ctx, func(x *index) {
-		n := len(x.Entries)
-		x.Entries = slices.DeleteFunc(x.Entries, func(e Entry) bool { return e.Name == name })
-		found = found || len(x.Entries) < n
-	})
-	if err != nil {
-		return err
+	if err := jose.Unmarshal(b, &v); err != nil {
+		return index{}, fmt.Errorf("%w: the index: %w", ErrItem, err)
 	}
-	err = v.Platform.DeleteItem(ctx, name)
-	if errors.Is(err, ErrNotFound) && found {
-		return nil
+	if v.Version != 1 {
+		return index{}, fmt.Errorf("the vault's index has version %d, which this wallet unit does not know; use a newer one", v.Version)
 	}
-	return err
-}
-
-func (v *Vault) create(ctx context.Context, name string, value any) error {
-	data, err := v.seal(name, value)
-	if err != nil {
-		return err
+	// Unknown members are refused: they would be lost with the next change.
+	var x index
+	if err := jose.UnmarshalClosed(b, &x); err != nil {
+		return index{}, fmt.Errorf("%w: the index: %w", ErrItem, err)
 	}
-	return v.Platform.PutItem(ctx, name, "", data)
-}
-
-func (v *Vault) seal(name string, value any) ([]byte, error) {
-	plain, err := jose.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	return SealEnvelope(v.Random, v.Keys.Vault.PublicKey(), v.Info.Storage+name, plain)
-}
-
-func (v *Vault) read(ctx context.Context, name string, out any) (string, error) {
-	data, etag, err := v.Platform.Item(ctx, name)
-	if err != nil {
-		return "", err
-	}
-	plain, err := OpenEnvelope(v.Keys.Vault, v.Info.Storage+name, data)
-	if err != nil {
-		return "", err
-	}
-	return etag, jose.Unmarshal(plain, out)
-}
-
-func (v *Vault) index(ctx context.Context) (index, string, error) {
-	x := index{Version: 1}
-	etag, err := v.read(ctx, indexName, &x)
-	if errors.Is(err, ErrNotFound) {
-		return x, "", nil
-	}
-	if err == nil && x.Version != 1 {
-		err = fmt.Errorf("the vault's index has version %d, which this wallet unit does not know; use a newer one", x.Version)
-	}
-	return x, etag, err
-}
-
-// change edits the index by compare-and-swap.
-func (v *Vault) change(ctx context.Context, edit func(*index)) error {
-	for range tries {
-		x, etag, err := v.index(ctx)
-		if err != nil {
-			return err
-		}
-		edit(&x)
-		data, err := v.seal(indexName, x)
-		if err != nil {
-			return err
-		}
-		err = v.Platform.PutItem(ctx, indexName, etag, data)
-		if !errors.Is(err, ErrPrecondition) {
-			return err
+	for _, e := range x.Entries {
+		if !isName(e.Name) || e.Kind != KindCredential && e.Kind != KindReceipt {
+			return index{}, fmt.Errorf("%w: the index has an entry without a name or of an unknown kind", ErrItem)
 		}
 	}
-	return fmt.Errorf("changing the vault's index: %w", ErrPrecondition)
-}
-
-// NewName draws a name for a resource: a UUID of version 4 (RFC 9562).
-func NewName(random io.Reader) (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return "", err
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
+	return x, nil
 }
