@@ -3,8 +3,10 @@
 // queries and presents over OpenID4VP.
 //
 // It is the only part of the product that can read a vault. It touches no
-// file, no network, no clock and no random source except through its
-// arguments, so the same code runs natively and, later, in a browser.
+// file, no network and no clock except through its arguments, so the same code
+// runs natively and, later, in a browser. Names, codes and salts are drawn from
+// the source it is given; keys and the nonces of ciphers and proofs come from
+// Go's crypto packages, which use the machine's own source in both.
 package unit
 
 import (

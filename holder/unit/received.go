@@ -1,0 +1,117 @@
+package unit
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"fmt"
+	"time"
+
+	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal"
+)
+
+// check holds each copy against what was offered and asked for: seal and
+// provider, type, one of our keys, no key binding, validity, status. One bad
+// copy is a failure of the whole (OpenID4VCI 1.0, Section 11.1); fewer copies
+// than were asked for are none (Section 8.3).
+func (s Issuance) check(ctx context.Context, o Offered, c oid4vci.CredentialConfiguration, keys []*ecdsa.PrivateKey, res oid4vci.CredentialResponse) (Item, error) {
+	if len(res.Credentials) == 0 {
+		return Item{}, fmt.Errorf("%w: the issuer has not issued it yet", ErrCredential)
+	}
+	item := Item{Format: c.Format, Type: c.VCT, Added: s.Now(), Title: s.title(c)}
+	left := map[string]*ecdsa.PrivateKey{}
+	for _, key := range keys {
+		left[jose.Thumbprint(key.Public())] = key
+	}
+	for i, issued := range res.Credentials {
+		text, ok := issued.Text()
+		if !ok {
+			return Item{}, fmt.Errorf("%w: copy %d is no text", ErrCredential, i)
+		}
+		verified, err := s.verify(ctx, text, o.Offer.CredentialIssuer, c.VCT)
+		if err != nil {
+			return Item{}, fmt.Errorf("%w: copy %d: %w", ErrCredential, i, err)
+		}
+		if item.Issuer != "" && item.Issuer != verified.Issuer {
+			return Item{}, fmt.Errorf("%w: copy %d is of another issuer than those before", ErrCredential, i)
+		}
+		item.Issuer = verified.Issuer
+		thumb := verified.Holder.Thumbprint()
+		key, ok := left[thumb]
+		if !ok {
+			return Item{}, fmt.Errorf("%w: copy %d is bound to a key that is not ours, or twice to one", ErrCredential, i)
+		}
+		delete(left, thumb)
+		private, err := jose.PrivateJWK(key)
+		if err != nil {
+			return Item{}, err
+		}
+		item.Copies = append(item.Copies, Copy{Credential: text, Key: private})
+		if title := verified.Claims.Text("title"); title != "" {
+			item.Title = shown(title, maxTitle)
+		}
+	}
+	return item, nil
+}
+
+// verify checks one copy. Its iss must stand in the certificate of the seal,
+// and so must the credential issuer that handed it out, which may have another
+// name: that is the relation between the two which OpenID4VCI leaves open, so
+// that nobody hands on what another issuer made (Section 14.4).
+func (s Issuance) verify(ctx context.Context, text, issuer, vct string) (*sdjwt.Verified, error) {
+	now := s.Now()
+	verified, err := sdjwt.Verify(text, sdjwt.Policy{
+		Now: now, Skew: time.Minute, VCT: []string{vct}, KeyBinding: sdjwt.BindingForbidden, RequireExp: true,
+		IssuerKey: func(t *jose.Token, u sdjwt.Unverified) (crypto.PublicKey, error) {
+			validation, err := s.Seals.Validate(ctx, t, now)
+			if err != nil {
+				return nil, err
+			}
+			if err := validation.Err(); err != nil {
+				return nil, err
+			}
+			for _, name := range []string{u.Issuer, issuer} {
+				if err := seal.CertifiesIssuer(validation.Certificate, name); err != nil {
+					return nil, err
+				}
+			}
+			return validation.Certificate.PublicKey, nil
+		},
+	})
+	if err != nil || s.Status == nil {
+		return verified, err
+	}
+	ref, err := status.ParseClaim(verified.Status)
+	if err != nil {
+		return nil, err
+	}
+	value, err := s.Status.Check(ctx, ref, s.StatusTrust)
+	if err != nil {
+		return nil, err
+	}
+	if value != status.Valid {
+		return nil, fmt.Errorf("its status is %s", value)
+	}
+	return verified, nil
+}
+
+// maxTitle is how much of a title is kept, in characters.
+const maxTitle = 200
+
+func (s Issuance) title(c oid4vci.CredentialConfiguration) string {
+	if c.CredentialMetadata == nil || len(c.CredentialMetadata.Display) == 0 {
+		return c.VCT
+	}
+	for _, want := range s.Languages {
+		for _, d := range c.CredentialMetadata.Display {
+			if d.Locale == want {
+				return shown(d.Name, maxTitle)
+			}
+		}
+	}
+	return shown(c.CredentialMetadata.Display[0].Name, maxTitle)
+}
