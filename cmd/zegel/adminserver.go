@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/audit"
@@ -22,6 +20,7 @@ func (a *app) adminHandler() http.Handler {
 	e.Mount(
 		rest.Route{Method: "GET", Path: "/audit/verify", Handler: a.auditVerify, Spec: "admin", Timeout: 10 * time.Minute},
 		rest.Route{Method: "GET", Path: "/audit/entries", Handler: a.auditEntries, Spec: "admin", Timeout: 10 * time.Minute},
+		rest.Route{Method: "POST", Path: "/audit/checkpoint", Handler: a.auditCheckpoint, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/audit/purge", Handler: a.auditPurge, Spec: "admin", Timeout: 10 * time.Minute},
 		rest.Route{Method: "POST", Path: "/keys/rotate", Handler: a.rotateSeal, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},
@@ -29,8 +28,12 @@ func (a *app) adminHandler() http.Handler {
 	return e
 }
 
-func (a *app) auditVerify(*rest.Request) (rest.Answer, error) {
-	report, err := a.uses.Verify()
+func (a *app) auditVerify(r *rest.Request) (rest.Answer, error) {
+	q, err := r.Query("known")
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	report, err := a.uses.Verify(q.All("known")...)
 	if err != nil {
 		return rest.Answer{}, err
 	}
@@ -60,6 +63,13 @@ func (a *app) auditEntries(r *rest.Request) (rest.Answer, error) {
 	}
 }
 
+func (a *app) auditCheckpoint(*rest.Request) (rest.Answer, error) {
+	if err := a.uses.Checkpoint(); err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.Text(http.StatusOK, "text/plain", []byte(a.uses.Latest()+"\n")), nil
+}
+
 func (a *app) auditPurge(r *rest.Request) (rest.Answer, error) {
 	purged, err := a.uses.Purge(r.Context())
 	if err != nil {
@@ -71,35 +81,15 @@ func (a *app) auditPurge(r *rest.Request) (rest.Answer, error) {
 	return rest.JSON(http.StatusOK, purged), nil
 }
 
-// rotation lets one rotation happen at a time.
-var rotation sync.Mutex
-
-func (a *app) rotateSeal(*rest.Request) (rest.Answer, error) {
-	rotation.Lock()
-	defer rotation.Unlock()
-	now := a.now()
-	if err := a.hierarchy.RotateSeal(now); err != nil {
-		return rest.Answer{}, err
-	}
-	if err := a.hierarchy.Update(filepath.Join(a.c.Keys, hierarchyDir)); err != nil {
-		return rest.Answer{}, err
-	}
-	// Those who trust the list must know the certificate before it seals.
-	list, err := a.trust.VerifyList(a.hierarchy.List, now)
+func (a *app) rotateSeal(r *rest.Request) (rest.Answer, error) {
+	sealer, err := a.local.RotateSeal()
 	if err != nil {
-		return rest.Answer{}, err
-	}
-	if err := a.trust.Install(list); err != nil {
-		return rest.Answer{}, err
-	}
-	sealer, err := a.hierarchy.Sealer("", a.now)
-	if err != nil {
-		return rest.Answer{}, err
-	}
-	if err := a.keys.Rotate(sealer); err != nil {
 		return rest.Answer{}, err
 	}
 	a.log.Info("seal key rotated", "certificate", sealer.ID())
+	if err := a.logKeyChange(r.Context(), r.ID, "seal key"); err != nil {
+		return rest.Answer{}, err
+	}
 	return rest.JSON(http.StatusOK, map[string]string{"certificate": sealer.ID()}), nil
 }
 
@@ -124,8 +114,8 @@ type environment struct {
 }
 
 type crl struct {
-	List   []byte `json:"list"`
-	Issuer string `json:"issuer"`
+	URL    string `json:"url"`
+	Issuer string `json:"issuer"` // PEM
 }
 
 func (a *app) walletEnvironment(*rest.Request) (rest.Answer, error) {
@@ -141,7 +131,7 @@ func (a *app) environment() (environment, error) {
 	if a.c.Holder == nil || a.c.Issuer == nil || a.c.Verifier == nil {
 		return e, &rest.Problem{Status: http.StatusConflict, Title: "Not all roles", Detail: "This server does not run issuer, holder and verifier.", Remedy: "Give the wallet a file with --environment instead."}
 	}
-	anchors := a.hierarchy.Anchors()
+	anchors := a.local.hierarchy.Anchors()
 	pem := func(use trust.Use) string { return string(trust.EncodePEM(anchors[use]...)) }
 	e = environment{
 		Holder: a.c.Holder.URL, Issuer: a.c.Issuer.URL, Verifier: a.c.Verifier.URL,
@@ -149,15 +139,15 @@ func (a *app) environment() (environment, error) {
 		ProviderList: a.c.Issuer.URL + "/trust/pub-eaa.jwt", Receivers: a.c.Verifier.URL + "/receivers.jwt",
 		Development: a.c.Profile == ProfileDevelopment,
 		CRLs: []crl{
-			{List: a.hierarchy.SealCRL, Issuer: string(trust.EncodePEM(a.hierarchy.SealCA.Certificate))},
-			{List: a.hierarchy.AccessCRL, Issuer: string(trust.EncodePEM(a.hierarchy.AccessCA.Certificate))},
+			{URL: a.c.Issuer.URL + "/crl/" + sealCRL, Issuer: string(trust.EncodePEM(a.local.hierarchy.SealCA.Certificate))},
+			{URL: a.c.Issuer.URL + "/crl/" + accessCRL, Issuer: string(trust.EncodePEM(a.local.hierarchy.AccessCA.Certificate))},
 		},
 	}
 	for _, c := range a.c.Issuer.Connectors {
 		e.Suppliers = append(e.Suppliers, c.Supplier)
 	}
 	var err error
-	e.Registrar, err = jose.PublicJWK(a.hierarchy.Registrar.Key.Public())
+	e.Registrar, err = jose.PublicJWK(a.local.hierarchy.Registrar.Key.Public())
 	if err != nil {
 		return e, fmt.Errorf("registrar: %w", err)
 	}

@@ -18,9 +18,6 @@ import (
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/rest"
-	"github.com/zegel-id/zegel/seal"
-	"github.com/zegel-id/zegel/seal/trust"
-	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/store/embedded"
 	"github.com/zegel-id/zegel/store/mongo"
@@ -32,14 +29,11 @@ type app struct {
 	log *slog.Logger
 	now func() time.Time
 
-	store     store.Store
-	uses      *audit.Log
-	names     *audit.Pseudonyms
-	secrets   secrets
-	hierarchy *devca.Hierarchy
-	keys      *seal.Keys
-	trust     *trust.Store
-	crls      *trust.CRLs
+	store   store.Store
+	uses    *audit.Log
+	names   *audit.Pseudonyms
+	secrets secrets
+	local   *localTrust
 	// public reaches addresses that come from input, operator those of the
 	// configuration.
 	public, operator *fetch.Client
@@ -90,26 +84,12 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	return a, nil
 }
 
-func (a *app) openTrust() error {
-	h, err := loadHierarchy(a.c.Keys)
-	if err != nil {
+func (a *app) openTrust() (err error) {
+	if a.local, err = openLocalTrust(a.c.Keys, a.now); err != nil {
 		return err
 	}
-	a.hierarchy = h
-	if err := h.Refresh(a.now()); err != nil {
-		return fmt.Errorf("refreshing lists: %w", err)
-	}
-	if err := h.Update(filepath.Join(a.c.Keys, hierarchyDir)); err != nil {
-		return fmt.Errorf("keeping refreshed lists: %w", err)
-	}
-	if a.keys, err = h.Keys(a.now); err != nil {
-		return err
-	}
-	if a.trust, err = h.Store(a.now()); err != nil {
-		return err
-	}
-	a.crls, err = h.CRLs(nil, a.now)
-	return err
+	a.every(12*time.Hour, "lists", a.local.Refresh)
+	return nil
 }
 
 func (a *app) openStore(ctx context.Context) error {
@@ -119,7 +99,7 @@ func (a *app) openStore(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		st, err := mongo.Open(ctx, uri, a.c.Store.Database, mongo.Options{Now: a.now})
+		st, err := mongo.Open(ctx, uri, a.c.Store.Database, mongo.Options{Now: a.now, Report: func(err error) { a.log.Error("store", "error", err) }})
 		if err != nil {
 			return err
 		}
@@ -144,8 +124,11 @@ func (a *app) openUseLog() (err error) {
 	if a.names, err = audit.NewPseudonyms(a.secrets.random["pseudonyms"]); err != nil {
 		return err
 	}
-	a.uses, err = audit.Open(filepath.Join(a.c.Data, "use-log"), audit.Options{Signer: a.secrets.signing["use-log"], Now: a.now})
-	if err != nil {
+	o := audit.Options{Signer: a.secrets.signing["use-log"], Retention: audit.Retention{Classes: a.c.UseLog.Classes}, Now: a.now}
+	if o.EarlierKeys, err = readPublicKeys(a.c.UseLog.EarlierKeys); err != nil {
+		return fmt.Errorf("use_log.earlier_keys: %w", err)
+	}
+	if a.uses, err = audit.Open(filepath.Join(a.c.Data, "use-log"), o); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.uses.Close)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,23 +26,29 @@ line chained to the one before and checkpointed with a signature.
 With a running server the commands ask it over its admin socket; "verify --data"
 verifies the log of a stopped one.`,
 	}
-	c.AddCommand(auditVerifyCommand(), auditListCommand(), auditPurgeCommand())
+	c.AddCommand(auditVerifyCommand(), auditCheckpointCommand(), auditListCommand(), auditPurgeCommand())
 	return c
 }
 
 func auditVerifyCommand() *cobra.Command {
 	var socket, data, keys string
+	var known []string
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Find any change in the use log",
 		Long: `Checks the chain of every segment and every signed checkpoint: an entry that was
-edited, removed, inserted or moved is found and its place is named. Exits with
-status 2 when something is wrong.`,
+edited, removed, inserted or moved is found and its place is named. A checkpoint
+that was kept elsewhere ("audit checkpoint") also finds a log whose end was cut
+off: give it with --known. Exits with status 2 when something is wrong.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var report audit.Report
+			checkpoints, err := readLines(known)
+			if err != nil {
+				return err
+			}
 			if data == "" {
-				if err := admin(cmd.Context(), socket, "GET", "/audit/verify", nil, &report); err != nil {
+				if err := admin(cmd.Context(), socket, "GET", "/audit/verify?"+url.Values{"known": checkpoints}.Encode(), nil, &report); err != nil {
 					return err
 				}
 			} else {
@@ -52,7 +59,7 @@ status 2 when something is wrong.`,
 				if err != nil {
 					return err
 				}
-				if report, err = audit.Verify(filepath.Join(data, "use-log"), []crypto.PublicKey{s.signing["use-log"].Public()}); err != nil {
+				if report, err = audit.Verify(filepath.Join(data, "use-log"), []crypto.PublicKey{s.signing["use-log"].Public()}, checkpoints...); err != nil {
 					return err
 				}
 			}
@@ -62,7 +69,35 @@ status 2 when something is wrong.`,
 	socketFlag(c, &socket)
 	c.Flags().StringVar(&data, "data", "", "data directory of a stopped server, instead of the socket")
 	c.Flags().StringVar(&keys, "keys", "", "its key directory; empty means <data>/keys")
+	c.Flags().StringSliceVar(&known, "known", nil, "files with checkpoints that were kept elsewhere")
 	return c
+}
+
+func auditCheckpointCommand() *cobra.Command {
+	var socket string
+	c := &cobra.Command{
+		Use:   "checkpoint",
+		Short: "Sign the present state and print it, to be kept elsewhere",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return admin(cmd.Context(), socket, "POST", "/audit/checkpoint", nil, cmd.OutOrStdout())
+		},
+	}
+	socketFlag(c, &socket)
+	return c
+}
+
+// readLines reads files of one line each.
+func readLines(paths []string) ([]string, error) {
+	var out []string
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, strings.TrimSpace(string(b)))
+	}
+	return out, nil
 }
 
 func printReport(w io.Writer, r audit.Report) error {

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
 )
 
 // Config is the one configuration of a running zegel. Unknown keys are errors;
@@ -30,6 +33,7 @@ type Config struct {
 	Log string `yaml:"log"`
 
 	Store    StoreConfig     `yaml:"store"`
+	UseLog   UseLogConfig    `yaml:"use_log"`
 	Issuer   *IssuerConfig   `yaml:"issuer"`
 	Holder   *HolderConfig   `yaml:"holder"`
 	Verifier *VerifierConfig `yaml:"verifier"`
@@ -57,6 +61,10 @@ type ListenConfig struct {
 	// ClientCA is a PEM file; institutions may then authenticate with
 	// certificates of these authorities.
 	ClientCA string `yaml:"client_ca"`
+	// TrustedProxies are addresses or prefixes of proxies in front, whose
+	// X-Forwarded-For is believed; without them all callers behind a proxy
+	// share one rate limit.
+	TrustedProxies []string `yaml:"trusted_proxies"`
 }
 
 // SignInConfig is the OpenID provider where citizens sign in.
@@ -120,9 +128,48 @@ type ConnectorConfig struct {
 	Certificate string `yaml:"certificate"`
 	Key         string `yaml:"key"`
 	Roots       string `yaml:"roots"`
+	// TokenFile holds a bearer token that the supplier wants (http).
+	TokenFile string `yaml:"token_file"`
+	// Security is how messages are signed and answers verified (magda).
+	Security SecurityConfig `yaml:"security"`
 	// Sender is the registration of the asking organisation (magda).
 	Sender   string `yaml:"sender"`
 	Capacity string `yaml:"capacity"`
+}
+
+// SecurityConfig is the WS-Security policy agreed with the platform, which is
+// not public. Empty values are the defaults of the X.509 token profile that
+// the platform's published tests use.
+type SecurityConfig struct {
+	// Unsigned sends messages without a signature; the real platform refuses them.
+	Unsigned bool `yaml:"unsigned"`
+	// Parts are timestamp, body and token; default timestamp and body.
+	Parts []wssecurity.Part `yaml:"parts"`
+	// TokenReference is direct, issuer_serial, subject_key_identifier or
+	// thumbprint_sha1; default direct.
+	TokenReference wssecurity.TokenReference `yaml:"token_reference"`
+	// Digest is sha256, sha384 or sha512; default sha256.
+	Digest wssecurity.Digest `yaml:"digest"`
+	// Algorithm is rsa-sha256 and the like; default by key.
+	Algorithm wssecurity.Algorithm `yaml:"algorithm"`
+	// Life of a message, such as "5m" (the default).
+	Life string `yaml:"life"`
+	// OmitMustUnderstand leaves soapenv:mustUnderstand off the header.
+	OmitMustUnderstand bool `yaml:"omit_must_understand"`
+	// AnswersRoots is a PEM file; answers must then be signed under it.
+	AnswersRoots string `yaml:"answers_roots"`
+	// CorrelationHeader carries the correlation id; default x-correlation-id.
+	CorrelationHeader string `yaml:"correlation_header"`
+}
+
+// UseLogConfig configures the use log.
+type UseLogConfig struct {
+	// Classes say how long which kinds of events are kept; without them uses of
+	// vaults are kept ten years.
+	Classes []audit.Class `yaml:"classes"`
+	// EarlierKeys are PEM files with public keys that signed checkpoints before
+	// the present one.
+	EarlierKeys []string `yaml:"earlier_keys"`
 }
 
 // HolderConfig configures the vault platform.
@@ -170,7 +217,8 @@ type AcceptConfig struct {
 
 // TrustConfig is what a relying side trusts.
 type TrustConfig struct {
-	// PubEAAList is the URL of the list of PuB-EAA providers.
+	// PubEAAList is the URL of the list of PuB-EAA providers. Without it the
+	// local hierarchy's own list is trusted.
 	PubEAAList string `yaml:"pub_eaa_list"`
 	// ListSigner is a PEM file with the certificate that signs the list.
 	ListSigner string `yaml:"list_signer"`
@@ -205,6 +253,9 @@ func LoadConfig(path string) (*Config, error) {
 // relativeTo makes file names relative to the configuration file.
 func (c *Config) relativeTo(dir string) {
 	paths := []*string{&c.Data, &c.Keys, &c.Socket, &c.Store.URIFile}
+	for n := range c.UseLog.EarlierKeys {
+		paths = append(paths, &c.UseLog.EarlierKeys[n])
+	}
 	listen := func(l *ListenConfig) { paths = append(paths, &l.Certificate, &l.Key, &l.ClientCA) }
 	signIn := func(s *SignInConfig) {
 		if s != nil {
@@ -217,7 +268,7 @@ func (c *Config) relativeTo(dir string) {
 		paths = append(paths, &i.Register)
 		for n := range i.Connectors {
 			c := &i.Connectors[n]
-			paths = append(paths, &c.Source, &c.File, &c.Certificate, &c.Key, &c.Roots)
+			paths = append(paths, &c.Source, &c.File, &c.Certificate, &c.Key, &c.Roots, &c.TokenFile, &c.Security.AnswersRoots)
 			if c.Mapping != builtinMapping {
 				paths = append(paths, &c.Mapping)
 			}
@@ -288,8 +339,8 @@ func (c *Config) Check() error {
 		if i.StatusTTL == "" {
 			i.StatusTTL = "5m"
 		}
-		if i.statusTTL, err = time.ParseDuration(i.StatusTTL); err != nil || i.statusTTL < time.Second || i.statusTTL > 24*time.Hour {
-			fault("issuer.status_ttl: found %q, expected a duration from 1s to 24h", i.StatusTTL)
+		if i.statusTTL, err = time.ParseDuration(i.StatusTTL); err != nil || i.statusTTL < time.Second || i.statusTTL > 12*time.Hour {
+			fault("issuer.status_ttl: found %q, expected a duration from 1s to 12h", i.StatusTTL)
 		}
 		if i.Attestation == "" {
 			i.Attestation = "etsi"
@@ -318,6 +369,9 @@ func (c *Config) Check() error {
 		faults = append(faults, v.check("verifier", c.Profile)...)
 		if v.Receivers == "" {
 			fault("verifier.receivers: name the file with the register of receiving organisations")
+		}
+		if (v.Trust.PubEAAList == "") != (v.Trust.ListSigner == "") {
+			fault("verifier.trust: pub_eaa_list and list_signer belong together")
 		}
 	}
 	return errors.Join(faults...)

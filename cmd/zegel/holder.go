@@ -18,6 +18,7 @@ import (
 	"github.com/zegel-id/zegel/holder/pod/localdir"
 	"github.com/zegel-id/zegel/holder/pod/solid"
 	"github.com/zegel-id/zegel/internal/fetch"
+	"github.com/zegel-id/zegel/internal/rest"
 )
 
 func cachedOperator(c *fetch.Client, now func() time.Time) *fetch.Cached {
@@ -73,7 +74,9 @@ func (a *app) buildHolder(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("holder.sign_in: %w", err)
 	}
-	a.servers = append(a.servers, server{name: "holder", listen: c.ListenConfig, handler: holderapi.New(h, rp, holderapi.Options{Log: a.log, Now: a.now, Checks: a.checks()})})
+	a.servers = append(a.servers, server{name: "holder", listen: c.ListenConfig, handler: holderapi.New(h, rp, holderapi.Options{
+		Log: a.log, Now: a.now, Checks: a.checks(), TrustedProxies: c.TrustedProxies, Limiter: rest.NewLimiter(100, 200, 10_000, a.now),
+	})})
 	a.every(time.Minute, "vaults", h.Resume)
 	return nil
 }

@@ -16,12 +16,12 @@ import (
 	issuerapi "github.com/zegel-id/zegel/issuer/api"
 )
 
-func (a *app) buildIssuer(context.Context) error {
+func (a *app) buildIssuer(ctx context.Context) error {
 	c := a.c.Issuer
 	if c == nil {
 		return nil
 	}
-	if got := a.hierarchy.Issuer(); got != c.URL {
+	if got := a.local.hierarchy.Issuer(); got != c.URL {
 		return fmt.Errorf("issuer.url: found %s, but the seal certificate names %s; iss must stand in the certificate, so make keys with --issuer %s", c.URL, got, c.URL)
 	}
 	text, err := os.ReadFile(c.Register)
@@ -33,7 +33,10 @@ func (a *app) buildIssuer(context.Context) error {
 	if err != nil {
 		return err
 	}
-	statusSealer, err := a.hierarchy.StatusSealer(a.now)
+	if err := a.noteRegister(ctx, "suppliers", text); err != nil {
+		return err
+	}
+	statusSealer, err := a.local.hierarchy.StatusSealer(a.now)
 	if err != nil {
 		return err
 	}
@@ -42,14 +45,14 @@ func (a *app) buildIssuer(context.Context) error {
 		return err
 	}
 	config := issuer.Config{
-		URL: c.URL, Store: a.store, Source: source, Types: []issuer.Type{issuer.LEDDiploma()}, Keys: a.keys, Statuses: statuses,
-		Display: []issuer.Display{{Name: a.hierarchy.Organization(), Locale: "nl"}},
+		URL: c.URL, Store: a.store, Source: source, Types: []issuer.Type{issuer.LEDDiploma()}, Keys: a.local.keys, Statuses: statuses,
+		Display: []issuer.Display{{Name: a.local.hierarchy.Organization(), Locale: "nl"}},
 		Log:     a.uses, Names: a.names, Key: a.secrets.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
 		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig),
 	}
 	if c.Attestation == "cir" {
 		config.Profile = sdjwt.ProfileCIR
-		config.Authority.Name, config.Authority.Country = a.hierarchy.Organization(), "BE"
+		config.Authority.Name, config.Authority.Country = a.local.hierarchy.Organization(), "BE"
 	}
 	for _, platform := range c.VaultPlatforms {
 		config.Vaults = append(config.Vaults, issuer.VaultPlatform{URL: platform, Keys: a.platformKeys(platform)})
@@ -63,9 +66,9 @@ func (a *app) buildIssuer(context.Context) error {
 		return fmt.Errorf("issuer.clients: %w", err)
 	}
 	o := issuerapi.Options{
-		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, Collectable: c.collectable(),
-		ProviderList: func() ([]byte, error) { return []byte(a.hierarchy.List), nil },
-		Store:        a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
+		Clients: known, Lists: statuses, Certificates: a.local.keys, Suppliers: source.published, Collectable: c.collectable(),
+		ProviderList: a.local.List, CRL: a.local.CRL, TrustedProxies: c.TrustedProxies,
+		Store: a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
 	}
 	if c.SignIn != nil {
 		if o.SignIn, err = a.relyingParty(*c.SignIn, c.URL+"/collected"); err != nil {

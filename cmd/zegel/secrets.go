@@ -23,7 +23,7 @@ const (
 )
 
 // secretNames are the random keys of the roles, 32 bytes each.
-var secretNames = []string{"issuer", "holder", "verifier", "sign-in", "pseudonyms", "idempotency"}
+var secretNames = []string{"issuer", "holder", "sign-in", "pseudonyms", "idempotency"}
 
 // signingNames are signing keys that are not part of the certificate
 // hierarchy.

@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -128,23 +130,17 @@ func readMapping(name string) (*mapping.Mapping, error) {
 func connect(x ConnectorConfig, m *mapping.Mapping, loopback bool, now func() time.Time) (provider.Connector, error) {
 	var certificate *tls.Certificate
 	o := fetch.Options{PlainLoopback: loopback, MaxBody: 8 << 20, Timeout: 30 * time.Second, HeaderTimeout: 20 * time.Second, Now: now}
+	roots, err := readRoots(x.Roots)
+	if err != nil {
+		return nil, fmt.Errorf("roots: %w", err)
+	}
+	o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	if x.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(x.Certificate, x.Key)
+		pair, err := keyPair(x.Certificate, x.Key)
 		if err != nil {
 			return nil, fmt.Errorf("certificate: %w", err)
 		}
 		certificate = &pair
-		var roots *x509.CertPool
-		if x.Roots != "" {
-			b, err := os.ReadFile(x.Roots)
-			if err != nil {
-				return nil, fmt.Errorf("roots: %w", err)
-			}
-			roots = x509.NewCertPool()
-			if !roots.AppendCertsFromPEM(b) {
-				return nil, fmt.Errorf("roots: %s holds no certificate", x.Roots)
-			}
-		}
 		o.TLS = magda.ClientTLS(pair, roots)
 	}
 	client := fetch.Operator(o)
@@ -154,16 +150,8 @@ func connect(x ConnectorConfig, m *mapping.Mapping, loopback bool, now func() ti
 			URL: x.URL, AllowLoopbackHTTP: loopback, Service: magda.LEDGeefBewijs(), Mapping: m,
 			Sender: magda.Sender{Identification: x.Sender, Capacity: x.Capacity}, HTTP: client, Now: now,
 		}
-		if certificate != nil {
-			leaf, err := x509.ParseCertificate(certificate.Certificate[0])
-			if err != nil {
-				return nil, err
-			}
-			signer, ok := certificate.PrivateKey.(crypto.Signer)
-			if !ok {
-				return nil, fmt.Errorf("key: a %T cannot sign", certificate.PrivateKey)
-			}
-			c.Signing = &wssecurity.Signing{Key: signer, Certificate: leaf, Now: now}
+		if err := x.Security.apply(&c, certificate, now); err != nil {
+			return nil, fmt.Errorf("security: %w", err)
 		}
 		return magda.New(c)
 	case "http":
@@ -175,7 +163,18 @@ func connect(x ConnectorConfig, m *mapping.Mapping, loopback bool, now func() ti
 		if err != nil {
 			return nil, err
 		}
-		return httpjson.New(httpjson.Config{URL: x.URL, AllowLoopbackHTTP: loopback, Source: source, Mapping: m, HTTP: client, Now: now})
+		c := httpjson.Config{URL: x.URL, AllowLoopbackHTTP: loopback, Source: source, Mapping: m, HTTP: client, Now: now}
+		if x.TokenFile != "" {
+			token, err := readToken(x.TokenFile)
+			if err != nil {
+				return nil, err
+			}
+			c.Authorize = func(r *http.Request) error {
+				r.Header.Set("Authorization", "Bearer "+token)
+				return nil
+			}
+		}
+		return httpjson.New(c)
 	case "file":
 		b, err := os.ReadFile(x.Source)
 		if err != nil {
@@ -189,4 +188,70 @@ func connect(x ConnectorConfig, m *mapping.Mapping, loopback bool, now func() ti
 	default:
 		return nil, fmt.Errorf("kind: found %q, expected magda, http or file", x.Kind)
 	}
+}
+
+// apply puts the agreed policy on a client.
+func (s SecurityConfig) apply(c *magda.Config, certificate *tls.Certificate, now func() time.Time) error {
+	c.CorrelationHeader = s.CorrelationHeader
+	if s.AnswersRoots != "" {
+		roots, err := readRoots(s.AnswersRoots)
+		if err != nil {
+			return fmt.Errorf("answers_roots: %w", err)
+		}
+		c.VerifyAnswers = &wssecurity.Verification{Roots: roots, Now: now}
+	}
+	if s.Unsigned {
+		return nil
+	}
+	if certificate == nil {
+		return errors.New("a certificate and key are needed to sign; or say unsigned: true")
+	}
+	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+	if err != nil {
+		return err
+	}
+	signer, ok := certificate.PrivateKey.(crypto.Signer)
+	if !ok {
+		return fmt.Errorf("key: a %T cannot sign", certificate.PrivateKey)
+	}
+	c.Signing = &wssecurity.Signing{
+		Key: signer, Certificate: leaf, Parts: s.Parts, Reference: s.TokenReference, Digest: s.Digest, Algorithm: s.Algorithm,
+		OmitMustUnderstand: s.OmitMustUnderstand, Now: now,
+	}
+	if s.Life != "" {
+		if c.Signing.Life, err = time.ParseDuration(s.Life); err != nil {
+			return fmt.Errorf("life: found %q, expected a duration such as 5m", s.Life)
+		}
+	}
+	return nil
+}
+
+// keyPair reads a certificate and its key, which only this user may read.
+func keyPair(certificate, key string) (tls.Certificate, error) {
+	c, err := os.ReadFile(certificate)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	k, err := readSecret(key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(c, k)
+}
+
+// readRoots reads a PEM file of authorities; no name means those of the
+// system.
+func readRoots(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s holds no certificate", path)
+	}
+	return roots, nil
 }

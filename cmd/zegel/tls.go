@@ -2,9 +2,7 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"os"
 )
 
 // tls is the TLS configuration of a listener, nil for plain http behind a
@@ -13,7 +11,7 @@ func (l ListenConfig) tls() (*tls.Config, error) {
 	if l.Certificate == "" {
 		return nil, nil
 	}
-	pair, err := tls.LoadX509KeyPair(l.Certificate, l.Key)
+	pair, err := keyPair(l.Certificate, l.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -21,13 +19,8 @@ func (l ListenConfig) tls() (*tls.Config, error) {
 	if l.ClientCA == "" {
 		return c, nil
 	}
-	b, err := os.ReadFile(l.ClientCA)
-	if err != nil {
-		return nil, err
-	}
-	c.ClientCAs = x509.NewCertPool()
-	if !c.ClientCAs.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("client_ca: %s holds no certificate", l.ClientCA)
+	if c.ClientCAs, err = readRoots(l.ClientCA); err != nil {
+		return nil, fmt.Errorf("client_ca: %w", err)
 	}
 	c.ClientAuth = tls.VerifyClientCertIfGiven
 	return c, nil

@@ -38,6 +38,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.noteRegister(ctx, "receivers", text); err != nil {
+		return err
+	}
 	access, err := a.access(register)
 	if err != nil {
 		return err
@@ -46,10 +49,16 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	store, crls := a.local.store, a.local.crls
+	if c.Trust.PubEAAList != "" {
+		if store, crls, err = a.foreignTrust(ctx, c.Trust); err != nil {
+			return fmt.Errorf("verifier.trust: %w", err)
+		}
+	}
 	config := verifier.Config{
 		URL: c.URL, Store: a.store, Register: register, Access: access,
-		Registrar: verifier.Registrar{Signer: a.hierarchy.Registrar.Key, Chain: []*x509.Certificate{a.hierarchy.Registrar.Certificate}},
-		Seals:     &seal.Validator{Trust: a.trust, Revocation: a.crls}, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID, Now: a.now, InsecureLoopback: insecure,
+		Registrar: verifier.Registrar{Signer: a.local.hierarchy.Registrar.Key, Chain: []*x509.Certificate{a.local.hierarchy.Registrar.Certificate}},
+		Seals:     &seal.Validator{Trust: store, Revocation: crls}, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID, Now: a.now, InsecureLoopback: insecure,
 	}
 	for _, x := range c.Accept {
 		config.Accept = append(config.Accept, verifier.Acceptance{VCT: x.VCT, Issuers: x.Issuers, Registrations: x.Registrations})
@@ -63,7 +72,7 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		return fmt.Errorf("verifier.clients: %w", err)
 	}
 	handler, err := verifierapi.New(v, verifierapi.Options{
-		Clients: known, Store: a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
+		Clients: known, Store: a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), TrustedProxies: c.TrustedProxies, Health: a.checks(),
 	})
 	if err != nil {
 		return err
@@ -92,7 +101,7 @@ func (a *app) access(register *receivers.Register) (map[string]verifier.Access, 
 		path := filepath.Join(dir, r.ID+".crt.pem")
 		leaf, err := readCertificate(path)
 		if errors.Is(err, os.ErrNotExist) || err == nil && a.now().After(leaf.NotAfter.Add(-30*24*time.Hour)) {
-			leaf, err = a.hierarchy.IssueAccess(key.Public(), devca.AccessRequest{Organization: r.Name, Registration: r.Registration, Country: r.Country, DNSNames: []string{hostOf(a.c.Verifier.URL)}}, a.now())
+			leaf, err = a.local.IssueAccess(key.Public(), devca.AccessRequest{Organization: r.Name, Registration: r.Registration, Country: r.Country, DNSNames: []string{hostOf(a.c.Verifier.URL)}})
 			if err == nil {
 				err = os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}), 0o600)
 			}
@@ -106,8 +115,7 @@ func (a *app) access(register *receivers.Register) (map[string]verifier.Access, 
 }
 
 func receiverKey(path string) (crypto.Signer, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return nil, err
@@ -118,6 +126,7 @@ func receiverKey(path string) (crypto.Signer, error) {
 		}
 		return key, writeNew(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	}
+	b, err := readSecret(path)
 	if err != nil {
 		return nil, err
 	}

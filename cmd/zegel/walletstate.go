@@ -188,7 +188,11 @@ func (w *wallet) trusted(ctx context.Context) (trusted, error) {
 		if err != nil || len(issuer) != 1 {
 			return trusted{}, errors.New("revocation list without its one issuer")
 		}
-		if err := crls.Add(c.List, issuer[0]); err != nil {
+		list, err := w.get(ctx, c.URL)
+		if err != nil {
+			return trusted{}, fmt.Errorf("fetching a revocation list: %w", err)
+		}
+		if err := crls.Add(list, issuer[0]); err != nil {
 			return trusted{}, err
 		}
 	}

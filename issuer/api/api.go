@@ -56,6 +56,11 @@ type Options struct {
 	// ProviderList is the list of PuB-EAA providers this issuer serves itself,
 	// nil if it serves none.
 	ProviderList func() ([]byte, error)
+	// CRL is a certificate revocation list this issuer serves itself, by its
+	// name below /crl/; nil if it serves none.
+	CRL func(name string) ([]byte, bool)
+	// TrustedProxies are addresses whose X-Forwarded-For is believed.
+	TrustedProxies []string
 	// Collectable maps a supplier's name in /collect/<name> to the credential
 	// configuration of its records.
 	Collectable map[string]string
@@ -86,7 +91,7 @@ func New(i *issuer.Issuer, o Options) (http.Handler, error) {
 		return nil, err
 	}
 	e := rest.New(rest.Options{
-		Log: o.Log, Now: o.Now, Clients: o.Clients, HTTPS: o.HTTPS, Errors: problem, CSP: csp, ErrorPage: s.errorPage,
+		Log: o.Log, Now: o.Now, Clients: o.Clients, HTTPS: o.HTTPS, TrustedProxies: o.TrustedProxies, Errors: problem, CSP: csp, ErrorPage: s.errorPage,
 		Limiter: rest.NewLimiter(200, 400, 10_000, o.Now),
 	})
 	e.Mount(s.routes(idempotent)...)
@@ -123,6 +128,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/seal/:id", Handler: s.certificate, Spec: "RFC 7515, Section 4.1.5", CORS: true},
 		{Method: "GET", Path: "/status/:list", Handler: s.statusList, Spec: "Token Status List, Section 8.1", CORS: true},
 		{Method: "GET", Path: "/trust/pub-eaa.jwt", Handler: s.providerList, Spec: "ETSI TS 119 602, Annex H", CORS: true},
+		{Method: "GET", Path: "/crl/:name", Handler: s.revocationList, Spec: "RFC 5280, Section 5", CORS: true},
 		{Method: "GET", Path: "/suppliers", Handler: s.suppliers, Spec: "decree on electronic government data exchange, art. 8", CORS: true},
 
 		{Method: "GET", Path: "/issuance/v1/openapi.json", Handler: s.openAPI, Spec: "OpenAPI 3.1", CORS: true},

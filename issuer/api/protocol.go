@@ -123,6 +123,17 @@ func (s server) providerList(*rest.Request) (rest.Answer, error) {
 	return rest.Text(http.StatusOK, "application/jose", b).Cache(5 * time.Minute), nil
 }
 
+func (s server) revocationList(r *rest.Request) (rest.Answer, error) {
+	if s.o.CRL == nil {
+		return rest.Answer{}, issuer.ErrNotFound
+	}
+	b, ok := s.o.CRL(r.Path("name"))
+	if !ok {
+		return rest.Answer{}, issuer.ErrNotFound
+	}
+	return rest.Text(http.StatusOK, "application/pkix-crl", b).Cache(time.Hour), nil
+}
+
 func (s server) suppliers(*rest.Request) (rest.Answer, error) {
 	b, err := s.o.Suppliers()
 	if err != nil {

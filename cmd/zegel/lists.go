@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/fetch"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/trust/devca"
+	"github.com/zegel-id/zegel/store"
+)
+
+// localTrust is the local hierarchy with what is published of it. Everything
+// that changes it, and everything that reads what changes, goes through here.
+type localTrust struct {
+	dir string
+	now func() time.Time
+
+	mu        sync.Mutex // guards what follows
+	hierarchy *devca.Hierarchy
+	store     *trust.Store
+	crls      *trust.CRLs
+	keys      *seal.Keys
+}
+
+// The names under which the revocation lists are served.
+const (
+	sealCRL   = "seal.crl"
+	accessCRL = "access.crl"
+)
+
+func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
+	h, err := loadHierarchy(keys)
+	if err != nil {
+		return nil, err
+	}
+	t := &localTrust{dir: filepath.Join(keys, hierarchyDir), now: now, hierarchy: h}
+	if err := t.remake(); err != nil {
+		return nil, err
+	}
+	if t.keys, err = h.Keys(now); err != nil {
+		return nil, err
+	}
+	if t.store, err = h.Store(now()); err != nil {
+		return nil, err
+	}
+	t.crls, err = h.CRLs(nil, now)
+	return t, err
+}
+
+// remake makes the provider list and the revocation lists anew and keeps them.
+func (t *localTrust) remake() error {
+	if err := t.hierarchy.Refresh(t.now()); err != nil {
+		return fmt.Errorf("making lists anew: %w", err)
+	}
+	if err := t.hierarchy.Update(t.dir); err != nil {
+		return fmt.Errorf("keeping the lists: %w", err)
+	}
+	return nil
+}
+
+// install takes the lists as they are now into use.
+func (t *localTrust) install() error {
+	list, err := t.store.VerifyList(t.hierarchy.List, t.now())
+	if err != nil {
+		return err
+	}
+	if err := t.store.Install(list); err != nil {
+		return err
+	}
+	if err := t.crls.Add(t.hierarchy.SealCRL, t.hierarchy.SealCA.Certificate); err != nil {
+		return err
+	}
+	return t.crls.Add(t.hierarchy.AccessCRL, t.hierarchy.AccessCA.Certificate)
+}
+
+// Refresh makes the lists anew before they run out; call it each day.
+func (t *localTrust) Refresh(context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.remake(); err != nil {
+		return err
+	}
+	return t.install()
+}
+
+// RotateSeal replaces the seal key. Those who trust the list know the new
+// certificate before it seals.
+func (t *localTrust) RotateSeal() (*seal.Sealer, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.hierarchy.RotateSeal(t.now()); err != nil {
+		return nil, err
+	}
+	if err := t.hierarchy.Update(t.dir); err != nil {
+		return nil, err
+	}
+	if err := t.install(); err != nil {
+		return nil, err
+	}
+	sealer, err := t.hierarchy.Sealer("", t.now)
+	if err != nil {
+		return nil, err
+	}
+	return sealer, t.keys.Rotate(sealer)
+}
+
+// List is the provider list as it is served.
+func (t *localTrust) List() ([]byte, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return []byte(t.hierarchy.List), nil
+}
+
+// CRL is a revocation list as it is served.
+func (t *localTrust) CRL(name string) ([]byte, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch name {
+	case sealCRL:
+		return t.hierarchy.SealCRL, true
+	case accessCRL:
+		return t.hierarchy.AccessCRL, true
+	default:
+		return nil, false
+	}
+}
+
+// IssueAccess certifies a receiver's key.
+func (t *localTrust) IssueAccess(pub any, r devca.AccessRequest) (*x509.Certificate, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.hierarchy.IssueAccess(pub, r, t.now())
+}
+
+// foreignTrust is trust in a list of providers that others publish, for a
+// verifier that is not beside its issuer. The list is fetched anew each hour; a
+// list that does not hold changes nothing.
+func (a *app) foreignTrust(ctx context.Context, c TrustConfig) (*trust.Store, *trust.CRLs, error) {
+	b, err := os.ReadFile(c.ListSigner)
+	if err != nil {
+		return nil, nil, err
+	}
+	signers, err := trust.ParsePEM(b)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list_signer: %w", err)
+	}
+	store, err := trust.NewStore(trust.Anchors{trust.UseListSigner: signers}, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	update := func(ctx context.Context) error {
+		doc, err := a.operator.Fetch(ctx, c.PubEAAList, "")
+		if err != nil {
+			return fmt.Errorf("fetching the list of providers: %w", err)
+		}
+		list, err := store.VerifyList(string(doc.Body), a.now())
+		if err != nil {
+			return err
+		}
+		return store.Install(list)
+	}
+	if err := update(ctx); err != nil {
+		a.log.Error("list of providers; nothing verifies until it can be fetched", "error", err)
+	}
+	a.every(time.Hour, "list of providers", update)
+	return store, trust.NewCRLs(fetch.Aged{Fetcher: a.operator}, a.now), nil
+}
+
+// adminActor is who acts through the admin socket or a file of the operator.
+const adminActor = "operator"
+
+const kindRegister store.Kind = "register"
+
+// noteRegister records in the use log that a published register is another one
+// than at the last start.
+func (a *app) noteRegister(ctx context.Context, name string, text []byte) error {
+	sum := sha256.Sum256(text)
+	digest := jose.Encode(sum[:])
+	old, err := a.store.Get(ctx, kindRegister, name)
+	if err == nil && string(old.Data) == digest {
+		return nil
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	logged := a.uses.Append(ctx, audit.Event{
+		Kind: audit.RegisterChange, Actor: audit.Actor{Kind: audit.Operator, ID: adminActor}, Outcome: audit.OK, DataType: name, Evidence: digest,
+	})
+	if logged != nil {
+		return logged
+	}
+	next := store.Record{Kind: kindRegister, ID: name, Data: []byte(digest)}
+	if err != nil {
+		_, err = a.store.Create(ctx, next)
+		return err
+	}
+	_, err = a.store.Replace(ctx, old, next)
+	return err
+}
+
+// logKeyChange records that a key was replaced.
+func (a *app) logKeyChange(ctx context.Context, requestID, detail string) error {
+	return a.uses.Append(ctx, audit.Event{Kind: audit.KeyChange, Actor: audit.Actor{Kind: audit.Operator, ID: adminActor}, Outcome: audit.OK, RequestID: requestID, Detail: detail})
+}
+
+func readPublicKeys(paths []string) ([]crypto.PublicKey, error) {
+	var out []crypto.PublicKey
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		block, _ := pem.Decode(b)
+		if block == nil {
+			return nil, fmt.Errorf("%s: not a PEM file", path)
+		}
+		key, err := x509.ParsePKIXPublicKey(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: not a public key", path)
+		}
+		out = append(out, key)
+	}
+	return out, nil
+}
