@@ -60,6 +60,11 @@ func (k *Keys) SignCompact(typ string, iat time.Time, payload []byte) (string, e
 	return k.Current().SignCompact(typ, iat, payload)
 }
 
+// AppendCompact seals with the key in use into a buffer of the caller.
+func (k *Keys) AppendCompact(dst []byte, typ string, iat time.Time, payload []byte) ([]byte, error) {
+	return k.Current().AppendCompact(dst, typ, iat, payload)
+}
+
 // PEM is the chain of a certificate by its id, in use or former.
 func (k *Keys) PEM(id string) ([]byte, bool) {
 	k.mu.RLock()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -139,27 +138,34 @@ func checkX5U(x5u string) error {
 // SignCompact seals payload as a compact JWS of the given typ. iat is the
 // signing time in the header; it must lie in the validity of the certificate.
 func (s *Sealer) SignCompact(typ string, iat time.Time, payload []byte) (string, error) {
-	if leaf := s.chain[0]; iat.Before(leaf.NotBefore) || iat.After(leaf.NotAfter) {
-		return "", fmt.Errorf("%w: the certificate is valid from %s to %s, the signing time is outside; rotate the key", ErrSealer,
-			leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
-	}
-	p, err := s.prefix(typ)
+	space := buffers.Get().(*[]byte)
+	defer buffers.Put(space)
+	buf, err := s.AppendCompact((*space)[:0], typ, iat, payload)
 	if err != nil {
 		return "", err
 	}
-	space := buffers.Get().(*[]byte)
-	defer buffers.Put(space)
-	buf := p.Append((*space)[:0], iat, payload)
-	sig, err := jose.Sign(s.key, s.alg, buf)
-	if err != nil {
-		return "", fmt.Errorf("sealing: %w", err)
-	}
-	buf = append(buf, '.')
-	buf = b64.AppendEncode(buf, sig)
 	if cap(buf) <= maxKept {
 		*space = buf
 	}
 	return string(buf), nil
+}
+
+// AppendCompact is SignCompact into a buffer of the caller. With an error it
+// returns nothing.
+func (s *Sealer) AppendCompact(dst []byte, typ string, iat time.Time, payload []byte) ([]byte, error) {
+	if leaf := s.chain[0]; iat.Before(leaf.NotBefore) || iat.After(leaf.NotAfter) {
+		return nil, fmt.Errorf("%w: the certificate is valid from %s to %s, the signing time is outside; rotate the key", ErrSealer,
+			leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	p, err := s.prefix(typ)
+	if err != nil {
+		return nil, err
+	}
+	dst, err = p.Sign(dst, s.key, iat, payload)
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	return dst, nil
 }
 
 // buffers are reused between seals: a sealed token is several kilobytes, and
@@ -168,8 +174,6 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // maxKept is the largest buffer that is kept.
 const maxKept = 64 << 10
-
-var b64 = base64.RawURLEncoding
 
 // prefix is the prepared header of a typ. The typs are constants of the
 // product, so the map stays small.

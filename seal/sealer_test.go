@@ -62,6 +62,38 @@ func TestSealHeader(t *testing.T) {
 	}
 }
 
+// Sealing into a buffer is the same seal, after what stood there.
+func TestAppendCompact(t *testing.T) {
+	h := newHierarchy(t)
+	s, err := h.Sealer("", clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := seal.NewKeys(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := s.SignCompact("dc+sd-jwt", now, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dst := range [][]byte{nil, []byte("before"), make([]byte, 6, 1<<16)} {
+		for _, a := range []interface {
+			AppendCompact([]byte, string, time.Time, []byte) ([]byte, error)
+		}{s, keys} {
+			got, err := a.AppendCompact(dst, "dc+sd-jwt", now, []byte(`{}`))
+			if err != nil || string(got) != string(dst)+want {
+				t.Errorf("%T after %d bytes: %v", a, len(dst), err)
+			}
+			for typ, at := range map[string]time.Time{"": now, "dc+sd-jwt": now.AddDate(30, 0, 0)} {
+				if got, err := a.AppendCompact(dst, typ, at, nil); !errors.Is(err, seal.ErrSealer) || got != nil {
+					t.Errorf("%T, typ %q at %s: %d bytes, %v", a, typ, at, len(got), err)
+				}
+			}
+		}
+	}
+}
+
 func TestSealerRefuses(t *testing.T) {
 	ca := mint(t, authority("CA"), nil)
 	between := mint(t, authority("Between"), &ca)

@@ -1,24 +1,27 @@
 package jades_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha512"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/testvectors"
 	"github.com/zegel-id/zegel/seal/jades"
-
-	"os"
 )
 
 var at = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
@@ -164,6 +167,57 @@ func TestPrefix(t *testing.T) {
 		if string(tok.Payload) != `{"a":1}` || h.X5U != x5u || !h.IssuedAt.Equal(at) || h.Typ != "dc+sd-jwt" || h.Crit != nil ||
 			h.Certificates([]*x509.Certificate{c}) != nil || len(h.X5C) != 1 || tok.Header.Kid != "" || tok.Header.Cty != "" {
 			t.Errorf("x5u of %d: %+v", len(x5u), h)
+		}
+	}
+}
+
+// A signature made from the kept state of the hash is the one over the whole
+// text, for every algorithm, header length and buffer, and for many at once.
+func TestPrefixSign(t *testing.T) {
+	c := certificate(t)
+	p256, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	p521, _ := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	_, ed, _ := ed25519.GenerateKey(rand.Reader)
+	pss, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for alg, key := range map[jose.Alg]crypto.Signer{jose.ES256: p256, jose.ES384: p384, jose.ES512: p521, jose.EdDSA: ed, jose.PS256: pss} {
+		for i := range 4 {
+			p, err := jades.NewPrefix(alg, "dc+sd-jwt", "", strings.Repeat("a", i), []*x509.Certificate{c})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var wg sync.WaitGroup
+			for n := range 3 {
+				wg.Go(func() {
+					payload := strings.Repeat("b", n)
+					b, err := p.Sign([]byte("before"), key, at, []byte(payload))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					text, ok := strings.CutPrefix(string(b), "before")
+					if !ok {
+						t.Error("what stood in the buffer is gone")
+					}
+					tok, err := jose.Parse(text)
+					if err != nil || tok.Verify(key.Public()) != nil || string(tok.Payload) != payload {
+						t.Errorf("%s: %v", alg, err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+	}
+	p, err := jades.NewPrefix(jose.ES256, "dc+sd-jwt", "", "", []*x509.Certificate{c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []crypto.Signer{p384, ed, pss} {
+		if b, err := p.Sign([]byte("before"), key, at, nil); !errors.Is(err, jose.ErrKey) || b != nil {
+			t.Errorf("ES256 with a %T: %q, %v", key, b, err)
 		}
 	}
 }

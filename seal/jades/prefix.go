@@ -1,23 +1,25 @@
 package jades
 
 import (
+	"crypto"
 	"crypto/x509"
-	"encoding/base64"
 	"fmt"
+	"hash"
 	"strconv"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
-var b64 = base64.RawURLEncoding
-
 // Prefix is a protected header of level B-B without its last member, iat,
-// already in base64url, so that a signature encodes only what is its own. It
-// does not change and may be used by many at once.
+// already in base64url and hashed, so that a signature encodes and hashes only
+// what is its own: the certificates are half of a token. It does not change
+// and may be used by many at once.
 type Prefix struct {
+	alg     jose.Alg
 	encoded string
-	rest    string // at most two bytes that did not fill a group of three
+	rest    string      // at most two bytes that did not fill a group of three
+	state   hash.Cloner // after encoded; nil where the algorithm signs no digest
 }
 
 // NewPrefix prepares the header of one typ: alg, typ, cty where the typ has
@@ -38,13 +40,43 @@ func NewPrefix(alg jose.Alg, typ, cty, x5u string, chain []*x509.Certificate) (P
 	}
 	text := string(head[:len(head)-1]) + `,"iat":`
 	cut := len(text) / 3 * 3
-	return Prefix{encoded: b64.EncodeToString([]byte(text[:cut])), rest: text[cut:]}, nil
+	p := Prefix{alg: alg, encoded: jose.Encode([]byte(text[:cut])), rest: text[cut:]}
+	if h := alg.Hash(); h.Available() {
+		d := h.New()
+		d.Write([]byte(p.encoded))
+		p.state, _ = d.(hash.Cloner)
+	}
+	return p, nil
+}
+
+// Sign appends the compact signature of payload at iat with the key of the
+// chain. With an error nothing is returned.
+func (p Prefix) Sign(dst []byte, key crypto.Signer, iat time.Time, payload []byte) ([]byte, error) {
+	from := len(dst)
+	dst = p.Append(dst, iat, payload)
+	sig, err := p.signature(key, dst[from:])
+	if err != nil {
+		return nil, err
+	}
+	return jose.AppendEncode(append(dst, '.'), sig), nil
+}
+
+func (p Prefix) signature(key crypto.Signer, input []byte) ([]byte, error) {
+	if p.state == nil {
+		return jose.Sign(key, p.alg, input)
+	}
+	d, err := p.state.Clone()
+	if err != nil {
+		return nil, fmt.Errorf("hashing: %w", err)
+	}
+	d.Write(input[len(p.encoded):])
+	return jose.SignDigest(key, p.alg, d.Sum(nil))
 }
 
 // Append appends the signing input of payload at iat: header, dot, payload. It
 // leaves room for the signature.
 func (p Prefix) Append(dst []byte, iat time.Time, payload []byte) []byte {
-	if need := len(p.encoded) + 40 + b64.EncodedLen(len(payload)) + 200; cap(dst)-len(dst) < need {
+	if need := len(p.encoded) + 40 + jose.EncodedLen(len(payload)) + 200; cap(dst)-len(dst) < need {
 		dst = append(make([]byte, 0, len(dst)+need), dst...)
 	}
 	var tail [32]byte
@@ -52,7 +84,7 @@ func (p Prefix) Append(dst []byte, iat time.Time, payload []byte) []byte {
 	end = strconv.AppendInt(end, iat.Unix(), 10)
 	end = append(end, '}')
 	dst = append(dst, p.encoded...)
-	dst = b64.AppendEncode(dst, end)
+	dst = jose.AppendEncode(dst, end)
 	dst = append(dst, '.')
-	return b64.AppendEncode(dst, payload)
+	return jose.AppendEncode(dst, payload)
 }
