@@ -23,6 +23,7 @@ func (a *app) adminHandler() http.Handler {
 		rest.Route{Method: "POST", Path: "/audit/checkpoint", Handler: a.auditCheckpoint, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/audit/purge", Handler: a.auditPurge, Spec: "admin", Timeout: 10 * time.Minute},
 		rest.Route{Method: "POST", Path: "/keys/rotate", Handler: a.rotateSeal, Spec: "admin"},
+		rest.Route{Method: "POST", Path: "/receivers/reload", Handler: a.receiversReload, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},
 	)
 	return e
@@ -91,6 +92,17 @@ func (a *app) rotateSeal(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	return rest.JSON(http.StatusOK, map[string]string{"certificate": sealer.ID()}), nil
+}
+
+func (a *app) receiversReload(r *rest.Request) (rest.Answer, error) {
+	if a.reloadReceivers == nil {
+		return rest.Answer{}, &rest.Problem{Status: http.StatusConflict, Title: "No verifier", Detail: "This server does not run the verifier."}
+	}
+	if err := a.reloadReceivers(r.Context()); err != nil {
+		// The operator asked, and the file is the operator's: the fault is told.
+		return rest.Answer{}, &rest.Problem{Status: http.StatusUnprocessableEntity, Title: "The register was not taken", Detail: err.Error(), Remedy: "The one before stays in use.", Cause: err}
+	}
+	return rest.NoContent(), nil
 }
 
 // environment is what a wallet on this machine has to know of the platform:

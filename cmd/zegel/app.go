@@ -38,6 +38,10 @@ type app struct {
 	// configuration.
 	public, operator *fetch.Client
 
+	// reloadReceivers reads the register of receivers anew; nil without the
+	// verifier role.
+	reloadReceivers func(context.Context) error
+
 	servers []server
 	// background work ends with its context.
 	background []func(context.Context) error

@@ -30,18 +30,7 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		return nil
 	}
 	insecure := a.insecureLoopback(c.ListenConfig)
-	text, err := os.ReadFile(c.Receivers)
-	if err != nil {
-		return err
-	}
-	register, err := receivers.Parse(c.Receivers, text, receivers.Options{InsecureLoopback: a.c.Profile == ProfileDevelopment})
-	if err != nil {
-		return err
-	}
-	if err := a.noteRegister(ctx, "receivers", text); err != nil {
-		return err
-	}
-	access, err := a.access(register)
+	register, access, err := a.readReceivers(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,6 +56,13 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.reloadReceivers = func(ctx context.Context) error {
+		register, access, err := a.readReceivers(ctx)
+		if err != nil {
+			return err
+		}
+		return v.Install(ctx, register, access)
+	}
 	known, err := clients(c.Clients)
 	if err != nil {
 		return fmt.Errorf("verifier.clients: %w", err)
@@ -83,6 +79,25 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		return err
 	})
 	return nil
+}
+
+// readReceivers reads the register of receivers and gives each its access
+// certificate.
+func (a *app) readReceivers(ctx context.Context) (*receivers.Register, map[string]verifier.Access, error) {
+	path := a.c.Verifier.Receivers
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	register, err := receivers.Parse(path, text, receivers.Options{InsecureLoopback: a.c.Profile == ProfileDevelopment})
+	if err != nil {
+		return nil, nil, err
+	}
+	access, err := a.access(register)
+	if err != nil {
+		return nil, nil, err
+	}
+	return register, access, a.noteRegister(ctx, "receivers", text)
 }
 
 // access gives each receiver of the register its access certificate. Keys are
