@@ -193,6 +193,9 @@ func TestVerifyRequest(t *testing.T) {
 		{"empty verifier_info", byHash, func(h, p m) { p["verifier_info"] = []any{} }, nil, "verifier_info", InvalidRequest},
 		{"verifier_info without format", byHash, func(h, p m) { p["verifier_info"] = []any{m{"data": "x"}} }, nil, "verifier_info[0]", InvalidRequest},
 		{"verifier_info without data", byHash, func(h, p m) { p["verifier_info"] = []any{m{"format": "x"}} }, nil, "verifier_info[0]", InvalidRequest},
+		{"verifier_info of no credential", byHash, func(h, p m) {
+			p["verifier_info"] = []any{m{"format": "x", "data": "y", "credential_ids": []any{}}}
+		}, nil, "verifier_info[0].credential_ids", InvalidRequest},
 		{"verifier_info of another credential", byHash, func(h, p m) {
 			p["verifier_info"] = []any{m{"format": "x", "data": "y", "credential_ids": []any{"z"}}}
 		}, nil, "verifier_info[0]", InvalidRequest},

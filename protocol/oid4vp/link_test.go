@@ -56,6 +56,7 @@ func TestLink(t *testing.T) {
 		{"http://wallet.example?client_id=a&request_uri=" + uri, "link", InvalidRequest},
 		{"openid4vp://?%zz", "link", InvalidRequest},
 		{"", "link", InvalidRequest},
+		{"openid4vp://?client_id=a&request_uri=" + uri + "&x=" + strings.Repeat("a", MaxMessage), "link", InvalidRequest},
 	} {
 		in, err := ParseLink(tt.link)
 		if tt.field == "" {
@@ -105,12 +106,27 @@ func TestRequestURIPost(t *testing.T) {
 	if plain, h, err := jose.DecryptCompact(object, key, "A128GCM"); err != nil || string(plain) != "a.b.c" || h.Kid != "w" {
 		t.Errorf("%s, %+v, %v", plain, h, err)
 	}
+	// Who asks for encryption gets the object encrypted or not at all.
+	for name, change := range map[string]func(*WalletMetadata){
+		"key for signatures": func(w *WalletMetadata) { w.JWKS.Keys[0].Use = "sig" },
+		"key without alg":    func(w *WalletMetadata) { w.JWKS.Keys[0].Alg = "" },
+		"unknown enc":        func(w *WalletMetadata) { w.RequestObjectEncryptionEncValues = []string{"A128CBC-HS256"} },
+	} {
+		w := WalletMetadata{JWKS: &JWKS{Keys: []jose.JWK{jwk}}}
+		change(&w)
+		object, err := w.Encrypt("a.b.c")
+		if object != "" {
+			t.Errorf("%s: %s", name, object)
+		}
+		wantField(t, err, "wallet_metadata", InvalidRequest)
+	}
 	for name, form := range map[string]url.Values{
-		"nonce twice":    {"wallet_nonce": {"a", "b"}},
-		"metadata":       {"wallet_metadata": {"{"}},
-		"duplicate":      {"wallet_metadata": {`{"issuer":"a","issuer":"b"}`}},
-		"keys":           {"wallet_metadata": {`{"jwks":{"keys":[]}}`}},
-		"overlong nonce": {"wallet_nonce": {strings.Repeat("a", MaxText+1)}},
+		"nonce twice":       {"wallet_nonce": {"a", "b"}},
+		"metadata":          {"wallet_metadata": {"{"}},
+		"duplicate":         {"wallet_metadata": {`{"issuer":"a","issuer":"b"}`}},
+		"keys":              {"wallet_metadata": {`{"jwks":{"keys":[]}}`}},
+		"overlong metadata": {"wallet_metadata": {`{"x":"` + strings.Repeat("a", MaxMessage) + `"}`}},
+		"overlong nonce":    {"wallet_nonce": {strings.Repeat("a", MaxText+1)}},
 	} {
 		if p, err := ParseRequestURIPost(form); err == nil || p != (RequestURIPost{}) {
 			t.Errorf("%s: %+v, %v", name, p, err)

@@ -145,6 +145,8 @@ func TestParseQueryRefuses(t *testing.T) {
 		{`"options":[["led","pid"],["led"]]`, `"options":[[]]`, "options"},
 		{`"options":[["led","pid"],["led"]]`, `"options":[["other"]]`, "options"},
 		{`{"options":[["pid"]],`, `{`, "options"},
+		{`"credential_sets":[`, `"credential_sets":[` + strings.Repeat(`{"options":[["led"]]},`, MaxList), "credential_sets"},
+		{`"values":[2020,2021]`, `"values":["` + strings.Repeat("x", MaxText) + `"]`, "claims[1].values"},
 	} {
 		text := strings.Replace(goodQuery, tt.old, tt.new, 1)
 		if text == goodQuery {

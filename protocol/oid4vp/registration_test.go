@@ -130,6 +130,9 @@ func TestRegistrationSignRefuses(t *testing.T) {
 	if _, err := VerifyRegistration(text, p384.Public(), leaf, now); err != nil {
 		t.Error(err)
 	}
+	if (Registration{}).PurposeIn("nl") != "" {
+		t.Error("a registration without purpose has one")
+	}
 	// What cannot be checked is no refusal of the certificate.
 	for name, check := range map[string]func() (Registration, error){
 		"key":         func() (Registration, error) { return VerifyRegistration(text, nil, leaf, now) },
@@ -181,9 +184,26 @@ func TestCovers(t *testing.T) {
 		{"mdoc", `{"credentials":[{"id":"a","format":"mso_mdoc","meta":{"doctype_value":"doc"},"claims":[{"path":["ns","el"]}]}]}`, true},
 		{"format that cannot be registered", `{"credentials":[{"id":"a","format":"ldp_vc","meta":{"type_values":[["https://issuer.example/led"]]}}]}`, false},
 		{"second credential", `{"credentials":[{"id":"a","format":"mso_mdoc","meta":{"doctype_value":"doc"}},{"id":"b","format":"mso_mdoc","meta":{"doctype_value":"x"}}]}`, false},
+		{"type that is registered in another format", `{"credentials":[{"id":"a","format":"mso_mdoc","meta":{"doctype_value":"https://issuer.example/doc"}}]}`, false},
 	} {
 		if err := r.Covers(query(t, tt.query)); (err == nil) != tt.want || err != nil && !errors.Is(err, ErrRegistration) {
 			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+func TestCoversUnvalidatedQuery(t *testing.T) {
+	r := registration(newAuthority(t).leaf(t, newKey(t).Public()))
+	r.Credentials = append(r.Credentials, RegisteredCredential{Format: "dc+sd-jwt", Meta: Meta{VCTValues: []string{""}}}, RegisteredCredential{Format: "mso_mdoc"})
+	for name, c := range map[string]CredentialQuery{
+		"no meta":    {Format: "dc+sd-jwt"},
+		"no types":   {Format: "dc+sd-jwt", Meta: &Meta{}},
+		"empty type": {Format: "dc+sd-jwt", Meta: &Meta{VCTValues: []string{""}}},
+		"no doctype": {Format: "mso_mdoc", Meta: &Meta{}},
+		"no format":  {Meta: &Meta{VCTValues: []string{"https://issuer.example/led"}}},
+	} {
+		if err := r.Covers(Query{Credentials: []CredentialQuery{c}}); !errors.Is(err, ErrRegistration) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -195,11 +215,29 @@ func FuzzVerifyRegistration(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(text)
-	f.Fuzz(func(t *testing.T, s string) {
-		r, err := VerifyRegistration(s, registrar.Public(), leaf, now)
-		if (err == nil) != (r.Receiver != "") || err != nil && !errors.Is(err, ErrRegistration) {
-			t.Fatalf("%+v, %v", r, err)
+	b, err := jose.Marshal(registration(leaf))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text, b)
+	q := query(f, goodQuery)
+	f.Fuzz(func(t *testing.T, text string, payload []byte) {
+		// The text as it is, and the payload as the registrar would sign it.
+		signed, err := jose.SignCompact(registrar, jose.Header{Alg: jose.ES256, Typ: TypRegistration}, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []string{text, signed} {
+			r, err := VerifyRegistration(s, registrar.Public(), leaf, now)
+			if (err == nil) != (r.Receiver != "") || err != nil && !errors.Is(err, ErrRegistration) {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			if err == nil && (r.PurposeIn() == "" || r.LegalBasis == "" || r.Certificate != jose.X5TS256(leaf)) {
+				t.Fatalf("%+v", r)
+			}
+			if err := r.Covers(q); err == nil && len(r.Credentials) == 0 {
+				t.Fatal("a registration of nothing covers a query")
+			}
 		}
 	})
 }

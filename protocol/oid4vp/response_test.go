@@ -252,6 +252,9 @@ func TestParseAccepted(t *testing.T) {
 			t.Errorf("%s: %+v, %v", text, a, err)
 		}
 	}
+	if _, err := ParseAccepted([]byte(`{"x":"` + strings.Repeat("a", MaxMessage) + `"}`)); err == nil {
+		t.Error("an overlong answer was read")
+	}
 	text := ""
 	for _, e := range inline(t, "8.2") {
 		if strings.Contains(e, "response_code") {

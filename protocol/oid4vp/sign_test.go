@@ -91,6 +91,8 @@ func TestSignRefuses(t *testing.T) {
 			k.Kid, k.Alg = "2", ""
 			r.ClientMetadata.JWKS.Keys = append(r.ClientMetadata.JWKS.Keys, k)
 		}, "client_metadata.jwks", ""},
+		{"no audience", func(r *Request) { r.Audience = "" }, "aud", InvalidRequest},
+		{"redirect_uri too", func(r *Request) { r.RedirectURI = "https://receiver.example/cb" }, "redirect_uri", InvalidRequest},
 		{"in clear", func(r *Request) { r.ResponseMode = ModeDirectPost }, "response_mode", InvalidRequest},
 		{"transaction data", func(r *Request) { r.TransactionData = []string{"e30"} }, "transaction_data", InvalidTransactionData},
 	} {
