@@ -3,6 +3,8 @@ package sdjwt
 import (
 	"encoding/binary"
 	"slices"
+
+	"github.com/zegel-id/zegel/internal/jose"
 )
 
 func (b *builder) take(n int) []byte {
@@ -143,7 +145,7 @@ func (b *builder) element() {
 
 func (b *builder) digest(s *sum) {
 	b.buf = append(b.buf, '"')
-	b.buf = appendBase64(b.buf, s[:b.t.o.Hash.size()])
+	b.buf = jose.AppendEncode(b.buf, s[:b.t.o.Hash.size()])
 	b.buf = append(b.buf, '"')
 }
 
@@ -160,7 +162,7 @@ func (b *builder) push(text []byte) {
 func (b *builder) disclose(n int32, member bool) {
 	mark := len(b.buf)
 	b.buf = append(b.buf, `["`...)
-	b.buf = appendBase64(b.buf, b.take(saltSize))
+	b.buf = jose.AppendEncode(b.buf, b.take(saltSize))
 	b.buf = append(b.buf, `",`...)
 	if member {
 		b.quoteName(n)
@@ -170,7 +172,7 @@ func (b *builder) disclose(n int32, member bool) {
 	b.buf = append(b.buf, ']')
 	b.out = append(b.out, '~')
 	from := len(b.out)
-	b.out = appendBase64(b.out, b.buf[mark:])
+	b.out = jose.AppendEncode(b.out, b.buf[mark:])
 	b.buf = b.buf[:mark]
 	b.push(b.out[from:])
 }

@@ -18,9 +18,3 @@ func Scan(text []byte) ([]byte, bool) {
 	}
 	return d.appendJSON(nil, root), true
 }
-
-// AppendBase64 is the encoder of the hot path.
-var AppendBase64 = appendBase64
-
-// Octets32 is the check of the hot path.
-var Octets32 = octets32

@@ -3,6 +3,8 @@ package sdjwt
 import (
 	"crypto/sha256"
 	"crypto/sha512"
+
+	"github.com/zegel-id/zegel/internal/jose"
 )
 
 // Hash is a digest algorithm for disclosures, named as in the IANA "Named
@@ -50,5 +52,5 @@ func (h Hash) put(out *sum, b []byte) {
 func (h Hash) appendDigest(dst, b []byte) []byte {
 	var s sum
 	h.put(&s, b)
-	return appendBase64(dst, s[:h.size()])
+	return jose.AppendEncode(dst, s[:h.size()])
 }

@@ -89,23 +89,17 @@ func (s *SDJWT) Present(sel Selection, kb *KeyBinding) (string, error) {
 	if s.KeyBound() {
 		return "", fromHolder()
 	}
-	var b strings.Builder
-	b.Grow(len(s.text) + 512)
-	b.WriteString(s.text[:strings.IndexByte(s.text, '~')+1])
+	b := append(make([]byte, 0, len(s.text)+512), s.text[:strings.IndexByte(s.text, '~')+1]...)
 	for i, d := range s.disclosures {
 		if sel.chosen[i] {
-			b.WriteString(s.text[d.start : d.end+1])
+			b = append(b, s.text[d.start:d.end+1]...)
 		}
 	}
 	if kb == nil {
-		return b.String(), nil
+		return string(b), nil
 	}
-	jwt, err := kb.sign(s, b.String())
-	if err != nil {
-		return "", err
-	}
-	b.WriteString(jwt)
-	return b.String(), nil
+	b, err := kb.append(b, s)
+	return string(b), err
 }
 
 // Disclosable lists the paths of all claims the holder can choose to disclose

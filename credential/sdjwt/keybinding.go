@@ -24,43 +24,46 @@ type KeyBinding struct {
 	Extra    any // further members as a JSON object or []byte, such as transaction_data_hashes
 }
 
-func (kb *KeyBinding) sign(s *SDJWT, text string) (string, error) {
+// append appends the key binding JWT to the text of a presentation. With an
+// error it returns nothing.
+func (kb *KeyBinding) append(text []byte, s *SDJWT) ([]byte, error) {
 	if kb.Signer == nil || kb.Nonce == "" || kb.Audience == "" || kb.IssuedAt.IsZero() {
-		return "", malformed("RFC 9901, Section 4.3", "key binding needs a signer, nonce, audience and time")
+		return nil, malformed("RFC 9901, Section 4.3", "key binding needs a signer, nonce, audience and time")
 	}
 	if !utf8.ValidString(kb.Nonce) || !utf8.ValidString(kb.Audience) {
-		return "", malformed("RFC 9901, Section 4.3", "nonce and audience must be valid UTF-8")
+		return nil, malformed("RFC 9901, Section 4.3", "nonce and audience must be valid UTF-8")
 	}
 	_, bound, err := s.holder()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if eq, ok := bound.(interface{ Equal(crypto.PublicKey) bool }); !ok || !eq.Equal(kb.Signer.Public()) {
-		return "", &Error{Check: credential.CheckHolderBinding, Spec: "RFC 9901, Section 4.3", Detail: "the key is not the one the credential is bound to (cnf.jwk)"}
+		return nil, &Error{Check: credential.CheckHolderBinding, Spec: "RFC 9901, Section 4.3", Detail: "the key is not the one the credential is bound to (cnf.jwk)"}
 	}
 	alg, err := jose.AlgFor(bound)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	payload := append(make([]byte, 0, 256), `{"iat":`...)
 	payload = strconv.AppendInt(payload, kb.IssuedAt.Unix(), 10)
 	payload = appendQuoted(append(payload, `,"aud":`...), kb.Audience)
 	payload = appendQuoted(append(payload, `,"nonce":`...), kb.Nonce)
-	payload = s.hash.appendDigest(append(payload, `,"sd_hash":"`...), []byte(text))
+	payload = s.hash.appendDigest(append(payload, `,"sd_hash":"`...), text)
 	payload = append(payload, '"')
 	if payload, err = kb.extra(payload); err != nil {
-		return "", err
+		return nil, err
 	}
 	payload = append(payload, '}')
 
 	header := `{"alg":"` + string(alg) + `","typ":"` + TypKeyBinding + `"}`
-	jwt := appendBase64(make([]byte, 0, 512), []byte(header))
-	jwt = appendBase64(append(jwt, '.'), payload)
-	sig, err := jose.Sign(kb.Signer, alg, jwt)
+	from := len(text)
+	text = jose.AppendEncode(text, []byte(header))
+	text = jose.AppendEncode(append(text, '.'), payload)
+	sig, err := jose.Sign(kb.Signer, alg, text[from:])
 	if err != nil {
-		return "", fmt.Errorf("signing key binding JWT: %w", err)
+		return nil, fmt.Errorf("signing key binding JWT: %w", err)
 	}
-	return string(appendBase64(append(jwt, '.'), sig)), nil
+	return jose.AppendEncode(append(text, '.'), sig), nil
 }
 
 func (kb *KeyBinding) extra(payload []byte) ([]byte, error) {

@@ -107,7 +107,7 @@ func publicKey(k jose.JWK) error {
 		_, err := k.Key()
 		return err
 	}
-	if !octets32(k.X) || !octets32(k.Y) {
+	if !jose.Octets32(k.X) || !jose.Octets32(k.Y) {
 		return fmt.Errorf("%w: x and y must be base64url of 32 octets (RFC 7518, Section 6.2.1.2)", jose.ErrJWK)
 	}
 	return nil

@@ -30,7 +30,6 @@ type disclosure struct {
 	value      int32
 	name       int32 // node of the claim name, -1 for an array element
 	used       bool
-	digest     string // base64url, over the text as sent
 }
 
 // SDJWT is a parsed SD-JWT, with or without key binding. All digests are
@@ -38,12 +37,13 @@ type disclosure struct {
 // after Verify.
 type SDJWT struct {
 	text        string // issuer-signed JWT and disclosures, up to the last tilde
-	ascii       []byte // text again, for hashing and decoding
+	ascii       []byte // text again, for hashing and decoding; never changed
 	binding     string // KB-JWT, empty when there is none
 	token       *jose.Token
 	doc         document
 	root        int32
 	hash        Hash
+	digests     []byte // of the disclosures, base64url, one after the other
 	disclosures []disclosure
 	others      []signature // further signatures of the JSON form
 	kid         string      // unprotected kid of the JSON form
@@ -76,7 +76,8 @@ func Parse(text string) (*SDJWT, error) {
 func (s *SDJWT) parse() error {
 	first := strings.IndexByte(s.text, '~')
 	var err error
-	if s.token, err = jose.Parse(s.text[:first]); err != nil {
+	s.ascii = []byte(s.text)
+	if s.token, err = jose.ParseBytes(s.ascii[:first:first]); err != nil {
 		return &Error{Check: credential.CheckStructure, Spec: "RFC 9901, Section 4.1", Detail: "issuer-signed JWT", Err: err}
 	}
 	if err := s.decode(first + 1); err != nil {
@@ -85,17 +86,16 @@ func (s *SDJWT) parse() error {
 	if err := s.algorithm(); err != nil {
 		return err
 	}
-	s.digests()
-	r := resolver{s: s, seen: make([]span, 0, 2*len(s.disclosures)+32)}
+	s.digest()
+	r := resolver{s: s, seen: make([]met, 0, 2*len(s.disclosures)+32)}
 	return r.run()
 }
 
 // decode reads the payload and all disclosures into one document.
 func (s *SDJWT) decode(from int) error {
-	s.ascii = []byte(s.text)
 	text := s.ascii
 	count := strings.Count(s.text[from:], "~")
-	s.doc.src = make([]byte, 0, len(s.token.Payload)+base64url.DecodedLen(len(text)-from))
+	s.doc.src = make([]byte, 0, len(s.token.Payload)+(len(text)-from)*3/4)
 	s.doc.nodes = make([]node, 0, (len(s.token.Payload)+len(text)-from)/24+8)
 	s.doc.src = append(s.doc.src, s.token.Payload...)
 	var ok bool
@@ -124,8 +124,8 @@ func (s *SDJWT) disclosure(text []byte, from, to int) error {
 		return bad("is empty: two tildes follow each other")
 	}
 	start := len(s.doc.src)
-	src, err := base64url.AppendDecode(s.doc.src, part)
-	if err != nil || bytes.IndexByte(part, '\n') >= 0 || bytes.IndexByte(part, '\r') >= 0 {
+	src, err := jose.AppendDecode(s.doc.src, part)
+	if err != nil {
 		return bad("is not canonical base64url without padding")
 	}
 	s.doc.src = src
@@ -168,21 +168,19 @@ func (s *SDJWT) algorithm() error {
 	return nil
 }
 
-// digests hashes every disclosure as it was sent, never as it would be
-// encoded again (RFC 9901, Section 4.2.3).
-func (s *SDJWT) digests() {
-	if len(s.disclosures) == 0 {
-		return
-	}
-	size := base64url.EncodedLen(s.hash.size())
-	all := make([]byte, 0, size*len(s.disclosures))
+// digest hashes every disclosure as it was sent, never as it would be encoded
+// again (RFC 9901, Section 4.2.3).
+func (s *SDJWT) digest() {
+	s.digests = make([]byte, 0, jose.EncodedLen(s.hash.size())*len(s.disclosures))
 	for _, d := range s.disclosures {
-		all = s.hash.appendDigest(all, s.ascii[d.start:d.end])
+		s.digests = s.hash.appendDigest(s.digests, s.ascii[d.start:d.end])
 	}
-	digests := string(all)
-	for i := range s.disclosures {
-		s.disclosures[i].digest = digests[i*size : (i+1)*size]
-	}
+}
+
+// digestOf is the digest of a disclosure.
+func (s *SDJWT) digestOf(disclosure int32) []byte {
+	size := int32(jose.EncodedLen(s.hash.size()))
+	return s.digests[disclosure*size : (disclosure+1)*size]
 }
 
 // Token is the issuer-signed JWT. Its payload still holds digests.

@@ -58,7 +58,9 @@ type Policy struct {
 	// IssuerKey gives the key the issuer's JWT must verify with, or refuses. It
 	// must use the mechanism that is permitted for that issuer and nothing the
 	// token offers instead (SD-JWT VC, Sections 2.5 and 7.3). It is asked once
-	// per signature.
+	// per signature. One that calls Token.Verify itself, as the validation of a
+	// seal does, costs no second verification: with an equal key the token
+	// answers from memory, with any other it is verified anew.
 	IssuerKey func(*jose.Token, Unverified) (crypto.PublicKey, error)
 
 	// KeyBinding, Nonce, Audience and MaxAge rule the key binding JWT. MaxAge

@@ -3,44 +3,68 @@ package sdjwt
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
-type span struct{ start, end uint32 }
-
 // resolver replaces digests by the disclosed values (RFC 9901, Section 7.1,
 // steps 3 to 5). It relinks the nodes of the document in place.
 type resolver struct {
-	s        *SDJWT
-	byDigest []int32 // disclosures in order of digest, when there are many
-	seen     []span  // every digest met, disclosed or not
+	s    *SDJWT
+	sent []sent // the disclosures, by the start of their digest
+	seen []met  // every digest met, disclosed or not
 }
 
-const fewDisclosures = 16
+// Digests are compared by their first eight characters first: as a number,
+// and completely where these are equal.
+type sent struct {
+	start      uint64
+	disclosure int32
+}
+
+type met struct {
+	start    uint64
+	from, to uint32 // in document.src
+}
+
+// startOf is the first eight characters as a number that sorts as they do.
+func startOf(digest []byte) uint64 {
+	if len(digest) >= 8 {
+		return binary.BigEndian.Uint64(digest)
+	}
+	var b [8]byte
+	copy(b[:], digest)
+	return binary.BigEndian.Uint64(b[:])
+}
 
 func (r *resolver) run() error {
-	if len(r.s.disclosures) > fewDisclosures {
-		r.byDigest = make([]int32, len(r.s.disclosures))
-		for i := range r.byDigest {
-			r.byDigest[i] = int32(i)
-		}
-		slices.SortFunc(r.byDigest, func(a, b int32) int {
-			return cmp.Compare(r.s.disclosures[a].digest, r.s.disclosures[b].digest)
-		})
+	r.sent = make([]sent, len(r.s.disclosures))
+	for i := range r.sent {
+		r.sent[i] = sent{startOf(r.s.digestOf(int32(i))), int32(i)}
 	}
+	slices.SortFunc(r.sent, func(a, b sent) int {
+		if a.start != b.start {
+			return cmp.Compare(a.start, b.start)
+		}
+		return bytes.Compare(r.s.digestOf(a.disclosure), r.s.digestOf(b.disclosure))
+	})
 	if _, err := r.node(r.s.root, 1); err != nil {
 		return err
 	}
 	// Step 4: no digest twice, decoys and digests inside disclosures included.
 	src := r.s.doc.src
-	slices.SortFunc(r.seen, func(a, b span) int { return bytes.Compare(src[a.start:a.end], src[b.start:b.end]) })
+	compare := func(a, b met) int {
+		if a.start != b.start {
+			return cmp.Compare(a.start, b.start)
+		}
+		return bytes.Compare(src[a.from:a.to], src[b.from:b.to])
+	}
+	slices.SortFunc(r.seen, compare)
 	for i := 1; i < len(r.seen); i++ {
-		a, b := r.seen[i-1], r.seen[i]
-		if bytes.Equal(src[a.start:a.end], src[b.start:b.end]) {
+		if compare(r.seen[i-1], r.seen[i]) == 0 {
 			return malformed("RFC 9901, Section 7.1", "the same digest appears more than once")
 		}
 	}
@@ -229,9 +253,10 @@ func (r *resolver) disclosed(digest int32) (*disclosure, error) {
 	if nd.kind != kindString || nd.flags&escapedValue != 0 {
 		return nil, malformed("RFC 9901, Section 4.2.4", "a digest is not a base64url string")
 	}
-	at := span{nd.start + 1, nd.end - 1}
+	text := r.s.doc.src[nd.start+1 : nd.end-1]
+	at := met{startOf(text), nd.start + 1, nd.end - 1}
 	r.seen = append(r.seen, at)
-	i := r.find(r.s.doc.src[at.start:at.end])
+	i := r.find(at.start, text)
 	if i < 0 {
 		return nil, nil
 	}
@@ -240,24 +265,25 @@ func (r *resolver) disclosed(digest int32) (*disclosure, error) {
 		return nil, malformed("RFC 9901, Section 7.1", "the same digest appears more than once")
 	}
 	d.used = true
-	r.s.doc.nodes[d.value].disclosure = int32(i) + 1
+	r.s.doc.nodes[d.value].disclosure = i + 1
 	return d, nil
 }
 
-func (r *resolver) find(digest []byte) int {
-	if r.byDigest == nil {
-		for i := range r.s.disclosures {
-			if r.s.disclosures[i].digest == string(digest) {
-				return i
-			}
+// find is the disclosure with a digest, or -1. Two with the same digest are
+// the same text: one of them stays unreferenced and is refused for it.
+func (r *resolver) find(start uint64, digest []byte) int32 {
+	low, high := 0, len(r.sent)
+	for low < high {
+		middle := (low + high) / 2
+		at := &r.sent[middle]
+		if at.start < start || at.start == start && bytes.Compare(r.s.digestOf(at.disclosure), digest) < 0 {
+			low = middle + 1
+		} else {
+			high = middle
 		}
-		return -1
 	}
-	at, ok := slices.BinarySearchFunc(r.byDigest, digest, func(i int32, d []byte) int {
-		return strings.Compare(r.s.disclosures[i].digest, string(d))
-	})
-	if !ok {
-		return -1
+	if low < len(r.sent) && r.sent[low].start == start && bytes.Equal(r.s.digestOf(r.sent[low].disclosure), digest) {
+		return r.sent[low].disclosure
 	}
-	return int(r.byDigest[at])
+	return -1
 }

@@ -2,6 +2,7 @@ package sdjwt
 
 import (
 	"bytes"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -106,22 +107,22 @@ func (d *document) member(object int32, name string) int32 {
 	return -1
 }
 
+// seed makes the hashes of names unpredictable.
+var seed = maphash.MakeSeed()
+
 // unique reports whether all members of an object have different names.
 func (d *document) unique(object int32) bool {
 	count := 0
-	var met uint64 // a bit for each hash met: most names are compared with none
+	var met [4]uint64 // a bit for each hash met: most names are compared with none
 	for a := d.nodes[object].child; a >= 0; a = d.nodes[a].next {
-		if count++; count > 24 {
+		if count++; count > 64 {
 			return d.uniqueMany(object)
 		}
 		name := d.name(a)
-		hash := uint(len(name))
-		if len(name) > 0 {
-			hash += uint(name[0])*7 + uint(name[len(name)-1])*13 + uint(name[len(name)/2])*29
-		}
-		bit := uint64(1) << (hash & 63)
-		if met&bit == 0 {
-			met |= bit
+		hash := maphash.Bytes(seed, name)
+		word, bit := &met[hash>>6&3], uint64(1)<<(hash&63)
+		if *word&bit == 0 {
+			*word |= bit
 			continue
 		}
 		for b := d.nodes[object].child; b != a; b = d.nodes[b].next {

@@ -1,9 +1,6 @@
 package sdjwt_test
 
 import (
-	"bytes"
-	"encoding/base64"
-	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -56,26 +53,4 @@ func TestScan(t *testing.T) {
 	}
 	checkScan(t, []byte("{"+many.String()+`"z":1}`))
 	checkScan(t, []byte("{"+many.String()+`"kkk":1}`))
-}
-
-func TestBase64(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for n := range 70 {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = byte(r.UintN(256))
-		}
-		want := "x" + base64.RawURLEncoding.EncodeToString(b)
-		if got := string(sdjwt.AppendBase64([]byte("x"), b)); got != want {
-			t.Fatalf("%d bytes: %s, want %s", n, got, want)
-		}
-	}
-	for range 2000 {
-		s := []byte(base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{byte(r.UintN(256))}, 32)))
-		s[r.IntN(len(s))] = byte(r.UintN(256))
-		b, err := jose.Decode(string(s))
-		if want := err == nil && len(b) == 32; sdjwt.Octets32(string(s)) != want {
-			t.Fatalf("%q: want %v", s, want)
-		}
-	}
 }

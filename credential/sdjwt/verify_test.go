@@ -264,6 +264,58 @@ func TestIssuerRefused(t *testing.T) {
 	}
 }
 
+// A hook that has verified the token itself decides nothing by that: only the
+// key it returns counts, and an error refuses.
+func TestIssuerVerifiedByHook(t *testing.T) {
+	p := parties()
+	good := p.forge(t, nil, p.base(t, ""))
+	other := newKey(t)
+	key := p.issuer.key.Public()
+	judged := errors.New("seal not accepted")
+	broken := p.forge(t, nil, p.base(t, ""))
+	at := strings.IndexByte(broken, '~') - 20
+	broken = broken[:at] + strings.Map(func(r rune) rune { return map[bool]rune{true: 'B', false: 'A'}[r == 'A'] }, broken[at:at+1]) + broken[at+1:]
+	for name, c := range map[string]struct {
+		text  string
+		hook  func(*jose.Token) (crypto.PublicKey, error)
+		check string
+	}{
+		"verified":               {good, func(tok *jose.Token) (crypto.PublicKey, error) { return key, tok.Verify(key) }, ""},
+		"verified, then refused": {good, func(tok *jose.Token) (crypto.PublicKey, error) { return key, errors.Join(tok.Verify(key), judged) }, credential.CheckIssuerTrust},
+		"verified, no key":       {good, func(tok *jose.Token) (crypto.PublicKey, error) { return nil, tok.Verify(key) }, credential.CheckIssuerTrust},
+		"verified, another key":  {good, func(tok *jose.Token) (crypto.PublicKey, error) { return other.Public(), tok.Verify(key) }, credential.CheckIssuerSignature},
+		"not verified, another key": {good, func(tok *jose.Token) (crypto.PublicKey, error) {
+			_ = tok.Verify(key)
+			_ = tok.Verify(other.Public())
+			return other.Public(), nil
+		}, credential.CheckIssuerSignature},
+		"broken, the error kept": {broken, func(tok *jose.Token) (crypto.PublicKey, error) { return key, tok.Verify(key) }, credential.CheckIssuerTrust},
+		"broken, the error lost": {broken, func(tok *jose.Token) (crypto.PublicKey, error) { _ = tok.Verify(key); return key, nil }, credential.CheckIssuerSignature},
+		"another token was verified": {broken, func(*jose.Token) (crypto.PublicKey, error) {
+			tok, _ := jose.Parse(strings.TrimSuffix(good, "~"))
+			return key, tok.Verify(key)
+		}, credential.CheckIssuerSignature},
+	} {
+		policy := p.plain()
+		asked := 0
+		policy.IssuerKey = func(tok *jose.Token, _ sdjwt.Unverified) (crypto.PublicKey, error) { asked++; return c.hook(tok) }
+		v, err := sdjwt.Verify(c.text, policy)
+		if asked != 1 {
+			t.Errorf("%s: the hook was asked %d times", name, asked)
+		}
+		if c.check == "" {
+			if err != nil || v == nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if v != nil {
+			t.Errorf("%s: a result beside the error", name)
+		}
+		wantCheck(t, name, err, c.check)
+	}
+}
+
 func refuse(*jose.Token, sdjwt.Unverified) (crypto.PublicKey, error) {
 	return nil, errors.New("not on the list")
 }
