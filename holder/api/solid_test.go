@@ -40,7 +40,7 @@ func TestSolid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Add(ctx, unit.Item{Name: name, Title: "Canary"}); err != nil {
+	if err := v.Add(ctx, unit.Item{Name: name, Format: "dc+sd-jwt", Type: "https://issuer.example.org/types/x", Title: "Canary", Issuer: "https://issuer.example.org", Copies: []unit.Copy{{Credential: "canary.credential~"}}}); err != nil {
 		t.Fatal(err)
 	}
 	item, etag, err := v.Item(ctx, name)
