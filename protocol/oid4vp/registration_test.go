@@ -82,6 +82,14 @@ func TestRegistration(t *testing.T) {
 		change(h, p)
 		refused(name, signObject(t, registrar, h, p), leaf, now, registrar.Public())
 	}
+	b, _ := jose.Marshal(registration(leaf))
+	for name, payload := range map[string]string{"trailing data": string(b) + " x", "member twice": strings.TrimSuffix(string(b), "}") + `,"x5t#S256":"x"}`} {
+		text, err := jose.SignCompact(registrar, jose.Header{Alg: jose.ES256, Typ: TypRegistration}, []byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused(name, text, leaf, now, registrar.Public())
+	}
 	with := registration(leaf)
 	with.Status = []byte(`{"status_list":{"idx":1,"uri":"https://registrar.example/status/1"}}`)
 	if text, err = with.Sign(registrar, nil); err != nil {

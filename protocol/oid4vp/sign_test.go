@@ -121,7 +121,9 @@ func TestSignRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused("algorithm that no wallet takes", ed, ca.leaf(t, ed.Public(), "receiver.example"))
+	edLeaf := ca.leaf(t, ed.Public(), "receiver.example")
+	r.ClientID = HashClientID(edLeaf)
+	refused("algorithm that no wallet takes", ed, edLeaf)
 }
 
 func TestRegistrationIn(t *testing.T) {
