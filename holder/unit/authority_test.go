@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -123,4 +124,16 @@ func (a *authority) hold(t testing.TB, v *unit.Vault, n int, change ...func(*sdj
 		t.Fatal(err)
 	}
 	return it
+}
+
+// reseal seals the credential again with a changed payload.
+func (a *authority) reseal(t testing.TB, text string, change func(m)) string {
+	t.Helper()
+	jwt, rest, _ := strings.Cut(text, "~")
+	var payload m
+	if err := jose.Unmarshal(must(jose.Parse(jwt))(t).Payload, &payload); err != nil {
+		t.Fatal(err)
+	}
+	change(payload)
+	return must(a.seals.SignCompact(sdjwt.TypVC, at, must(jose.Marshal(payload))(t)))(t) + "~" + rest
 }

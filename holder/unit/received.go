@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,6 +85,9 @@ func (s Issuance) verify(ctx context.Context, text, issuer, vct string) (*sdjwt.
 	})
 	if err != nil || s.Status == nil {
 		return verified, err
+	}
+	if verified.Status == nil {
+		return nil, errors.New("it has no status, so that nobody could tell when it is revoked")
 	}
 	ref, err := status.ParseClaim(verified.Status)
 	if err != nil {
