@@ -143,14 +143,27 @@ func (o offer) value() string {
 	return "openid-credential-offer://?" + url.Values{"credential_offer": {string(o.Object)}}.Encode()
 }
 
+// offer of a citizen's records, several in one.
 func (s system) offer(t *testing.T) offer {
 	t.Helper()
+	o := s.post(t, map[string]any{"credential_configuration_id": "led_diploma", "supplier": "led", "subject": map[string]string{"insz": s.Citizen}})
+	if len(o.Accepted) < 2 {
+		t.Fatalf("an offer of %d records", len(o.Accepted))
+	}
+	return o
+}
+
+// own is an offer of claims that the institution answers for.
+func (s system) own(t *testing.T, claims string) offer {
+	t.Helper()
+	return s.post(t, map[string]any{"credential_configuration_id": "led_diploma", "claims": []json.RawMessage{json.RawMessage(claims)}})
+}
+
+func (s system) post(t *testing.T, order any) offer {
+	t.Helper()
 	var o offer
-	code := s.call(t, "POST", s.Issuer+"/issuance/v1/offers", s.SchoolKey, map[string]any{
-		"credential_configuration_id": "led_diploma", "supplier": "led", "subject": map[string]string{"insz": s.Citizen},
-	}, &o)
-	if code != http.StatusCreated || len(o.Accepted) < 2 || !strings.Contains(o.Link, "credential_offer_uri=") {
-		t.Fatalf("the offer: %d, %d records", code, len(o.Accepted))
+	if code := s.call(t, "POST", s.Issuer+"/issuance/v1/offers", s.SchoolKey, order, &o); code != http.StatusCreated || !strings.Contains(o.Link, "credential_offer_uri=") {
+		t.Fatalf("the offer: %d", code)
 	}
 	return o
 }

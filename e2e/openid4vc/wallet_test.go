@@ -133,6 +133,14 @@ func testIndependent(t *testing.T, s system) {
 		receive(t, o.value(), o.TxCode, map[string]any{"copies": 3, "event": "credential_failure"}).accepted(t)
 		s.issued(t, o, 3, "credential_failure")
 	})
+	t.Run("receives an institution's own credential", func(t *testing.T) {
+		o := s.own(t, `{"title":"Getuigschrift","award_date":"2020"}`)
+		r := receive(t, o.reference(), o.TxCode, nil)
+		r.accepted(t)
+		if len(r.Credentials) != 1 || len(r.copies()) != 8 || r.copies()[0].Claims["title"] != "Getuigschrift" {
+			t.Errorf("%d credentials, %d copies", len(r.Credentials), len(r.copies()))
+		}
+	})
 	t.Run("is refused", func(t *testing.T) {
 		o := s.offer(t)
 		wrong := "000000"
