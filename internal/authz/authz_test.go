@@ -233,4 +233,3 @@ func TestStoreHoldsNothingReadable(t *testing.T) {
 		t.Error("a secret was printed")
 	}
 }
-
