@@ -189,7 +189,20 @@ func step(next []any, v, component any) ([]any, error) {
 }
 
 // Equal reports whether both paths have the same components.
-func (p Path) Equal(q Path) bool { return slices.Equal(p, q) }
+func (p Path) Equal(q Path) bool {
+	return slices.EqualFunc(p, q, func(a, b any) bool {
+		switch a := a.(type) {
+		case string:
+			b, ok := b.(string)
+			return ok && a == b
+		case int:
+			b, ok := b.(int)
+			return ok && a == b
+		default:
+			return a == nil && b == nil
+		}
+	})
+}
 
 // Covers reports whether everything q points at lies at or below what p points
 // at: p is a prefix of q, where null in p also stands for any index. An index

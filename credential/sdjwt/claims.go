@@ -93,7 +93,7 @@ func (c Claims) Lookup(p Path) ([]any, bool) {
 // that is no object, an element of something that is no array) selects
 // nothing.
 func (c Claims) find(p Path) []int32 {
-	if c.doc == nil || p.check() != nil {
+	if c.doc == nil || p.Validate() != nil {
 		return nil
 	}
 	at := []int32{c.root}

@@ -27,7 +27,7 @@ type frameMember struct {
 func NewFrame(paths ...Path) (Frame, error) {
 	f := Frame{root: &frameNode{}}
 	for _, p := range paths {
-		if err := p.check(); err != nil {
+		if err := p.Validate(); err != nil {
 			return Frame{}, err
 		}
 		first, ok := p[0].(string)

@@ -36,7 +36,7 @@ func (s *SDJWT) Disclose(paths []Path) (Selection, error) {
 		return Selection{}, fromHolder()
 	}
 	for i, p := range paths {
-		if err := p.check(); err != nil {
+		if err := p.Validate(); err != nil {
 			return Selection{}, fmt.Errorf("path %d: %w", i+1, err)
 		}
 		if s.choose(&sel, s.root, p) == 0 {

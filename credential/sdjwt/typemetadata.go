@@ -144,7 +144,7 @@ func (m *TypeMetadata) check() error {
 	}
 	ids := map[string]bool{}
 	for i, c := range m.Claims {
-		if err := c.Path.check(); err != nil {
+		if err := c.Path.Validate(); err != nil {
 			return bad("5.6.1", "claims[%d]: %v", i, err)
 		}
 		if slices.ContainsFunc(m.Claims[:i], func(o ClaimMetadata) bool { return o.Path.Equal(c.Path) }) {
