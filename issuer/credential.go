@@ -31,7 +31,7 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 		return oid4vci.CredentialResponse{}, err
 	}
 	// Step 2. The dataset, which this token must cover.
-	configuration, _, err := req.Check(i.metadata, p.granted(), false)
+	configuration, _, err := req.Check(i.metadata, p.granted(req.CredentialIdentifier), false)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
@@ -195,8 +195,18 @@ func (i *Issuer) authorize(ctx context.Context, token string) (authz.Grant, gran
 	return g, p, jose.Unmarshal(g.Payload, &p)
 }
 
+// single: the configuration says which dataset is meant.
+func (p grantPayload) single() bool { return len(p.Datasets) == 1 }
+
 // granted is what the token is good for: its identifiers and no others.
-func (p grantPayload) granted() oid4vci.Granted {
+//
+// Deviation: a wallet that was told the identifier of a single dataset may
+// still ask by configuration (OpenID4VCI 1.0, Section 8.2 wants the
+// identifier), because many wallets always do, and nothing else can be meant.
+func (p grantPayload) granted(identifier string) oid4vci.Granted {
+	if p.single() && identifier == "" {
+		return oid4vci.Granted{Configurations: []string{p.Configuration}}
+	}
 	g := oid4vci.Granted{Identifiers: map[string]string{}}
 	for _, d := range p.Datasets {
 		g.Identifiers[d.Identifier] = p.Configuration
@@ -204,9 +214,10 @@ func (p grantPayload) granted() oid4vci.Granted {
 	return g
 }
 
+// dataset that a checked request asks for.
 func (p grantPayload) dataset(identifier string) waitingDataset {
 	for _, d := range p.Datasets {
-		if d.Identifier == identifier {
+		if d.Identifier == identifier || p.single() && identifier == "" {
 			return d
 		}
 	}

@@ -13,7 +13,9 @@ import (
 
 // Token answers a token request of the pre-authorized code grant (OpenID4VCI
 // 1.0, Section 6): the code is redeemed once, and the answer names each
-// dataset that may be fetched.
+// dataset that may be fetched. A single one is named only to a wallet that
+// sent authorization details: others can then ask by configuration, and many
+// know no other way.
 func (i *Issuer) Token(ctx context.Context, req oid4vci.TokenRequest) (oid4vci.TokenResponse, error) {
 	if err := i.checkTarget(req); err != nil {
 		return oid4vci.TokenResponse{}, err
@@ -36,15 +38,19 @@ func (i *Issuer) Token(ctx context.Context, req oid4vci.TokenRequest) (oid4vci.T
 	// The offer's URI has served; that it could not be deleted harms nobody,
 	// because the code in it is spent.
 	_ = i.dropReference(ctx, p.Reference)
+	out := oid4vci.TokenResponse{
+		AccessToken: oid4vci.Secret(granted.AccessToken.Reveal()), TokenType: oid4vci.Bearer,
+		ExpiresIn: int64(granted.ExpiresIn.Seconds()),
+	}
+	if p.single() && req.AuthorizationDetails == nil {
+		return out, nil
+	}
 	details := oid4vci.AuthorizationDetail{Type: oid4vci.TypeOpenIDCredential, CredentialConfigurationID: p.Configuration}
 	for _, d := range p.Datasets {
 		details.CredentialIdentifiers = append(details.CredentialIdentifiers, d.Identifier)
 	}
-	return oid4vci.TokenResponse{
-		AccessToken: oid4vci.Secret(granted.AccessToken.Reveal()), TokenType: oid4vci.Bearer,
-		ExpiresIn:            int64(granted.ExpiresIn.Seconds()),
-		AuthorizationDetails: []oid4vci.AuthorizationDetail{details},
-	}, nil
+	out.AuthorizationDetails = []oid4vci.AuthorizationDetail{details}
+	return out, nil
 }
 
 // kindClient records say which wallet a token was given to, when it said.

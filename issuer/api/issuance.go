@@ -48,7 +48,7 @@ type offerAnswer struct {
 }
 
 type acceptedRecord struct {
-	Record string `json:"record"`
+	Record string `json:"record,omitempty"`
 }
 
 func (s server) createOffer(r *rest.Request) (rest.Answer, error) {

@@ -257,6 +257,33 @@ func TestNotification(t *testing.T) {
 	}
 }
 
+// A wallet that sends authorization details is told the identifier of a single
+// dataset, which no other wallet may use with another token.
+func TestSingleDataset(t *testing.T) {
+	w := start(t)
+	redeem := func() (string, []string) {
+		form := tokenForm(w.as("OVO000001", "POST", "/issuance/v1/offers", map[string]any{"credential_configuration_id": "led_diploma", "claims": []any{map[string]any{"title": "x", "award_date": "2020"}}}))
+		form.Set("authorization_details", `[{"type":"openid_credential","credential_configuration_id":"led_diploma"}]`)
+		a := w.token(form)
+		if a.status != http.StatusOK {
+			t.Fatalf("token: %d %s", a.status, a.body)
+		}
+		return a.text("access_token"), identifiersOf(a)
+	}
+	token, ids := redeem()
+	_, others := redeem()
+	if len(ids) != 1 || len(others) != 1 {
+		t.Fatalf("identifiers %v %v", ids, others)
+	}
+	if a := w.credential(token, w.request(others[0], w.nonce(), keys(w, 1)...)); a.text("error") != "unknown_credential_identifier" {
+		t.Errorf("another token's identifier: %d %s", a.status, a.body)
+	}
+	w.obtain(token, ids[0], 1)
+	if a := w.credential(token, w.request("", w.nonce(), keys(w, 1)...)); a.text("error") != "credential_request_denied" {
+		t.Errorf("once by identifier, once by configuration: %d %s", a.status, a.body)
+	}
+}
+
 // An institution's own claims, sealed as it may.
 func TestDirectOffer(t *testing.T) {
 	w := start(t)
@@ -266,10 +293,17 @@ func TestDirectOffer(t *testing.T) {
 	if a.status != http.StatusCreated {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
+	// A single dataset needs no identifier, and the token response names none.
 	token, ids := w.redeem(a)
-	_, copies := w.obtain(token, ids[0], 2)
+	if ids != nil {
+		t.Errorf("identifiers %v", ids)
+	}
+	_, copies := w.obtain(token, "", 2)
 	if claimsOf(t, copies[1])["title"] != "Kanarie eigen" {
 		t.Error("another title")
+	}
+	if a := w.credential(token, w.request("", w.nonce(), keys(w, 1)...)); a.text("error") != "credential_request_denied" {
+		t.Errorf("a second time: %d %s", a.status, a.body)
 	}
 	w.nowhere("direct offer")
 	collect := func(name string, value any) map[string]any {

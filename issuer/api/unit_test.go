@@ -215,7 +215,8 @@ func TestWalletUnitRefuses(t *testing.T) {
 		"bound to the issuer's key": {request: func(asked []byte) []byte {
 			var req map[string]any
 			_ = json.Unmarshal(asked, &req)
-			return marshal(t, w.request(req["credential_identifier"].(string), w.nonce(), keys(t, 3)...))
+			id, _ := req["credential_identifier"].(string)
+			return marshal(t, w.request(id, w.nonce(), keys(t, 3)...))
 		}},
 		"another type":      {response: forge(w.seals.Current(), w.base+"/types/other", nil)},
 		"an unlisted seal":  {response: forge(rogueSealer, vct, nil)},

@@ -176,14 +176,19 @@ func keys(t testing.TB, n int) []*ecdsa.PrivateKey {
 	return out
 }
 
-// request is a credential request with a proof for each key.
+// request is a credential request with a proof for each key, without an
+// identifier by configuration.
 func (w *world) request(identifier string, nonce string, with ...*ecdsa.PrivateKey) map[string]any {
 	w.Helper()
 	proofs := []string{}
 	for _, k := range with {
 		proofs = append(proofs, w.proof(k, nonce, nil))
 	}
-	return map[string]any{"credential_identifier": identifier, "proofs": map[string]any{"jwt": proofs}}
+	name, value := "credential_identifier", identifier
+	if identifier == "" {
+		name, value = "credential_configuration_id", "led_diploma"
+	}
+	return map[string]any{name: value, "proofs": map[string]any{"jwt": proofs}}
 }
 
 func (w *world) credential(token string, body any) answer {
