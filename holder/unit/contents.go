@@ -54,7 +54,7 @@ func (v *Vault) add(ctx context.Context, value any, e Entry) error {
 		}
 		return err
 	}
-	err = v.change(ctx, func(x *index) {
+	unsure, err := v.change(ctx, func(x *index) {
 		if !x.holds(e.Name) {
 			x.Entries = append(x.Entries, e)
 		}
@@ -62,17 +62,17 @@ func (v *Vault) add(ctx context.Context, value any, e Entry) error {
 	if err == nil {
 		return nil
 	}
-	// The change may have been made and only its answer lost.
-	x, _, errIndex := v.index(context.WithoutCancel(ctx))
-	switch {
-	case errIndex != nil:
-		return err
-	case x.holds(e.Name):
-		return nil
-	default:
-		v.drop(ctx, e.Name)
-		return err
+	if unsure {
+		x, _, errIndex := v.index(context.WithoutCancel(ctx))
+		if errIndex != nil {
+			return err
+		}
+		if x.holds(e.Name) {
+			return nil // only the answer was lost
+		}
 	}
+	v.drop(ctx, e.Name)
+	return err
 }
 
 // drop removes what is not listed. It is noise to all but this vault, so that
@@ -119,7 +119,7 @@ func (v *Vault) Remove(ctx context.Context, name string) error {
 		return ErrNotFound // above all, the index is no item
 	}
 	found := false
-	err := v.change(ctx, func(x *index) {
+	_, err := v.change(ctx, func(x *index) {
 		n := len(x.Entries)
 		x.Entries = slices.DeleteFunc(x.Entries, func(e Entry) bool { return e.Name == name })
 		found = found || len(x.Entries) < n
@@ -166,24 +166,25 @@ func (v *Vault) index(ctx context.Context) (index, string, error) {
 	return x, etag, err
 }
 
-// change edits the index by compare-and-swap.
-func (v *Vault) change(ctx context.Context, edit func(*index)) error {
+// change edits the index by compare-and-swap. With an error it says whether
+// the change may have been made all the same.
+func (v *Vault) change(ctx context.Context, edit func(*index)) (unsure bool, err error) {
 	for range tries {
 		x, etag, err := v.index(ctx)
 		if err != nil {
-			return err
+			return false, err
 		}
 		edit(&x)
 		data, err := v.seal(indexName, x)
 		if err != nil {
-			return err
+			return false, err
 		}
 		err = v.Platform.PutItem(ctx, indexName, etag, data)
 		if !errors.Is(err, ErrPrecondition) {
-			return err
+			return err != nil, err
 		}
 	}
-	return fmt.Errorf("changing the vault's index: %w", ErrPrecondition)
+	return false, fmt.Errorf("changing the vault's index: %w", ErrPrecondition)
 }
 
 // NewName draws a name for a resource: a UUID of version 4 (RFC 9562).

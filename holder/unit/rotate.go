@@ -92,18 +92,25 @@ func (s Setup) publish(ctx context.Context, v *Vault, n int) error {
 // read with it.
 type presentKey struct {
 	number   int
-	finished bool // a rotation was under way and this call finished it
+	finished bool // the rotation that was under way is done
 	keystore *Keystore
 	etag     string
 }
+
+var errStrange = errors.New("the published DID document does not hold this vault's key")
 
 // present reads keystore and DID document as they are now and brings the
 // vault's keys in line: another device may have begun a rotation, and one that
 // was published is finished by taking its key into use.
 func (s Setup) present(ctx context.Context, v *Vault) (presentKey, error) {
+	last := ""
 	for range tries {
 		p, err := s.read(ctx, v)
-		if err != nil || !p.finished {
+		if errors.Is(err, errStrange) && p.etag != last {
+			last = p.etag // another device may have been between the two
+			continue
+		}
+		if err != nil || !p.finished || v.Keys.Next == nil {
 			return p, err
 		}
 		keys := *v.Keys
@@ -128,6 +135,7 @@ func (s Setup) read(ctx context.Context, v *Vault) (presentKey, error) {
 	if !keys.Vault.Equal(v.Keys.Vault) {
 		return p, ErrKeystore
 	}
+	was := v.Keys
 	v.Keys = keys
 	number, newest, err := s.published(ctx, v.Info.WebID)
 	if err != nil {
@@ -140,12 +148,13 @@ func (s Setup) read(ctx context.Context, v *Vault) (presentKey, error) {
 	}
 	switch {
 	case is(keys.DID):
+		p.finished = was.Next != nil && was.Next.Equal(keys.DID)
 		return p, nil
 	case keys.Next != nil && is(keys.Next):
 		p.finished = true
 		return p, nil
 	default:
-		return p, errors.New("the published DID document does not hold this vault's key")
+		return p, errStrange
 	}
 }
 
