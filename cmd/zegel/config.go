@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/zegel-id/zegel/holder/pod/solid"
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
 )
@@ -185,7 +186,7 @@ type HolderConfig struct {
 type PodConfig struct {
 	// Kind is "local" (the default) or "solid".
 	Kind string `yaml:"kind"`
-	// URL of the Solid server.
+	// URL is the base URL of the Solid server, with a slash at the end.
 	URL string `yaml:"url"`
 }
 
@@ -358,8 +359,10 @@ func (c *Config) Check() error {
 		case "", "local":
 			h.Pods.Kind = "local"
 		case "solid":
-			if h.Pods.URL == "" {
-				fault("holder.pods.url: name the Solid server")
+			if err := solid.CheckServer(h.Pods.URL); err != nil {
+				fault("holder.pods.url: found %q: %w", h.Pods.URL, err)
+			} else if c.Profile != ProfileDevelopment && !strings.HasPrefix(h.Pods.URL, "https://") {
+				fault("holder.pods.url: found http; expected https (plain http is for the development profile on loopback)")
 			}
 		default:
 			fault("holder.pods.kind: found %q, expected local or solid", h.Pods.Kind)

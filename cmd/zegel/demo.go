@@ -24,9 +24,7 @@ import (
 )
 
 func demoCommand() *cobra.Command {
-	var once, trace bool
-	var data string
-	var port int
+	var o demoOptions
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the whole job on this machine, then keep serving",
@@ -37,16 +35,27 @@ the machine.
 
 A fictitious citizen activates a vault, collects her diplomas, and shares part
 of one with an employer, who verifies it. Each step says what was really made.
-Then everything keeps serving, so that you can go on with curl.`,
-		Args: cobra.NoArgs,
+Then everything keeps serving, so that you can go on with curl.
+
+With --mongodb-uri-file and --mongodb-database a MongoDB database keeps the
+records, with --solid a Community Solid Server keeps the pods, as with the
+settings store and holder.pods of zegel serve. The Solid server reads the WebID
+documents from here, so it must run on this machine.
+Neither is cleared at the start, as --data is.`,
+		Example: "  zegel demo --once\n  zegel demo --solid http://localhost:3055/",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), demoOptions{once: once, trace: trace, data: data, port: port})
+			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
 		},
 	}
-	c.Flags().BoolVar(&once, "once", false, "end after the steps: status 0 when all held")
-	c.Flags().BoolVar(&trace, "trace", false, "show every HTTP message of wallet, browser and receiver")
-	c.Flags().StringVar(&data, "data", "var/demo", "directory of the demonstration, cleared at each start")
-	c.Flags().IntVar(&port, "port", 8081, "first of five ports on loopback; 0 takes free ones")
+	c.Flags().BoolVar(&o.once, "once", false, "end after the steps: status 0 when all held")
+	c.Flags().BoolVar(&o.trace, "trace", false, "show every HTTP message of wallet, browser and receiver")
+	c.Flags().StringVar(&o.data, "data", "var/demo", "directory of the demonstration, cleared at each start")
+	c.Flags().IntVar(&o.port, "port", 8081, "first of five ports on loopback; 0 takes free ones")
+	c.Flags().StringVar(&o.store.URIFile, "mongodb-uri-file", "", "keep records in MongoDB: file with the connection string")
+	c.Flags().StringVar(&o.store.Database, "mongodb-database", "", "database of --mongodb-uri-file")
+	c.Flags().StringVar(&o.solid, "solid", "", "keep pods on the Solid server with this base URL")
+	c.MarkFlagsRequiredTogether("mongodb-uri-file", "mongodb-database")
 	return c
 }
 
@@ -54,13 +63,17 @@ type demoOptions struct {
 	once, trace bool
 	data        string
 	port        int
+	// store is MongoDB when it names a file, or else the embedded store.
+	store StoreConfig
+	// solid is the base URL of a Solid server; empty keeps pods in data.
+	solid string
 }
 
 func demo(ctx context.Context, out, errOut io.Writer, o demoOptions) error {
 	level := slog.LevelWarn
 	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
 	slog.SetDefault(log)
-	env, err := openDemo(ctx, o.data, o.port, log, time.Now)
+	env, err := openDemo(ctx, o, log, time.Now)
 	if err != nil {
 		return err
 	}
@@ -122,7 +135,14 @@ func (s *story) report(r credential.Report) error {
 
 func (s *story) tell(ctx context.Context) error {
 	u := s.env.urls
+	c := s.env.app.c
 	s.say("Zegel demonstration. Everything runs in this process, on loopback, with fictitious people.")
+	if c.Store.Kind == "mongodb" {
+		s.say("But the records: they are kept in the MongoDB database %s.", c.Store.Database)
+	}
+	if c.Holder.Pods.Kind == "solid" {
+		s.say("But the pods: they are kept by the Solid server %s.", c.Holder.Pods.URL)
+	}
 	s.say("issuer %s   vault platform %s   verifier %s", u["issuer"], u["holder"], u["verifier"])
 	w := &wallet{home: filepath.Join(s.env.app.c.Data, "wallet"), now: s.now, transport: s.transport, tell: func(string) {}}
 	w.state.SignInAs = "lotte"

@@ -56,12 +56,12 @@ const demoMarker = ".zegel-demo"
 var demoServers = []string{"issuer", "holder", "verifier", "identity provider", "magda"}
 
 // openDemo prepares data, keys and configuration and builds every role and
-// stand-in. port 0 takes free ports.
-func openDemo(ctx context.Context, data string, port int, log *slog.Logger, now func() time.Time) (*demoEnvironment, error) {
-	if err := clearDemo(data); err != nil {
+// stand-in. Port 0 takes free ports.
+func openDemo(ctx context.Context, o demoOptions, log *slog.Logger, now func() time.Time) (*demoEnvironment, error) {
+	if err := clearDemo(o.data); err != nil {
 		return nil, err
 	}
-	listeners, urls, err := demoListeners(port)
+	listeners, urls, err := demoListeners(o.port)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func openDemo(ctx context.Context, data string, port int, log *slog.Logger, now 
 		return nil, err
 	}
 	d := &demoEnvironment{urls: urls}
-	c, err := d.configure(data, now)
+	c, err := d.configure(o, now)
 	if err != nil {
 		return fail(err)
 	}
@@ -80,7 +80,7 @@ func openDemo(ctx context.Context, data string, port int, log *slog.Logger, now 
 		return fail(err)
 	}
 	if err = d.app.roles(ctx); err == nil {
-		err = d.standIns(data, now)
+		err = d.standIns(o.data, now)
 	}
 	if err != nil {
 		return fail(errors.Join(err, d.app.Close()))
@@ -89,7 +89,7 @@ func openDemo(ctx context.Context, data string, port int, log *slog.Logger, now 
 		s := &d.app.servers[i]
 		s.listener = listeners[s.name]
 	}
-	return d, d.describe(data)
+	return d, d.describe(o.data)
 }
 
 // describe leaves addresses and keys in a file, for scripts that go on from
@@ -150,7 +150,8 @@ func demoListeners(port int) (map[string]net.Listener, map[string]string, error)
 
 // configure writes the files a configuration names and makes the
 // configuration.
-func (d *demoEnvironment) configure(data string, now func() time.Time) (*Config, error) {
+func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Config, error) {
+	data := o.data
 	keys := filepath.Join(data, "keys")
 	if err := initKeys(keys, devca.Options{Now: now(), Issuer: d.urls["issuer"]}); err != nil {
 		return nil, err
@@ -218,6 +219,13 @@ func (d *demoEnvironment) configure(data string, now func() time.Time) (*Config,
 				{ID: "suspended-shop", KeySHA256: []string{shopDigest}, Permissions: []string{verifierapi.Permission}},
 			},
 		},
+	}
+	if o.store.URIFile != "" {
+		c.Store = o.store
+		c.Store.Kind = "mongodb"
+	}
+	if o.solid != "" {
+		c.Holder.Pods = PodConfig{Kind: "solid", URL: o.solid}
 	}
 	return c, c.Check()
 }

@@ -73,15 +73,12 @@ type Host struct {
 
 // New checks the configuration. It does not reach the server yet.
 func New(c Config) (*Host, error) {
-	if err := pod.CheckURL(c.Server); err != nil {
+	if err := CheckServer(c.Server); err != nil {
 		return nil, fmt.Errorf("server of pods: %w", err)
 	}
 	u, err := url.Parse(c.Server)
 	if err != nil {
 		return nil, fmt.Errorf("server of pods: %w", err)
-	}
-	if u.Scheme != "https" && u.Hostname() != "localhost" {
-		return nil, errors.New("server of pods: expected https, or http with the host name localhost; with a loopback address the server would take every request as anonymous")
 	}
 	if c.HTTP == nil || c.Publish == nil {
 		return nil, errors.New("server of pods: HTTP and Publish are needed")
@@ -91,6 +88,17 @@ func New(c Config) (*Host, error) {
 		h.now = time.Now
 	}
 	return h, nil
+}
+
+// CheckServer reports what is wrong with the base URL of a server.
+func CheckServer(address string) error {
+	if err := pod.CheckURL(address); err != nil {
+		return err
+	}
+	if u, err := url.Parse(address); err != nil || u.Scheme != "https" && u.Hostname() != "localhost" {
+		return errors.New("expected https, or http with the host name localhost; with a loopback address the server would take every request as anonymous")
+	}
+	return nil
 }
 
 // unredirected keeps a *http.Client from following redirects: a DPoP proof and
