@@ -75,10 +75,10 @@ func (f *walletFlags) activate() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := f.wallet(cmd)
-			if err := w.load(); err == nil && w.state.RecoveryCode != "" {
+			if err := w.load(); err == nil && w.state.Active {
 				return fmt.Errorf("%s holds a vault already; choose another --home", f.home)
 			}
-			w.state = walletState{SignInAs: as}
+			w.state = walletState{SignInAs: as, RecoveryCode: w.state.RecoveryCode}
 			if file != "" {
 				if err := readJSON(file, &w.state.Environment); err != nil {
 					return err
@@ -102,19 +102,24 @@ func (f *walletFlags) activate() *cobra.Command {
 	return c
 }
 
-// create activates the vault and keeps its recovery code before anything else
-// can fail.
+// create activates the vault. The recovery code is kept whatever happens, so
+// that an activation that broke off can be taken up again with it.
 func (w *wallet) create(ctx context.Context) (unit.VaultInfo, error) {
 	s, err := w.setup(ctx)
 	if err != nil {
 		return unit.VaultInfo{}, err
 	}
+	if w.state.RecoveryCode != "" {
+		if s.Code, err = unit.ParseRecoveryCode(w.state.RecoveryCode); err != nil {
+			return unit.VaultInfo{}, err
+		}
+	}
 	v, code, err := unit.Create(ctx, s)
-	if err != nil {
+	w.state.RecoveryCode, w.state.Active = code.Reveal(), err == nil
+	if err := errors.Join(err, w.save()); err != nil {
 		return unit.VaultInfo{}, err
 	}
-	w.state.RecoveryCode = code.Reveal()
-	return v.Info, w.save()
+	return v.Info, nil
 }
 
 func (f *walletFlags) status() *cobra.Command {

@@ -207,6 +207,9 @@ after you agree. --yes agrees beforehand, for scripts.`,
 			})
 			if errors.Is(err, unit.ErrRefused) {
 				fmt.Fprintln(out, "Nothing was shared.")
+				if shared.RedirectURI != "" {
+					fmt.Fprintf(out, "Go on at: %s\n", shared.RedirectURI)
+				}
 				return exitStatus(3)
 			}
 			if err != nil {

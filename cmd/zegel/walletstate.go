@@ -42,6 +42,9 @@ type walletState struct {
 	// RecoveryCode opens the vault. Who reads this file can open it too, as
 	// with any wallet on a machine without a key store.
 	RecoveryCode string `json:"recovery_code,omitempty"`
+	// Active: the vault was activated; before that the code is of an activation
+	// that broke off.
+	Active bool `json:"active,omitempty"`
 	// SignInAs is a citizen of the development identity provider.
 	SignInAs string   `json:"sign_in_as,omitempty"`
 	Session  *session `json:"session,omitempty"`
@@ -137,7 +140,7 @@ func (w *wallet) setup(ctx context.Context) (unit.Setup, error) {
 
 // vault opens the vault.
 func (w *wallet) vault(ctx context.Context) (*unit.Vault, error) {
-	if w.state.RecoveryCode == "" {
+	if !w.state.Active {
 		return nil, errNoWallet
 	}
 	code, err := unit.ParseRecoveryCode(w.state.RecoveryCode)
