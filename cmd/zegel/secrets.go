@@ -121,22 +121,42 @@ func readToken(path string) (string, error) {
 	return strings.TrimSpace(string(b)), err
 }
 
+// writeNew makes a file that is there whole or not at all, whenever the process
+// dies: half a key would keep the next start from going on. One that is there
+// already is not written over.
 func writeNew(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	temp, err := writeTemp(path, b)
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	defer os.Remove(temp)
+	return os.Link(temp, path) // unlike Rename, refuses a name that is taken
 }
 
+// writeOver is writeNew for a file that may be there.
+func writeOver(path string, b []byte) error {
+	temp, err := writeTemp(path, b)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return nil
+}
+
+// writeTemp writes a file that only its owner may read beside path.
+func writeTemp(path string, b []byte) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
 func loadHierarchy(dir string) (*devca.Hierarchy, error) {
 	h, err := devca.Load(filepath.Join(dir, hierarchyDir))
 	if err != nil {

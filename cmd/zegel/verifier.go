@@ -118,7 +118,7 @@ func (a *app) access(register *receivers.Register) (map[string]verifier.Access, 
 		if errors.Is(err, os.ErrNotExist) || err == nil && a.now().After(leaf.NotAfter.Add(-30*24*time.Hour)) {
 			leaf, err = a.local.IssueAccess(key.Public(), devca.AccessRequest{Organization: r.Name, Registration: r.Registration, Country: r.Country, DNSNames: []string{hostOf(a.c.Verifier.URL)}})
 			if err == nil {
-				err = os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}), 0o600)
+				err = writeOver(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}))
 			}
 		}
 		if err != nil {
