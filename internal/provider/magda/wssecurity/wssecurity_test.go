@@ -395,6 +395,9 @@ func replaceToken(t testing.TB, message, from string) string {
 // installed.
 func TestIndependentVerifier(t *testing.T) {
 	if _, err := exec.LookPath("xmlsec1"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("xmlsec1 is not installed (Debian: xmlsec1), so no other implementation checked our signatures")
+		}
 		t.Skip("SKIPPED: xmlsec1 is not installed (Debian: xmlsec1), so no other implementation checked our signatures")
 	}
 	id := issue(t, rsaKey(), nil)
