@@ -1,6 +1,6 @@
-// Package ferretdb runs the store contract on store/mongo against FerretDB,
-// started in the test process, and against any MongoDB that is named by
-// ZEGEL_TEST_MONGODB. It is a module of its own: the product does not depend
+// Package ferretdb runs the store contract on store/mongo, and the whole job
+// with the real command, against FerretDB, started in the test process, and
+// against any MongoDB that is named by ZEGEL_TEST_MONGODB. It is a module of its own: the product does not depend
 // on a database server.
 package ferretdb
 
@@ -97,13 +97,15 @@ func newDatabase(t testing.TB, uri string) string {
 
 // startFerretDB serves on loopback until the test ends and returns the
 // connection string.
-func startFerretDB(t testing.TB) string {
+func startFerretDB(t testing.TB) string { return startFerretDBIn(t, t.TempDir()) }
+
+func startFerretDBIn(t testing.TB, dir string) string {
 	t.Helper()
 	server, err := ferretdb.New(&ferretdb.Config{
 		Listener:  ferretdb.ListenerConfig{TCP: "127.0.0.1:0"},
 		Logger:    slog.New(slog.DiscardHandler),
 		Handler:   "sqlite",
-		SQLiteURL: "file:" + t.TempDir() + "/",
+		SQLiteURL: "file:" + dir + "/",
 	})
 	if err != nil {
 		t.Fatal(err)
