@@ -227,3 +227,11 @@ func (v *Verifier) log(ctx context.Context, kind audit.Kind, r receivers.Receive
 	}
 	return nil
 }
+
+// logNot adds, to a line that was written before a use, that the use did not
+// happen: another request was first, or it could not be stored. What cannot be
+// logged must not happen, so the line comes first.
+func (v *Verifier) logNot(ctx context.Context, kind audit.Kind, e entitlement, q oid4vp.Query, event audit.Event) error {
+	event.Outcome, event.Detail = audit.Failed, "did not happen"
+	return v.log(ctx, kind, e.receiver, e.use, q, event)
+}

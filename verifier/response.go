@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -179,7 +180,7 @@ func (v *Verifier) conclude(ctx context.Context, f fetched, e entitlement, r Res
 		return "", err
 	}
 	if err := f.answer(ctx, v, kept); err != nil {
-		return "", err
+		return "", errors.Join(err, v.logNot(ctx, audit.PresentationReceived, e, f.Query, event))
 	}
 	if r.State != StateRefused && !r.Verified {
 		return "", &Error{Err: ErrNotVerified, Detail: "failed: " + names(r.failures()), Spec: "OpenID4VP 1.0, Section 8.6"}

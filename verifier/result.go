@@ -277,7 +277,10 @@ func (v *Verifier) Result(ctx context.Context, id, receiver, code string) (Resul
 	if err := v.log(ctx, audit.ResultFetch, e.receiver, e.use, oid4vp.Query{}, event); err != nil {
 		return Result{}, err
 	}
-	return r, a.deliver(ctx, v)
+	if err := a.deliver(ctx, v); err != nil {
+		return Result{}, errors.Join(err, v.logNot(ctx, audit.ResultFetch, e, oid4vp.Query{}, event))
+	}
+	return r, nil
 }
 
 // decode opens a result with its response code. Wrong ones count; when they

@@ -201,6 +201,11 @@ type VerifierConfig struct {
 	ListenConfig `yaml:",inline"`
 	// Receivers is a YAML file: the register of receiving organisations.
 	Receivers string `yaml:"receivers"`
+	// ResultGrace is how long after its first fetch a result is given again, in
+	// case the answer got lost on its way: "30s" is the default, "0s" gives it
+	// once.
+	ResultGrace string `yaml:"result_grace"`
+	resultGrace time.Duration
 	// Accept says which types are accepted from whom.
 	Accept  []AcceptConfig `yaml:"accept"`
 	Clients []ClientConfig `yaml:"clients"`
@@ -372,6 +377,12 @@ func (c *Config) Check() error {
 		faults = append(faults, v.check("verifier", c.Profile)...)
 		if v.Receivers == "" {
 			fault("verifier.receivers: name the file with the register of receiving organisations")
+		}
+		if v.ResultGrace == "" {
+			v.ResultGrace = "30s"
+		}
+		if v.resultGrace, err = time.ParseDuration(v.ResultGrace); err != nil || v.resultGrace < 0 || v.resultGrace > 5*time.Minute {
+			fault("verifier.result_grace: found %q, expected a duration from 0s to 5m", v.ResultGrace)
 		}
 		if (v.Trust.PubEAAList == "") != (v.Trust.ListSigner == "") {
 			fault("verifier.trust: pub_eaa_list and list_signer belong together")

@@ -47,7 +47,8 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	config := verifier.Config{
 		URL: c.URL, Store: a.store, Register: register, Access: access,
 		Registrar: verifier.Registrar{Signer: a.local.hierarchy.Registrar.Key, Chain: []*x509.Certificate{a.local.hierarchy.Registrar.Certificate}},
-		Seals:     &seal.Validator{Trust: store, Revocation: crls}, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID, Now: a.now, InsecureLoopback: insecure,
+		Seals:     &seal.Validator{Trust: store, Revocation: crls}, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID,
+		ResultGrace: c.resultGrace, Now: a.now, InsecureLoopback: insecure,
 	}
 	for _, x := range c.Accept {
 		config.Accept = append(config.Accept, verifier.Acceptance{VCT: x.VCT, Issuers: x.Issuers, Registrations: x.Registrations})

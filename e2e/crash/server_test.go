@@ -150,6 +150,7 @@ issuer:
 verifier:
   url: %[2]s
   receivers: receivers.yaml
+  result_grace: 0s
   accept:
     - {vct: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
   clients:
