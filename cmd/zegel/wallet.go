@@ -179,7 +179,7 @@ func (f *walletFlags) rotate() *cobra.Command {
 
 func (f *walletFlags) delete() *cobra.Command {
 	var sure bool
-	c := f.change("delete", "Delete the vault, its WebID and all data, for ever", "The vault is deleted; credentials issued to it are revoked.", func(ctx context.Context, w *wallet) error {
+	c := f.change("delete", "Delete the vault, its WebID and all data, for ever", "The vault is deleted; what was collected into it is revoked.", func(ctx context.Context, w *wallet) error {
 		if !sure {
 			return errors.New("deleting cannot be undone; repeat the command with --for-ever")
 		}
