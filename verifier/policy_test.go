@@ -1,0 +1,71 @@
+package verifier
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/qc"
+	"github.com/zegel-id/zegel/seal/trust"
+)
+
+// What the policy demands is demanded of credentials whose seal and holder are
+// beyond doubt, too (SD-JWT VC, Sections 7.7 and 7.8).
+func TestJudge(t *testing.T) {
+	const vct, iss, number = "https://issuer.example/types/x", "https://issuer.example", "NTRBE-0999999922"
+	registration, err := qc.ParseOrganization(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*Acceptance, *sdjwt.Verified, *seal.Validation)
+		holds  bool
+	}{
+		"as it should be": {func(*Acceptance, *sdjwt.Verified, *seal.Validation) {}, true},
+		"another type":    {func(_ *Acceptance, c *sdjwt.Verified, _ *seal.Validation) { c.VCT += "/y" }, false},
+		"no type":         {func(_ *Acceptance, c *sdjwt.Verified, _ *seal.Validation) { c.VCT = "" }, false},
+		"another issuer":  {func(_ *Acceptance, c *sdjwt.Verified, _ *seal.Validation) { c.Issuer += "/" }, false},
+		"no provider":     {func(_ *Acceptance, _ *sdjwt.Verified, s *seal.Validation) { s.Provider = nil }, false},
+		"another provider": {func(_ *Acceptance, _ *sdjwt.Verified, s *seal.Validation) {
+			s.Provider = &trust.Provider{Registration: qc.Organization{Scheme: "NTR", Country: "BE", Number: "0999999823"}}
+		}, false},
+		"seal of too little worth": {func(a *Acceptance, _ *sdjwt.Verified, _ *seal.Validation) { a.Qualification = seal.AdESealQC }, false},
+		"seal of no worth":         {func(_ *Acceptance, _ *sdjwt.Verified, s *seal.Validation) { s.Qualification = seal.NotApplicable }, false},
+		"seal of unknown worth":    {func(_ *Acceptance, _ *sdjwt.Verified, s *seal.Validation) { s.Qualification = "GoldSeal" }, false},
+		"no exp":                   {func(_ *Acceptance, c *sdjwt.Verified, _ *seal.Validation) { c.Expires = time.Time{} }, false},
+		"no exp, and accepted": {func(a *Acceptance, c *sdjwt.Verified, _ *seal.Validation) {
+			c.Expires, a.WithoutExpiry = time.Time{}, true
+		}, true},
+	} {
+		a := Acceptance{VCT: vct, Issuers: []string{iss}, Registrations: []string{number}}
+		v := &sdjwt.Verified{VCT: vct, Issuer: iss, Expires: time.Unix(1, 0)}
+		s := seal.Validation{Qualification: seal.AdESeal, Provider: &trust.Provider{Registration: registration}}
+		c.change(&a, v, &s)
+		accept, err := acceptances([]Acceptance{a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if against := (&Verifier{accept: accept}).judge(v, s); (against == "") != c.holds {
+			t.Errorf("%s: %q", name, against)
+		}
+	}
+}
+
+// A credential whose status cannot be looked up is not relied on (Token Status
+// List, Section 8.3), and without a listed provider nobody may sign its status.
+func TestNotStandingFailsClosed(t *testing.T) {
+	v := &Verifier{c: Config{Now: func() time.Time { return time.Unix(0, 0) }}}
+	for name, claim := range map[string]string{"no status": "", "no list": `{}`, "another mechanism": `{"identifier_list":{"id":"x"}}`, "no index": `{"status_list":{"uri":"https://a.example/1"}}`, "negative": `{"status_list":{"idx":-1,"uri":"https://a.example/1"}}`} {
+		c := &sdjwt.Verified{}
+		if claim != "" {
+			c.Status = []byte(claim)
+		}
+		if against, err := v.notStanding(t.Context(), c, seal.Validation{}); err == nil && against == "" {
+			t.Errorf("%s: the credential stands", name)
+		}
+	}
+	if key, err := v.statusTrust(seal.Validation{})(t.Context(), nil); err == nil || key != nil {
+		t.Error("somebody may sign the status of a credential without a provider")
+	}
+}
