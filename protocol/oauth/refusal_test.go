@@ -1,0 +1,104 @@
+package oauth
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+)
+
+// typs are those of every other JWT of the protocols (RFC 8725, Section 3.11).
+var typs = []string{
+	"openid4vci-proof+jwt", "key-attestation+jwt", "openidvci-issuer-metadata+jwt", "oauth-client-attestation+jwt", "oauth-client-attestation-pop+jwt", "oauth-authz-req+jwt",
+	"verifier-attestation+jwt", "kb+jwt", "dc+sd-jwt", "vc+jwt", "vp+jwt", "vc+sd-jwt", "statuslist+jwt", "rc-wrp+jwt", "vault-handle+jwt", "at+jwt", "JWT", "DPoP+JWT", "",
+}
+
+// RFC 9449, Section 4.3: everything of a proof that NewProof would not make.
+func TestProofHeaderAndClaimsRefused(t *testing.T) {
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	other, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	jwk, _ := jose.PublicJWK(key.Public())
+	stranger, _ := jose.PublicJWK(other.Public())
+	e := Expect{Method: "GET", URL: "https://pod.example/a", Token: "tok", Thumbprint: jwk.Thumbprint(), Nonce: "n", Now: now, MaxAge: time.Minute}
+	type m = map[string]any
+	make := func(change func(h, c m)) string {
+		h := m{"alg": "ES256", "typ": TypDPoP, "jwk": jwk}
+		c := m{"jti": "j", "htm": "GET", "htu": "https://pod.example/a", "iat": now.Unix(), "ath": hash("tok"), "nonce": "n"}
+		change(h, c)
+		payload, _ := jose.Marshal(c)
+		text, err := jose.SignCompact(key, h, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if _, err := VerifyProof(header(make(func(h, c m) {})), e); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]func(h, c m){
+		"no jwk":                 func(h, _ m) { delete(h, "jwk") },
+		"another's jwk":          func(h, _ m) { h["jwk"] = stranger },
+		"symmetric jwk":          func(h, _ m) { h["jwk"] = m{"kty": "oct", "k": "AAAA"} },
+		"kid in place of jwk":    func(h, _ m) { delete(h, "jwk"); h["kid"] = "k" },
+		"crit":                   func(h, _ m) { h["crit"] = []string{"x"} },
+		"b64":                    func(h, _ m) { h["crit"], h["b64"] = []string{"b64"}, false },
+		"no htm":                 func(_, c m) { delete(c, "htm") },
+		"htm in lower case":      func(_, c m) { c["htm"] = "get" },
+		"no htu":                 func(_, c m) { delete(c, "htu") },
+		"htu with user":          func(_, c m) { c["htu"] = "https://u@pod.example/a" },
+		"htu without host":       func(_, c m) { c["htu"] = "/a" },
+		"htu of another port":    func(_, c m) { c["htu"] = "https://pod.example:8443/a" },
+		"htu of another scheme":  func(_, c m) { c["htu"] = "ftp://pod.example/a" },
+		"htu of another case":    func(_, c m) { c["htu"] = "https://pod.example/A" },
+		"no nonce":               func(_, c m) { delete(c, "nonce") },
+		"another nonce":          func(_, c m) { c["nonce"] = "m" },
+		"iat a string":           func(_, c m) { c["iat"] = "1" },
+		"a second too old":       func(_, c m) { c["iat"] = now.Add(-time.Minute - time.Second).Unix() },
+		"a second too far ahead": func(_, c m) { c["iat"] = now.Add(skew + time.Second).Unix() },
+		"ath in hexadecimal":     func(_, c m) { c["ath"] = "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0" },
+	}
+	for _, typ := range typs {
+		cases["typ "+typ] = func(h, _ m) { h["typ"] = typ }
+	}
+	for name, change := range cases {
+		if p, err := VerifyProof(header(make(change)), e); !errors.Is(err, ErrDPoP) || p != (Proof{}) {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	for name, text := range map[string]string{
+		"alg none": jose.Encode([]byte(`{"alg":"none","typ":"dpop+jwt"}`)) + ".e30.", "duplicate claim": func() string {
+			text, _ := jose.SignCompact(key, m{"alg": "ES256", "typ": TypDPoP, "jwk": jwk}, []byte(`{"jti":"j","jti":"k"}`))
+			return text
+		}(),
+	} {
+		if _, err := VerifyProof(header(text), e); !errors.Is(err, ErrDPoP) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A proof for a token endpoint has no ath; one that is bound to no token is
+	// not good for one.
+	if _, err := VerifyProof(header(make(func(_, c m) { delete(c, "ath") })), e); !errors.Is(err, ErrDPoP) {
+		t.Errorf("no ath: %v", err)
+	}
+	bound := e
+	bound.Thumbprint = ""
+	if _, err := VerifyProof(header(make(func(h, c m) {})), bound); !errors.Is(err, ErrDPoP) {
+		t.Errorf("a token that is bound to no key: %v", err)
+	}
+}
+
+// RFC 9449, Sections 7.1 and 7.2: one token, under the DPoP scheme.
+func TestTokenRefused(t *testing.T) {
+	for name, h := range map[string]http.Header{
+		"none": {}, "two": {"Authorization": {"DPoP a", "DPoP b"}}, "two, one Bearer": {"Authorization": {"DPoP a", "Bearer a"}}, "two in one": {"Authorization": {"DPoP a,Bearer a"}}, "Bearer": {"Authorization": {"Bearer a"}},
+	} {
+		if token, err := Token(h); !errors.Is(err, ErrDPoP) || token != "" {
+			t.Errorf("%s: %q, %v", name, token, err)
+		}
+	}
+}
