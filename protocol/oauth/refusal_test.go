@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +100,39 @@ func TestTokenRefused(t *testing.T) {
 	} {
 		if token, err := Token(h); !errors.Is(err, ErrDPoP) || token != "" {
 			t.Errorf("%s: %q, %v", name, token, err)
+		}
+	}
+}
+
+// A verifier of another form is refused though the challenge was made from it
+// (RFC 7636, Section 4.1), and so is what is no S256 challenge.
+func TestPKCERefused(t *testing.T) {
+	good := NewVerifier()
+	for name, c := range map[string][2]string{
+		"too short":         {good[:42], Challenge(good[:42])},
+		"too long":          {strings.Repeat("a", 129), Challenge(strings.Repeat("a", 129))},
+		"other characters":  {good + "!", Challenge(good + "!")},
+		"white space":       {good + " ", Challenge(good + " ")},
+		"not ASCII":         {good + "\u00e9", Challenge(good + "\u00e9")},
+		"plain":             {good, good},
+		"challenge padded":  {good, Challenge(good) + "="},
+		"challenge cut":     {good, Challenge(good)[:42]},
+		"no challenge":      {good, ""},
+		"another challenge": {good, Challenge(NewVerifier())},
+		"nothing at all":    {"", Challenge("")},
+	} {
+		if err := VerifyPKCE(c[0], c[1]); !errors.Is(err, ErrPKCE) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, longest := range []string{strings.Repeat("a", 43), strings.Repeat("Z", 128), strings.Repeat("-._~09", 10)} {
+		if err := VerifyPKCE(longest, Challenge(longest)); err != nil {
+			t.Errorf("%q: %v", longest, err)
+		}
+	}
+	for text, ok := range map[string]bool{Challenge(good): true, Challenge(good)[:42] + "!": false, Challenge(good) + "A": false, "": false} {
+		if ValidChallenge(text) != ok {
+			t.Errorf("%q", text)
 		}
 	}
 }
