@@ -46,6 +46,8 @@ func TestRotationProofRefusals(t *testing.T) {
 		"kid of the WebID":         func(h, _ map[string]any) { h["kid"] = testWebID + "#key-1" },
 		"no kid":                   func(h, _ map[string]any) { delete(h, "kid") },
 		"key in the header":        func(h, _ map[string]any) { h["jwk"] = map[string]any{"kty": "EC"} },
+		"x5c in the header":        func(h, _ map[string]any) { h["x5c"] = []string{"AAAA"} },
+		"x5u in the header":        func(h, _ map[string]any) { h["x5u"] = "https://a.example/c.pem" },
 		"crit":                     func(h, _ map[string]any) { h["crit"] = []string{"x"} },
 		"iss the WebID":            func(_, p map[string]any) { p["iss"] = testWebID },
 		"iss of another":           func(_, p map[string]any) { p["iss"] = testDID[:len(testDID)-1] + "b" },

@@ -1,6 +1,7 @@
 package sdjwt_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -101,5 +102,26 @@ func TestSizeRefused(t *testing.T) {
 	fewer := strings.Split(many, "~")
 	if _, err := sdjwt.Verify(strings.Join(append(fewer[:len(fewer)-2:len(fewer)-2], ""), "~"), p.plain()); err != nil {
 		t.Errorf("as many as are allowed: %v", err)
+	}
+}
+
+// The holder's key is the one that stands in cnf; what points elsewhere beside
+// it makes the credential ambiguous (SD-JWT VC, Section 8.3).
+func TestRemoteHolderKeyRefused(t *testing.T) {
+	p := parties()
+	key, err := json.Marshal(jwk(t, p.holder.Public()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cnf := func(more string) string {
+		text := p.forge(t, nil, fmt.Sprintf(`{"iss":%q,"vct":%q,"iat":%d,"exp":%d,"cnf":{"jwk":%s%s}}`, issuerURL, typeURL, now.Unix(), now.Add(time.Hour).Unix(), key, more))
+		return bind(t, p.holder, text, nil, goodKB())
+	}
+	if _, err := sdjwt.Verify(cnf(""), p.policy()); err != nil {
+		t.Fatal(err)
+	}
+	for _, member := range []string{"jku", "x5u"} {
+		_, err := sdjwt.Verify(cnf(`,"`+member+`":"https://a.example/keys"`), p.policy())
+		wantCheck(t, "cnf with "+member, err, credential.CheckHolderBinding)
 	}
 }

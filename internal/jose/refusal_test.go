@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -72,6 +73,48 @@ func TestCertificatesRefused(t *testing.T) {
 	} {
 		if chain, err := h.Certificates(); err == nil || chain != nil {
 			t.Errorf("%s: %v, %v", name, chain, err)
+		}
+	}
+}
+
+// A public key holds no member of a private or symmetric one, whichever it is
+// (RFC 7518, Sections 6.2.2, 6.3.2 and 6.4.1), and an RSA key is of a size and
+// exponent that signatures can be relied on.
+func TestJWKMembersRefused(t *testing.T) {
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := PublicJWK(ec.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := Marshal(jwk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modulus := func(bits int) string {
+		n := bytes.Repeat([]byte{0xff}, bits/8)
+		return Encode(n)
+	}
+	rsa := func(n, e string) string { return `{"kty":"RSA","n":"` + n + `","e":"` + e + `"}` }
+	for name, k := range map[string]string{"EC": string(text), "RSA": rsa(modulus(2048), "AQAB")} {
+		if _, _, err := ParseJWK([]byte(k)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, member := range []string{"d", "p", "q", "dp", "dq", "qi", "k"} {
+			with := strings.TrimSuffix(k, "}") + `,"` + member + `":"AA"}`
+			if _, pub, err := ParseJWK([]byte(with)); !errors.Is(err, ErrJWK) || pub != nil {
+				t.Errorf("%s with %s: %v", name, member, err)
+			}
+		}
+	}
+	for name, k := range map[string]string{
+		"1024 bits": rsa(modulus(1024), "AQAB"), "16384 bits": rsa(modulus(16384), "AQAB"), "leading zero": rsa(Encode(append([]byte{0}, bytes.Repeat([]byte{0xff}, 256)...)), "AQAB"), "no modulus": rsa("", "AQAB"),
+		"exponent 1": rsa(modulus(2048), "AQ"), "exponent 2": rsa(modulus(2048), "Ag"), "even exponent": rsa(modulus(2048), "AQAA"), "no exponent": rsa(modulus(2048), ""), "exponent of 33 bits": rsa(modulus(2048), "AQAAAAE"), "exponent of 72 bits": rsa(modulus(2048), "AQAAAAAAAAAB"),
+	} {
+		if _, pub, err := ParseJWK([]byte(k)); !errors.Is(err, ErrJWK) || pub != nil {
+			t.Errorf("RSA, %s: %v", name, err)
 		}
 	}
 }
