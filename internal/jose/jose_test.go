@@ -267,7 +267,7 @@ func TestNumericDate(t *testing.T) {
 	if err := Unmarshal([]byte(`{"d":1700000000.9}`), &v); err != nil || v.D != 1700000000 {
 		t.Errorf("%v %v", v.D, err)
 	}
-	for _, in := range []string{`{"d":"1700000000"}`, `{"d":true}`, `{"d":1e99}`, `{"d":{}}`} {
+	for _, in := range []string{`{"d":"1700000000"}`, `{"d":true}`, `{"d":1e99}`, `{"d":1.7e9}`, `{"d":2.5E9}`, `{"d":17.0e+8}`, `{"d":{}}`} {
 		if err := Unmarshal([]byte(in), &v); !errors.Is(err, ErrJSON) {
 			t.Errorf("%s: %v", in, err)
 		}

@@ -260,11 +260,12 @@ func Date(t time.Time) NumericDate { return NumericDate(t.Unix()) }
 func (d NumericDate) Time() time.Time { return time.Unix(int64(d), 0).UTC() }
 
 // UnmarshalJSON accepts a JSON number; a fraction, which RFC 7519 allows, is
-// cut off. Strings are refused.
+// cut off. Strings are refused, and numbers with an exponent, which would be
+// another number when cut.
 func (d *NumericDate) UnmarshalJSON(b []byte) error {
-	text := string(b)
-	if i := strings.IndexByte(text, '.'); i > 0 {
-		text = text[:i]
+	text, fraction, _ := strings.Cut(string(b), ".")
+	if strings.ContainsAny(fraction, "eE") {
+		return errors.New("must be a number of seconds without an exponent (RFC 7519, Section 2)")
 	}
 	if text == "" || len(text) > 13 {
 		return errors.New("must be a number of seconds (RFC 7519, Section 2)")
