@@ -122,7 +122,7 @@ func (r *RelyingParty) Start(ctx context.Context, extra []byte) (location, seale
 	if len(r.c.ACR) > 0 {
 		options = append(options, oauth2.SetAuthURLParam("acr_values", r.c.ACR[0]))
 	}
-	return r.oauth(p).AuthCodeURL(t.State, options...), jose.Encode(r.seal.Seal(nil, nil, b, []byte("signin"))), nil
+	return r.oauth(p).AuthCodeURL(t.State, options...), jose.Encode(r.seal.Seal(nil, nil, b, r.context())), nil
 }
 
 // Finish checks what the provider sent back, in this order: ticket, state,
@@ -194,13 +194,19 @@ func (r *RelyingParty) identity(ctx context.Context, p *oidc.Provider, token *oa
 	return Identity{Subject: id.Subject, INSZ: insz, ACR: claims.ACR, At: r.c.Now()}, nil
 }
 
+// context ties a ticket to this relying party: several in one process share a
+// key, and what one of them let a citizen start must not end at another.
+func (r *RelyingParty) context() []byte {
+	return []byte("signin\x00" + r.c.Issuer + "\x00" + r.c.ClientID + "\x00" + r.c.RedirectURL)
+}
+
 func (r *RelyingParty) open(sealed string) (ticket, error) {
 	var t ticket
 	b, err := jose.Decode(sealed)
 	if err != nil {
 		return t, ErrTicket
 	}
-	plain, err := r.seal.Open(nil, nil, b, []byte("signin"))
+	plain, err := r.seal.Open(nil, nil, b, r.context())
 	if err != nil {
 		return t, ErrTicket
 	}

@@ -141,6 +141,35 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Relying parties of one process share a key. What a citizen was let start at
+// one must not end at another, where it would stand for something else.
+func TestTicketOfAnotherRelyingParty(t *testing.T) {
+	var c signin.Config
+	rp, browser := start(t, func(made *signin.Config) { c = *made })
+	for name, change := range map[string]func(*signin.Config){
+		"other redirect": func(c *signin.Config) { c.RedirectURL += "2" },
+		"other client":   func(c *signin.Config) { c.ClientID += "2" },
+	} {
+		sibling := c
+		change(&sibling)
+		other, err := signin.New(sibling, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		location, ticket, err := rp.Start(t.Context(), []byte("extra"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := walk(t, browser, location, "one")
+		if _, _, err := other.Finish(t.Context(), back, ticket); !errors.Is(err, signin.ErrTicket) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, err := rp.Finish(t.Context(), back, ticket); err != nil {
+			t.Errorf("its own: %v", err)
+		}
+	}
+}
+
 func TestTooLate(t *testing.T) {
 	now := time.Now()
 	rp, browser := start(t, func(c *signin.Config) { c.Now = func() time.Time { return now } })
