@@ -86,7 +86,7 @@ const (
 func (a *api) routes() []rest.Route {
 	return []rest.Route{
 		{Method: "GET", Path: "/session/login", Handler: a.login, Page: true, Spec: "RFC 8252, Section 7.3; RFC 7636, Section 4.3"},
-		{Method: "GET", Path: CallbackPath, Handler: a.callback, Page: true, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5; RFC 9207, Section 2"},
+		{Method: "GET", Path: CallbackPath, Handler: a.callback, Once: true, Page: true, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5; RFC 9207, Section 2"},
 		{Method: "GET", Path: stylePath, Handler: style, Quiet: true, Spec: "our own"},
 		{Method: "POST", Path: "/session/token", Handler: a.token, OAuth: true, MaxBody: small, Spec: "RFC 6749, Section 4.1.3; RFC 7636, Section 4.5; RFC 9449, Section 5"},
 

@@ -78,6 +78,9 @@ type Route struct {
 	Page bool
 	// CORS lets scripts of any origin call the route. They bring no cookies.
 	CORS bool
+	// Once is for a GET that uses something up, such as a code: it does not
+	// answer HEAD, by which that would be lost.
+	Once bool
 	// Quiet logs at debug level, for health checks.
 	Quiet bool
 }
@@ -132,7 +135,8 @@ func New(o Options) *Engine {
 }
 
 // Mount adds routes. It panics on a route that could never work, because that
-// is a fault of the program. GET routes answer HEAD too.
+// is a fault of the program. GET routes answer HEAD too,
+// unless they are Once.
 func (e *Engine) Mount(routes ...Route) {
 	for _, r := range routes {
 		switch {
@@ -145,7 +149,7 @@ func (e *Engine) Mount(routes ...Route) {
 		}
 		h := e.serve(&r)
 		e.gin.Handle(r.Method, r.Path, h)
-		if r.Method == http.MethodGet {
+		if r.Method == http.MethodGet && !r.Once {
 			e.gin.Handle(http.MethodHead, r.Path, h)
 		}
 		e.routes = append(e.routes, r)

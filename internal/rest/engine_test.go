@@ -135,6 +135,7 @@ func TestHeaders(t *testing.T) {
 			return HTML(200, []byte("<p>")).Cookie(http.Cookie{Name: "s", Value: "v", Path: "/"}).Cache(time.Hour), nil
 		}},
 		Route{Method: "GET", Path: "/json", CORS: true, Handler: func(*Request) (Answer, error) { return JSON(200, []int{1}), nil }},
+		Route{Method: "GET", Path: "/once", Once: true, Handler: func(*Request) (Answer, error) { return NoContent(), nil }},
 		Route{Method: "GET", Path: "/list", Handler: func(*Request) (Answer, error) {
 			return Text(200, "application/statuslist+jwt", []byte("a.b.c")).ETag("v1").Cache(5 * time.Minute).Vary("Accept"), nil
 		}},
@@ -168,6 +169,9 @@ func TestHeaders(t *testing.T) {
 	if w := send(e, call{"HEAD", "/list", "", nil}); w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("Content-Length") != "5" {
 		t.Errorf("HEAD: %d %q", w.Code, w.Body)
 	}
+	if w := send(e, call{"HEAD", "/once", "", nil}); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("HEAD of what serves once: %d", w.Code)
+	}
 	for method, want := range map[string]int{"POST": 303, "GET": 302} {
 		if w := send(e, call{method, "/go", "", nil}); w.Code != want || w.Header().Get("Location") != "https://wallet.example/cb" {
 			t.Errorf("%s /go: %d", method, w.Code)
@@ -187,7 +191,7 @@ func TestHeaders(t *testing.T) {
 	if w := send(e, call{"OPTIONS", "/json", "", nil}); w.Code != 204 || w.Header().Get("Access-Control-Allow-Methods") != "GET" || w.Header().Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("preflight: %d %v", w.Code, w.Header())
 	}
-	if len(e.Routes()) != 7 {
+	if len(e.Routes()) != 8 {
 		t.Errorf("%d routes", len(e.Routes()))
 	}
 }

@@ -138,8 +138,8 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "POST", Path: "/issuance/v1/credentials/:credential/:change", Handler: s.changeStatus, Permission: PermissionOffer, Spec: "issuance API", MaxBody: 4 * kib},
 		{Method: "POST", Path: "/issuance/v1/vault-deletions", Handler: s.vaultDeleted, Permission: PermissionVaults, Spec: "issuance API", MaxBody: 4 * kib},
 
-		{Method: "GET", Path: "/collect/:supplier", Handler: s.collect, Spec: "collection", Page: true, Limit: guesses},
-		{Method: "GET", Path: "/collected", Handler: s.collected, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5", Page: true, Limit: guesses, Timeout: time.Minute},
+		{Method: "GET", Path: "/collect/:supplier", Handler: s.collect, Once: true, Spec: "collection", Page: true, Limit: guesses},
+		{Method: "GET", Path: "/collected", Handler: s.collected, Once: true, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5", Page: true, Limit: guesses, Timeout: time.Minute},
 		{Method: "GET", Path: "/style.css", Handler: style, Spec: "pages"},
 	}
 }

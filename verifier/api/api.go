@@ -70,11 +70,11 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 	return []rest.Route{
 		{Method: "POST", Path: "/verifier/v1/transactions", Handler: s.start, Permission: Permission, Idempotent: idempotent, MaxBody: 256 * kib, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction", Handler: s.state, Permission: Permission, Spec: "verifier API"},
-		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/result", Handler: s.result, Permission: Permission, Spec: "verifier API"},
+		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/result", Handler: s.result, Once: true, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/openapi.json", Handler: openAPI, Spec: "OpenAPI 3.1", CORS: true},
 
 		// Each address holds a secret and serves one wallet, once.
-		{Method: "GET", Path: "/request/:request", Handler: s.request, Spec: "RFC 9101, Section 5.2", OAuth: true, CORS: true},
+		{Method: "GET", Path: "/request/:request", Handler: s.request, Once: true, Spec: "RFC 9101, Section 5.2", OAuth: true, CORS: true},
 		{Method: "POST", Path: "/request/:request", Handler: s.postRequest, Spec: vp + "5.10", OAuth: true, CORS: true, MaxBody: 64 * kib},
 		{Method: "POST", Path: "/response/:response", Handler: s.respond, Spec: vp + "8.3.1", OAuth: true, CORS: true, MaxBody: 1536 * kib},
 

@@ -310,6 +310,14 @@ func TestRefusals(t *testing.T) {
 	if out["error"] != "invalid_request" || !strings.Contains(out["error_description"], "replay") {
 		t.Errorf("replay: %v", out)
 	}
+	// Nor does looking spend a result.
+	look := httptest.NewRequest("HEAD", "/verifier/v1/transactions/"+s.ID+"/result", nil)
+	look.Header.Set("Authorization", "Bearer "+e.keys[world.University])
+	rec = httptest.NewRecorder()
+	e.handler.ServeHTTP(rec, look)
+	if rec.Code != http.StatusMethodNotAllowed {
+		t.Errorf("HEAD of a result: %d", rec.Code)
+	}
 	got := e.do(call{method: "GET", path: "/verifier/v1/transactions/" + s.ID + "/result", client: world.University}, 200)
 	if b := got.Body.String(); !strings.Contains(b, `"verified":false`) || strings.Contains(b, `"claims"`) {
 		t.Errorf("result %s", b)

@@ -25,9 +25,6 @@ func (s server) postRequest(r *rest.Request) (rest.Answer, error) {
 }
 
 func (s server) object(r *rest.Request, post oid4vp.RequestURIPost) (rest.Answer, error) {
-	if r.HTTP.Method == http.MethodHead {
-		return rest.Answer{}, &rest.OAuthError{Status: http.StatusMethodNotAllowed, Code: string(oid4vp.InvalidRequest), Description: "the request object is handed out once; use GET or POST"}
-	}
 	object, err := s.v.RequestObject(r.Context(), r.Path("request"), post)
 	if err != nil {
 		return rest.Answer{}, wallet(err)
