@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,11 +121,14 @@ func signIn(ctx context.Context, p *unit.Platform, citizen string, transport htt
 			return time.Time{}, err
 		}
 		q = arrived.Query()
-	} else if q, err = waitForBrowser(ctx, l, login, tell); err != nil {
+	} else if q, err = waitForBrowser(ctx, l, login, state, tell); err != nil {
 		return time.Time{}, err
 	}
 	if q.Get("state") != state {
 		return time.Time{}, errors.New("the sign-in came back with another state; start again")
+	}
+	if iss := q.Get("iss"); iss != p.Base {
+		return time.Time{}, errors.New("another server than the vault platform answered the sign-in (RFC 9207, Section 2.4); start again")
 	}
 	if e := q.Get("error"); e != "" {
 		return time.Time{}, fmt.Errorf("the sign-in was refused: %s", e)
@@ -132,12 +136,15 @@ func signIn(ctx context.Context, p *unit.Platform, citizen string, transport htt
 	return p.StartSession(ctx, q.Get("code"), verifier)
 }
 
-func waitForBrowser(ctx context.Context, l net.Listener, login string, tell func(string)) (url.Values, error) {
+// waitForBrowser serves the redirect address until the citizen comes back with
+// the state that was sent. Others on this machine, pages among them, can reach
+// the address too: what they bring is not listened to.
+func waitForBrowser(ctx context.Context, l net.Listener, login, state string, tell func(string)) (url.Values, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	arrived := make(chan url.Values, 1)
 	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/callback" {
+		if r.Method != http.MethodGet || r.URL.Path != "/callback" || subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("state")), []byte(state)) != 1 {
 			http.NotFound(w, r)
 			return
 		}
