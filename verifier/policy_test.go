@@ -1,6 +1,9 @@
 package verifier
 
 import (
+	"context"
+	"crypto/x509"
+	"errors"
 	"testing"
 	"time"
 
@@ -67,5 +70,57 @@ func TestNotStandingFailsClosed(t *testing.T) {
 	}
 	if key, err := v.statusTrust(seal.Validation{})(t.Context(), nil); err == nil || key != nil {
 		t.Error("somebody may sign the status of a credential without a provider")
+	}
+}
+
+// asked answers for certificates and notes which ones.
+type asked struct {
+	state trust.State
+	err   error
+	about []*x509.Certificate
+}
+
+func (a *asked) Revocation(_ context.Context, c, _ *x509.Certificate, _ time.Time) (trust.RevocationStatus, error) {
+	a.about = append(a.about, c)
+	return trust.RevocationStatus{State: a.state}, a.err
+}
+
+// A status signer whose certificate is revoked, or not known not to be, is not
+// believed; a certificate that is its own anchor is not asked about.
+func TestStatusSignerRevoked(t *testing.T) {
+	leaf, ca := &x509.Certificate{Raw: []byte("leaf")}, &x509.Certificate{Raw: []byte("ca")}
+	path := &trust.Path{Certificates: []*x509.Certificate{leaf, ca}}
+	v := func(r trust.RevocationSource, lax bool) *Verifier {
+		return &Verifier{c: Config{Now: time.Now, Seals: &seal.Validator{Revocation: r, InsecureAcceptUnknownRevocation: lax}}}
+	}
+	for name, c := range map[string]struct {
+		source *asked
+		lax    bool
+		holds  bool
+	}{
+		"good":                        {&asked{state: trust.Good}, false, true},
+		"revoked":                     {&asked{state: trust.Revoked}, false, false},
+		"revoked, and lax":            {&asked{state: trust.Revoked}, true, false},
+		"unknown":                     {&asked{state: trust.Unknown}, false, false},
+		"unknown, and lax":            {&asked{state: trust.Unknown}, true, true},
+		"cannot be asked":             {&asked{state: trust.Good, err: errors.New("down")}, false, false},
+		"cannot be asked, and lax":    {&asked{state: trust.Good, err: errors.New("down")}, true, false},
+		"nobody can be asked":         {nil, false, false},
+		"nobody can be asked, lax":    {nil, true, true},
+		"an answer that says nothing": {&asked{}, false, false},
+	} {
+		var source trust.RevocationSource
+		if c.source != nil {
+			source = c.source
+		}
+		if err := v(source, c.lax).notRevoked(t.Context(), path); (err == nil) != c.holds {
+			t.Errorf("%s: %v", name, err)
+		}
+		if c.source != nil && (len(c.source.about) != 1 || c.source.about[0] != leaf) {
+			t.Errorf("%s: asked about %d certificates", name, len(c.source.about))
+		}
+	}
+	if err := v(&asked{state: trust.Revoked}, false).notRevoked(t.Context(), &trust.Path{Certificates: []*x509.Certificate{leaf}}); err != nil {
+		t.Errorf("an anchor: %v", err)
 	}
 }
