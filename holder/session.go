@@ -155,7 +155,7 @@ func (h *Holder) login(ctx context.Context, c Citizen, session string, p oauth.P
 func (h *Holder) Session(ctx context.Context, token string) (Session, error) {
 	id, text, _ := strings.Cut(token, ".")
 	secret, err := capsule.ParseSecret(text)
-	if err != nil || len(id) != 43 {
+	if b, bad := jose.Decode(id); err != nil || bad != nil || len(b) != 32 {
 		return Session{}, ErrSession
 	}
 	rec, err := h.store.Get(ctx, kindSession, id)

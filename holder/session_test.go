@@ -75,7 +75,7 @@ func TestSession(t *testing.T) {
 		t.Error("a citizen's key is printed:", text)
 	}
 	id, _, _ := strings.Cut(token, ".")
-	for name, bad := range map[string]string{"nothing": "", "id only": id, "other secret": id + "." + capsule.NewSecret().Reveal(), "other id": capsule.NewSecret().Reveal() + token[43:]} {
+	for name, bad := range map[string]string{"nothing": "", "no identifier": "\xff" + token[1:], "id only": id, "other secret": id + "." + capsule.NewSecret().Reveal(), "other id": capsule.NewSecret().Reveal() + token[43:]} {
 		if _, err := w.Session(ctx, bad); !errors.Is(err, holder.ErrSession) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -49,6 +49,13 @@ func credentialID(grant, identifier string) string {
 	return uuid.UUID(sum[:16]).String()
 }
 
+// isCredentialID says whether a text from outside can be one at all; the store
+// refuses what is no identifier as a fault of the program.
+func isCredentialID(text string) bool {
+	u, err := uuid.Parse(text)
+	return err == nil && u.String() == text
+}
+
 func (i *Issuer) credentials(ctx context.Context, tag string) ([]CredentialState, error) {
 	var out []CredentialState
 	err := i.eachCredential(ctx, tag, func(rec store.Record, c storedCredential) error {
@@ -159,7 +166,7 @@ func (i *Issuer) ChangeStatus(ctx context.Context, who Authority, id string, cha
 
 func (i *Issuer) credential(ctx context.Context, id string) (storedCredential, error) {
 	var c storedCredential
-	if u, err := uuid.Parse(id); err != nil || u.String() != id {
+	if !isCredentialID(id) {
 		return c, ErrNotFound
 	}
 	rec, err := i.c.Store.Get(ctx, kindCredential, id)

@@ -89,6 +89,9 @@ func (i *Issuer) Notify(ctx context.Context, token string, n oid4vci.Notificatio
 	if err != nil {
 		return err
 	}
+	if !isCredentialID(string(n.NotificationID)) {
+		return errNotification()
+	}
 	const tries = 3
 	for range tries {
 		rec, err := i.c.Store.Get(ctx, kindCredential, string(n.NotificationID))

@@ -190,6 +190,7 @@ func TestTokenRefused(t *testing.T) {
 	id, _, _ := strings.Cut(g.AccessToken.Reveal(), ".")
 	for name, token := range map[string]string{
 		"empty": "", "code": code.Reveal(), "other secret": id + "." + capsule.NewSecret().Reveal(),
+		"no identifier": "\xff" + id[1:] + "." + capsule.NewSecret().Reveal(), "spaces": strings.Repeat(" ", 43) + "." + capsule.NewSecret().Reveal(),
 		"no secret": id + ".", "other grant": capsule.NewSecret().Reveal() + g.AccessToken.Reveal()[43:],
 	} {
 		_, err := s.Authorize(t.Context(), token)

@@ -80,7 +80,7 @@ func errToken() error {
 func (s *Server) Authorize(ctx context.Context, token string) (Grant, error) {
 	id, text, _ := strings.Cut(token, ".")
 	secret, err := capsule.ParseSecret(text)
-	if err != nil || len(id) != 43 {
+	if b, bad := jose.Decode(id); err != nil || bad != nil || len(b) != 32 {
 		return Grant{}, errToken()
 	}
 	rec, err := s.Store.Get(ctx, kindGrant, id)

@@ -245,6 +245,9 @@ func TestNotification(t *testing.T) {
 	w.refused(w.notify(otherToken, id, "credential_deleted"), 400, "invalid_notification_id")
 	w.refused(w.notify(token, "unknown", "credential_deleted"), 400, "invalid_notification_id")
 	w.refused(w.notify(token, id+"x", "credential_deleted"), 400, "invalid_notification_id")
+	w.refused(w.notify(token, strings.Repeat("a", 300), "credential_deleted"), 400, "invalid_notification_id")
+	w.refused(w.notify(token, "é\n", "credential_deleted"), 400, "invalid_notification_id")
+	w.refused(w.notify("\xff"+token[1:], id, "credential_deleted"), 401, "invalid_token")
 	w.refused(w.notify(token, id, "credential_eaten"), 400, "invalid_notification_request")
 	w.refused(w.notify("x", id, "credential_deleted"), 401, "invalid_token")
 	header := map[string]string{"Authorization": "Bearer " + token, "Content-Type": "application/json"}
