@@ -51,6 +51,7 @@ func BenchmarkCredentialEndpoint(b *testing.B) {
 			offers, tokens, nonces, credentials := make([]answer, n), make([]answer, n), make([]answer, n), make([]answer, n)
 			for i := range n {
 				offers[i] = w.offer("OVO000001")
+				w.clock.advance(time.Second) // an institution's rate is limited, and not what is measured
 			}
 			proofKeys := keys(b, c.copies)
 			caller := callers(w)
@@ -64,7 +65,7 @@ func BenchmarkCredentialEndpoint(b *testing.B) {
 			read(b, nonces)
 			bodies := make([]string, n)
 			for i := range bodies {
-				bodies[i] = string(marshal(b, w.request(identifiersOf(tokens[i])[0], nonces[i].text("c_nonce"), proofKeys...)))
+				bodies[i] = string(marshal(b, w.request("", nonces[i].text("c_nonce"), proofKeys...)))
 			}
 			took += parallel(c.workers, n, func(i int) {
 				credentials[i] = caller("/credential", map[string]string{"Content-Type": "application/json", "Authorization": "Bearer " + tokens[i].text("access_token")}, bodies[i])
