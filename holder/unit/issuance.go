@@ -34,7 +34,7 @@ type Issuance struct {
 	Random io.Reader
 	// Seals says which seals are accepted.
 	Seals *seal.Validator
-	// Status checks the status of what came; nil leaves it out.
+	// Status checks the status of what came; without it nothing is taken.
 	Status *status.Checker
 	// StatusTrust is who may sign status lists.
 	StatusTrust status.Trust

@@ -83,8 +83,11 @@ func (s Issuance) verify(ctx context.Context, text, issuer, vct string) (*sdjwt.
 			return validation.Certificate.PublicKey, nil
 		},
 	})
-	if err != nil || s.Status == nil {
-		return verified, err
+	if err != nil {
+		return nil, err
+	}
+	if s.Status == nil {
+		return nil, errors.New("the wallet cannot ask for its status: Issuance.Status is not set")
 	}
 	if verified.Status == nil {
 		return nil, errors.New("it has no status, so that nobody could tell when it is revoked")

@@ -119,3 +119,12 @@ func TestReseller(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A unit that cannot ask for a status takes nothing, rather than everything.
+func TestNoStatusChecker(t *testing.T) {
+	_, w, o, v, p := start(t, 1)
+	w.Status = nil
+	if _, err := w.Accept(t.Context(), v, o, "123456"); err == nil || !strings.Contains(err.Error(), "Issuance.Status is not set") || len(p.names()) != 0 {
+		t.Errorf("%v, %d items", err, len(p.names()))
+	}
+}
