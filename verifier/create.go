@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/credential"
@@ -177,7 +178,8 @@ func (v *Verifier) admitted(id, use string) (entitlement, error) {
 	}
 	u, ok := r.Use(use)
 	if !ok {
-		return entitlement{}, &Error{Err: ErrRequest, Field: "purpose", Detail: "is no intended use of this receiver in the register"}
+		return entitlement{}, &Error{Err: ErrRequest, Field: "purpose", Detail: "is no intended use of this receiver in the register; those are: " + strings.Join(r.UseIDs(), ", "),
+			Remedy: "Name one of them, or have the registrar register the use."}
 	}
 	if leaf := access.Chain[0]; v.c.Now().After(leaf.NotAfter) || v.c.Now().Before(leaf.NotBefore) {
 		return entitlement{}, &Error{Err: ErrNotAdmitted, Detail: "its access certificate is not valid at this time", Remedy: "Renew the access certificate."}

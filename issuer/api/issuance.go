@@ -98,6 +98,9 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 	case req.Supplier != "" && req.Claims != nil:
 		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Two sources", Field: "claims", Detail: "Give either a supplier with a subject, or claims.", Remedy: "Leave one of them out."}
 	case req.Claims != nil:
+		if _, known := s.i.Metadata().CredentialConfigurationsSupported[req.Configuration]; !known {
+			return issuer.Offered{}, issuer.ErrConfiguration
+		}
 		if permission := PermissionClaims + ":" + req.Configuration; !r.Client.May(permission) {
 			return issuer.Offered{}, forbidden(permission)
 		}
@@ -110,7 +113,7 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 		}
 		return s.i.Offer(r.Context(), d)
 	case req.Supplier == "":
-		return issuer.Offered{}, missing("supplier")
+		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "No source", Field: "supplier", Detail: "There is nothing to make the credential from.", Expected: "a supplier with a subject, or claims", Remedy: "Give one of them; see /issuance/v1/openapi.json."}
 	case req.Subject == nil || req.Subject.INSZ == "":
 		return issuer.Offered{}, missing("subject.insz")
 	case !r.Client.May(PermissionCollect):

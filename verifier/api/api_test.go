@@ -263,7 +263,7 @@ func TestRefusals(t *testing.T) {
 		{"not in the register", post("stranger", order), 403, "register"},
 		{"misspelt member", post(world.University, with(`"purpose"`, `"purpos"`)), 400, ""},
 		{"claim outside the registration", post(world.University, with(`["title"]`, `["person","given_name"]`)), 400, `"field":"dcql_query"`},
-		{"unknown purpose", post(world.University, with("enrolment", "marketing")), 400, `"field":"purpose"`},
+		{"unknown purpose", post(world.University, with("enrolment", "marketing")), 400, `those are: enrolment`},
 		{"redirect elsewhere", post(world.University, with("www.university.example", "evil.example")), 400, `"field":"redirect_uri"`},
 		{"media type", call{method: "POST", path: "/verifier/v1/transactions", client: world.University, body: order, mediaType: "text/plain"}, 415, ""},
 		{"other receiver's state", call{method: "GET", path: tx, client: world.Employer}, 404, ""},

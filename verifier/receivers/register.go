@@ -96,6 +96,15 @@ func (r Receiver) Use(id string) (IntendedUse, bool) {
 	return r.Uses[i], true
 }
 
+// UseIDs are the identifiers of its intended uses, in the order of the register.
+func (r Receiver) UseIDs() []string {
+	ids := make([]string, len(r.Uses))
+	for i, u := range r.Uses {
+		ids[i] = u.ID
+	}
+	return ids
+}
+
 // Register is the list as read. It does not change; a changed file is read
 // into a new one.
 type Register struct {
