@@ -2,6 +2,8 @@ module github.com/zegel-id/zegel
 
 go 1.26.0
 
+ignore node_modules
+
 require (
 	github.com/beevik/etree v1.8.1
 	github.com/cockroachdb/pebble/v2 v2.1.7
