@@ -3,13 +3,14 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // The limits of a record. Both drivers refuse the same input with the same
 // error, because both ask the functions of this file.
 const (
-	MaxKind  = 32      // bytes of a kind
+	MaxKind  = 32      // bytes of a kind, without a tenant's prefix
 	MaxID    = 256     // bytes of an id
 	MaxTags  = 16      // tags of a record
 	MaxTag   = 256     // bytes of a tag
@@ -113,9 +114,17 @@ func (r Record) Stored(version uint64) Record {
 	return r
 }
 
+// checkKind refuses what is no kind. One that belongs to a tenant begins with
+// "t-<name>-" and may be longer by as much.
 func checkKind(kind Kind) error {
-	if len(kind) < 1 || len(kind) > MaxKind {
-		return fmt.Errorf("%w: kind has %d bytes, expected 1 to %d", ErrInvalid, len(kind), MaxKind)
+	limit := MaxKind
+	if rest, ok := strings.CutPrefix(string(kind), tenantKind); ok {
+		if name, _, ok := strings.Cut(rest, "-"); ok && len(name) <= MaxTenant {
+			limit += len(tenantKind) + len(name) + 1
+		}
+	}
+	if len(kind) < 1 || len(kind) > limit {
+		return fmt.Errorf("%w: kind has %d bytes, expected 1 to %d", ErrInvalid, len(kind), limit)
 	}
 	for i := range len(kind) {
 		c := kind[i]
@@ -124,6 +133,14 @@ func checkKind(kind Kind) error {
 		}
 	}
 	return nil
+}
+
+// checkOwnKind refuses what is no kind that a role names.
+func checkOwnKind(kind Kind) error {
+	if strings.HasPrefix(string(kind), tenantKind) {
+		return fmt.Errorf("%w: kind %q begins with %q, which is for parts of a store", ErrInvalid, kind, tenantKind)
+	}
+	return checkKind(kind)
 }
 
 func checkText(field, s string, limit int) error {
