@@ -17,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
@@ -201,10 +202,9 @@ func (c *Config) check() error {
 	need(c.Store != nil && c.Source != nil && c.Keys != nil && c.Statuses != nil && c.Log != nil && c.Names != nil && c.Now != nil,
 		"Store, Source, Keys, Statuses, Log, Names and Now must be set")
 	need(len(c.Key) == 32, "Key must have 32 bytes, found %d", len(c.Key))
-	// The edge serves at the root of a host, and the well-known addresses of an
-	// identifier with a path would lie elsewhere (OpenID4VCI 1.0, Section 12.2.2).
 	u, err := url.Parse(c.URL)
-	need(err == nil && u.Host != "" && u.User == nil && u.Scheme+"://"+u.Host == c.URL, "URL %q must be a scheme and a host, without a path or a slash at the end", c.URL)
+	need(err == nil && u.Host != "" && u.User == nil && u.Scheme+"://"+u.Host+u.EscapedPath() == c.URL && !strings.HasSuffix(c.URL, "/"),
+		"URL %q must be a scheme, a host and perhaps a path, without a query and a slash at the end", c.URL)
 	need(len(c.Types) > 0, "there must be at least one credential type")
 	need(c.BatchSize >= 2, "BatchSize must be at least 2, found %d (OpenID4VCI 1.0, Section 12.2.4)", c.BatchSize)
 	if c.Random == nil {

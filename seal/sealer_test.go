@@ -176,7 +176,7 @@ func TestKeysRotate(t *testing.T) {
 	}
 	first := keys.Current()
 	later := now.Add(time.Hour)
-	if err := h.RotateSeal(later); err != nil {
+	if err := h.RotateSeal("", later); err != nil {
 		t.Fatal(err)
 	}
 	next, err := h.Sealer("", func() time.Time { return later })

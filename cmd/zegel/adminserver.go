@@ -1,15 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/trust/devca"
 )
 
 // adminHandler is what the commands `audit`, `keys` and `wallet` ask of a
@@ -83,12 +86,20 @@ func (a *app) auditPurge(r *rest.Request) (rest.Answer, error) {
 }
 
 func (a *app) rotateSeal(r *rest.Request) (rest.Answer, error) {
-	sealer, err := a.local.RotateSeal()
+	q, err := r.Query()
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	a.log.Info("seal key rotated", "certificate", sealer.ID())
-	if err := a.logKeyChange(r.Context(), r.ID, "seal key"); err != nil {
+	tenant := q.Value("tenant")
+	sealer, err := a.local.RotateSeal(tenant)
+	if errors.Is(err, devca.ErrOptions) {
+		return rest.Answer{}, &rest.Problem{Status: http.StatusNotFound, Title: "No such tenant", Field: "tenant", Detail: "This server has no keys of that tenant.", Remedy: "Make them with zegel keys tenant and start the server anew."}
+	}
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	a.log.Info("seal key rotated", "certificate", sealer.ID(), "tenant", tenant)
+	if err := a.logKeyChange(r.Context(), r.ID, strings.TrimSpace("seal key "+tenant)); err != nil {
 		return rest.Answer{}, err
 	}
 	return rest.JSON(http.StatusOK, map[string]string{"certificate": sealer.ID()}), nil

@@ -88,10 +88,19 @@ type ClientConfig struct {
 	Permissions []string `yaml:"permissions"`
 }
 
-// IssuerConfig configures the issuer.
+// IssuerConfig configures the issuer, or one of its tenants.
 type IssuerConfig struct {
 	ListenConfig `yaml:",inline"`
-	SignIn       *SignInConfig `yaml:"sign_in"`
+	// Tenant is the name of a tenant, under which `zegel keys tenant` made its
+	// keys; empty for the issuer itself.
+	Tenant string `yaml:"tenant"`
+	// Tenants are further issuers on the same listener, each with an identifier,
+	// keys, suppliers and clients of its own. Nothing is inherited.
+	Tenants []IssuerConfig `yaml:"tenants"`
+	// Types are the credential configurations; without them the built-in
+	// led_diploma is the only one.
+	Types  []TypeConfig  `yaml:"types"`
+	SignIn *SignInConfig `yaml:"sign_in"`
 	// Register is a YAML file: the register of supplying organisations.
 	Register string `yaml:"register"`
 	// Connectors say how registered suppliers are asked.
@@ -106,6 +115,20 @@ type IssuerConfig struct {
 	// may see a revocation, such as "5m" (the default).
 	StatusTTL string `yaml:"status_ttl"`
 	statusTTL time.Duration
+}
+
+// TypeConfig is a credential configuration of an issuer.
+type TypeConfig struct {
+	// ID is the credential configuration identifier, such as led_diploma.
+	ID string `yaml:"id"`
+	// Name is the last segment of the type's address, <url>/types/<name>; the
+	// identifier with hyphens for underscores if empty.
+	Name string `yaml:"name"`
+	// Scope asks for it in the authorization code flow; the identifier if empty.
+	Scope string `yaml:"scope"`
+	// Metadata is a JSON file, the SD-JWT VC type metadata with {vct} where the
+	// type's address belongs, or "led-diploma" for the one that is built in.
+	Metadata string `yaml:"metadata"`
 }
 
 // ConnectorConfig says how one data type of one supplier is asked.
@@ -268,7 +291,7 @@ func (c *Config) relativeTo(dir string) {
 			paths = append(paths, &s.ClientSecretFile)
 		}
 	}
-	if i := c.Issuer; i != nil {
+	for _, i := range c.Issuer.all() {
 		listen(&i.ListenConfig)
 		signIn(i.SignIn)
 		paths = append(paths, &i.Register)
@@ -277,6 +300,11 @@ func (c *Config) relativeTo(dir string) {
 			paths = append(paths, &c.Source, &c.File, &c.Certificate, &c.Key, &c.Roots, &c.TokenFile, &c.Security.AnswersRoots)
 			if c.Mapping != builtinMapping {
 				paths = append(paths, &c.Mapping)
+			}
+		}
+		for n := range i.Types {
+			if t := &i.Types[n]; t.Metadata != builtinMapping {
+				paths = append(paths, &t.Metadata)
 			}
 		}
 	}
@@ -331,29 +359,8 @@ func (c *Config) Check() error {
 	if c.Issuer == nil && c.Holder == nil && c.Verifier == nil {
 		fault("no role: configure issuer, holder or verifier")
 	}
-	if i := c.Issuer; i != nil {
-		faults = append(faults, i.check("issuer", c.Profile)...)
-		if i.BatchSize == 0 {
-			i.BatchSize = 8
-		}
-		if i.BatchSize < 2 || i.BatchSize > 100 {
-			fault("issuer.batch_size: found %d, expected 2 to 100 (OpenID4VCI 1.0, Section 12.2.4)", i.BatchSize)
-		}
-		if i.Register == "" {
-			fault("issuer.register: name the file with the register of supplying organisations")
-		}
-		if i.StatusTTL == "" {
-			i.StatusTTL = "5m"
-		}
-		if i.statusTTL, err = time.ParseDuration(i.StatusTTL); err != nil || i.statusTTL < time.Second || i.statusTTL > 12*time.Hour {
-			fault("issuer.status_ttl: found %q, expected a duration from 1s to 12h", i.StatusTTL)
-		}
-		if i.Attestation == "" {
-			i.Attestation = "etsi"
-		}
-		if i.Attestation != "etsi" && i.Attestation != "cir" {
-			fault("issuer.attestation: found %q, expected etsi or cir", i.Attestation)
-		}
+	if c.Issuer != nil {
+		faults = append(faults, c.Issuer.check(c.Profile)...)
 	}
 	if h := c.Holder; h != nil {
 		faults = append(faults, h.check("holder", c.Profile)...)

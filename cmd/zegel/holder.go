@@ -70,7 +70,7 @@ func (a *app) buildHolder(ctx context.Context) error {
 	if h, err = holder.New(config); err != nil {
 		return err
 	}
-	rp, err := a.relyingParty(*c.SignIn, c.URL+holderapi.CallbackPath)
+	rp, err := a.relyingParty(*c.SignIn, c.URL+holderapi.CallbackPath, a.secrets.random["sign-in"])
 	if err != nil {
 		return fmt.Errorf("holder.sign_in: %w", err)
 	}

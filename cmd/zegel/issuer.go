@@ -4,94 +4,171 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/issuer"
 	issuerapi "github.com/zegel-id/zegel/issuer/api"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/trust/devca"
+	"github.com/zegel-id/zegel/store"
 )
 
+// buildIssuer builds the issuer and its tenants, behind one listener.
 func (a *app) buildIssuer(ctx context.Context) error {
-	c := a.c.Issuer
-	if c == nil {
+	if a.c.Issuer == nil {
 		return nil
 	}
-	if got := a.local.hierarchy.Issuer(); got != c.URL {
-		return fmt.Errorf("issuer.url: found %s, but the seal certificate names %s; iss must stand in the certificate, so make keys with --issuer %s", c.URL, got, c.URL)
+	handlers := map[string]http.Handler{}
+	for n, c := range a.c.Issuer.all() {
+		i, err := a.tenant(c)
+		if err != nil {
+			return fmt.Errorf("issuer%s: %w", tenantAt(n), err)
+		}
+		if handlers[c.URL], err = i.build(ctx); err != nil {
+			return fmt.Errorf("issuer%s: %w", tenantAt(n), err)
+		}
+	}
+	none := rest.New(rest.Options{Log: a.log, Now: a.now})
+	none.Mount(rest.Health(a.checks())...)
+	handler, err := rest.NewTenants(handlers, none)
+	if err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	a.servers = append(a.servers, server{name: "issuer", listen: a.c.Issuer.ListenConfig, handler: handler})
+	return nil
+}
+
+func tenantAt(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(".tenants[%d]", n-1)
+}
+
+// tenant is the issuer, or one of its tenants: what it keeps and uses is its
+// own, only the use log and the listener are shared.
+type tenant struct {
+	*app
+	c       *IssuerConfig
+	body    *devca.Body
+	keys    *seal.Keys
+	store   store.Store
+	random  map[string][]byte
+	names   *audit.Pseudonyms
+	log     *slog.Logger
+	listing string // under which a change of its register is noted
+}
+
+func (a *app) tenant(c *IssuerConfig) (t tenant, err error) {
+	t = tenant{app: a, c: c, store: a.store, random: a.secrets.random, names: a.names, log: a.log, listing: "suppliers"}
+	if t.body, err = a.local.hierarchy.Tenant(c.Tenant); err != nil {
+		return t, err
+	}
+	t.keys = a.local.keys[c.Tenant]
+	if c.Tenant == "" {
+		return t, nil
+	}
+	if t.store, err = store.ForTenant(a.store, c.Tenant); err != nil {
+		return t, err
+	}
+	if t.random, err = loadTenantSecrets(a.c.Keys, c.Tenant); err != nil {
+		return t, err
+	}
+	// A citizen has another pseudonym at each tenant, so that the use log does
+	// not tell that they are the same.
+	if t.names, err = audit.NewPseudonyms(t.random["pseudonyms"]); err != nil {
+		return t, err
+	}
+	t.log, t.listing = a.log.With("tenant", c.Tenant), "suppliers-"+c.Tenant
+	return t, nil
+}
+
+func (a tenant) build(ctx context.Context) (http.Handler, error) {
+	c := a.c
+	if got := a.body.Issuer(); got != c.URL {
+		return nil, fmt.Errorf("url: found %s, but the seal certificate names %s; iss must stand in the certificate, so make keys with --issuer %s", c.URL, got, c.URL)
 	}
 	text, err := os.ReadFile(c.Register)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	test := a.c.Profile == ProfileDevelopment
+	test := a.app.c.Profile == ProfileDevelopment
 	source, err := openSuppliers(c, text, test, a.belgian)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.noteRegister(ctx, "suppliers", text); err != nil {
-		return err
+	if err := a.noteRegister(ctx, a.listing, text); err != nil {
+		return nil, err
 	}
-	statusSealer, err := a.local.hierarchy.StatusSealer(a.now)
+	statusSealer, err := a.body.StatusSealer(a.now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	statuses, err := status.NewRegister(a.store, status.Options{Base: c.URL, Signer: statusSealer, TTL: c.statusTTL, Now: a.now})
 	if err != nil {
-		return err
+		return nil, err
+	}
+	types, err := c.types()
+	if err != nil {
+		return nil, err
 	}
 	config := issuer.Config{
-		URL: c.URL, Store: a.store, Source: source, Types: []issuer.Type{issuer.LEDDiploma()}, Keys: a.local.keys, Statuses: statuses,
-		Display: []issuer.Display{{Name: a.local.hierarchy.Organization(), Locale: "nl"}},
-		Log:     a.uses, Names: a.names, Key: a.secrets.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
+		URL: c.URL, Store: a.store, Source: source, Types: types, Keys: a.keys, Statuses: statuses,
+		Display: []issuer.Display{{Name: a.body.Organization(), Locale: "nl"}},
+		Log:     a.uses, Names: a.names, Key: a.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
 		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig),
 	}
 	if c.Attestation == "cir" {
 		config.Profile = sdjwt.ProfileCIR
-		config.Authority.Name, config.Authority.Country = a.local.hierarchy.Organization(), "BE"
+		config.Authority.Name, config.Authority.Country = a.body.Organization(), "BE"
 	}
 	for _, platform := range c.VaultPlatforms {
 		config.Vaults = append(config.Vaults, issuer.VaultPlatform{URL: platform, Keys: a.platformKeys(platform)})
 	}
 	i, err := issuer.New(config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known, err := clients(c.Clients)
 	if err != nil {
-		return fmt.Errorf("issuer.clients: %w", err)
+		return nil, fmt.Errorf("clients: %w", err)
 	}
 	o := issuerapi.Options{
-		Clients: known, Lists: statuses, Certificates: a.local.keys, Suppliers: source.published, Collectable: c.collectable(),
+		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, Collectable: c.collectable(),
 		ProviderList: a.local.List, CRL: a.local.CRL, TrustedProxies: c.TrustedProxies,
-		Store: a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
+		Store: a.store, Secret: a.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
 	}
 	if c.SignIn != nil {
-		if o.SignIn, err = a.relyingParty(*c.SignIn, c.URL+"/collected"); err != nil {
-			return fmt.Errorf("issuer.sign_in: %w", err)
+		if o.SignIn, err = a.relyingParty(*c.SignIn, c.URL+"/collected", a.random["sign-in"]); err != nil {
+			return nil, fmt.Errorf("sign_in: %w", err)
 		}
 	}
 	handler, err := issuerapi.New(i, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a.servers = append(a.servers, server{name: "issuer", listen: c.ListenConfig, handler: handler})
 	a.every(time.Minute, "issuer housekeeping", i.Housekeep)
-	return nil
+	return handler, nil
 }
 
-func (a *app) relyingParty(c SignInConfig, callback string) (*signin.RelyingParty, error) {
+func (a *app) relyingParty(c SignInConfig, callback string, key []byte) (*signin.RelyingParty, error) {
 	secret, err := readToken(c.ClientSecretFile)
 	if err != nil {
 		return nil, err
 	}
 	return signin.New(signin.Config{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: secret, RedirectURL: callback, ACR: c.ACR, HTTP: a.operator, Now: a.now,
-	}, a.secrets.random["sign-in"])
+	}, key)
 }
 
 // platformKeys fetches the keys of a vault platform's handles; its address is

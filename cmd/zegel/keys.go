@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -10,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 )
 
 func keysCommand() *cobra.Command {
 	c := &cobra.Command{Use: "keys", Short: "Make, show and rotate keys"}
-	c.AddCommand(keysInitCommand(), keysRotateCommand())
+	c.AddCommand(keysInitCommand(), keysTenantCommand(), keysRotateCommand())
 	return c
 }
 
@@ -78,8 +80,63 @@ func initKeys(dir string, o devca.Options) error {
 	return initSecrets(dir)
 }
 
+func keysTenantCommand() *cobra.Command {
+	var dir, tenant, issuerURL, organization, registration string
+	var source qc.PublicBody
+	c := &cobra.Command{
+		Use:   "tenant NAME",
+		Short: "Make the keys of a further issuer under the same deployment",
+		Long: `Adds to a key directory, while no server uses it:
+
+  secrets/tenants/NAME/  random keys of the tenant
+  hierarchy/             an eSeal certificate and a status list signer of the
+                         tenant's public body, which also stands in the list of
+                         providers from then on
+
+The tenant's identifier may lie below the issuer's (https://host/school) or on
+a host of its own. Name the tenant in issuer.tenants of the configuration.`,
+		Example: "  zegel keys tenant school --dir ./keys --issuer https://issuer.example.org/school --organization 'Oefenschool (TEST)' --registration NTRBE-0999999823",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tenant = args[0]
+			if issuerURL == "" || organization == "" || registration == "" {
+				return errors.New("--issuer, --organization and --registration are needed: they stand in the tenant's seal certificate and tell it from the others")
+			}
+			o := devca.Options{Now: time.Now(), Issuer: issuerURL, Organization: organization, Registration: registration, Source: source}
+			if err := initTenant(dir, tenant, o); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Keys of tenant %s, %s, made in %s.\n", tenant, issuerURL, dir)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "keys", "the directory that zegel keys init made")
+	c.Flags().StringVar(&issuerURL, "issuer", "", "identifier of the tenant as an issuer (required)")
+	c.Flags().StringVar(&organization, "organization", "", "name of the public body (required)")
+	c.Flags().StringVar(&registration, "registration", "", "its registration, such as NTRBE-0999999823 (required)")
+	c.Flags().StringVar(&source.Source, "source", "", "its authentic source; empty takes that of LED")
+	c.Flags().StringVar(&source.Legislation, "legislation", "", "the law that makes it one; empty takes a fictitious one")
+	return c
+}
+
+// initTenant makes the keys of a tenant. The hierarchy is changed last: what is
+// there before of an attempt that was cut off is made use of.
+func initTenant(dir, tenant string, o devca.Options) error {
+	h, err := loadHierarchy(dir)
+	if err != nil {
+		return err
+	}
+	if err := h.AddTenant(tenant, o); err != nil {
+		return err
+	}
+	if err := initTenantSecrets(dir, tenant); err != nil {
+		return err
+	}
+	return h.Update(filepath.Join(dir, hierarchyDir))
+}
+
 func keysRotateCommand() *cobra.Command {
-	var socket string
+	var socket, tenant string
 	c := &cobra.Command{
 		Use:   "rotate",
 		Short: "Replace the seal key of a running server",
@@ -91,7 +148,7 @@ providers and is still served, so that what it sealed stays valid.`,
 			var out struct {
 				Certificate string `json:"certificate"`
 			}
-			if err := admin(cmd.Context(), socket, "POST", "/keys/rotate", nil, &out); err != nil {
+			if err := admin(cmd.Context(), socket, "POST", "/keys/rotate?tenant="+url.QueryEscape(tenant), nil, &out); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "The seal certificate is now", out.Certificate)
@@ -99,6 +156,7 @@ providers and is still served, so that what it sealed stays valid.`,
 		},
 	}
 	socketFlag(c, &socket)
+	c.Flags().StringVar(&tenant, "tenant", "", "the tenant whose key it is; empty for the issuer itself")
 	return c
 }
 

@@ -8,8 +8,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,7 +34,7 @@ type localTrust struct {
 	hierarchy *devca.Hierarchy
 	store     *trust.Store
 	crls      *trust.CRLs
-	keys      *seal.Keys
+	keys      map[string]*seal.Keys // by tenant, "" the issuer itself
 }
 
 // The names under which the revocation lists are served.
@@ -50,8 +52,15 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 	if err := t.remake(); err != nil {
 		return nil, err
 	}
-	if t.keys, err = h.Keys(now); err != nil {
-		return nil, err
+	t.keys = map[string]*seal.Keys{}
+	for _, tenant := range append(slices.Collect(maps.Keys(h.Tenants)), "") {
+		body, err := h.Tenant(tenant)
+		if err != nil {
+			return nil, err
+		}
+		if t.keys[tenant], err = body.Keys(now); err != nil {
+			return nil, err
+		}
 	}
 	if t.store, err = h.Store(now()); err != nil {
 		return nil, err
@@ -96,12 +105,16 @@ func (t *localTrust) Refresh(context.Context) error {
 	return t.install()
 }
 
-// RotateSeal replaces the seal key. Those who trust the list know the new
-// certificate before it seals.
-func (t *localTrust) RotateSeal() (*seal.Sealer, error) {
+// RotateSeal replaces the seal key of a tenant, or of the issuer itself. Those
+// who trust the list know the new certificate before it seals.
+func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.hierarchy.RotateSeal(t.now()); err != nil {
+	keys, ok := t.keys[tenant]
+	if !ok {
+		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
+	}
+	if err := t.hierarchy.RotateSeal(tenant, t.now()); err != nil {
 		return nil, err
 	}
 	if err := t.hierarchy.Update(t.dir); err != nil {
@@ -110,11 +123,15 @@ func (t *localTrust) RotateSeal() (*seal.Sealer, error) {
 	if err := t.install(); err != nil {
 		return nil, err
 	}
-	sealer, err := t.hierarchy.Sealer("", t.now)
+	body, err := t.hierarchy.Tenant(tenant)
 	if err != nil {
 		return nil, err
 	}
-	return sealer, t.keys.Rotate(sealer)
+	sealer, err := body.Sealer("", t.now)
+	if err != nil {
+		return nil, err
+	}
+	return sealer, keys.Rotate(sealer)
 }
 
 // List is the provider list as it is served.

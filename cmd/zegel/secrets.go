@@ -25,6 +25,9 @@ const (
 // secretNames are the random keys of the roles, 32 bytes each.
 var secretNames = []string{"issuer", "holder", "sign-in", "pseudonyms", "idempotency"}
 
+// tenantSecretNames are those that each tenant of the issuer has of its own.
+var tenantSecretNames = []string{"issuer", "sign-in", "pseudonyms", "idempotency"}
+
 // signingNames are signing keys that are not part of the certificate
 // hierarchy.
 var signingNames = []string{"use-log", "vault-handles"}
@@ -42,9 +45,7 @@ func initSecrets(dir string) error {
 		return err
 	}
 	for _, name := range secretNames {
-		b := make([]byte, 32)
-		rand.Read(b)
-		if err := writeNew(filepath.Join(dir, name+".key"), b); err != nil {
+		if err := writeRandom(filepath.Join(dir, name+".key")); err != nil {
 			return err
 		}
 	}
@@ -64,18 +65,56 @@ func initSecrets(dir string) error {
 	return nil
 }
 
-func loadSecrets(dir string) (secrets, error) {
-	s := secrets{random: map[string][]byte{}, signing: map[string]crypto.Signer{}}
-	dir = filepath.Join(dir, secretsDir)
-	for _, name := range secretNames {
-		b, err := readSecret(filepath.Join(dir, name+".key"))
+func writeRandom(path string) error {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return writeNew(path, b)
+}
+
+func tenantSecrets(dir, tenant string) string {
+	return filepath.Join(dir, secretsDir, "tenants", tenant)
+}
+
+// initTenantSecrets makes the secret files of a tenant that are not there yet.
+func initTenantSecrets(dir, tenant string) error {
+	dir = tenantSecrets(dir, tenant)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, name := range tenantSecretNames {
+		if err := writeRandom(filepath.Join(dir, name+".key")); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadTenantSecrets reads the random keys of a tenant.
+func loadTenantSecrets(dir, tenant string) (map[string][]byte, error) {
+	return readRandom(tenantSecrets(dir, tenant), tenantSecretNames)
+}
+
+func readRandom(dir string, names []string) (map[string][]byte, error) {
+	keys := map[string][]byte{}
+	for _, name := range names {
+		path := filepath.Join(dir, name+".key")
+		b, err := readSecret(path)
 		if err != nil {
-			return s, err
+			return nil, err
 		}
 		if len(b) != 32 {
-			return s, fmt.Errorf("%s: found %d bytes, expected 32", filepath.Join(dir, name+".key"), len(b))
+			return nil, fmt.Errorf("%s: found %d bytes, expected 32", path, len(b))
 		}
-		s.random[name] = b
+		keys[name] = b
+	}
+	return keys, nil
+}
+
+func loadSecrets(dir string) (s secrets, err error) {
+	s.signing = map[string]crypto.Signer{}
+	dir = filepath.Join(dir, secretsDir)
+	if s.random, err = readRandom(dir, secretNames); err != nil {
+		return s, err
 	}
 	for _, name := range signingNames {
 		path := filepath.Join(dir, name+".pem")

@@ -180,7 +180,7 @@ func TestRotation(t *testing.T) {
 	token, ids := w.redeem(offer)
 	_, before := w.obtain(token, ids[0], 1)
 	w.clock.advance(90 * time.Second)
-	if err := w.hierarchy.RotateSeal(w.clock.now()); err != nil {
+	if err := w.hierarchy.RotateSeal("", w.clock.now()); err != nil {
 		t.Fatal(err)
 	}
 	next, err := w.hierarchy.Sealer("", w.clock.now)

@@ -18,9 +18,12 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/seal"
@@ -105,6 +108,15 @@ type Pair struct {
 	Certificate *x509.Certificate
 }
 
+// Body is a public body that seals credentials and signs their status lists.
+type Body struct {
+	Seal       Pair
+	FormerSeal []*x509.Certificate // seals of these stay valid; their keys are gone
+	Status     Pair
+
+	body bodyManifest
+}
+
 // Hierarchy is a development hierarchy. Methods that change it are not safe to
 // call at once.
 type Hierarchy struct {
@@ -112,11 +124,11 @@ type Hierarchy struct {
 	AccessCA Pair // issues receivers' access certificates
 	SchemeCA Pair // issues the list signer and the registrar, which are pinned
 
-	Seal       Pair
-	FormerSeal []*x509.Certificate // seals of these stay valid; their keys are gone
-	Status     Pair
+	Body       // the first public body
 	ListSigner Pair
 	Registrar  Pair
+	// Tenants are further public bodies, by the name of their tenant.
+	Tenants map[string]*Body
 
 	// List is the local list of PuB-EAA providers, signed.
 	List string
@@ -131,7 +143,7 @@ func New(o Options) (*Hierarchy, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	h := &Hierarchy{info: manifestOf(o)}
+	h := &Hierarchy{info: manifestOf(o), Tenants: map[string]*Body{}}
 	steps := []struct {
 		to   *Pair
 		make func() (Pair, error)
@@ -139,8 +151,6 @@ func New(o Options) (*Hierarchy, error) {
 		{&h.SealCA, func() (Pair, error) { return h.authority("Zegel Seal CA (TEST)", o.Now) }},
 		{&h.AccessCA, func() (Pair, error) { return h.authority("Zegel Access CA (TEST)", o.Now) }},
 		{&h.SchemeCA, func() (Pair, error) { return h.authority("Zegel Scheme CA (TEST)", o.Now) }},
-		{&h.Seal, func() (Pair, error) { return h.sealLeaf(o.Now) }},
-		{&h.Status, func() (Pair, error) { return h.statusLeaf(o.Now) }},
 		{&h.ListSigner, func() (Pair, error) { return h.schemeLeaf("Zegel List Operator (TEST)", o.Now) }},
 		{&h.Registrar, func() (Pair, error) { return h.schemeLeaf("Zegel Registrar (TEST)", o.Now) }},
 	}
@@ -150,20 +160,90 @@ func New(o Options) (*Hierarchy, error) {
 			return nil, err
 		}
 	}
+	first, err := h.newBody(o)
+	if err != nil {
+		return nil, err
+	}
+	h.Body = *first
 	if err := h.Refresh(o.Now); err != nil {
 		return nil, err
 	}
 	return h, nil
 }
 
+// AddTenant certifies a further public body, which seals as o.Issuer, and puts
+// it into the list of providers. Of the options Issuer, Organization,
+// Registration and Source count; Issuer must be one that no other body has.
+func (h *Hierarchy) AddTenant(name string, o Options) error {
+	if err := o.fill(); err != nil {
+		return err
+	}
+	if !tenantName(name) {
+		return fmt.Errorf("%w: the tenant %q must have 1 to 24 letters a-z and digits", ErrOptions, name)
+	}
+	if _, ok := h.Tenants[name]; ok {
+		return fmt.Errorf("%w: there is a tenant %q already", ErrOptions, name)
+	}
+	for _, b := range h.bodies() {
+		if b.Issuer() == o.Issuer {
+			return fmt.Errorf("%w: %s is the issuer of another body already", ErrOptions, o.Issuer)
+		}
+	}
+	b, err := h.newBody(o)
+	if err != nil {
+		return err
+	}
+	h.Tenants[name] = b
+	if err := h.Refresh(o.Now); err != nil {
+		delete(h.Tenants, name)
+		return err
+	}
+	return nil
+}
+
+func tenantName(s string) bool {
+	bad := strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	return s != "" && len(s) <= 24 && !bad
+}
+
+// Tenant is a body by its name; the empty name is the first.
+func (h *Hierarchy) Tenant(name string) (*Body, error) {
+	if name == "" {
+		return &h.Body, nil
+	}
+	b, ok := h.Tenants[name]
+	if !ok {
+		return nil, fmt.Errorf("%w: there is no tenant %q; make its keys with `zegel keys tenant`", ErrOptions, name)
+	}
+	return b, nil
+}
+
+// bodies are the first public body and those of tenants, in a fixed order.
+func (h *Hierarchy) bodies() []*Body {
+	list := []*Body{&h.Body}
+	for _, name := range slices.Sorted(maps.Keys(h.Tenants)) {
+		list = append(list, h.Tenants[name])
+	}
+	return list
+}
+
+func (h *Hierarchy) newBody(o Options) (b *Body, err error) {
+	b = &Body{body: bodyOf(o)}
+	if b.Seal, err = h.sealLeaf(b, o.Now); err != nil {
+		return nil, err
+	}
+	b.Status, err = h.statusLeaf(b, o.Now)
+	return b, err
+}
+
 // Issuer is the iss that the seal certificate names.
-func (h *Hierarchy) Issuer() string { return h.info.Issuer }
+func (b *Body) Issuer() string { return b.body.Issuer }
 
 // Registration is the public body's registration, such as NTRBE-0999999922.
-func (h *Hierarchy) Registration() string { return h.info.Registration }
+func (b *Body) Registration() string { return b.body.Registration }
 
 // Organization is the public body's name.
-func (h *Hierarchy) Organization() string { return h.info.Organization }
+func (b *Body) Organization() string { return b.body.Organization }
 
 // backdate lets clocks differ a little.
 const backdate = time.Minute
@@ -180,21 +260,21 @@ func (h *Hierarchy) authority(cn string, now time.Time) (Pair, error) {
 // sealLeaf is a seal certificate as ETSI EN 319 412-3 and TS 119 412-6 want it
 // for a public body. Its key usage is contentCommitment alone, so that the key
 // can sign nothing but seals.
-func (h *Hierarchy) sealLeaf(now time.Time) (Pair, error) {
+func (h *Hierarchy) sealLeaf(b *Body, now time.Time) (Pair, error) {
 	statements, err := qc.Statements{
 		Compliance: true, SSCD: true, Types: []asn1.ObjectIdentifier{qc.TypeSeal},
 		Disclosures: []qc.Disclosure{{URL: "https://example.org/pds-test.pdf", Language: "en"}},
-		PublicBody:  &h.info.Source,
+		PublicBody:  &b.body.Source,
 	}.Extension(nil)
 	if err != nil {
 		return Pair{}, err
 	}
-	t := h.leaf(h.info.Organization+" - zegel", h.info.Organization, h.info.Registration, now)
+	t := h.leaf(b.body.Organization+" - zegel", b.body.Organization, b.body.Registration, now)
 	t.KeyUsage = x509.KeyUsageContentCommitment
 	t.ExtraExtensions = []pkix.Extension{statements}
 	t.Policies = []x509.OID{policySeal}
 	h.services(t)
-	if err := nameIssuer(t, h.info.Issuer); err != nil {
+	if err := nameIssuer(t, b.body.Issuer); err != nil {
 		return Pair{}, err
 	}
 	return issue(t, &h.SealCA)
@@ -211,10 +291,10 @@ func mustOID(parts ...uint64) x509.OID {
 	return o
 }
 
-func (h *Hierarchy) statusLeaf(now time.Time) (Pair, error) {
-	t := h.leaf(h.info.Organization+" - status", h.info.Organization, h.info.Registration, now)
+func (h *Hierarchy) statusLeaf(b *Body, now time.Time) (Pair, error) {
+	t := h.leaf(b.body.Organization+" - status", b.body.Organization, b.body.Registration, now)
 	h.services(t)
-	if err := nameIssuer(t, h.info.Issuer); err != nil {
+	if err := nameIssuer(t, b.body.Issuer); err != nil {
 		return Pair{}, err
 	}
 	return issue(t, &h.SealCA)
@@ -296,29 +376,29 @@ func certify(t *x509.Certificate, pub crypto.PublicKey, by Pair) (*x509.Certific
 
 // Sealer seals with the seal key. x5u is where its PEM is served; empty is
 // <issuer>/seal/<id>.pem.
-func (h *Hierarchy) Sealer(x5u string, now func() time.Time) (*seal.Sealer, error) {
+func (b *Body) Sealer(x5u string, now func() time.Time) (*seal.Sealer, error) {
 	if x5u == "" {
-		x5u = h.info.Issuer + "/seal/" + seal.CertificateID(h.Seal.Certificate) + ".pem"
+		x5u = b.body.Issuer + "/seal/" + seal.CertificateID(b.Seal.Certificate) + ".pem"
 	}
-	return seal.NewSealer(h.Seal.Key, h.Seal.chain(), seal.Options{X5U: x5u, RequireSeal: true, Now: now})
+	return seal.NewSealer(b.Seal.Key, b.Seal.chain(), seal.Options{X5U: x5u, RequireSeal: true, Now: now})
 }
 
 // Keys is the Sealer of Sealer with the former certificates.
-func (h *Hierarchy) Keys(now func() time.Time) (*seal.Keys, error) {
-	s, err := h.Sealer("", now)
+func (b *Body) Keys(now func() time.Time) (*seal.Keys, error) {
+	s, err := b.Sealer("", now)
 	if err != nil {
 		return nil, err
 	}
 	var former [][]*x509.Certificate
-	for _, c := range h.FormerSeal {
+	for _, c := range b.FormerSeal {
 		former = append(former, []*x509.Certificate{c})
 	}
 	return seal.NewKeys(s, former...)
 }
 
 // StatusSealer signs status list tokens.
-func (h *Hierarchy) StatusSealer(now func() time.Time) (*seal.Sealer, error) {
-	return seal.NewSealer(h.Status.Key, h.Status.chain(), seal.Options{Now: now})
+func (b *Body) StatusSealer(now func() time.Time) (*seal.Sealer, error) {
+	return seal.NewSealer(b.Status.Key, b.Status.chain(), seal.Options{Now: now})
 }
 
 // RegistrarSealer signs registration certificates of receivers.

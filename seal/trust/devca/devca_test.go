@@ -244,7 +244,7 @@ func TestRotateOnDisk(t *testing.T) {
 	first := h.Seal.Certificate
 	serial := func(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
 	later := now.Add(24 * time.Hour)
-	if err := h.RotateSeal(later); err != nil {
+	if err := h.RotateSeal("", later); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Update(dir); err != nil {
@@ -314,5 +314,84 @@ func TestListHoldsNoKeys(t *testing.T) {
 	}
 	if strings.Contains(string(tok.Payload), "PRIVATE") || tok.Header.Typ != "JOSE" {
 		t.Errorf("typ %q", tok.Header.Typ)
+	}
+}
+
+// Several public bodies seal under one authority and stand in one list, each
+// with certificates that name its own issuer and organisation.
+func TestTenants(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	h := newHierarchy(t, devca.Options{})
+	if err := h.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	school := devca.Options{
+		Now: now, Issuer: "https://issuer.example.org/school", Organization: "Oefenschool (TEST)", Registration: "NTRBE-0999999823",
+		Source: qc.PublicBody{Country: "BE", Source: "Schoolregister (TEST)", Legislation: "OJ:BETEST-SCHOOL"},
+	}
+	if err := h.AddTenant("school", school); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.RotateSeal("school", now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Update(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := devca.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := got.Tenant("school")
+	if err != nil || b.Issuer() != school.Issuer || b.Organization() != school.Organization || b.Registration() != school.Registration || len(b.FormerSeal) != 1 {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	if len(got.FormerSeal) != 0 || !got.Seal.Certificate.Equal(h.Seal.Certificate) {
+		t.Error("the first body was rotated too")
+	}
+	if err := seal.CertifiesIssuer(b.Seal.Certificate, school.Issuer); err != nil {
+		t.Error(err)
+	}
+	if err := seal.CertifiesIssuer(b.Seal.Certificate, got.Issuer()); err == nil {
+		t.Error("the tenant's certificate stands for the first issuer")
+	}
+	store, err := got.Store(now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	law := &qc.PublicBody{Country: "BE", Legislation: "OJ:BETEST-SCHOOL"}
+	for who, c := range map[string]*x509.Certificate{"now": b.Seal.Certificate, "former": b.FormerSeal[0]} {
+		p, err := store.Certificates([]*x509.Certificate{c}, trust.UseSeal, now.Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, err := store.Provider(p, trust.Issuance, law, now.Add(time.Hour)); err != nil || found.Name != school.Organization {
+			t.Errorf("%s: %+v, %v", who, found, err)
+		}
+	}
+	// One body's certificate is not listed for another's source.
+	p, err := store.Certificates([]*x509.Certificate{got.Seal.Certificate}, trust.UseSeal, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Provider(p, trust.Issuance, law, now); err == nil {
+		t.Error("the first body counts as the tenant")
+	}
+	for name, bend := range map[string]func(*devca.Options) string{
+		"same name":   func(o *devca.Options) string { o.Issuer = "https://other.example.org"; return "school" },
+		"same issuer": func(o *devca.Options) string { return "other" },
+		"first's":     func(o *devca.Options) string { o.Issuer = got.Issuer(); return "other" },
+		"no name":     func(o *devca.Options) string { o.Issuer = "https://other.example.org"; return "" },
+		"path":        func(o *devca.Options) string { o.Issuer = "https://other.example.org"; return "../x" },
+		"no issuer":   func(o *devca.Options) string { o.Issuer = ""; return "other" },
+	} {
+		o := school
+		tenant := bend(&o)
+		if err := got.AddTenant(tenant, o); !errors.Is(err, devca.ErrOptions) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := got.Tenant("other"); !errors.Is(err, devca.ErrOptions) {
+		t.Errorf("another tenant: %v", err)
 	}
 }

@@ -37,19 +37,29 @@ const (
 // manifest is what the certificates do not say. The file is the commit point:
 // a seal certificate that it does not name does not belong to the hierarchy.
 type manifest struct {
-	Version       int           `json:"version"`
-	Issuer        string        `json:"issuer"`
-	Organization  string        `json:"organization"`
-	Registration  string        `json:"registration"`
-	Source        qc.PublicBody `json:"source"`
-	CRLURL        string        `json:"crl_url,omitempty"`
-	IssuerURL     string        `json:"issuer_url,omitempty"`
-	Validity      Validity      `json:"-"`
-	Seconds       [4]int64      `json:"validity_seconds"`
-	Seal          string        `json:"seal"` // serial number, hexadecimal
-	FormerSeal    []string      `json:"former_seal"`
-	RevokedSeal   []revoked     `json:"revoked_seal"`
-	RevokedAccess []revoked     `json:"revoked_access"`
+	Version int `json:"version"`
+	bodyManifest
+	CRLURL        string                  `json:"crl_url,omitempty"`
+	IssuerURL     string                  `json:"issuer_url,omitempty"`
+	Validity      Validity                `json:"-"`
+	Seconds       [4]int64                `json:"validity_seconds"`
+	RevokedSeal   []revoked               `json:"revoked_seal"`
+	RevokedAccess []revoked               `json:"revoked_access"`
+	Tenants       map[string]bodyManifest `json:"tenants,omitempty"`
+}
+
+// bodyManifest is what is said of one public body.
+type bodyManifest struct {
+	Issuer       string        `json:"issuer"`
+	Organization string        `json:"organization"`
+	Registration string        `json:"registration"`
+	Source       qc.PublicBody `json:"source"`
+	Seal         string        `json:"seal"` // serial number, hexadecimal
+	FormerSeal   []string      `json:"former_seal"`
+}
+
+func bodyOf(o Options) bodyManifest {
+	return bodyManifest{Issuer: o.Issuer, Organization: o.Organization, Registration: o.Registration, Source: o.Source}
 }
 
 type revoked struct {
@@ -61,8 +71,8 @@ type revoked struct {
 func manifestOf(o Options) manifest {
 	v := o.Validity
 	return manifest{
-		Version: 1, Issuer: o.Issuer, Organization: o.Organization, Registration: o.Registration, Source: o.Source,
-		CRLURL: o.CRLURL, IssuerURL: o.IssuerURL, Validity: v,
+		Version: 1,
+		CRLURL:  o.CRLURL, IssuerURL: o.IssuerURL, Validity: v,
 		Seconds: [4]int64{int64(v.Authority / time.Second), int64(v.Leaf / time.Second), int64(v.List / time.Second), int64(v.CRL / time.Second)},
 	}
 }
@@ -108,19 +118,25 @@ func (h *Hierarchy) Update(dir string) error {
 	if err := h.write(dir); err != nil {
 		return err
 	}
-	for _, c := range h.FormerSeal {
-		if err := os.Remove(filepath.Join(dir, sealFile(serialOf(c), ".key"))); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+	for _, b := range h.bodies() {
+		for _, c := range b.FormerSeal {
+			if err := os.Remove(filepath.Join(dir, sealFile(serialOf(c), ".key"))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
 		}
 	}
 	return syncDir(dir)
 }
 
 func (h *Hierarchy) pairs() map[string]*Pair {
-	return map[string]*Pair{
+	pairs := map[string]*Pair{
 		"seal-ca": &h.SealCA, "access-ca": &h.AccessCA, "scheme-ca": &h.SchemeCA,
 		"status": &h.Status, "list-signer": &h.ListSigner, "registrar": &h.Registrar,
 	}
+	for name, b := range h.Tenants {
+		pairs["status-"+name] = &b.Status
+	}
+	return pairs
 }
 
 func serialOf(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
@@ -143,14 +159,25 @@ func (h *Hierarchy) write(dir string) error {
 			return err
 		}
 	}
-	if err := pair(sealFile(serialOf(h.Seal.Certificate), ""), h.Seal); err != nil {
+	m := h.info
+	m.Tenants = map[string]bodyManifest{}
+	describe := func(b *Body) (bodyManifest, error) {
+		d := b.body
+		d.Seal, d.FormerSeal = serialOf(b.Seal.Certificate), []string{}
+		for _, c := range b.FormerSeal {
+			d.FormerSeal = append(d.FormerSeal, serialOf(c))
+			files[sealFile(serialOf(c), ".pem")] = trust.EncodePEM(c)
+		}
+		return d, pair(sealFile(d.Seal, ""), b.Seal)
+	}
+	var err error
+	if m.bodyManifest, err = describe(&h.Body); err != nil {
 		return err
 	}
-	m := h.info
-	m.Seal, m.FormerSeal = serialOf(h.Seal.Certificate), []string{}
-	for _, c := range h.FormerSeal {
-		m.FormerSeal = append(m.FormerSeal, serialOf(c))
-		files[sealFile(serialOf(c), ".pem")] = trust.EncodePEM(c)
+	for name, b := range h.Tenants {
+		if m.Tenants[name], err = describe(b); err != nil {
+			return err
+		}
 	}
 	for file, content := range files {
 		if err := writeFile(dir, file, content); err != nil {
@@ -219,21 +246,29 @@ func Load(dir string) (*Hierarchy, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Hierarchy{info: m}
+	h := &Hierarchy{info: m, Tenants: map[string]*Body{}, Body: Body{body: m.bodyManifest}}
+	for name, b := range m.Tenants {
+		if !tenantName(name) {
+			return nil, fmt.Errorf("%w: %s has a tenant %q", ErrFiles, manifestFile, name)
+		}
+		h.Tenants[name] = &Body{body: b}
+	}
 	for base, p := range h.pairs() {
 		if *p, err = readPair(dir, base); err != nil {
 			return nil, err
 		}
 	}
-	if h.Seal, err = readPair(dir, sealFile(m.Seal, "")); err != nil {
-		return nil, err
-	}
-	for _, serial := range m.FormerSeal {
-		c, err := readCertificate(dir, sealFile(serial, ".pem"))
-		if err != nil {
+	for _, b := range h.bodies() {
+		if b.Seal, err = readPair(dir, sealFile(b.body.Seal, "")); err != nil {
 			return nil, err
 		}
-		h.FormerSeal = append(h.FormerSeal, c)
+		for _, serial := range b.body.FormerSeal {
+			c, err := readCertificate(dir, sealFile(serial, ".pem"))
+			if err != nil {
+				return nil, err
+			}
+			b.FormerSeal = append(b.FormerSeal, c)
+		}
 	}
 	list, err := os.ReadFile(filepath.Join(dir, listFile))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,19 +18,24 @@ import (
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
-// RotateSeal replaces the seal key by a new one. The certificate before stays
-// in the list of providers, so that its seals stay valid; its key is dropped.
-func (h *Hierarchy) RotateSeal(now time.Time) error {
+// RotateSeal replaces the seal key of a tenant (empty: of the first body) by a
+// new one. The certificate before stays in the list of providers, so that its
+// seals stay valid; its key is dropped.
+func (h *Hierarchy) RotateSeal(tenant string, now time.Time) error {
 	now = now.UTC().Truncate(time.Second)
-	next, err := h.sealLeaf(now)
+	b, err := h.Tenant(tenant)
 	if err != nil {
 		return err
 	}
-	former := h.Seal
-	h.FormerSeal = append(h.FormerSeal, former.Certificate)
-	h.Seal = next
+	next, err := h.sealLeaf(b, now)
+	if err != nil {
+		return err
+	}
+	before := *b
+	b.FormerSeal = append(slices.Clone(b.FormerSeal), b.Seal.Certificate)
+	b.Seal = next
 	if err := h.Refresh(now); err != nil {
-		h.Seal, h.FormerSeal = former, h.FormerSeal[:len(h.FormerSeal)-1]
+		*b = before
 		return err
 	}
 	return nil
@@ -97,7 +103,7 @@ func (h *Hierarchy) crl(by Pair, former []byte, list []revoked, now time.Time) (
 	return x509.CreateRevocationList(rand.Reader, t, by.Certificate, by.Key)
 }
 
-// providerList signs a list with the public body as its one entry: an issuance
+// providerList signs a list with an entry for each public body: an issuance
 // service for every seal certificate, a revocation service for the status
 // signer (ETSI TS 119 602, Annex H).
 func (h *Hierarchy) providerList(now time.Time) (string, error) {
@@ -112,12 +118,6 @@ func (h *Hierarchy) providerList(now time.Time) (string, error) {
 	history := trust.PubEAAHistory
 	operator := "Zegel List Operator (TEST)"
 	page := "https://example.org/test-list"
-	law := h.info.Source.Legislation
-	if !strings.HasPrefix(law, "OJ:") {
-		law = "OJ:" + h.info.Source.Country + law
-	}
-	en := func(s string) []trust.Text { return []trust.Text{{Lang: "en", Value: s}} }
-	postal := []trust.PostalAddress{{Lang: "en", Street: "Teststraat 1", Locality: "Brussel", PostalCode: "1000", Country: "BE"}}
 	d := &trust.Document{LoTE: trust.LoTE{
 		Scheme: trust.Scheme{
 			Version: 1, Sequence: sequence, Type: trust.PubEAAListType, OperatorName: en(operator),
@@ -127,17 +127,10 @@ func (h *Hierarchy) providerList(now time.Time) (string, error) {
 			Territory: trust.PubEAATerritory, History: &history,
 			Issued: trust.Instant{Time: now}, NextUpdate: trust.Instant{Time: now.Add(h.info.Validity.List)},
 		},
-		Entities: []trust.TrustedEntity{{Information: trust.EntityInformation{
-			Name: en(h.info.Organization), TradeName: en2(h.info.Registration, law),
-			Address:        trust.EntityAddress{Postal: postal, Electronic: []trust.URI{{Lang: "en", Value: h.info.Issuer}}},
-			InformationURI: []trust.URI{{Lang: "en", Value: h.info.Issuer}},
-		}}},
 	}}
-	services := &d.LoTE.Entities[0].Services
-	for _, c := range append([]*x509.Certificate{h.Seal.Certificate}, h.FormerSeal...) {
-		*services = append(*services, service("Issuance of sealed credentials", trust.Issuance, c))
+	for _, b := range h.bodies() {
+		d.LoTE.Entities = append(d.LoTE.Entities, b.entity())
 	}
-	*services = append(*services, service("Status lists of sealed credentials", trust.Revocation, h.Status.Certificate))
 
 	clock := func() time.Time { return now }
 	signer, err := seal.NewSealer(h.ListSigner.Key, h.ListSigner.chain(), seal.Options{Now: clock})
@@ -146,6 +139,28 @@ func (h *Hierarchy) providerList(now time.Time) (string, error) {
 	}
 	return d.Sign(signer, now)
 }
+
+// postal is the address of everybody in the list.
+var postal = []trust.PostalAddress{{Lang: "en", Street: "Teststraat 1", Locality: "Brussel", PostalCode: "1000", Country: "BE"}}
+
+func (b *Body) entity() trust.TrustedEntity {
+	law := b.body.Source.Legislation
+	if !strings.HasPrefix(law, "OJ:") {
+		law = "OJ:" + b.body.Source.Country + law
+	}
+	home := []trust.URI{{Lang: "en", Value: b.body.Issuer}}
+	e := trust.TrustedEntity{Information: trust.EntityInformation{
+		Name: en(b.body.Organization), TradeName: en2(b.body.Registration, law),
+		Address: trust.EntityAddress{Postal: postal, Electronic: home}, InformationURI: home,
+	}}
+	for _, c := range append([]*x509.Certificate{b.Seal.Certificate}, b.FormerSeal...) {
+		e.Services = append(e.Services, service("Issuance of sealed credentials", trust.Issuance, c))
+	}
+	e.Services = append(e.Services, service("Status lists of sealed credentials", trust.Revocation, b.Status.Certificate))
+	return e
+}
+
+func en(s string) []trust.Text { return []trust.Text{{Lang: "en", Value: s}} }
 
 func en2(a, b string) []trust.Text {
 	return []trust.Text{{Lang: "en", Value: a}, {Lang: "en", Value: b}}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/issuer"
+	"github.com/zegel-id/zegel/store"
+)
+
+// all are the issuer and its tenants; none for nil.
+func (i *IssuerConfig) all() []*IssuerConfig {
+	if i == nil {
+		return nil
+	}
+	list := []*IssuerConfig{i}
+	for n := range i.Tenants {
+		list = append(list, &i.Tenants[n])
+	}
+	return list
+}
+
+// check reports the faults of the issuer and of its tenants.
+func (i *IssuerConfig) check(profile string) []error {
+	faults := i.ListenConfig.check("issuer", profile)
+	if i.Tenant != "" {
+		faults = append(faults, fmt.Errorf("- issuer.tenant: found %q; the issuer itself has no name, name tenants in issuer.tenants", i.Tenant))
+	}
+	faults = append(faults, i.checkBody("issuer")...)
+	names, urls := map[string]bool{}, map[string]bool{i.URL: true}
+	for n := range i.Tenants {
+		t, at := &i.Tenants[n], fmt.Sprintf("issuer.tenants[%d]", n)
+		fault := func(format string, args ...any) {
+			faults = append(faults, fmt.Errorf("- "+at+"."+format, args...))
+		}
+		if err := store.CheckTenant(t.Tenant); err != nil {
+			fault("tenant: found %q, expected a name of 1 to %d letters a-z and digits", t.Tenant, store.MaxTenant)
+		}
+		if names[t.Tenant] {
+			fault("tenant: %q is the name of another tenant already", t.Tenant)
+		}
+		if urls[t.URL] {
+			fault("url: %s is the address of the issuer or of another tenant already", t.URL)
+		}
+		names[t.Tenant], urls[t.URL] = true, true
+		if t.Listen != "" || t.Certificate != "" || t.Key != "" || t.ClientCA != "" || t.TrustedProxies != nil {
+			fault("listen, certificate, key, client_ca and trusted_proxies are those of the issuer; leave them out")
+		}
+		if t.Tenants != nil {
+			fault("tenants: a tenant has no tenants; list it under issuer.tenants")
+		}
+		listener := i.ListenConfig
+		listener.URL = t.URL
+		faults = append(faults, listener.check(at, profile)...)
+		t.TrustedProxies = i.TrustedProxies
+		faults = append(faults, t.checkBody(at)...)
+	}
+	return faults
+}
+
+// checkBody reports the faults of what the issuer and each tenant have of
+// their own, and fills in defaults.
+func (i *IssuerConfig) checkBody(at string) []error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("- "+at+"."+format, args...))
+	}
+	if i.BatchSize == 0 {
+		i.BatchSize = 8
+	}
+	if i.BatchSize < 2 || i.BatchSize > 100 {
+		fault("batch_size: found %d, expected 2 to 100 (OpenID4VCI 1.0, Section 12.2.4)", i.BatchSize)
+	}
+	if i.Register == "" {
+		fault("register: name the file with the register of supplying organisations")
+	}
+	if i.StatusTTL == "" {
+		i.StatusTTL = "5m"
+	}
+	var err error
+	if i.statusTTL, err = time.ParseDuration(i.StatusTTL); err != nil || i.statusTTL < time.Second || i.statusTTL > 12*time.Hour {
+		fault("status_ttl: found %q, expected a duration from 1s to 12h", i.StatusTTL)
+	}
+	if len(i.Types) == 0 {
+		i.Types = []TypeConfig{{ID: "led_diploma", Metadata: builtinMapping}}
+	}
+	types := map[string]bool{}
+	for n := range i.Types {
+		t := &i.Types[n]
+		if t.Name == "" {
+			t.Name = strings.ReplaceAll(t.ID, "_", "-")
+		}
+		if t.Scope == "" {
+			t.Scope = t.ID
+		}
+		if t.ID == "" || t.Metadata == "" {
+			fault("types[%d]: id and metadata are needed", n)
+		}
+		if types[t.ID] {
+			fault("types[%d].id: %q stands there twice", n, t.ID)
+		}
+		types[t.ID] = true
+	}
+	for n, x := range i.Connectors {
+		if !types[x.Configuration] {
+			fault("connectors[%d].configuration: found %q, which is none of the types", n, x.Configuration)
+		}
+	}
+	if i.Attestation == "" {
+		i.Attestation = "etsi"
+	}
+	if i.Attestation != "etsi" && i.Attestation != "cir" {
+		fault("attestation: found %q, expected etsi or cir", i.Attestation)
+	}
+	return faults
+}
+
+// types reads the credential configurations.
+func (i *IssuerConfig) types() ([]issuer.Type, error) {
+	var out []issuer.Type
+	for n, t := range i.Types {
+		made := issuer.LEDDiploma()
+		if t.Metadata != builtinMapping {
+			b, err := os.ReadFile(t.Metadata)
+			if err != nil {
+				return nil, fmt.Errorf("types[%d].metadata: %w", n, err)
+			}
+			made.Metadata = b
+		}
+		made.ID, made.Name, made.Scope = t.ID, t.Name, t.Scope
+		out = append(out, made)
+	}
+	return out, nil
+}
