@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/internal/wire"
 )
@@ -321,4 +322,22 @@ func SDJWTFormat(issuer, holder []jose.Alg) jsontext.Value {
 		return nil
 	}
 	return b
+}
+
+// AcceptsSDJWT reports whether a verifier takes an SD-JWT VC that is sealed with
+// one algorithm and bound with the other (Appendix B.3.4). holder is empty for
+// one without a key. A list that is not there allows all.
+func (m *ClientMetadata) AcceptsSDJWT(issuer, holder jose.Alg) bool {
+	if m == nil || m.VPFormatsSupported == nil {
+		return true
+	}
+	var f struct {
+		Issuer []jose.Alg `json:"sd-jwt_alg_values"`
+		Holder []jose.Alg `json:"kb-jwt_alg_values"`
+	}
+	entry, ok := m.VPFormatsSupported[string(credential.FormatSDJWTVC)]
+	if !ok || jose.Unmarshal(entry, &f) != nil {
+		return false
+	}
+	return (f.Issuer == nil || slices.Contains(f.Issuer, issuer)) && (f.Holder == nil || holder == "" || slices.Contains(f.Holder, holder))
 }
