@@ -246,8 +246,22 @@ func (w *wallet) share(ctx context.Context, link, language string, consent func(
 	return p.Answer(ctx, v, asked)
 }
 
+// printConsent shows all that agreeing would mean: a transaction or a warning
+// that is not shown must not be agreed to.
 func printConsent(out io.Writer, c unit.Consent) {
 	fmt.Fprintf(out, "%s (%s) asks you to share.\n  purpose      %s\n  legal basis  %s\n  privacy      %s\n", c.Organisation, c.Receiver, c.Purpose, c.LegalBasis, c.PrivacyPolicy)
+	if c.Origin != "" {
+		fmt.Fprintf(out, "  from site    %s\n", c.Origin)
+	}
+	for _, w := range c.Warnings {
+		fmt.Fprintf(out, "  warning      %s\n", w)
+	}
+	for _, t := range c.Transactions {
+		fmt.Fprintf(out, "  by sharing   %s\n", t.Title)
+		for _, f := range t.Fields {
+			fmt.Fprintf(out, "               %s: %s\n", f.Label, f.Value)
+		}
+	}
 	if len(c.Items) == 0 {
 		fmt.Fprintln(out, "  Your vault holds nothing that fits.")
 	}

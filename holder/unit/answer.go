@@ -6,11 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"time"
 
-	"github.com/zegel-id/zegel/credential"
-	"github.com/zegel-id/zegel/credential/sdjwt"
-	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 )
 
@@ -22,14 +18,14 @@ var ErrOver = errors.New("the request is over; ask the receiver for a new one")
 // the receiver. The use is logged before and a receipt is kept after.
 //
 // When the citizen refuses or nothing fits, the receiver gets the same answer
-// in both cases, after the citizen was asked in both, and the error is
-// ErrRefused. With any other error before the answer was sent, the receiver
+// in both cases, after the citizen was asked in both, the use log gets the same
+// line, and the error is ErrRefused. With any other error before the answer was sent, the receiver
 // gets nothing, as if nobody had answered.
 func (p Presentation) Answer(ctx context.Context, v *Vault, a Asked) (Shared, error) {
 	if !a.read {
 		return Shared{}, fmt.Errorf("%w: the request was not read and checked", ErrReceiver)
 	}
-	picks, err := p.pick(ctx, v, a)
+	picks, chosen, err := p.pick(ctx, v, a, nil)
 	if err != nil {
 		return Shared{}, err
 	}
@@ -42,117 +38,19 @@ func (p Presentation) Answer(ctx context.Context, v *Vault, a Asked) (Shared, er
 		return Shared{}, ErrOver
 	}
 	if !agreed || len(picks) == 0 {
-		redirect, err := p.decline(ctx, a)
-		if err != nil {
-			return Shared{Consent: c}, fmt.Errorf("%w, but the receiver could not be told: %w", ErrRefused, err)
-		}
-		return Shared{Consent: c, RedirectURI: redirect}, ErrRefused
+		return p.decline(ctx, v, a, c)
 	}
-	if picks, err = p.reserve(ctx, v, a, c, picks); err != nil {
+	if picks, err = p.reserve(ctx, v, a, c, picks, chosen); err != nil {
 		return Shared{}, err
 	}
 	return p.share(ctx, v, a, c, picks)
-}
-
-// pick is one credential query and the copy that answers it.
-type pick struct {
-	query string
-	item  Item
-	etag  string
-	copy  int
-	sd    *sdjwt.SDJWT
-	paths []credential.Path
-}
-
-// pick finds what answers the query; nothing when the query cannot be
-// satisfied.
-func (p Presentation) pick(ctx context.Context, v *Vault, a Asked) ([]pick, error) {
-	held, err := p.held(ctx, v, *a.DCQLQuery)
-	if err != nil {
-		return nil, err
-	}
-	candidates := make([]oid4vp.Candidate, len(held))
-	for i, x := range held {
-		candidates[i] = heldCredential{sd: x.sd, vct: x.item.Type}
-	}
-	choices, err := a.DCQLQuery.Match(candidates)
-	if errors.Is(err, oid4vp.ErrNoMatch) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var out []pick
-	for _, c := range choices {
-		if c.Optional {
-			continue // nothing is shared that need not be
-		}
-		fits := c.Fits
-		if !c.Query.Multiple {
-			fits = fits[:1]
-		}
-		for _, f := range fits {
-			x := held[f.Index]
-			x.query, x.paths = c.Query.ID, f.Paths
-			out = append(out, x)
-		}
-	}
-	return out, nil
-}
-
-// held opens the credentials of the types that are asked for and chooses of
-// each the copy that was shown least.
-func (p Presentation) held(ctx context.Context, v *Vault, q oid4vp.Query) ([]pick, error) {
-	entries, err := v.Entries(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var held []pick
-	for _, e := range entries {
-		if e.Kind != KindCredential || !asksFor(q, e.Type) {
-			continue
-		}
-		item, etag, err := v.Item(ctx, e.Name)
-		if errors.Is(err, ErrNotFound) {
-			continue // another device is removing it
-		}
-		if err != nil {
-			return nil, fmt.Errorf("opening %s of the vault: %w", e.Name, err)
-		}
-		n := freshest(item)
-		sd, err := sdjwt.Parse(item.Copies[n].Credential)
-		if err != nil {
-			return nil, fmt.Errorf("reading %s of the vault: %w", e.Name, err)
-		}
-		if (heldCredential{sd: sd}).current(p.Now()) {
-			held = append(held, pick{item: item, etag: etag, copy: n, sd: sd})
-		}
-	}
-	return held, nil
-}
-
-func asksFor(q oid4vp.Query, vct string) bool {
-	return slices.ContainsFunc(q.Credentials, func(c oid4vp.CredentialQuery) bool {
-		return c.Format == sdjwt.TypVC && c.Meta != nil && slices.Contains(c.Meta.VCTValues, vct)
-	})
-}
-
-// freshest is the copy that was shown least.
-func freshest(it Item) int {
-	best := 0
-	for i, c := range it.Copies {
-		if c.Shown < it.Copies[best].Shown {
-			best = i
-		}
-	}
-	return best
 }
 
 // reserve counts the copies as shown before anything leaves, so that neither a
 // crash nor another device shows one again while others are left. When another
 // device took one in the meantime, others are picked, as long as they are of
 // what the citizen agreed to.
-func (p Presentation) reserve(ctx context.Context, v *Vault, a Asked, c Consent, picks []pick) ([]pick, error) {
+func (p Presentation) reserve(ctx context.Context, v *Vault, a Asked, c Consent, picks []pick, chosen Chosen) ([]pick, error) {
 	for range tries {
 		err := count(ctx, v, picks)
 		if !errors.Is(err, ErrPrecondition) {
@@ -161,7 +59,7 @@ func (p Presentation) reserve(ctx context.Context, v *Vault, a Asked, c Consent,
 			}
 			return picks, err
 		}
-		if picks, err = p.pick(ctx, v, a); err != nil {
+		if picks, _, err = p.pick(ctx, v, a, &chosen); err != nil {
 			return nil, err
 		}
 		if !reflect.DeepEqual(p.consent(a, picks), c) {
@@ -189,48 +87,28 @@ func count(ctx context.Context, v *Vault, picks []pick) error {
 	return nil
 }
 
+// consent is what the citizen is shown of a request.
 func (p Presentation) consent(a Asked, picks []pick) Consent {
 	c := Consent{
-		Receiver: a.Registration.Receiver, Organisation: a.Registration.Name, Purpose: a.Registration.PurposeIn(p.Languages...),
-		LegalBasis: a.Registration.LegalBasis, PrivacyPolicy: a.Registration.PrivacyPolicy,
+		Purpose: a.Registration.PurposeIn(p.Languages...), LegalBasis: a.Registration.LegalBasis, PrivacyPolicy: a.Registration.PrivacyPolicy,
+		ClientID: a.ClientID, Origin: a.Origin, Warnings: a.warnings(p.Languages),
+	}
+	c.Receiver, c.Organisation = a.who()
+	for _, t := range a.Transactions {
+		shown := ConsentTransaction{Title: t.Type.Labels.In(p.Languages...)}
+		for _, f := range t.Type.Fields {
+			if value, ok := t.Fields[f.Name]; ok {
+				shown.Fields = append(shown.Fields, ConsentField{Label: f.Labels.In(p.Languages...), Value: value})
+			}
+		}
+		c.Transactions = append(c.Transactions, shown)
+	}
+	for _, info := range a.VerifierInfo {
+		registered := info.Format == oid4vp.FormatRegistration && a.Registration.Receiver != ""
+		c.Info = append(c.Info, ConsentInfo{Format: shown(info.Format, 100), Checked: registered})
 	}
 	for _, x := range picks {
-		c.Items = append(c.Items, ConsentItem{Query: x.query, Name: x.item.Name, Title: x.item.Title, Type: x.item.Type, Paths: x.paths})
+		c.Items = append(c.Items, x.shown())
 	}
 	return c
-}
-
-// heldCredential is a held SD-JWT VC as DCQL sees it.
-type heldCredential struct {
-	sd  *sdjwt.SDJWT
-	vct string
-}
-
-func (h heldCredential) Format() string    { return sdjwt.TypVC }
-func (h heldCredential) Types() []string   { return []string{h.vct} }
-func (h heldCredential) HolderBound() bool { return len(h.sd.Claims().Member("cnf")) > 0 }
-
-func (h heldCredential) AuthorityKeys() [][]byte {
-	chain, err := h.sd.Token().Header.Certificates()
-	if err != nil {
-		return nil
-	}
-	var out [][]byte
-	for _, c := range chain {
-		if len(c.AuthorityKeyId) > 0 {
-			out = append(out, c.AuthorityKeyId)
-		}
-	}
-	return out
-}
-
-func (h heldCredential) Select(path credential.Path) [][]byte {
-	return h.sd.Claims().Select(sdjwt.Path(path))
-}
-
-// current: presenting what is over would only be refused.
-func (h heldCredential) current(now time.Time) bool {
-	var exp jose.NumericDate
-	b := h.sd.Claims().Member("exp")
-	return b == nil || jose.Unmarshal(b, &exp) == nil && now.Before(exp.Time())
 }

@@ -86,6 +86,7 @@ const (
 	OutcomeAccepted = "accepted"
 	OutcomeRefused  = "refused by the receiver"
 	OutcomeUnknown  = "sent, but no answer came back"
+	OutcomeHanded   = "handed to the browser"
 )
 
 type index struct {

@@ -185,6 +185,12 @@ type Event struct {
 	DataType     string `json:"data_type,omitempty"`
 }
 
+// Kinds of events that the unit tells.
+const (
+	EventShare  = "share"
+	EventRefuse = "share.refuse"
+)
+
 // Log writes an event to the use log.
 func (p *Platform) Log(ctx context.Context, e Event) error {
 	_, err := p.call(ctx, http.MethodPost, "/vault/v1/events", e, nil)

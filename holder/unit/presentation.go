@@ -1,16 +1,15 @@
 package unit
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 )
@@ -39,11 +38,26 @@ type Presentation struct {
 	HTTP   Doer
 	Now    func() time.Time
 	Random io.Reader
+	// Trust says who may ask; the zero value is TrustRegister.
+	Trust Trust
 	// Chain validates access certificates of receivers.
 	Chain oid4vp.ChainVerifier
 	// Registrar is the key that signs registration certificates.
 	Registrar crypto.PublicKey
 	Register  Receivers
+	// DIDs, Attesters and Clients are who can be known with TrustOpen beside
+	// receivers with a certificate; see oid4vp.Verification. Any may be nil.
+	DIDs      did.Resolver
+	Attesters map[string][]jose.JWK
+	Clients   map[string]oid4vp.Client
+	// Status asks for the status of a copy, so that a revoked one is not
+	// offered; without it, or when there is no answer, the copy is offered and
+	// the receiver finds out.
+	Status      *status.Checker
+	StatusTrust status.Trust
+	// Choose lets the citizen choose when there are several ways to answer. Nil
+	// takes what the receiver prefers, and nothing that is optional.
+	Choose func(ctx context.Context, c Choice) (Chosen, error)
 	// Consent asks the citizen. Nothing that depends on the vault leaves the
 	// unit before it returned.
 	Consent func(ctx context.Context, c Consent) (bool, error)
@@ -52,11 +66,15 @@ type Presentation struct {
 	Languages []string
 }
 
-// Asked is a request whose receiver is known and admitted. Only Read makes
-// one that Answer takes.
+// Asked is a request whose receiver is known and may ask. Only Read and ReadDC
+// make one that Answer takes.
 type Asked struct {
 	oid4vp.Verified
+	// Registration of the receiver; its Receiver is empty when nothing vouches
+	// for it, which only TrustOpen lets through.
 	Registration oid4vp.Registration
+	// Transactions that the citizen is asked to authorise.
+	Transactions []oid4vp.TransactionData
 	read         bool
 }
 
@@ -68,7 +86,18 @@ type Consent struct {
 	Purpose       string
 	LegalBasis    string
 	PrivacyPolicy string
-	Items         []ConsentItem
+	// ClientID is how the receiver is known, and Origin the site or app that
+	// the request came from over the Digital Credentials API.
+	ClientID string
+	Origin   string
+	// Warnings say what the citizen should know before agreeing, in words of
+	// the citizen's language.
+	Warnings []string
+	// Transactions would be authorised by sharing.
+	Transactions []ConsentTransaction
+	// Info is what the receiver sent along about itself.
+	Info  []ConsentInfo
+	Items []ConsentItem
 }
 
 // ConsentItem is one credential and the claims of it that would be shared.
@@ -80,79 +109,31 @@ type ConsentItem struct {
 	Paths []credential.Path
 }
 
+// ConsentTransaction is a transaction in words of the citizen's language.
+type ConsentTransaction struct {
+	Title  string
+	Fields []ConsentField
+}
+
+// ConsentField is one line of a transaction.
+type ConsentField struct{ Label, Value string }
+
+// ConsentInfo is one statement about the receiver (OpenID4VP 1.0, Section
+// 5.11). What was not checked is only a claim of the receiver's own.
+type ConsentInfo struct {
+	Format  string
+	Checked bool
+}
+
 // Shared is what was shared.
 type Shared struct {
 	Consent Consent
 	// RedirectURI is where the receiver wants the citizen to go on, if it does
-	// (OpenID4VP 1.0, Section 8.2). It is for the citizen's browser: the unit
+	// (OpenID4VP 1.0, Section 8.2). In the modes fragment and query it holds the
+	// whole response and is a secret. It is for the citizen's browser: the unit
 	// does not follow it.
 	RedirectURI string
-	Receipt     string // its name in the vault
-}
-
-// Read fetches the request behind a link and checks who asks: signature and
-// certificate, registration certificate, the query within it, the register.
-func (p Presentation) Read(ctx context.Context, link string) (Asked, error) {
-	in, err := oid4vp.ParseLink(link, p.Words...)
-	if err != nil {
-		return Asked{}, err
-	}
-	object, walletNonce, err := p.object(ctx, in)
-	if err != nil {
-		return Asked{}, err
-	}
-	now := p.Now()
-	v, err := oid4vp.VerifyRequest(ctx, object, oid4vp.Verification{
-		ClientID: in.ClientID, WalletNonce: walletNonce, Chain: p.Chain, Now: now, Options: p.Words,
-	})
-	if err != nil {
-		return Asked{}, err
-	}
-	text, err := v.RegistrationIn()
-	if err != nil {
-		return Asked{}, fmt.Errorf("%w: %w", ErrReceiver, err)
-	}
-	r, err := oid4vp.VerifyRegistration(text, p.Registrar, v.Chain[0], now)
-	if err != nil {
-		return Asked{}, fmt.Errorf("%w: %w", ErrReceiver, err)
-	}
-	if err := r.Covers(*v.DCQLQuery); err != nil {
-		return Asked{}, fmt.Errorf("%w: %w", ErrReceiver, err)
-	}
-	if err := p.Register.Admitted(ctx, r.Receiver); err != nil {
-		return Asked{}, fmt.Errorf("%w: %w", ErrReceiver, err)
-	}
-	return Asked{Verified: v, Registration: r, read: true}, nil
-}
-
-// object fetches the request object, with a nonce of ours when the verifier
-// takes one (OpenID4VP 1.0, Section 5.10).
-func (p Presentation) object(ctx context.Context, in oid4vp.Invocation) (object, walletNonce string, err error) {
-	var req *http.Request
-	if in.Method == "post" {
-		var b [32]byte
-		if _, err := io.ReadFull(p.Random, b[:]); err != nil {
-			return "", "", err
-		}
-		walletNonce = jose.Encode(b[:])
-		form, err := oid4vp.RequestURIPost{WalletNonce: oid4vp.Secret(walletNonce)}.Form()
-		if err != nil {
-			return "", "", err
-		}
-		req, err = http.NewRequestWithContext(ctx, http.MethodPost, in.RequestURI, bytes.NewReader([]byte(form.Encode())))
-		if err == nil {
-			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}
-	} else {
-		req, err = http.NewRequestWithContext(ctx, http.MethodGet, in.RequestURI, nil)
-	}
-	if err != nil {
-		return "", "", err
-	}
-	req.Header.Set("Accept", oid4vp.MediaTypeRequest)
-	b, _, err := send(p.HTTP, req)
-	if err != nil {
-		return "", "", fmt.Errorf("fetching the request: %w", err)
-	}
-	return string(b), walletNonce, nil
+	// Data goes back over the Digital Credentials API.
+	Data    []byte
+	Receipt string // its name in the vault
 }

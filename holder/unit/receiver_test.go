@@ -186,14 +186,19 @@ func (r *receiver) read(p unit.Presentation) unit.Asked {
 // opened is the last response, decrypted and parsed.
 func (r *receiver) opened() oid4vp.Response {
 	r.t.Helper()
+	return must(oid4vp.ParseResponse(r.plain(), *r.request.DCQLQuery))(r.t)
+}
+
+// plain is the last response, decrypted.
+func (r *receiver) plain() []byte {
+	r.t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.posted) == 0 {
 		r.t.Fatal("nothing was posted")
 	}
 	form := must(oid4vp.ParseForm(r.posted[len(r.posted)-1]))(r.t)
-	plain := must(form.Open(r.enc, "one-time-key", "A128GCM", "A256GCM"))(r.t)
-	return must(oid4vp.ParseResponse(plain, *r.request.DCQLQuery))(r.t)
+	return must(form.Open(r.enc, "one-time-key", "A128GCM", "A256GCM"))(r.t)
 }
 
 // verified holds every presentation of a query against seal and binding.

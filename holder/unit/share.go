@@ -1,13 +1,9 @@
 package unit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"mime"
-	"net/http"
-	"net/url"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
@@ -31,19 +27,21 @@ func (p Presentation) share(ctx context.Context, v *Vault, a Asked, c Consent, p
 		}
 		receipt.Shared = append(receipt.Shared, s)
 	}
-	form, err := oid4vp.Response{VPToken: token, State: a.State}.Encrypt(a.ClientMetadata)
+	out, err := prepare(a.Verified, oid4vp.Response{VPToken: token, State: a.State})
 	if err != nil {
 		return Shared{}, err
 	}
 	// What cannot be logged is not shared.
 	for _, x := range picks {
-		err := v.Platform.Log(ctx, Event{Kind: "share", Organisation: c.Receiver, Purpose: a.Registration.IntendedUse, LegalBasis: c.LegalBasis, DataType: x.item.Type})
-		if err != nil {
+		if err := v.Platform.Log(ctx, a.event(EventShare, x.item.Type)); err != nil {
 			return Shared{}, fmt.Errorf("writing the use log: %w", err)
 		}
 	}
-	redirect, sent := p.submit(ctx, a, form)
+	sent := p.deliver(ctx, a.Verified, &out)
 	receipt.Outcome = outcome(sent)
+	if out.form == nil {
+		receipt.Outcome = OutcomeHanded
+	}
 	// Whatever came of it, the receiver may have it: the receipt is kept also
 	// when the citizen has gone in the meantime.
 	name, err := NewName(p.Random)
@@ -51,9 +49,9 @@ func (p Presentation) share(ctx context.Context, v *Vault, a Asked, c Consent, p
 		err = v.AddReceipt(context.WithoutCancel(ctx), name, receipt)
 	}
 	if err != nil {
-		return Shared{Consent: c, RedirectURI: redirect}, errors.Join(sent, fmt.Errorf("it was sent, but the receipt could not be kept: %w", err))
+		return Shared{Consent: c, RedirectURI: out.redirect, Data: out.data}, errors.Join(sent, fmt.Errorf("it was sent, but the receipt could not be kept: %w", err))
 	}
-	return Shared{Consent: c, RedirectURI: redirect, Receipt: name}, sent
+	return Shared{Consent: c, RedirectURI: out.redirect, Data: out.data, Receipt: name}, sent
 }
 
 // errAnswer: the answer arrived, but what came back cannot be used.
@@ -71,8 +69,10 @@ func outcome(sent error) string {
 	}
 }
 
-// present discloses the paths and binds them to the request: nonce, and the
-// full client identifier as audience (OpenID4VP 1.0, Sections 5.10 and 14.1.2).
+// present discloses the paths and binds them to the request: its nonce, who
+// asked as audience (OpenID4VP 1.0, Sections 5.10 and 14.1.2; Appendix A.4), and
+// the transactions that it authorises. A credential that is bound to no key is
+// shown as it is.
 func (p Presentation) present(a Asked, x pick) (string, error) {
 	paths := make([]sdjwt.Path, len(x.paths))
 	for i, path := range x.paths {
@@ -82,43 +82,28 @@ func (p Presentation) present(a Asked, x pick) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if !(heldCredential{sd: x.sd}).HolderBound() {
+		return x.sd.Present(selection, nil)
+	}
 	signer, err := x.item.Copies[x.copy].Signer()
 	if err != nil {
 		return "", err
 	}
-	return x.sd.Present(selection, &sdjwt.KeyBinding{Signer: signer, Nonce: string(a.Nonce), Audience: a.ClientID, IssuedAt: p.Now()})
+	binding := sdjwt.KeyBinding{Signer: signer, Nonce: string(a.Nonce), Audience: a.PresentTo(), IssuedAt: p.Now()}
+	if len(x.transactions) > 0 {
+		if binding.Extra, err = oid4vp.HashTransactions(x.transactions); err != nil {
+			return "", err
+		}
+	}
+	return x.sd.Present(selection, &binding)
 }
 
-// decline tells the verifier that nothing will come, in the same words for
-// every reason (OpenID4VP 1.0, Sections 8.5 and 15.4.1).
-func (p Presentation) decline(ctx context.Context, a Asked) (redirectURI string, err error) {
-	form := url.Values{"error": {string(oid4vp.AccessDenied)}}
-	if a.State != "" {
-		form.Set("state", string(a.State))
+// event is a line of the use log about this request.
+func (a Asked) event(kind, dataType string) Event {
+	e := Event{Kind: kind, Purpose: a.Registration.IntendedUse, LegalBasis: a.Registration.LegalBasis, DataType: dataType}
+	e.Organisation, _ = a.who()
+	if a.Registration.Receiver == "" {
+		e.Purpose, e.LegalBasis = unstated, unstated
 	}
-	return p.submit(ctx, a, form)
-}
-
-// submit posts to the response URI, and nowhere else (OpenID4VP 1.0, Sections
-// 8.2 and 8.3.1). It returns where the citizen is to go on; an address that a
-// browser must not be sent to is an error.
-func (p Presentation) submit(ctx context.Context, a Asked, form url.Values) (redirectURI string, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.ResponseURI, bytes.NewReader([]byte(form.Encode())))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	b, h, err := send(p.HTTP, req)
-	if err != nil {
-		return "", fmt.Errorf("sending the answer: %w", err)
-	}
-	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != "application/json" {
-		return "", fmt.Errorf("%w: expected application/json (OpenID4VP 1.0, Section 8.2)", errAnswer)
-	}
-	accepted, err := oid4vp.ParseAccepted(b, p.Words...)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", errAnswer, err)
-	}
-	return accepted.RedirectURI, nil
+	return e
 }

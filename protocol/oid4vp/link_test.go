@@ -12,7 +12,7 @@ import (
 func TestLink(t *testing.T) {
 	link := Link("x509_hash:a+b/c=", "https://receiver.example/r?x=1&y=2", "post")
 	in, err := ParseLink(link)
-	if err != nil || in != (Invocation{"x509_hash:a+b/c=", "https://receiver.example/r?x=1&y=2", "post"}) {
+	if err != nil || in != (Invocation{ClientID: "x509_hash:a+b/c=", RequestURI: "https://receiver.example/r?x=1&y=2", Method: "post"}) {
 		t.Fatalf("%+v, %v", in, err)
 	}
 	// The example of Section 5.4.
@@ -43,10 +43,13 @@ func TestLink(t *testing.T) {
 		{"openid4vp://?client_id=a&request_uri=" + uri + "&request_uri_method=get", "", ""},
 		{"openid4vp://?client_id=a&request_uri=" + uri + "&request_uri_method=POST", "request_uri_method", InvalidRequestURIMethod},
 		{"openid4vp://?client_id=a&request_uri=" + uri + "&request_uri_method=", "request_uri_method", InvalidRequestURIMethod},
-		{"openid4vp://?client_id=a&request=x.y.z", "request_uri", InvalidRequest},
 		{"openid4vp://?client_id=a&request=x.y.z&request_uri=" + uri, "request_uri", InvalidRequest},
-		{"openid4vp://?client_id=a&response_type=vp_token&dcql_query=%7B%7D", "request_uri", InvalidRequest},
-		{"openid4vp://?client_id=a&request_uri_method=post", "request_uri", InvalidRequest},
+		{"openid4vp://?client_id=a&request=", "request", InvalidRequest},
+		{"openid4vp://?client_id=a", "request_uri", InvalidRequest},
+		{"openid4vp://?client_id=a&response_type=vp_token&dcql_query=%7B", "dcql_query", InvalidRequest},
+		{"openid4vp://?client_id=a&response_type=vp_token&dcql_query=%7B%22a%22%3A1%2C%22a%22%3A2%7D", "dcql_query", InvalidRequest},
+		{"openid4vp://?client_id=a&request_uri_method=post", "request_uri_method", InvalidRequest},
+		{"openid4vp://?client_id=a&request=x.y.z&request_uri_method=post", "request_uri_method", InvalidRequest},
 		{"openid4vp://?request_uri=" + uri, "client_id", InvalidRequest},
 		{"openid4vp://?client_id=a&client_id=b&request_uri=" + uri, "link", InvalidRequest},
 		{"openid4vp://?client_id=a&request_uri=" + uri + "&request_uri=" + uri, "link", InvalidRequest},
@@ -171,7 +174,7 @@ func FuzzParseLink(f *testing.F) {
 	f.Add("openid4vp://?client_id=a&request=x.y.z")
 	f.Fuzz(func(t *testing.T, link string) {
 		in, err := ParseLink(link)
-		if err != nil && in != (Invocation{}) || err == nil && (in.ClientID == "" || in.RequestURI == "" || in.Method != "get" && in.Method != "post") {
+		if err != nil && in != (Invocation{}) || err == nil && (in.ClientID == "" || (in.RequestURI == "") != (in.Method == "") || in.RequestURI == "" && in.Request == "" && in.Parameters == "") {
 			t.Fatalf("%+v, %v", in, err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/internal/wire"
 )
@@ -25,6 +26,11 @@ const (
 	ModeDirectPostJWT = "direct_post.jwt"
 	// ModeDirectPost: the response is posted in clear (Section 8.2).
 	ModeDirectPost = "direct_post"
+	// ModeFragment and ModeQuery: the response goes with the citizen's browser
+	// to redirect_uri, in clear (Section 5.6; OAuth 2.0 Multiple Response
+	// Types, Section 2.1). Fragment is what no response_mode means.
+	ModeFragment = "fragment"
+	ModeQuery    = "query"
 	// AudienceSelfIssued is the aud of a request to a wallet that is not known
 	// (Section 5.8).
 	AudienceSelfIssued = "https://self-issued.me/v2"
@@ -34,7 +40,7 @@ const (
 
 // Request is the content of a request object.
 type Request struct {
-	ClientID       string           `json:"client_id"`
+	ClientID       string           `json:"client_id,omitzero"`
 	ResponseType   string           `json:"response_type"`
 	ResponseMode   string           `json:"response_mode"`
 	ResponseURI    string           `json:"response_uri,omitzero"`
@@ -42,7 +48,7 @@ type Request struct {
 	Nonce          Secret           `json:"nonce"`
 	State          Secret           `json:"state,omitzero"`
 	WalletNonce    Secret           `json:"wallet_nonce,omitzero"`
-	Audience       string           `json:"aud"`
+	Audience       string           `json:"aud,omitzero"`
 	IssuedAt       jose.NumericDate `json:"iat,omitzero"`
 	NotBefore      jose.NumericDate `json:"nbf,omitzero"`
 	Expires        jose.NumericDate `json:"exp,omitzero"`
@@ -52,6 +58,9 @@ type Request struct {
 	VerifierInfo   []VerifierInfo   `json:"verifier_info,omitempty"`
 	// TransactionData is base64url, hashed as it was sent (Section 8.4).
 	TransactionData []string `json:"transaction_data,omitempty"`
+	// ExpectedOrigins are those from which a signed request may come over the
+	// Digital Credentials API (Appendix A.2).
+	ExpectedOrigins []string `json:"expected_origins,omitempty"`
 }
 
 // JWKS is a set of public keys (RFC 7517, Section 5).
@@ -85,56 +94,23 @@ func Link(clientID, requestURI, method string) string {
 
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
-// Invocation is what a wallet was called with.
-type Invocation struct {
-	ClientID   string
-	RequestURI string
-	// Method is "get" or "post".
-	Method string
-}
-
-// ParseLink reads the link that calls a wallet. Requests by value are refused:
-// they cannot be signed and bound at once.
-func ParseLink(link string, opts ...Option) (Invocation, error) {
-	if len(link) > MaxMessage {
-		return Invocation{}, refuse(InvalidRequest, specRequest+".10", "link", "is too long")
-	}
-	u, err := url.Parse(strings.TrimSpace(link))
-	if err != nil || !slices.Contains([]string{Scheme, "haip-vp", "eudi-openid4vp", "https"}, u.Scheme) {
-		return Invocation{}, refuse(InvalidRequest, specRequest+".10", "link", "must be an openid4vp link")
-	}
-	q, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return Invocation{}, refuse(InvalidRequest, specRequest, "link", "has a malformed query")
-	}
-	if err := wire.Single(q); err != nil {
-		return Invocation{}, refuseCause(InvalidRequest, "RFC 6749, Section 3.1", "link", "repeats a parameter", err)
-	}
-	if q.Has("request") || !q.Has("request_uri") {
-		return Invocation{}, refuse(InvalidRequest, specRequest+".10", "request_uri", "is missing; only requests by reference are accepted")
-	}
-	in := Invocation{ClientID: q.Get("client_id"), RequestURI: q.Get("request_uri"), Method: "get"}
-	if in.ClientID == "" || len(in.ClientID) > MaxText {
-		return Invocation{}, refuse(InvalidRequest, specRequest, "client_id", "is missing or too long")
-	}
-	if err := wire.CheckURL(in.RequestURI, insecure(opts)); err != nil {
-		return Invocation{}, refuseCause(InvalidRequest, specRequest+".10", "request_uri", "cannot be used", err)
-	}
-	switch m := q.Get("request_uri_method"); {
-	case !q.Has("request_uri_method"), m == "get":
-	case m == "post":
-		in.Method = m
-	default:
-		return Invocation{}, refuse(InvalidRequestURIMethod, specRequest+".1", "request_uri_method", "must be get or post")
-	}
-	return in, nil
-}
-
 // ParseRequest reads the content of a request object whose signature holds and
 // checks what does not depend on the client. What a wallet must not overlook
 // is refused: other response types, a scope instead of a query, transaction
-// data (there are no types of it here), redirect_uri beside response_uri.
+// data of a type that is not registered, redirect_uri beside response_uri.
 func ParseRequest(payload []byte, now time.Time, opts ...Option) (Request, error) {
+	r, err := decodeRequest(payload)
+	if err != nil {
+		return Request{}, err
+	}
+	if err := r.validate(now, opts); err != nil {
+		return Request{}, err
+	}
+	return r, nil
+}
+
+// decodeRequest reads the content and checks nothing of it but its form.
+func decodeRequest(payload []byte) (Request, error) {
 	var r Request
 	if len(payload) > MaxMessage {
 		return Request{}, refuse(InvalidRequest, specRequest, "request object", "is too long")
@@ -144,9 +120,6 @@ func ParseRequest(payload []byte, now time.Time, opts ...Option) (Request, error
 	}
 	if err := jose.Unmarshal(payload, &r); err != nil {
 		return Request{}, refuseCause(InvalidRequest, specRequest, "request object", "cannot be read", err)
-	}
-	if err := r.validate(now, opts); err != nil {
-		return Request{}, err
 	}
 	return r, nil
 }
@@ -159,6 +132,7 @@ func forbidden(payload []byte) error {
 		Request         jsontext.Value `json:"request"`
 		RequestURI      jsontext.Value `json:"request_uri"`
 		RedirectURI     jsontext.Value `json:"redirect_uri"`
+		ResponseURI     jsontext.Value `json:"response_uri"`
 		TransactionData jsontext.Value `json:"transaction_data"`
 	}
 	if err := jose.Unmarshal(payload, &x); err != nil {
@@ -167,31 +141,92 @@ func forbidden(payload []byte) error {
 	switch {
 	case x.Request != nil || x.RequestURI != nil:
 		return refuse(InvalidRequest, "RFC 9101, Section 4", "request", "and request_uri must not stand in a request object")
-	case x.RedirectURI != nil:
-		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.2", "redirect_uri", "must not stand beside response_uri")
-	case x.TransactionData != nil:
-		return refuse(InvalidTransactionData, specRequest+".1", "transaction_data", "has no type that this wallet knows")
+	case x.RedirectURI != nil && (x.ResponseURI != nil || x.RedirectURI.Kind() != '"'):
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.2", "redirect_uri", "must not stand beside response_uri, and must be a string")
+	case x.TransactionData != nil && x.TransactionData.Kind() != '[':
+		return refuse(InvalidTransactionData, specRequest+".1", "transaction_data", "must be a non-empty array of strings")
+	}
+	return nil
+}
+
+// Mode is the response mode; fragment when the request says none (Section 5.6).
+func (r Request) Mode() string {
+	if r.ResponseMode == "" {
+		return ModeFragment
+	}
+	return r.ResponseMode
+}
+
+// Encrypted reports whether the response is to be encrypted (Section 8.3).
+func (r Request) Encrypted() bool { return strings.HasSuffix(r.ResponseMode, ".jwt") }
+
+// viaBrowser reports whether the request came, and is answered, over the
+// Digital Credentials API (Appendix A).
+func (r Request) viaBrowser() bool {
+	return r.ResponseMode == ModeDCAPI || r.ResponseMode == ModeDCAPIJWT
+}
+
+// validateReply checks how and where the response is to go. Each mode has its
+// one address; over the Digital Credentials API there is none.
+func (r Request) validateReply(opts []Option) error {
+	address, name, other, otherName := r.RedirectURI, "redirect_uri", r.ResponseURI, "response_uri"
+	switch r.Mode() {
+	case ModeDirectPost, ModeDirectPostJWT:
+		address, name, other, otherName = other, otherName, address, name
+	case ModeFragment, ModeQuery:
+		if strings.Contains(address, "#") {
+			return refuse(InvalidRequest, "RFC 6749, Section 3.1.2", name, "must have no fragment")
+		}
+	case ModeDCAPI, ModeDCAPIJWT:
+		return nil
+	default:
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8", "response_mode", "is %s, which is not known here", wire.Clip(r.ResponseMode))
+	}
+	if other != "" {
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.2", otherName, "must not be there with the response mode %s", r.Mode())
+	}
+	if err := wire.CheckURL(address, insecure(opts)); err != nil {
+		return refuseCause(InvalidRequest, "OpenID4VP 1.0, Section 8.2", name, "cannot be used", err)
 	}
 	return nil
 }
 
 func (r Request) validate(now time.Time, opts []Option) error {
+	if err := r.validateReply(opts); err != nil {
+		return err
+	}
+	if err := r.validateWords(now); err != nil {
+		return err
+	}
+	if err := r.DCQLQuery.valid(); err != nil {
+		return err
+	}
+	if r.State == "" && !r.viaBrowser() && r.DCQLQuery.StateRequired() {
+		return refuse(InvalidRequest, specRequest+".3", "state", "is missing; a credential without holder binding is asked for")
+	}
+	if err := r.validateInfo(); err != nil {
+		return err
+	}
+	if err := r.ClientMetadata.validate(r.Encrypted()); err != nil {
+		return err
+	}
+	if err := r.validateFormats(); err != nil {
+		return err
+	}
+	return r.validateTransactionData()
+}
+
+func (r Request) validateWords(now time.Time) error {
 	const skew = time.Minute
 	switch {
-	case r.ClientID == "" || len(r.ClientID) > MaxText:
+	case len(r.ClientID) > MaxText || r.ClientID == "" && !r.viaBrowser():
 		return refuse(InvalidRequest, specRequest, "client_id", "is missing or too long")
 	case r.ResponseType != ResponseTypeVPToken:
 		return refuse(UnsupportedResponseType, specRequest+".6", "response_type", "must be vp_token, found %s", wire.Clip(r.ResponseType))
-	case r.ResponseMode != ModeDirectPostJWT:
-		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", "response_mode", "must be direct_post.jwt, found %s: answers are sent encrypted only", wire.Clip(r.ResponseMode))
-	case r.RedirectURI != "":
-		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.2", "redirect_uri", "must not stand beside response_uri")
 	case !wire.URLSafe(string(r.Nonce)) || len(r.Nonce) > MaxText:
 		return refuse(InvalidRequest, specRequest+".2", "nonce", "is missing or has characters that are not URL-safe")
 	case r.State != "" && (!wire.URLSafe(string(r.State)) || len(r.State) > MaxText):
 		return refuse(InvalidRequest, specRequest+".3", "state", "has characters that are not URL-safe")
-	case r.Audience == "":
-		return refuse(InvalidRequest, specRequest+".8", "aud", "is missing")
 	case r.Expires != 0 && !now.Before(r.Expires.Time()):
 		return refuse(InvalidRequest, "RFC 9101, Section 6", "exp", "is over; ask the receiver for a new request")
 	case r.IssuedAt.Time().After(now.Add(skew)):
@@ -202,30 +237,19 @@ func (r Request) validate(now time.Time, opts []Option) error {
 		return refuse(InvalidScope, specRequest+".1", "scope", "is not understood; send dcql_query")
 	case r.DCQLQuery == nil:
 		return refuse(InvalidRequest, specRequest+".1", "dcql_query", "is missing")
-	case r.TransactionData != nil:
-		return refuse(InvalidTransactionData, specRequest+".1", "transaction_data", "has no type that this wallet knows")
 	}
-	if err := wire.CheckURL(r.ResponseURI, insecure(opts)); err != nil {
-		return refuseCause(InvalidRequest, "OpenID4VP 1.0, Section 8.2", "response_uri", "cannot be used", err)
+	return nil
+}
+
+// validateFormats: the formats may be known by other means; what is said must
+// fit.
+func (r Request) validateFormats() error {
+	if r.ClientMetadata == nil || r.ClientMetadata.VPFormatsSupported == nil {
+		return nil
 	}
-	if err := r.DCQLQuery.valid(); err != nil {
-		return err
-	}
-	if r.State == "" && r.DCQLQuery.StateRequired() {
-		return refuse(InvalidRequest, specRequest+".3", "state", "is missing; a credential without holder binding is asked for")
-	}
-	if err := r.validateInfo(); err != nil {
-		return err
-	}
-	if err := r.ClientMetadata.validate(); err != nil {
-		return err
-	}
-	// The formats may be known by other means; what is said must fit.
-	if formats := r.ClientMetadata.VPFormatsSupported; formats != nil {
-		for i, c := range r.DCQLQuery.Credentials {
-			if _, ok := formats[c.Format]; !ok {
-				return refuse(VPFormatsNotSupported, "OpenID4VP 1.0, Section 11.1", "client_metadata.vp_formats_supported", "lacks the format of dcql_query.credentials[%d]", i)
-			}
+	for i, c := range r.DCQLQuery.Credentials {
+		if _, ok := r.ClientMetadata.VPFormatsSupported[c.Format]; !ok {
+			return refuse(VPFormatsNotSupported, "OpenID4VP 1.0, Section 11.1", "client_metadata.vp_formats_supported", "lacks the format of dcql_query.credentials[%d]", i)
 		}
 	}
 	return nil
@@ -252,13 +276,21 @@ func (r Request) validateInfo() error {
 	return nil
 }
 
-func (m *ClientMetadata) validate() error {
+// validate checks the keys for the response, which must be there when it is to
+// be encrypted.
+func (m *ClientMetadata) validate(encrypted bool) error {
 	const at = "client_metadata"
 	if m == nil || m.JWKS == nil {
-		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", at+".jwks", "is missing; answers are sent encrypted only")
+		if !encrypted {
+			return nil
+		}
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", at+".jwks", "is missing; the answer is to be sent encrypted")
 	}
 	if err := m.JWKS.Check(); err != nil {
 		return refuseCause(InvalidRequest, specRequest+".1", at+".jwks", "cannot be used", err)
+	}
+	if !encrypted {
+		return nil
 	}
 	if _, ok := m.JWKS.Encryption(); !ok {
 		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", at+".jwks", "holds no EC key with alg ECDH-ES")
@@ -290,4 +322,22 @@ func SDJWTFormat(issuer, holder []jose.Alg) jsontext.Value {
 		return nil
 	}
 	return b
+}
+
+// AcceptsSDJWT reports whether a verifier takes an SD-JWT VC that is sealed with
+// one algorithm and bound with the other (Appendix B.3.4). holder is empty for
+// one without a key. A list that is not there allows all.
+func (m *ClientMetadata) AcceptsSDJWT(issuer, holder jose.Alg) bool {
+	if m == nil || m.VPFormatsSupported == nil {
+		return true
+	}
+	var f struct {
+		Issuer []jose.Alg `json:"sd-jwt_alg_values"`
+		Holder []jose.Alg `json:"kb-jwt_alg_values"`
+	}
+	entry, ok := m.VPFormatsSupported[string(credential.FormatSDJWTVC)]
+	if !ok || jose.Unmarshal(entry, &f) != nil {
+		return false
+	}
+	return (f.Issuer == nil || slices.Contains(f.Issuer, issuer)) && (f.Holder == nil || holder == "" || slices.Contains(f.Holder, holder))
 }

@@ -1,10 +1,13 @@
 package oid4vp
 
 import (
+	"crypto/ecdsa"
 	"net/url"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/internal/wire"
 )
@@ -92,4 +95,44 @@ func (m *WalletMetadata) Encrypt(object string) (string, error) {
 		return "", refuse(InvalidRequest, specRequestURI, "wallet_metadata.request_object_encryption_enc_values_supported", "has neither A256GCM nor A128GCM")
 	}
 	return jose.EncryptCompact([]byte(object), key, enc)
+}
+
+// NewWalletMetadata says what a wallet that holds SD-JWT VCs can do, for the
+// client whose request object is asked for. prefixes nil are the strict ones.
+// Signing algorithms are left out for a client that cannot sign (Section 5.10).
+func NewWalletMetadata(prefixes []Prefix, clientID string) *WalletMetadata {
+	m := &WalletMetadata{
+		VPFormatsSupported:               map[string]jsontext.Value{string(credential.FormatSDJWTVC): SDJWTFormat([]jose.Alg{jose.ES256, jose.ES384}, []jose.Alg{jose.ES256})},
+		AuthorizationEncryptionEncValues: []string{jose.A256GCM, jose.A128GCM},
+	}
+	for _, p := range (Verification{Prefixes: prefixes}).prefixes() {
+		if p == PrefixNone {
+			m.ClientIDPrefixesSupported = append(m.ClientIDPrefixesSupported, "pre-registered")
+			continue
+		}
+		m.ClientIDPrefixesSupported = append(m.ClientIDPrefixesSupported, string(p))
+	}
+	if p, _ := Split(clientID); p != PrefixRedirectURI {
+		for _, alg := range requestAlgs {
+			m.RequestObjectSigningAlgValuesSupported = append(m.RequestObjectSigningAlgValuesSupported, string(alg))
+		}
+	}
+	return m
+}
+
+// OpenObject takes a request object out of its encryption, if it has one, with
+// the key whose kid the wallet sent for it (Section 5.10.1). Within it must be a
+// signed object: encryption says nothing about who made it.
+func OpenObject(object string, key *ecdsa.PrivateKey, kid string, encs ...string) (string, error) {
+	if strings.Count(object, ".") != 4 {
+		return object, nil
+	}
+	b, h, err := jose.DecryptCompact(object, key, encs...)
+	if err != nil {
+		return "", refuseCause(InvalidRequest, specRequestURI+".1", "request object", "cannot be decrypted with the key that was sent for it", err)
+	}
+	if h.Kid != kid {
+		return "", refuse(InvalidRequest, specRequestURI+".1", "request object", "names another key in kid than was sent for it")
+	}
+	return string(b), nil
 }

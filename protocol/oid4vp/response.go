@@ -72,25 +72,6 @@ func (f Form) Open(key *ecdsa.PrivateKey, kid string, encs ...string) ([]byte, e
 	return b, nil
 }
 
-// Encrypt makes the form of direct_post.jwt: encrypted to the key and with the
-// content encryption that the request offers (Section 8.3).
-func (r Response) Encrypt(m *ClientMetadata) (url.Values, error) {
-	if err := m.validate(); err != nil {
-		return nil, err
-	}
-	key, _ := m.JWKS.Encryption() // validate looked
-	enc, _ := m.Enc()
-	b, err := jose.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	sealed, err := jose.EncryptCompact(b, key, enc)
-	if err != nil {
-		return nil, err
-	}
-	return url.Values{"response": {sealed}}, nil
-}
-
 // Response is the content of an authorization response (Section 8.1): a VP
 // Token or an error.
 type Response struct {

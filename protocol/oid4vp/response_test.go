@@ -63,7 +63,7 @@ func TestEncryptedResponseVector(t *testing.T) {
 	}
 	// The client metadata of the example: the first key is one we can use, and
 	// the keys of unknown curves do no harm.
-	if err := v.Request.ClientMetadata.validate(); err != nil {
+	if err := v.Request.ClientMetadata.validate(true); err != nil {
 		t.Error(err)
 	}
 	if k, ok := v.Request.ClientMetadata.JWKS.Encryption(); !ok || k.Kid != "ac" {

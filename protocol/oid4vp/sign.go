@@ -51,15 +51,23 @@ func (r Request) signable(leaf *x509.Certificate) error {
 	case r.State != "" && len(r.State) < minSecret:
 		return refuse("", specRequest+".3", "state", "is shorter than 128 bits in %d characters", minSecret)
 	}
+	switch {
+	case r.Audience == "":
+		return refuse(InvalidRequest, specRequest+".8", "aud", "is missing")
+	case !r.Encrypted():
+		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", "response_mode", "must ask for an encrypted answer, found %s", r.Mode())
+	}
 	if err := r.validate(r.IssuedAt.Time(), []Option{InsecureLoopback}); err != nil {
 		return err
 	}
 	if err := r.DCQLQuery.Validate(); err != nil {
 		return err
 	}
-	for i, k := range r.ClientMetadata.JWKS.Keys {
-		if k.Alg == "" {
-			return refuse("", "OpenID4VP 1.0, Section 8.3", "client_metadata.jwks", "[%d] has no alg", i)
+	if r.ClientMetadata != nil && r.ClientMetadata.JWKS != nil {
+		for i, k := range r.ClientMetadata.JWKS.Keys {
+			if k.Alg == "" {
+				return refuse("", "OpenID4VP 1.0, Section 8.3", "client_metadata.jwks", "[%d] has no alg", i)
+			}
 		}
 	}
 	prefix, name := Split(r.ClientID)

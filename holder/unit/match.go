@@ -1,0 +1,259 @@
+package unit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
+)
+
+// pick is one credential query and the copy that answers it.
+type pick struct {
+	query string
+	item  Item
+	etag  string
+	copy  int
+	sd    *sdjwt.SDJWT
+	paths []credential.Path
+	// transactions that this presentation authorises.
+	transactions []oid4vp.TransactionData
+}
+
+// pick finds what answers the query; nothing when the query cannot be
+// satisfied. Without a choice that was made the citizen is asked for one, where
+// there is something to choose.
+func (p Presentation) pick(ctx context.Context, v *Vault, a Asked, chosen *Chosen) ([]pick, Chosen, error) {
+	held, err := p.held(ctx, v, a)
+	if err != nil {
+		return nil, Chosen{}, err
+	}
+	candidates := make([]oid4vp.Candidate, len(held))
+	for i, x := range held {
+		candidates[i] = heldCredential{sd: x.sd, vct: x.item.Type}
+	}
+	options, err := a.DCQLQuery.Options(candidates)
+	if errors.Is(err, oid4vp.ErrNoMatch) {
+		return nil, Chosen{}, nil
+	}
+	if err != nil {
+		return nil, Chosen{}, err
+	}
+	if chosen == nil {
+		chosen = &Chosen{}
+		if c := choice(a, options, held); p.Choose != nil && c.several() {
+			if *chosen, err = p.Choose(ctx, c); err != nil {
+				return nil, Chosen{}, err
+			}
+		}
+	}
+	out, err := chosen.take(a, options, held)
+	return out, *chosen, err
+}
+
+func choice(a Asked, o oid4vp.Options, held []pick) Choice {
+	c := Choice{Items: map[string][]ConsentItem{}}
+	for _, s := range o.Sets {
+		c.Sets = append(c.Sets, ChoiceSet{Required: s.Required, Options: s.Options})
+	}
+	for _, q := range a.DCQLQuery.Credentials {
+		for _, f := range o.Fits[q.ID] {
+			x := held[f.Index]
+			x.query, x.paths = q.ID, f.Paths
+			c.Items[q.ID] = append(c.Items[q.ID], x.shown())
+		}
+		if q.Multiple {
+			c.Multiple = append(c.Multiple, q.ID)
+		}
+	}
+	return c
+}
+
+// take makes the picks of what was chosen, in the order of the query. When a
+// transaction finds no credential among them, nothing fits.
+func (c Chosen) take(a Asked, o oid4vp.Options, held []pick) ([]pick, error) {
+	wanted := map[string]bool{}
+	for n, s := range o.Sets {
+		option, err := c.option(n, s)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range option {
+			wanted[id] = true
+		}
+	}
+	var out []pick
+	for _, q := range a.DCQLQuery.Credentials {
+		if !wanted[q.ID] {
+			continue
+		}
+		fits, err := c.fits(q, o.Fits[q.ID], func(f oid4vp.Fit) string { return held[f.Index].item.Name })
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range fits {
+			x := held[f.Index]
+			x.query, x.paths = q.ID, f.Paths
+			out = append(out, x)
+		}
+	}
+	for _, t := range a.Transactions {
+		if !authorise(out, t) {
+			return nil, nil
+		}
+	}
+	return out, nil
+}
+
+// authorise gives a transaction to the first credential that may authorise it,
+// and to no other (OpenID4VP 1.0, Section 5.1).
+func authorise(picks []pick, t oid4vp.TransactionData) bool {
+	for _, id := range t.CredentialIDs {
+		found := false
+		for i := range picks {
+			if picks[i].query == id && (heldCredential{sd: picks[i].sd}).HolderBound() {
+				picks[i].transactions = append(picks[i].transactions, t)
+				found = true
+			}
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+// held opens the credentials of the types that are asked for and chooses of
+// each the copy that was shown least.
+func (p Presentation) held(ctx context.Context, v *Vault, a Asked) ([]pick, error) {
+	entries, err := v.Entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var held []pick
+	for _, e := range entries {
+		if e.Kind != KindCredential || !asksFor(*a.DCQLQuery, e.Type) {
+			continue
+		}
+		item, etag, err := v.Item(ctx, e.Name)
+		if errors.Is(err, ErrNotFound) {
+			continue // another device is removing it
+		}
+		if err != nil {
+			return nil, fmt.Errorf("opening %s of the vault: %w", e.Name, err)
+		}
+		n, sd, err := p.freshest(ctx, item)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s of the vault: %w", e.Name, err)
+		}
+		if sd != nil && a.ClientMetadata.AcceptsSDJWT(sd.Token().Header.Alg, item.Copies[n].alg()) {
+			held = append(held, pick{item: item, etag: etag, copy: n, sd: sd})
+		}
+	}
+	return held, nil
+}
+
+func asksFor(q oid4vp.Query, vct string) bool {
+	return slices.ContainsFunc(q.Credentials, func(c oid4vp.CredentialQuery) bool {
+		return c.Format == sdjwt.TypVC && c.Meta != nil && slices.Contains(c.Meta.VCTValues, vct)
+	})
+}
+
+// freshest is the copy that was shown least of those that can be shown: what
+// is over or revoked would only be refused. Without one, sd is nil.
+func (p Presentation) freshest(ctx context.Context, it Item) (n int, sd *sdjwt.SDJWT, err error) {
+	for _, n := range leastShown(it) {
+		if sd, err = sdjwt.Parse(it.Copies[n].Credential); err != nil {
+			return 0, nil, err
+		}
+		if (heldCredential{sd: sd}).current(p.Now()) && !p.revoked(ctx, sd) {
+			return n, sd, nil
+		}
+	}
+	return 0, nil, nil
+}
+
+// leastShown are the copies by how often they were shown.
+func leastShown(it Item) []int {
+	order := make([]int, len(it.Copies))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(it.Copies[a].Shown, it.Copies[b].Shown) })
+	return order
+}
+
+// revoked reports whether a copy's status is known to be anything but valid.
+// That it cannot be had now is for the receiver to judge.
+func (p Presentation) revoked(ctx context.Context, sd *sdjwt.SDJWT) bool {
+	claim := sd.Claims().Member("status")
+	if p.Status == nil || claim == nil {
+		return false
+	}
+	ref, err := status.ParseClaim(claim)
+	if err != nil {
+		return false
+	}
+	value, err := p.Status.Check(ctx, ref, p.StatusTrust)
+	return err == nil && value != status.Valid
+}
+
+// alg is what the copy's holder key signs with; empty for a copy without one.
+func (c Copy) alg() jose.Alg {
+	key, err := c.Key.Public().Key()
+	if err != nil {
+		return ""
+	}
+	alg, err := jose.AlgFor(key)
+	if err != nil {
+		return ""
+	}
+	return alg
+}
+
+// shown is the pick as the citizen sees it.
+func (x pick) shown() ConsentItem {
+	return ConsentItem{Query: x.query, Name: x.item.Name, Title: x.item.Title, Type: x.item.Type, Paths: x.paths}
+}
+
+// heldCredential is a held SD-JWT VC as DCQL sees it.
+type heldCredential struct {
+	sd  *sdjwt.SDJWT
+	vct string
+}
+
+func (h heldCredential) Format() string    { return sdjwt.TypVC }
+func (h heldCredential) Types() []string   { return []string{h.vct} }
+func (h heldCredential) HolderBound() bool { return len(h.sd.Claims().Member("cnf")) > 0 }
+
+func (h heldCredential) AuthorityKeys() [][]byte {
+	chain, err := h.sd.Token().Header.Certificates()
+	if err != nil {
+		return nil
+	}
+	var out [][]byte
+	for _, c := range chain {
+		if len(c.AuthorityKeyId) > 0 {
+			out = append(out, c.AuthorityKeyId)
+		}
+	}
+	return out
+}
+
+func (h heldCredential) Select(path credential.Path) [][]byte {
+	return h.sd.Claims().Select(sdjwt.Path(path))
+}
+
+// current: presenting what is over would only be refused.
+func (h heldCredential) current(now time.Time) bool {
+	var exp jose.NumericDate
+	b := h.sd.Claims().Member("exp")
+	return b == nil || jose.Unmarshal(b, &exp) == nil && now.Before(exp.Time())
+}
