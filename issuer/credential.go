@@ -31,7 +31,7 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 		return oid4vci.CredentialResponse{}, err
 	}
 	// Step 2. The dataset, which this token must cover.
-	configuration, _, err := req.Check(i.metadata, p.granted(req.CredentialIdentifier), false)
+	configuration, _, err := req.Check(i.metadata, p.granted(req.CredentialIdentifier))
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}

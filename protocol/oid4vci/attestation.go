@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -129,7 +130,7 @@ func (ka *KeyAttestation) byKid(kid string) (crypto.PublicKey, bool) {
 func (v *verification) openAttestation(ctx context.Context, at, compact string, withJWT bool) (*KeyAttestation, error) {
 	within := func(err error) error {
 		if e, ok := err.(*Error); ok {
-			e.Field = at + " " + e.Field
+			e.Field = strings.TrimSuffix(at+" "+e.Field, " ")
 		}
 		return err
 	}

@@ -16,6 +16,8 @@ type CredentialRequest struct {
 	CredentialConfigurationID    string              `json:"credential_configuration_id,omitzero"`
 	Proofs                       *Proofs             `json:"proofs,omitzero"`
 	CredentialResponseEncryption *ResponseEncryption `json:"credential_response_encryption,omitzero"`
+	// Encrypted: it came in a JWE.
+	Encrypted bool `json:"-"`
 }
 
 // Proofs holds the proofs of exactly one type.
@@ -170,7 +172,7 @@ type Granted struct {
 // Check holds a request against the issuer's metadata, the token it came with
 // and whether it came encrypted (Sections 8.2 and 10). It returns the
 // configuration that is asked for.
-func (r CredentialRequest) Check(m CredentialIssuerMetadata, g Granted, encrypted bool) (string, CredentialConfiguration, error) {
+func (r CredentialRequest) Check(m CredentialIssuerMetadata, g Granted) (string, CredentialConfiguration, error) {
 	id, err := r.granted(m, g)
 	if err != nil {
 		return "", CredentialConfiguration{}, err
@@ -182,7 +184,7 @@ func (r CredentialRequest) Check(m CredentialIssuerMetadata, g Granted, encrypte
 	if err := r.checkProofs(c, m.BatchSize()); err != nil {
 		return "", CredentialConfiguration{}, err
 	}
-	if err := r.checkEncryption(m, encrypted); err != nil {
+	if err := m.checkEncryption(r.CredentialResponseEncryption, r.Encrypted); err != nil {
 		return "", CredentialConfiguration{}, err
 	}
 	return id, c, nil
@@ -234,12 +236,14 @@ func (r CredentialRequest) checkProofs(c CredentialConfiguration, batch int) err
 	return nil
 }
 
-func (r CredentialRequest) checkEncryption(m CredentialIssuerMetadata, encrypted bool) error {
+// checkEncryption holds what a request wants of the encryption of its response
+// against the metadata.
+func (m CredentialIssuerMetadata) checkEncryption(want *ResponseEncryption, encrypted bool) error {
 	const at = "credential_response_encryption"
 	if e := m.CredentialRequestEncryption; e != nil && e.EncryptionRequired && !encrypted {
 		return refuse(InvalidEncryptionParameters, "OpenID4VCI 1.0, Section 10", "credential request", "must be encrypted")
 	}
-	e, want := m.CredentialResponseEncryption, r.CredentialResponseEncryption
+	e := m.CredentialResponseEncryption
 	switch {
 	case want == nil && e != nil && e.EncryptionRequired:
 		return refuse(InvalidEncryptionParameters, specRequest, at, "is required by this issuer")
@@ -249,6 +253,9 @@ func (r CredentialRequest) checkEncryption(m CredentialIssuerMetadata, encrypted
 		return refuse(InvalidEncryptionParameters, specRequest, at, "is not supported by this issuer")
 	case !encrypted:
 		return refuse(InvalidEncryptionParameters, specRequest, at, "counts only in an encrypted request, so that nobody can put another key there")
+	case want.JWK.Kty != "EC" || want.JWK.Crv != "P-256":
+		// Seen now, because after issuing it would be too late.
+		return refuse(InvalidEncryptionParameters, specEncryption, at+".jwk", "expected a key on P-256")
 	case !slices.Contains(e.AlgValuesSupported, want.JWK.Alg):
 		return refuse(InvalidEncryptionParameters, specRequest, at+".jwk.alg", "is none of alg_values_supported")
 	case !slices.Contains(e.EncValuesSupported, want.Enc):

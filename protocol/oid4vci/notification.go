@@ -44,29 +44,3 @@ func ParseNotificationRequest(b []byte) (NotificationRequest, error) {
 	}
 	return r, nil
 }
-
-// DeferredCredentialRequest of Section 9.1. The encryption parameters of this
-// request, not those of the first one, are used for its response.
-type DeferredCredentialRequest struct {
-	TransactionID                Secret              `json:"transaction_id"`
-	CredentialResponseEncryption *ResponseEncryption `json:"credential_response_encryption,omitzero"`
-}
-
-// ParseDeferredCredentialRequest reads a deferred request. Whose transaction
-// it is, is for the issuer to check.
-func ParseDeferredCredentialRequest(b []byte) (DeferredCredentialRequest, error) {
-	var r DeferredCredentialRequest
-	const spec = "OpenID4VCI 1.0, Section 9.1"
-	if err := decode(b, &r, MaxMessage, InvalidCredentialRequest, "deferred credential request", spec); err != nil {
-		return DeferredCredentialRequest{}, err
-	}
-	if r.TransactionID == "" || tooLong(string(r.TransactionID)) {
-		return DeferredCredentialRequest{}, refuse(InvalidTransactionID, spec, "transaction_id", "is missing or longer than %d bytes", MaxText)
-	}
-	if e := r.CredentialResponseEncryption; e != nil {
-		if err := e.validate(); err != nil {
-			return DeferredCredentialRequest{}, err
-		}
-	}
-	return r, nil
-}

@@ -36,6 +36,12 @@ type ProofClaims struct {
 // which stands in the header (Appendix F.1). Use a fresh key for every
 // credential.
 func NewProof(key crypto.Signer, c ProofClaims) (string, error) {
+	return NewAttestedProof(key, c, "")
+}
+
+// NewAttestedProof is NewProof with a key attestation that holds the key
+// (Appendix F.1); an empty one is left out.
+func NewAttestedProof(key crypto.Signer, c ProofClaims, attestation string) (string, error) {
 	alg, err := jose.AlgFor(key.Public())
 	if err != nil {
 		return "", err
@@ -49,10 +55,11 @@ func NewProof(key crypto.Signer, c ProofClaims) (string, error) {
 		return "", err
 	}
 	header := struct {
-		Alg jose.Alg `json:"alg"`
-		Typ string   `json:"typ"`
-		JWK jose.JWK `json:"jwk"`
-	}{alg, TypProof, jwk}
+		Alg            jose.Alg `json:"alg"`
+		Typ            string   `json:"typ"`
+		JWK            jose.JWK `json:"jwk"`
+		KeyAttestation string   `json:"key_attestation,omitzero"`
+	}{alg, TypProof, jwk, attestation}
 	return jose.SignCompact(key, header, payload)
 }
 
@@ -63,8 +70,11 @@ type ProofPolicy struct {
 	// ClientID is the client of the access token; empty for anonymous access,
 	// and then a proof must not have iss.
 	ClientID string
-	// Algs are proof_signing_alg_values_supported of the proof type.
+	// Algs are proof_signing_alg_values_supported of the proof type, for jwt
+	// and attestation.
 	Algs []jose.Alg
+	// Cryptosuites are the same for di_vp.
+	Cryptosuites []string
 	// Now, with MaxAge (default 5 minutes) and Skew (default 1 minute), is the
 	// window for iat.
 	Now          time.Time
@@ -98,8 +108,8 @@ type ProvenKey struct {
 // keys, each once. An *Error is the answer for the wallet; any other error
 // means that the check could not be made.
 func VerifyProofs(ctx context.Context, p Proofs, policy ProofPolicy) ([]ProvenKey, error) {
-	if policy.Issuer == "" || len(policy.Algs) == 0 || policy.Now.IsZero() || policy.MaxKeys < 1 {
-		return nil, errors.New("oid4vci: a proof policy needs Issuer, Algs, Now and MaxKeys")
+	if policy.Issuer == "" || len(policy.Algs)+len(policy.Cryptosuites) == 0 || policy.Now.IsZero() || policy.MaxKeys < 1 {
+		return nil, errors.New("oid4vci: a proof policy needs Issuer, Algs or Cryptosuites, Now and MaxKeys")
 	}
 	if err := p.validate(); err != nil {
 		return nil, err
@@ -118,6 +128,12 @@ func VerifyProofs(ctx context.Context, p Proofs, policy ProofPolicy) ([]ProvenKe
 	case ProofAttestation:
 		if err := v.attestation(ctx, "proofs.attestation[0]", p.Attestation[0]); err != nil {
 			return nil, err
+		}
+	case ProofDIVP:
+		for i, text := range p.DIVP {
+			if err := v.diVP(ctx, fmt.Sprintf("proofs.di_vp[%d]", i), text); err != nil {
+				return nil, err
+			}
 		}
 	default:
 		return nil, refuse(InvalidProof, "OpenID4VCI 1.0, Appendix F", "proofs", "the type %s is not supported", p.Type())
@@ -308,6 +324,10 @@ func (v *verification) add(at string, key crypto.PublicKey, kid string, ka *KeyA
 	jwk, err := jose.PublicJWK(key)
 	if err != nil {
 		return &Error{Code: InvalidProof, Field: at, Description: err.Error(), Spec: specProof, Err: err}
+	}
+	// A credential bound to a key of another kind could not be presented.
+	if alg, err := jose.AlgFor(key); err != nil || len(v.Algs) > 0 && !slices.Contains(v.Algs, alg) {
+		return refuse(InvalidProof, specProof, at, "the key signs with none of proof_signing_alg_values_supported")
 	}
 	print := jwk.Thumbprint()
 	if _, ok := v.keys[print]; ok {

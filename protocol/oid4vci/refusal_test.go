@@ -1,6 +1,7 @@
 package oid4vci
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -75,17 +76,20 @@ func TestResponseEncryptionRefused(t *testing.T) {
 	}
 	m := CredentialIssuerMetadata{CredentialResponseEncryption: &CredentialResponseEncryption{}}
 	m.CredentialResponseEncryption.AlgValuesSupported, m.CredentialResponseEncryption.EncValuesSupported = []string{"ECDH-ES"}, []string{"A256GCM"}
-	if err := (CredentialRequest{CredentialResponseEncryption: &good}).checkEncryption(m, true); err != nil {
+	if err := m.checkEncryption(&good, true); err != nil {
 		t.Fatal(err)
 	}
-	wantField(t, (CredentialRequest{CredentialResponseEncryption: &good}).checkEncryption(m, false), "credential_response_encryption", InvalidEncryptionParameters)
+	wantField(t, m.checkEncryption(&good, false), "credential_response_encryption", InvalidEncryptionParameters)
+	ed, _ := jose.PublicJWK(ed25519.PublicKey(make([]byte, 32)))
+	ed.Alg = "ECDH-ES"
 	for field, change := range map[string]func(*ResponseEncryption){
+		"jwk":     func(e *ResponseEncryption) { e.JWK = ed }, // it agrees on nothing, which must be seen before issuing
 		"jwk.alg": func(e *ResponseEncryption) { e.JWK.Alg = "ECDH-ES+A256KW" },
 		"enc":     func(e *ResponseEncryption) { e.Enc = "A128GCM" },
 		"zip":     func(e *ResponseEncryption) { e.Zip = "DEF" },
 	} {
 		e := good
 		change(&e)
-		wantField(t, (CredentialRequest{CredentialResponseEncryption: &e}).checkEncryption(m, true), "credential_response_encryption."+field, InvalidEncryptionParameters)
+		wantField(t, m.checkEncryption(&e, true), "credential_response_encryption."+field, InvalidEncryptionParameters)
 	}
 }

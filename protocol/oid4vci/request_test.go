@@ -145,7 +145,8 @@ func TestCredentialRequestCheck(t *testing.T) {
 			if tt.tune != nil {
 				tt.tune(&m)
 			}
-			id, c, err := tt.r.Check(m, tt.g, tt.encrypted)
+			tt.r.Encrypted = tt.encrypted
+			id, c, err := tt.r.Check(m, tt.g)
 			if tt.field == "" {
 				if err != nil || id == "" || c.Format == "" {
 					t.Fatalf("%s, %v", id, err)
