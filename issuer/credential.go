@@ -41,7 +41,7 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
-	keys, err := i.prove(ctx, *req.Proofs, client)
+	keys, err := i.prove(ctx, t, *req.Proofs, client)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
@@ -81,24 +81,6 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 		out.Credentials = append(out.Credentials, issued)
 	}
 	return out, nil
-}
-
-// prove checks the proofs and uses up their nonces; the keys come back in the
-// order of the proofs.
-func (i *Issuer) prove(ctx context.Context, proofs oid4vci.Proofs, client string) ([]oid4vci.ProvenKey, error) {
-	return oid4vci.VerifyProofs(ctx, proofs, oid4vci.ProofPolicy{
-		Issuer: i.c.URL, ClientID: client, Algs: []jose.Alg{jose.ES256}, Now: i.c.Now(), MaxAge: nonceLife, MaxKeys: i.c.BatchSize,
-		CheckNonce: func(ctx context.Context, value string) error {
-			expires, err := i.nonce.check(value)
-			if err == nil {
-				err = i.nonce.spend(ctx, value, expires)
-			}
-			if errors.Is(err, errNonce) {
-				return oid4vci.ErrNonce
-			}
-			return err
-		},
-	})
 }
 
 func (i *Issuer) seal(ctx context.Context, t *prepared, p grantPayload, d waitingDataset, id string, keys []oid4vci.ProvenKey) ([]string, []status.Ref, error) {

@@ -118,6 +118,11 @@ type Config struct {
 	// Authority is the issuing public body, for the CIR profile; it must equal
 	// the seal certificate.
 	Authority struct{ Name, Country string }
+	// Encryption of requests and responses of the credential endpoint.
+	Encryption Encryption
+	// Attesters are the issuers of key attestations that are trusted: Key and
+	// CheckStatus count, the rest comes from each type. Nil trusts none.
+	Attesters *oid4vci.AttestationPolicy
 	// BatchSize is how many copies of a credential may be asked for at once.
 	BatchSize int
 	// Life of a credential; zero means one year.
@@ -135,14 +140,16 @@ type Config struct {
 
 // Issuer is the issuer role. Its methods may be called from many goroutines.
 type Issuer struct {
-	c        Config
-	authz    *authz.Server
-	nonce    nonces
-	types    map[string]*prepared
-	tagKey   []byte
-	records  capsule.Secret // seals what the issuance API may know of an offer
-	metadata oid4vci.CredentialIssuerMetadata
-	words    []oid4vci.Option
+	c     Config
+	authz *authz.Server
+	nonce nonces
+
+	requestKeys requestKeys
+	types       map[string]*prepared
+	tagKey      []byte
+	records     capsule.Secret                   // seals what the issuance API may know of an offer
+	metadata    oid4vci.CredentialIssuerMetadata // with the first request key
+	words       []oid4vci.Option
 }
 
 // New checks a configuration and makes the issuer.
@@ -163,6 +170,8 @@ func New(c Config) (*Issuer, error) {
 		nonce:  nonces{store: c.Store, key: derive("c_nonce"), now: c.Now},
 		types:  map[string]*prepared{},
 		tagKey: derive("vault tags"),
+
+		requestKeys: requestKeys{secret: derive("request encryption"), now: c.Now},
 	}
 	var err error
 	if i.records, err = capsule.ParseSecret(jose.Encode(derive("offer records"))); err != nil {
@@ -183,7 +192,9 @@ func New(c Config) (*Issuer, error) {
 	if c.InsecureLoopback {
 		i.words = append(i.words, oid4vci.InsecureLoopback)
 	}
-	i.metadata = i.describe()
+	if i.metadata, err = i.describe(); err != nil {
+		return nil, err
+	}
 	if err := i.metadata.Validate(i.words...); err != nil {
 		return nil, fmt.Errorf("issuer: metadata: %w", err)
 	}
@@ -205,6 +216,7 @@ func (c *Config) check() error {
 	u, err := url.Parse(c.URL)
 	need(err == nil && u.Host != "" && u.User == nil && u.Scheme+"://"+u.Host+u.EscapedPath() == c.URL && !strings.HasSuffix(c.URL, "/"),
 		"URL %q must be a scheme, a host and perhaps a path, without a query and a slash at the end", c.URL)
+	need(c.Encryption == EncryptionOffered || c.Encryption == EncryptionRequired || c.Encryption == EncryptionOff, "Encryption is %q, expected empty, required or off", c.Encryption)
 	need(len(c.Types) > 0, "there must be at least one credential type")
 	need(c.BatchSize >= 2, "BatchSize must be at least 2, found %d (OpenID4VCI 1.0, Section 12.2.4)", c.BatchSize)
 	if c.Random == nil {

@@ -197,7 +197,17 @@ func TestConfig(t *testing.T) {
 		"no clock":            {func(c *issuer.Config) { c.Now = nil }, "Now"},
 		"short key":           {func(c *issuer.Config) { c.Key = c.Key[:31] }, "32 bytes"},
 		"slash at the end":    {func(c *issuer.Config) { c.URL += "/" }, "slash"},
-		"a path":              {func(c *issuer.Config) { c.URL += "/a" }, "path"},
+		"a path":              {func(c *issuer.Config) { c.URL += "/a" }, "certificate"},
+		"a query":             {func(c *issuer.Config) { c.URL += "?a" }, "query"},
+		"encryption":          {func(c *issuer.Config) { c.Encryption = "maybe" }, "Encryption"},
+		"proof type":          {func(c *issuer.Config) { c.Types[0].Proofs.Types = []oid4vci.ProofType{"cwt"} }, "proof type"},
+		"nobody attests":      {func(c *issuer.Config) { c.Types[0].Proofs.Attested = true }, "attesters"},
+		"nobody attests keys": {func(c *issuer.Config) { c.Types[0].Proofs.Types = []oid4vci.ProofType{oid4vci.ProofAttestation} }, "attesters"},
+		"attested di_vp": {func(c *issuer.Config) {
+			c.Attesters = &oid4vci.AttestationPolicy{}
+			c.Types[0].Proofs = issuer.KeyProofs{Types: []oid4vci.ProofType{oid4vci.ProofDIVP}, Attested: true}
+		}, "di_vp"},
+		"storage of keys":     {func(c *issuer.Config) { c.Types[0].Proofs.KeyStorage = []string{"x"} }, "attested"},
 		"a password":          {func(c *issuer.Config) { c.URL = "https://a:b@issuer.example.org" }, "URL"},
 		"http":                {func(c *issuer.Config) { c.URL = "http://issuer.example.org" }, "http"},
 		"another host":        {func(c *issuer.Config) { c.URL = "https://other.example.org" }, "certificate"},
@@ -229,7 +239,11 @@ func TestConfig(t *testing.T) {
 // The metadata is what wallets read, strictly (OpenID4VCI 1.0, Section 12.2.4).
 func TestMetadata(t *testing.T) {
 	h := build(t)
-	b, err := jose.Marshal(h.Metadata())
+	described, err := h.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := jose.Marshal(described)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,14 +6,22 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
-// Metadata is the credential issuer metadata (OpenID4VCI 1.0, Section 12.2.4),
-// made once.
-func (i *Issuer) Metadata() oid4vci.CredentialIssuerMetadata { return i.metadata }
+// Metadata is the credential issuer metadata (OpenID4VCI 1.0, Section 12.2.4).
+// Only the key of encrypted requests changes with the time.
+func (i *Issuer) Metadata() (oid4vci.CredentialIssuerMetadata, error) {
+	m := i.metadata
+	var err error
+	m.CredentialRequestEncryption, m.CredentialResponseEncryption, err = i.encryption()
+	return m, err
+}
+
+// Has reports whether there is a credential configuration of that identifier.
+func (i *Issuer) Has(configuration string) bool { return i.types[configuration] != nil }
 
 // describe makes the metadata. Every configuration carries credential_metadata
 // and no empty member: some wallets read metadata without them as of an old
 // draft, or refuse members they do not expect.
-func (i *Issuer) describe() oid4vci.CredentialIssuerMetadata {
+func (i *Issuer) describe() (oid4vci.CredentialIssuerMetadata, error) {
 	m := oid4vci.CredentialIssuerMetadata{
 		CredentialIssuer:                  i.c.URL,
 		CredentialEndpoint:                i.c.URL + "/credential",
@@ -28,7 +36,9 @@ func (i *Issuer) describe() oid4vci.CredentialIssuerMetadata {
 	for id, p := range i.types {
 		m.CredentialConfigurationsSupported[id] = p.configuration()
 	}
-	return m
+	var err error
+	m.CredentialRequestEncryption, m.CredentialResponseEncryption, err = i.encryption()
+	return m, err
 }
 
 // Display is a name in one language.
@@ -40,11 +50,9 @@ func (p *prepared) configuration() oid4vci.CredentialConfiguration {
 		Scope:                                p.Scope,
 		VCT:                                  p.vct,
 		CredentialSigningAlgValuesSupported:  []any{string(jose.ES256)},
-		CryptographicBindingMethodsSupported: []string{"jwk"},
-		ProofTypesSupported: map[oid4vci.ProofType]oid4vci.KeyProof{
-			oid4vci.ProofJWT: {ProofSigningAlgValuesSupported: []string{string(jose.ES256)}},
-		},
-		CredentialMetadata: &oid4vci.CredentialMetadata{},
+		CryptographicBindingMethodsSupported: p.Proofs.bindings(),
+		ProofTypesSupported:                  p.Proofs.supported(),
+		CredentialMetadata:                   &oid4vci.CredentialMetadata{},
 	}
 	for _, d := range p.metadata.Display {
 		display := oid4vci.CredentialDisplay{Name: d.Name, Locale: d.Locale, Description: d.Description}

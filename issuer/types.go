@@ -31,6 +31,8 @@ type Type struct {
 	// Metadata is the type metadata (SD-JWT VC, Section 5) with {vct} where its
 	// address belongs.
 	Metadata []byte
+	// Proofs of the keys that its credentials are bound to.
+	Proofs KeyProofs
 }
 
 //go:embed types/led-diploma.json
@@ -61,6 +63,9 @@ type compiled struct {
 func (i *Issuer) compile(t Type) (*prepared, error) {
 	if t.ID == "" || t.Name == "" || strings.ContainsAny(t.Name, "/?#% ") {
 		return nil, errors.New("ID and Name must be set, and Name must be one segment of an address")
+	}
+	if err := t.Proofs.check(i.c.Attesters); err != nil {
+		return nil, err
 	}
 	p := &prepared{Type: t, vct: i.c.URL + "/types/" + t.Name}
 	p.document = bytes.ReplaceAll(t.Metadata, []byte("{vct}"), []byte(p.vct))

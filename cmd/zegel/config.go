@@ -15,6 +15,8 @@ import (
 	"github.com/zegel-id/zegel/holder/pod/solid"
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
+	"github.com/zegel-id/zegel/issuer"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
 // Config is the one configuration of a running zegel. Unknown keys are errors;
@@ -99,8 +101,13 @@ type IssuerConfig struct {
 	Tenants []IssuerConfig `yaml:"tenants"`
 	// Types are the credential configurations; without them the built-in
 	// led_diploma is the only one.
-	Types  []TypeConfig  `yaml:"types"`
-	SignIn *SignInConfig `yaml:"sign_in"`
+	Types []TypeConfig `yaml:"types"`
+	// Encryption of credential requests and responses: "" (offered), "required"
+	// or "off".
+	Encryption issuer.Encryption `yaml:"encryption"`
+	// Attesters of wallets' keys; none by default.
+	Attesters AttestersConfig `yaml:"attesters"`
+	SignIn    *SignInConfig   `yaml:"sign_in"`
 	// Register is a YAML file: the register of supplying organisations.
 	Register string `yaml:"register"`
 	// Connectors say how registered suppliers are asked.
@@ -129,6 +136,26 @@ type TypeConfig struct {
 	// Metadata is a JSON file, the SD-JWT VC type metadata with {vct} where the
 	// type's address belongs, or "led-diploma" for the one that is built in.
 	Metadata string `yaml:"metadata"`
+	// Proofs are the proof types that are taken: jwt (the default), di_vp and
+	// attestation.
+	Proofs []oid4vci.ProofType `yaml:"proofs"`
+	// AttestedKeys demands that a trusted attester vouches for the keys.
+	AttestedKeys *AttestedKeysConfig `yaml:"attested_keys"`
+}
+
+// AttestedKeysConfig says which key attestations are good enough; empty lists
+// accept any value (OpenID4VCI 1.0, Appendix D.2).
+type AttestedKeysConfig struct {
+	KeyStorage         []string `yaml:"key_storage"`
+	UserAuthentication []string `yaml:"user_authentication"`
+}
+
+// AttestersConfig are the issuers of key attestations that are trusted.
+type AttestersConfig struct {
+	// Keys is a JSON file: a JWK set, each key with a kid.
+	Keys string `yaml:"keys"`
+	// Anchors is a PEM file with authorities of those who sign with x5c.
+	Anchors string `yaml:"anchors"`
 }
 
 // ConnectorConfig says how one data type of one supplier is asked.
@@ -294,7 +321,7 @@ func (c *Config) relativeTo(dir string) {
 	for _, i := range c.Issuer.all() {
 		listen(&i.ListenConfig)
 		signIn(i.SignIn)
-		paths = append(paths, &i.Register)
+		paths = append(paths, &i.Register, &i.Attesters.Keys, &i.Attesters.Anchors)
 		for n := range i.Connectors {
 			c := &i.Connectors[n]
 			paths = append(paths, &c.Source, &c.File, &c.Certificate, &c.Key, &c.Roots, &c.TokenFile, &c.Security.AnswersRoots)

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/issuer"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/store"
 )
 
@@ -86,6 +89,11 @@ func (i *IssuerConfig) checkBody(at string) []error {
 	if len(i.Types) == 0 {
 		i.Types = []TypeConfig{{ID: "led_diploma", Metadata: builtinMapping}}
 	}
+	switch i.Encryption {
+	case issuer.EncryptionOffered, issuer.EncryptionRequired, issuer.EncryptionOff:
+	default:
+		fault("encryption: found %q, expected required or off, or leave it out", i.Encryption)
+	}
 	types := map[string]bool{}
 	for n := range i.Types {
 		t := &i.Types[n]
@@ -130,7 +138,49 @@ func (i *IssuerConfig) types() ([]issuer.Type, error) {
 			made.Metadata = b
 		}
 		made.ID, made.Name, made.Scope = t.ID, t.Name, t.Scope
+		made.Proofs.Types = t.Proofs
+		if a := t.AttestedKeys; a != nil {
+			made.Proofs.Attested, made.Proofs.KeyStorage, made.Proofs.UserAuthentication = true, a.KeyStorage, a.UserAuthentication
+		}
 		out = append(out, made)
 	}
 	return out, nil
+}
+
+// read reads who may attest wallets' keys; nil if nobody may. The status of an
+// attestation cannot be checked, as nothing says who may sign its list, so one
+// that has a status is refused.
+func (c AttestersConfig) read(now func() time.Time) (*oid4vci.AttestationPolicy, error) {
+	if c.Keys == "" && c.Anchors == "" {
+		return nil, nil
+	}
+	trusted := oid4vci.Attesters{Now: now}
+	if c.Keys != "" {
+		b, err := os.ReadFile(c.Keys)
+		if err != nil {
+			return nil, err
+		}
+		var set struct {
+			Keys []jose.JWK `json:"keys"`
+		}
+		if err := jose.Unmarshal(b, &set); err != nil {
+			return nil, fmt.Errorf("keys: %s is no JWK set: %w", c.Keys, err)
+		}
+		for n, k := range set.Keys {
+			if _, err := k.Key(); err != nil || k.Kid == "" {
+				return nil, fmt.Errorf("keys: keys[%d] of %s is no public key with a kid", n, c.Keys)
+			}
+		}
+		trusted.Keys = set.Keys
+	}
+	if c.Anchors != "" {
+		b, err := os.ReadFile(c.Anchors)
+		if err != nil {
+			return nil, err
+		}
+		if trusted.Anchors, err = trust.ParsePEM(b); err != nil {
+			return nil, fmt.Errorf("anchors: %s: %w", c.Anchors, err)
+		}
+	}
+	return &oid4vci.AttestationPolicy{Key: trusted.Key}, nil
 }

@@ -126,7 +126,10 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		URL: c.URL, Store: a.store, Source: source, Types: types, Keys: a.keys, Statuses: statuses,
 		Display: []issuer.Display{{Name: a.body.Organization(), Locale: "nl"}},
 		Log:     a.uses, Names: a.names, Key: a.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
-		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig),
+		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig), Encryption: c.Encryption,
+	}
+	if config.Attesters, err = c.Attesters.read(a.now); err != nil {
+		return nil, fmt.Errorf("attesters.%w", err)
 	}
 	if c.Attestation == "cir" {
 		config.Profile = sdjwt.ProfileCIR

@@ -98,7 +98,7 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 	case req.Supplier != "" && req.Claims != nil:
 		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Two sources", Field: "claims", Detail: "Give either a supplier with a subject, or claims.", Remedy: "Leave one of them out."}
 	case req.Claims != nil:
-		if _, known := s.i.Metadata().CredentialConfigurationsSupported[req.Configuration]; !known {
+		if !s.i.Has(req.Configuration) {
 			return issuer.Offered{}, issuer.ErrConfiguration
 		}
 		if permission := PermissionClaims + ":" + req.Configuration; !r.Client.May(permission) {

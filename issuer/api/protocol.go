@@ -13,7 +13,11 @@ import (
 )
 
 func (s server) metadata(*rest.Request) (rest.Answer, error) {
-	return rest.JSON(http.StatusOK, s.i.Metadata()).Cache(5 * time.Minute), nil
+	m, err := s.i.Metadata()
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.JSON(http.StatusOK, m).Cache(5 * time.Minute), nil
 }
 
 func (s server) serverMetadata(*rest.Request) (rest.Answer, error) {
@@ -53,7 +57,7 @@ func (s server) credential(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	b, err := jsonBody(r, oid4vci.InvalidCredentialRequest)
+	b, encrypted, err := s.credentialBody(r)
 	if err != nil {
 		return rest.Answer{}, err
 	}
@@ -61,11 +65,39 @@ func (s server) credential(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
+	req.Encrypted = encrypted
 	res, err := s.i.Credential(r.Context(), token, req, r.ID)
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.JSON(http.StatusOK, res), nil
+	return answerTo(req.CredentialResponseEncryption, res)
+}
+
+// credentialBody reads a request that may come encrypted (OpenID4VCI 1.0,
+// Section 10).
+func (s server) credentialBody(r *rest.Request) (body []byte, encrypted bool, err error) {
+	if kind, _, _ := strings.Cut(r.HTTP.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(kind), oid4vci.MediaTypeJWT) {
+		body, err = jsonBody(r, oid4vci.InvalidCredentialRequest)
+		return body, false, err
+	}
+	if body, err = r.Body(); err != nil {
+		return nil, true, err
+	}
+	body, err = s.i.OpenRequest(body)
+	return body, true, err
+}
+
+// answerTo answers in the way that the request asked for. Refusals never come
+// here: they are not encrypted (OpenID4VCI 1.0, Section 8.3.1.2).
+func answerTo(e *oid4vci.ResponseEncryption, res oid4vci.CredentialResponse) (rest.Answer, error) {
+	if e == nil {
+		return rest.JSON(http.StatusOK, res), nil
+	}
+	text, err := e.Encrypt(res)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.Text(http.StatusOK, oid4vci.MediaTypeJWT, []byte(text)), nil
 }
 
 func (s server) notification(r *rest.Request) (rest.Answer, error) {

@@ -174,7 +174,7 @@ func TestCredentialRequestRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	header["Content-Type"] = "application/jwt"
+	header["Content-Type"] = "text/plain"
 	w.refused(w.send("POST", "/credential", header, string(text)), 415, "invalid_credential_request")
 	header["Content-Type"] = "application/json"
 	w.refused(w.send("POST", "/credential", header, strings.Repeat(" ", 257<<10)), 413, "invalid_request")

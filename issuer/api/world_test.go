@@ -121,6 +121,7 @@ type world struct {
 	hierarchy *devca.Hierarchy
 	profile   sdjwt.Profile
 	noSignIn  bool
+	tune      func(*issuer.Config)
 
 	platformKey *ecdsa.PrivateKey
 	platformErr error
@@ -247,6 +248,9 @@ func (w *world) up() {
 		c.Log = w.log
 	}
 	c.Authority.Name, c.Authority.Country = w.hierarchy.Organization(), "BE"
+	if w.tune != nil {
+		w.tune(&c)
+	}
 	w.issuer, err = issuer.New(c)
 	check(err)
 	clients, err := rest.NewClients(w.list...)
