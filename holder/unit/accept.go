@@ -121,11 +121,7 @@ func (s Issuance) request(ctx context.Context, o Offered, token oid4vci.TokenRes
 		if err := s.prove(ctx, o, keys, &r); err != nil {
 			return nil, oid4vci.CredentialResponse{}, err
 		}
-		body, err := jose.Marshal(r)
-		if err != nil {
-			return nil, oid4vci.CredentialResponse{}, err
-		}
-		b, err := s.post(ctx, o.Metadata.CredentialEndpoint, "application/json", string(token.AccessToken), body)
+		b, err := s.exchange(ctx, o, token, r)
 		var refused *Refusal
 		if errors.As(err, &refused) && refused.Code == string(oid4vci.InvalidNonce) && try == 0 {
 			continue

@@ -112,11 +112,11 @@ func (o Offered) takeable() error {
 	if g := o.Offer.Grants; g == nil || g.PreAuthorizedCode == nil {
 		return fmt.Errorf("%w: it has no pre-authorized code (OpenID4VCI 1.0, Section 4.1.1)", ErrOffer)
 	}
-	if e := o.Metadata.CredentialResponseEncryption; e != nil && e.EncryptionRequired {
-		return fmt.Errorf("%w: the issuer demands encrypted responses (OpenID4VCI 1.0, Section 10)", ErrOffer)
-	}
-	if e := o.Metadata.CredentialRequestEncryption; e != nil && e.EncryptionRequired {
-		return fmt.Errorf("%w: the issuer demands encrypted requests (OpenID4VCI 1.0, Section 10)", ErrOffer)
+	m := o.Metadata
+	demanded := m.CredentialRequestEncryption != nil && m.CredentialRequestEncryption.EncryptionRequired ||
+		m.CredentialResponseEncryption != nil && m.CredentialResponseEncryption.EncryptionRequired
+	if demanded && !encrypts(m) {
+		return fmt.Errorf("%w: the issuer demands encryption of a kind that is not known here, expected ECDH-ES on P-256 with A128GCM or A256GCM for requests and responses (OpenID4VCI 1.0, Section 10)", ErrOffer)
 	}
 	for _, id := range o.Offer.CredentialConfigurationIDs {
 		if err := known(o.Metadata.CredentialConfigurationsSupported[id]); err != nil {
@@ -152,17 +152,22 @@ func (s Issuance) fetch(ctx context.Context, address string) ([]byte, error) {
 }
 
 func (s Issuance) post(ctx context.Context, address, mediaType, token string, body []byte) ([]byte, error) {
+	b, _, err := s.postFor(ctx, address, mediaType, token, body)
+	return b, err
+}
+
+// postFor is post with the header of the answer.
+func (s Issuance) postFor(ctx context.Context, address, mediaType, token string, body []byte) ([]byte, http.Header, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", "application/json, application/jwt")
 	if mediaType != "" {
 		req.Header.Set("Content-Type", mediaType)
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	b, _, err := send(s.HTTP, req)
-	return b, err
+	return send(s.HTTP, req)
 }

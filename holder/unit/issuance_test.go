@@ -62,7 +62,7 @@ func TestOfferRefused(t *testing.T) {
 		{"attested keys", "key attestations", func(i *fakeIssuer) {
 			i.led()["proof_types_supported"].(m)["jwt"].(m)["key_attestations_required"] = m{"key_storage": []any{"iso_18045_high"}}
 		}},
-		{"encrypted responses", "encrypted responses", func(i *fakeIssuer) {
+		{"encrypted responses to plain requests", "demands encryption", func(i *fakeIssuer) {
 			i.metadata["credential_response_encryption"] = m{"alg_values_supported": []any{"ECDH-ES"}, "enc_values_supported": []any{"A256GCM"}, "encryption_required": true}
 		}},
 		{"redirected metadata", "status 302", answering(metadata, redirect)},

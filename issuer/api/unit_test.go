@@ -17,6 +17,7 @@ import (
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/holder/unit"
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
@@ -169,15 +170,55 @@ func (b between) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	body = b.response(asked, body)
+	if body = b.response(asked, body); bytes.HasPrefix(body, []byte("{")) {
+		res.Header.Set("Content-Type", "application/json")
+	}
 	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return res, nil
 }
 
 // What an issuer may send instead of what was asked for: nothing is kept, and
 // the issuer hears that it failed (OpenID4VCI 1.0, Sections 11.1 and 13.5).
+// clear has the issuer speak without encryption, so that what stands between
+// can change what is said.
+func clear(w *world) { w.tune = func(c *issuer.Config) { c.Encryption = issuer.EncryptionOff } }
+
+// The unit encrypts where it may, and takes no answer that is not what it asked
+// for (OpenID4VCI 1.0, Section 10).
+func TestWalletUnitEncrypts(t *testing.T) {
+	w := start(t, func(w *world) { w.tune = func(c *issuer.Config) { c.Encryption = issuer.EncryptionRequired } })
+	accept := func(b between) ([]unit.Item, error) {
+		offer := w.offer("OVO000001")
+		s, v, _ := w.wallet(b, 2)
+		o, err := s.Read(t.Context(), offer.text("credential_offer_link"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Accept(t.Context(), v, o, offer.text("tx_code"))
+	}
+	seen := 0
+	look := func(body []byte) []byte {
+		seen++
+		if bytes.Count(body, []byte(".")) != 4 || bytes.Contains(body, []byte("proofs")) {
+			t.Errorf("in clear: %.80s", body)
+		}
+		return body
+	}
+	if items, err := accept(between{request: look, response: func(_, body []byte) []byte { return look(body) }}); err != nil || len(items) != 2 || seen != 4 {
+		t.Errorf("%d items, %d messages, %v", len(items), seen, err)
+	}
+	for name, response := range map[string]func(asked, body []byte) []byte{
+		"in clear":                      func(_, _ []byte) []byte { return []byte(`{"credentials":[{"credential":"x"}]}`) },
+		"an answer to another question": func(asked, _ []byte) []byte { return asked },
+	} {
+		if items, err := accept(between{response: response}); err == nil || len(items) != 0 {
+			t.Errorf("%s: %d items, %v", name, len(items), err)
+		}
+	}
+}
+
 func TestWalletUnitRefuses(t *testing.T) {
-	w := start(t)
+	w := start(t, clear)
 	w.clock.advance(5 * time.Minute)
 	vct := w.base + "/types/led-diploma"
 	rogue, err := devca.New(devca.Options{Now: w.clock.now(), Issuer: w.base})
@@ -276,7 +317,7 @@ func TestWalletUnitRefuses(t *testing.T) {
 
 // A revoked credential is not accepted either.
 func TestWalletUnitRevoked(t *testing.T) {
-	w := start(t)
+	w := start(t, clear)
 	offer := w.offer("OVO000001")
 	b := between{response: func(_, body []byte) []byte {
 		var res map[string]any

@@ -113,6 +113,13 @@ func (m CredentialIssuerMetadata) EncryptRequest(request any) (string, error) {
 	return jose.EncryptCompact(b, key, enc)
 }
 
+// Usable reports whether a response can be encrypted in a way that is known
+// here, for a wallet.
+func (e CredentialResponseEncryption) Usable() bool {
+	return slices.Contains(e.AlgValuesSupported, AlgECDHES) &&
+		slices.ContainsFunc(ContentEncryption(), func(enc string) bool { return slices.Contains(e.EncValuesSupported, enc) })
+}
+
 // NewResponseEncryption asks for a response encrypted to a fresh key of the
 // wallet, for a wallet. Put it into encrypted requests only (Section 8.2).
 func (m CredentialIssuerMetadata) NewResponseEncryption(key *ecdsa.PublicKey, kid string) (*ResponseEncryption, error) {
