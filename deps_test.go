@@ -43,6 +43,7 @@ var rooms = []struct {
 	{"internal/capsule", nil, "one small thing"},
 	{"internal/jose", []string{"internal/testvectors"}, "one small thing"},
 	{"internal/testvectors", nil, "tests"},
+	{"internal/errordoc", nil, "reads source, imports none of it"},
 
 	{"credential", ground, "formats"},
 	{"protocol", ground, "wire words"},

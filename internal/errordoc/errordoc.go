@@ -237,7 +237,7 @@ func (r *Refusal) set(name, value string) {
 		r.Status = value
 	case "field":
 		r.Field = value
-	case "detail", "description", "format", "text":
+	case "detail", "description", "format", "text", "why":
 		r.Text = strings.TrimSpace(value + " " + r.Text)
 	case "expected":
 		r.Text = strings.TrimSpace(r.Text + " Expected " + value + ".")
