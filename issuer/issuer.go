@@ -47,6 +47,7 @@ type Collection struct {
 	Organisation string
 	Datasets     []Dataset
 	Refused      []Refusal
+	Pending      []Pending
 	// NoData: the supplier says that it holds nothing about the citizen.
 	NoData bool
 }
@@ -57,6 +58,14 @@ type Dataset struct {
 	Record string
 	// Claims is a JSON object.
 	Claims []byte
+}
+
+// Pending is a record that the supplier will only have later.
+type Pending struct {
+	// Record is the supplier's reference, by which the record is known again.
+	Record string
+	// Again is how long to wait before the supplier is asked once more.
+	Again time.Duration
 }
 
 // Refusal is a record that is not issued, with the reason's name.
