@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,15 +30,19 @@ const (
 	insz   = "80610100139"
 	base   = "https://issuer.example.org"
 	client = "OVO000001"
+
+	correlation = "5f0f4a4e-7a3c-4c6e-8d57-3a1f7b2d9c10"
 )
 
 // source answers with one collection.
 type source struct {
 	issuer.Collection
-	err error
+	err   error
+	asked atomic.Int32
 }
 
 func (s *source) Collect(context.Context, string, identifier.INSZ, string) (issuer.Collection, error) {
+	s.asked.Add(1)
 	return s.Collection, s.err
 }
 
@@ -45,6 +50,9 @@ func (s *source) Collect(context.Context, string, identifier.INSZ, string) (issu
 type uses struct {
 	*audit.Log
 	broken atomic.Bool
+
+	mu    sync.Mutex
+	kinds []audit.Kind // of what was logged
 }
 
 var errLog = errors.New("the disk is full")
@@ -53,6 +61,9 @@ func (u *uses) Append(ctx context.Context, e audit.Event) error {
 	if u.broken.Load() {
 		return errLog
 	}
+	u.mu.Lock()
+	u.kinds = append(u.kinds, e.Kind)
+	u.mu.Unlock()
 	return u.Log.Append(ctx, e)
 }
 
@@ -147,8 +158,15 @@ func (h *house) redeem(o issuer.Offered) (string, []string, error) {
 
 func (h *house) obtain(token, id string, n int) ([]string, string, error) {
 	h.Helper()
+	res, err := h.request(h.Issuer, token, id, n)
+	return copiesOf(res), string(res.NotificationID), err
+}
+
+// request asks an issuer for a dataset with n fresh keys.
+func (h *house) request(i *issuer.Issuer, token, id string, n int) (oid4vci.CredentialResponse, error) {
+	h.Helper()
 	proofs := &oid4vci.Proofs{}
-	nonce := h.Nonce().CNonce
+	nonce := i.Nonce().CNonce
 	for range n {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
@@ -160,13 +178,15 @@ func (h *house) obtain(token, id string, n int) ([]string, string, error) {
 		}
 		proofs.JWT = append(proofs.JWT, p)
 	}
-	res, err := h.Credential(h.Context(), token, oid4vci.CredentialRequest{CredentialIdentifier: id, Proofs: proofs}, "5f0f4a4e-7a3c-4c6e-8d57-3a1f7b2d9c10")
-	var out []string
+	return i.Credential(h.Context(), token, oid4vci.CredentialRequest{CredentialIdentifier: id, Proofs: proofs}, correlation)
+}
+
+func copiesOf(res oid4vci.CredentialResponse) (out []string) {
 	for _, c := range res.Credentials {
 		text, _ := c.Text()
 		out = append(out, text)
 	}
-	return out, string(res.NotificationID), err
+	return out
 }
 
 // value is the status of a copy.

@@ -87,17 +87,45 @@ func (s server) credentialBody(r *rest.Request) (body []byte, encrypted bool, er
 	return body, true, err
 }
 
-// answerTo answers in the way that the request asked for. Refusals never come
-// here: they are not encrypted (OpenID4VCI 1.0, Section 8.3.1.2).
+// deferred answers with the credentials or once more with the transaction, in
+// the encryption that this request asks for (OpenID4VCI 1.0, Section 9.1).
+func (s server) deferred(r *rest.Request) (rest.Answer, error) {
+	token, err := bearer(r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	b, encrypted, err := s.credentialBody(r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	req, err := oid4vci.ParseDeferredCredentialRequest(b)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	req.Encrypted = encrypted
+	res, err := s.i.Deferred(r.Context(), token, req, r.ID)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return answerTo(req.CredentialResponseEncryption, res)
+}
+
+// answerTo answers in the way that the request asked for: 202 when there is
+// nothing yet (OpenID4VCI 1.0, Section 8.3). Refusals never come here: they are
+// not encrypted (Section 8.3.1.2).
 func answerTo(e *oid4vci.ResponseEncryption, res oid4vci.CredentialResponse) (rest.Answer, error) {
+	status := http.StatusOK
+	if res.Deferred() {
+		status = http.StatusAccepted
+	}
 	if e == nil {
-		return rest.JSON(http.StatusOK, res), nil
+		return rest.JSON(status, res), nil
 	}
 	text, err := e.Encrypt(res)
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.Text(http.StatusOK, oid4vci.MediaTypeJWT, []byte(text)), nil
+	return rest.Text(status, oid4vci.MediaTypeJWT, []byte(text)), nil
 }
 
 func (s server) notification(r *rest.Request) (rest.Answer, error) {
