@@ -114,10 +114,14 @@ type Config struct {
 	// Display is the issuer's name in several languages.
 	Display []Display
 	// Keys seal; a rotation is seen by the next credential.
-	Keys     *seal.Keys
-	Statuses Statuses
-	Log      UseLog
-	Names    Pseudonyms
+	Keys *seal.Keys
+	// MetadataKeys sign the metadata for wallets that ask for it signed
+	// (OpenID4VCI 1.0, Section 12.2.3); nil signs none. They are not those that
+	// seal.
+	MetadataKeys *seal.Keys
+	Statuses     Statuses
+	Log          UseLog
+	Names        Pseudonyms
 	// Vaults are the vault platforms whose citizens may collect here.
 	Vaults []VaultPlatform
 	// Key, 32 bytes, from which the keys of nonces and pseudonyms are derived.
@@ -154,6 +158,7 @@ type Issuer struct {
 	nonce nonces
 
 	requestKeys requestKeys
+	documents   documents
 	types       map[string]*prepared
 	tagKey      []byte
 	records     capsule.Secret                   // seals what the issuance API may know of an offer
@@ -206,6 +211,11 @@ func New(c Config) (*Issuer, error) {
 	}
 	if err := i.metadata.Validate(i.words...); err != nil {
 		return nil, fmt.Errorf("issuer: metadata: %w", err)
+	}
+	if c.MetadataKeys != nil {
+		if _, err := i.MetadataDocument(true); err != nil {
+			return nil, fmt.Errorf("issuer: signed metadata: %w", err)
+		}
 	}
 	return i, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/zegel-id/zegel/internal/provider/identifier"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/store/embedded"
 )
@@ -113,8 +114,13 @@ func build(t testing.TB) *house {
 		DataType: "led-diploma", Organisation: "OVO002067",
 		Datasets: []issuer.Dataset{{Record: "R-1", Claims: []byte(`{"title":"one"}`)}, {Record: "R-2", Claims: []byte(`{"title":"two"}`)}},
 	}}
+	metadata, err := h.ca.MetadataSealer(h.now)
+	must(err)
+	metadataKeys, err := seal.NewKeys(metadata)
+	must(err)
 	h.config = issuer.Config{
-		URL: base, Store: s, Source: h.source, Types: []issuer.Type{issuer.LEDDiploma()}, Display: []issuer.Display{{Name: "Uitreiker (TEST)", Locale: "nl"}},
+		MetadataKeys: metadataKeys,
+		URL:          base, Store: s, Source: h.source, Types: []issuer.Type{issuer.LEDDiploma()}, Display: []issuer.Display{{Name: "Uitreiker (TEST)", Locale: "nl"}},
 		Keys: seals, Statuses: h.statuses, Log: h.uses, Names: names, Key: []byte(strings.Repeat("k", 32)), BatchSize: 4, Now: h.now,
 	}
 	h.Issuer, err = issuer.New(h.config)
@@ -207,6 +213,19 @@ func (h *house) value(copy string) status.Value {
 	return v
 }
 
+func metadataKeysOf(t testing.TB, ca *devca.Hierarchy) *seal.Keys {
+	t.Helper()
+	s, err := ca.MetadataSealer(time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := seal.NewKeys(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
 func TestConfig(t *testing.T) {
 	good := build(t).config
 	for name, c := range map[string]struct {
@@ -238,6 +257,14 @@ func TestConfig(t *testing.T) {
 		"a name with a slash": {func(c *issuer.Config) {
 			c.Types = []issuer.Type{{ID: "a", Name: "a/b", Metadata: []byte(`{"vct":"{vct}"}`)}}
 		}, "segment"},
+		"metadata signed as a seal": {func(c *issuer.Config) { c.MetadataKeys = c.Keys }, "metadata"},
+		"another's metadata key": {func(c *issuer.Config) {
+			ca, err := devca.New(devca.Options{Now: time.Now(), Issuer: "https://other.example.org"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.MetadataKeys = metadataKeysOf(t, ca)
+		}, "signed metadata"},
 		"short life":       {func(c *issuer.Config) { c.Life = time.Second }, "Life"},
 		"CIR without name": {func(c *issuer.Config) { c.Profile = sdjwt.ProfileCIR }, "issuing_authority"},
 		"CIR with another name": {func(c *issuer.Config) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,12 +13,25 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
-func (s server) metadata(*rest.Request) (rest.Answer, error) {
-	m, err := s.i.Metadata()
+// metadata is JSON unless the wallet rather has it signed (OpenID4VCI 1.0,
+// Section 12.2.2).
+func (s server) metadata(r *rest.Request) (rest.Answer, error) {
+	kind := "application/json"
+	var b []byte
+	err := issuer.ErrNotFound
+	if prefers(r.HTTP.Header.Values("Accept"), oid4vci.MediaTypeJWT, kind) {
+		if b, err = s.i.MetadataDocument(true); err == nil {
+			kind = oid4vci.MediaTypeJWT
+		}
+	}
+	// Where nothing is signed the JSON is there for everybody.
+	if errors.Is(err, issuer.ErrNotFound) {
+		b, err = s.i.MetadataDocument(false)
+	}
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.JSON(http.StatusOK, m).Cache(5 * time.Minute), nil
+	return rest.Text(http.StatusOK, kind, b).Cache(5 * time.Minute).Vary("Accept"), nil
 }
 
 func (s server) serverMetadata(*rest.Request) (rest.Answer, error) {

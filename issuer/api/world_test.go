@@ -249,6 +249,10 @@ func (w *world) up() {
 	if w.log != nil {
 		c.Log = w.log
 	}
+	metadata, err := w.hierarchy.MetadataSealer(w.clock.now)
+	check(err)
+	c.MetadataKeys, err = seal.NewKeys(metadata)
+	check(err)
 	c.Authority.Name, c.Authority.Country = w.hierarchy.Organization(), "BE"
 	if w.tune != nil {
 		w.tune(&c)
