@@ -8,6 +8,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,6 +180,7 @@ func New(c Config) (*Issuer, error) {
 		}
 		return key
 	}
+	c.Types = slices.Clone(c.Types)
 	i := &Issuer{
 		c:      c,
 		authz:  &authz.Server{Store: c.Store, Now: c.Now},
@@ -191,17 +194,20 @@ func New(c Config) (*Issuer, error) {
 	if i.records, err = capsule.ParseSecret(jose.Encode(derive("offer records"))); err != nil {
 		return nil, err
 	}
-	for _, t := range c.Types {
+	for n, t := range c.Types {
 		for _, other := range i.types {
 			if other.ID == t.ID || other.Name == t.Name {
 				return nil, fmt.Errorf("issuer: two credential types have the ID %q or the name %q", t.ID, t.Name)
+			}
+			if other.Scope == cmp.Or(t.Scope, t.ID) {
+				return nil, fmt.Errorf("issuer: two credential types, %q and %q, have the scope %q", other.ID, t.ID, other.Scope)
 			}
 		}
 		p, err := i.compile(t)
 		if err != nil {
 			return nil, fmt.Errorf("issuer: credential type %q: %w", t.ID, err)
 		}
-		i.types[t.ID] = p
+		i.types[t.ID], i.c.Types[n] = p, p.Type
 	}
 	if c.InsecureLoopback {
 		i.words = append(i.words, oid4vci.InsecureLoopback)

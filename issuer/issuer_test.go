@@ -242,6 +242,17 @@ func TestConfig(t *testing.T) {
 		"proof type":          {func(c *issuer.Config) { c.Types[0].Proofs.Types = []oid4vci.ProofType{"cwt"} }, "proof type"},
 		"nobody attests":      {func(c *issuer.Config) { c.Types[0].Proofs.Attested = true }, "attesters"},
 		"nobody attests keys": {func(c *issuer.Config) { c.Types[0].Proofs.Types = []oid4vci.ProofType{oid4vci.ProofAttestation} }, "attesters"},
+		"key algorithm":       {func(c *issuer.Config) { c.Types[0].Proofs.Algs = []jose.Alg{jose.PS256} }, "key algorithm"},
+		"key algorithm twice": {func(c *issuer.Config) { c.Types[0].Proofs.Algs = []jose.Alg{jose.ES256, jose.ES256} }, "twice"},
+		"DIDs without jwt": {func(c *issuer.Config) {
+			c.Types[0].Proofs = issuer.KeyProofs{Types: []oid4vci.ProofType{oid4vci.ProofDIVP}, DIDs: true}
+		}, "jwt"},
+		"scope": {func(c *issuer.Config) { c.Types[0].Scope = "a b" }, "scope"},
+		"scope twice": {func(c *issuer.Config) {
+			other := c.Types[0]
+			other.ID, other.Name = "b", "b"
+			c.Types = append(c.Types, other)
+		}, "scope"},
 		"attested di_vp": {func(c *issuer.Config) {
 			c.Attesters = &oid4vci.AttestationPolicy{}
 			c.Types[0].Proofs = issuer.KeyProofs{Types: []oid4vci.ProofType{oid4vci.ProofDIVP}, Attested: true}
@@ -301,6 +312,11 @@ func TestMetadata(t *testing.T) {
 	for _, empty := range []string{`{}`, `[]`, `""`, "null"} {
 		if strings.Contains(string(b), empty) {
 			t.Errorf("an empty member %s: some wallets refuse it", empty)
+		}
+	}
+	for id, c := range m.CredentialConfigurationsSupported {
+		if c.Scope == "" {
+			t.Errorf("%s has no scope (HAIP 1.0, Section 4.1)", id)
 		}
 	}
 	c := m.CredentialConfigurationsSupported["led_diploma"]

@@ -62,6 +62,7 @@ type tenant struct {
 	c       *IssuerConfig
 	body    *devca.Body
 	keys    *seal.Keys
+	signs   *seal.Keys // the metadata
 	store   store.Store
 	random  map[string][]byte
 	names   *audit.Pseudonyms
@@ -74,7 +75,7 @@ func (a *app) tenant(c *IssuerConfig) (t tenant, err error) {
 	if t.body, err = a.local.hierarchy.Tenant(c.Tenant); err != nil {
 		return t, err
 	}
-	t.keys = a.local.keys[c.Tenant]
+	t.keys, t.signs = a.local.keys[c.Tenant], a.local.metadata[c.Tenant]
 	if c.Tenant == "" {
 		return t, nil
 	}
@@ -123,7 +124,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	config := issuer.Config{
-		URL: c.URL, Store: a.store, Source: source, Types: types, Keys: a.keys, Statuses: statuses,
+		URL: c.URL, Store: a.store, Source: source, Types: types, Keys: a.keys, MetadataKeys: a.signs, Statuses: statuses,
 		Display: []issuer.Display{{Name: a.body.Organization(), Locale: "nl"}},
 		Log:     a.uses, Names: a.names, Key: a.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
 		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig), Encryption: c.Encryption,
