@@ -56,8 +56,9 @@ func (k KeyProofs) cryptosuites() (out []string) {
 	return out
 }
 
-// check refuses what could never work, or would be weaker than it reads.
-func (k KeyProofs) check(attesters *oid4vci.AttestationPolicy) error {
+// Check refuses what could never work, or would be weaker than it reads;
+// attesters says whether any are trusted.
+func (k KeyProofs) Check(attesters bool) error {
 	for _, t := range k.Types {
 		if !slices.Contains([]oid4vci.ProofType{oid4vci.ProofJWT, oid4vci.ProofDIVP, oid4vci.ProofAttestation}, t) {
 			return fmt.Errorf("the proof type %q is not known, expected jwt, di_vp or attestation (OpenID4VCI 1.0, Appendix F)", t)
@@ -72,7 +73,7 @@ func (k KeyProofs) check(attesters *oid4vci.AttestationPolicy) error {
 	switch {
 	case !jwt && (k.DIDs || k.Certificates):
 		return errors.New("only jwt proofs name keys by DID or certificate; take proofs of type jwt too (OpenID4VCI 1.0, Appendix F.1)")
-	case attesters == nil && (k.Attested || slices.Contains(k.Types, oid4vci.ProofAttestation)):
+	case !attesters && (k.Attested || slices.Contains(k.Types, oid4vci.ProofAttestation)):
 		return errors.New("key attestations need trusted attesters (OpenID4VCI 1.0, Appendix D)")
 	case k.Attested && slices.Contains(k.Types, oid4vci.ProofDIVP):
 		return errors.New("a di_vp proof carries no key attestation; leave it out where keys must be attested (OpenID4VCI 1.0, Appendix F.2)")

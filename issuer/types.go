@@ -71,7 +71,7 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	if !isScope(t.Scope) {
 		return nil, fmt.Errorf("the scope %.64q holds a space, a quotation mark, a backslash or what is not printable ASCII (RFC 6749, Section 3.3)", t.Scope)
 	}
-	if err := t.Proofs.check(i.c.Attesters); err != nil {
+	if err := t.Proofs.Check(i.c.Attesters != nil); err != nil {
 		return nil, err
 	}
 	p := &prepared{Type: t, vct: i.c.URL + "/types/" + t.Name}

@@ -124,10 +124,13 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	config := issuer.Config{
-		URL: c.URL, Store: a.store, Source: source, Types: types, Keys: a.keys, MetadataKeys: a.signs, Statuses: statuses,
+		URL: c.URL, Store: a.store, Source: source, Types: types, Keys: a.keys, Statuses: statuses,
 		Display: []issuer.Display{{Name: a.body.Organization(), Locale: "nl"}},
 		Log:     a.uses, Names: a.names, Key: a.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
 		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig), Encryption: c.Encryption,
+	}
+	if !c.UnsignedMetadata {
+		config.MetadataKeys = a.signs
 	}
 	if config.Attesters, err = c.Attesters.read(a.now); err != nil {
 		return nil, fmt.Errorf("attesters.%w", err)
