@@ -32,6 +32,10 @@ func LEDDiploma() *Mapping {
 	return m
 }
 
+// LEDDeclaration is the text of LEDDiploma, to make a declaration of one's own
+// from.
+func LEDDeclaration() []byte { return slices.Clone(ledDiploma) }
+
 // Mapping is a declaration that was read and found sound. It is immutable and
 // safe for concurrent use.
 type Mapping struct {
