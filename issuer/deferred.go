@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zegel-id/zegel/internal/authz"
 	"github.com/zegel-id/zegel/internal/capsule"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider"
@@ -130,9 +131,9 @@ func (i *Issuer) keepDeferred(ctx context.Context, t *transaction, when askedWhe
 
 // Deferred answers a deferred credential request (OpenID4VCI 1.0, Section 9):
 // the credentials, or the same transaction once more.
-func (i *Issuer) Deferred(ctx context.Context, token string, req oid4vci.DeferredCredentialRequest, requestID string) (oid4vci.CredentialResponse, error) {
+func (i *Issuer) Deferred(ctx context.Context, by authz.Protected, req oid4vci.DeferredCredentialRequest, requestID string) (oid4vci.CredentialResponse, error) {
 	// Step 1. The access token, and the encryption that this request wants.
-	grant, _, err := i.authorize(ctx, token)
+	grant, _, err := i.authorize(ctx, by)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}

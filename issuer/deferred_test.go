@@ -49,7 +49,7 @@ func (h *house) ready() {
 func (h *house) pass(d time.Duration) { h.ahead.Add(int64(d)) }
 
 func (h *house) again(token string, id oid4vci.Secret) (oid4vci.CredentialResponse, error) {
-	return h.Deferred(h.Context(), token, oid4vci.DeferredCredentialRequest{TransactionID: id}, correlation)
+	return h.Deferred(h.Context(), bearer(token), oid4vci.DeferredCredentialRequest{TransactionID: id}, correlation)
 }
 
 // putOff begins a transaction for the record that comes later.
@@ -134,7 +134,7 @@ func TestDeferred(t *testing.T) {
 	if _, _, err := h.obtain(token, ids[0], 1); err != nil {
 		t.Error(err)
 	}
-	if err := h.Notify(t.Context(), token, oid4vci.NotificationRequest{NotificationID: done.NotificationID, Event: oid4vci.CredentialAccepted}); err != nil {
+	if err := h.Notify(t.Context(), bearer(token), oid4vci.NotificationRequest{NotificationID: done.NotificationID, Event: oid4vci.CredentialAccepted}); err != nil {
 		t.Error(err)
 	}
 }
@@ -216,7 +216,7 @@ func TestDeferredParallel(t *testing.T) {
 		for n := range 24 {
 			i := []*issuer.Issuer{h.Issuer, second}[n%2]
 			wg.Go(func() {
-				res, err := i.Deferred(t.Context(), token, oid4vci.DeferredCredentialRequest{TransactionID: first.TransactionID}, correlation)
+				res, err := i.Deferred(t.Context(), bearer(token), oid4vci.DeferredCredentialRequest{TransactionID: first.TransactionID}, correlation)
 				switch {
 				case err != nil:
 					wantError(t, err, oid4vci.InvalidTransactionID)
