@@ -89,7 +89,7 @@ func (i *Issuer) ask(ctx context.Context, t *transaction, requestID string) ([]b
 	if err := i.logFetch(ctx, by, got, err, requestID); err != nil {
 		return nil, err
 	}
-	if err != nil && (late || errors.Is(err, provider.ErrUnavailable) || errors.Is(err, provider.ErrAnswer)) {
+	if err != nil && (late || isAway(err)) {
 		if i.c.Logger != nil {
 			i.c.Logger.WarnContext(ctx, "a deferred record could not be fetched; it is tried again", "supplier", t.Question.Supplier, "request_id", requestID, "error", err)
 		}
@@ -113,6 +113,19 @@ func (i *Issuer) ask(ctx context.Context, t *transaction, requestID string) ([]b
 		return d.Claims, nil
 	}
 	return nil, &deniedError{"it was refused, or is not there any more"}
+}
+
+// isAway reports whether a supplier could not be asked, or not now: it does not
+// answer, talks nonsense, or its operator took it out for a while.
+func isAway(err error) bool {
+	for _, away := range []error{
+		provider.ErrUnavailable, provider.ErrAnswer, provider.ErrNotRegistered, provider.ErrNoConnector, provider.ErrNotSupplied, ErrSupplier,
+	} {
+		if errors.Is(err, away) {
+			return true
+		}
+	}
+	return false
 }
 
 // wait goes by what the supplier says now of when to ask again.

@@ -40,7 +40,7 @@ func TestDeferredDenied(t *testing.T) {
 	}
 }
 
-// A supplier that is away or talks nonsense keeps the wallet waiting, at both
+// A supplier that is away, talks nonsense or was taken out for a while keeps the wallet waiting, at both
 // endpoints; a fault of ours does not.
 func TestDeferredSupplierAway(t *testing.T) {
 	h, token, ids := waiting(t)
@@ -53,8 +53,13 @@ func TestDeferredSupplierAway(t *testing.T) {
 		t.Errorf("%+v %v", res, err)
 	}
 	h.pass(31 * time.Second)
-	h.source.err = provider.ErrNotRegistered
-	if _, err := h.again(token, first.TransactionID); !errors.Is(err, provider.ErrNotRegistered) {
+	h.source.err = provider.ErrNoConnector
+	if res, err := h.again(token, first.TransactionID); err != nil || !res.Deferred() {
+		t.Errorf("%+v %v", res, err)
+	}
+	h.pass(31 * time.Second)
+	h.source.err = errStatus
+	if _, err := h.again(token, first.TransactionID); !errors.Is(err, errStatus) {
 		t.Errorf("%v", err)
 	}
 	h.source.err = nil

@@ -261,6 +261,40 @@ func TestDeferredWithdrawn(t *testing.T) {
 	}
 }
 
+// An institution can withdraw what still waits; what was issued it can revoke.
+func TestDeferredCancelled(t *testing.T) {
+	for _, issued := range []bool{false, true} {
+		h := build(t)
+		h.source.Pending = []issuer.Pending{{Record: late, Again: 30 * time.Second}}
+		o := h.collect("")
+		token, ids, err := h.redeem(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Cancel(t.Context(), client, o.ID); !errors.Is(err, issuer.ErrRedeemed) {
+			t.Errorf("redeemed, nothing waits: %v", err)
+		}
+		if issued {
+			if _, _, err := h.obtain(token, ids[0], 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := h.putOff(token, ids[2])
+		if err := h.Cancel(t.Context(), client, o.ID); issued != errors.Is(err, issuer.ErrRedeemed) || !issued && err != nil {
+			t.Errorf("issued %v: %v", issued, err)
+		}
+		h.ready()
+		h.pass(31 * time.Second)
+		_, err = h.again(token, first.TransactionID)
+		wantError(t, err, oid4vci.InvalidTransactionID)
+		_, err = h.request(h.Issuer, token, ids[1], 1)
+		wantError(t, err, oid4vci.CredentialRequestDenied)
+		if n := len(h.deferredRecords()); n != 0 || h.source.asked.Load() != 1 {
+			t.Errorf("%d records, asked %d times", n, h.source.asked.Load())
+		}
+	}
+}
+
 func TestDeferredAgainstDeletion(t *testing.T) {
 	h := build(t)
 	h.source.Pending = []issuer.Pending{{Record: late, Again: 5 * time.Second}}
