@@ -231,6 +231,9 @@ func (s *story) credentials(ctx context.Context, v *unit.Vault) ([]unit.Item, er
 	}
 	var items []unit.Item
 	for _, e := range entries {
+		if e.Kind != unit.KindCredential {
+			continue
+		}
 		it, _, err := v.Item(ctx, e.Name)
 		if err != nil {
 			return nil, err

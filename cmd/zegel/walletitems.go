@@ -110,8 +110,8 @@ func (w *wallet) take(ctx context.Context, out io.Writer, v *unit.Vault, link, t
 	if o.NeedsTxCode() && txCode == "" {
 		return errors.New("this offer needs a transaction code: give it with --tx-code")
 	}
-	items, err := i.Accept(ctx, v, o, txCode)
-	for _, it := range items {
+	taken, err := i.Accept(ctx, v, o, txCode)
+	for _, it := range taken.Items {
 		fmt.Fprintf(out, "accepted: %s  %s (%d copies)\n", it.Name, it.Title, len(it.Copies))
 	}
 	return err

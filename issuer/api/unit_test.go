@@ -112,10 +112,11 @@ func TestWalletUnit(t *testing.T) {
 		if !o.NeedsTxCode() {
 			t.Error("no transaction code asked for")
 		}
-		items, err := s.Accept(t.Context(), v, o, " "+offer.text("tx_code")+"\n")
+		taken, err := s.Accept(t.Context(), v, o, " "+offer.text("tx_code")+"\n")
 		if err != nil {
 			t.Fatal(err)
 		}
+		items := taken.Items
 		if len(items) != 2 || len(items[0].Copies) != 8 || items[1].Title != "Kanarie master" {
 			t.Errorf("%d items", len(items))
 		}
@@ -194,7 +195,8 @@ func TestWalletUnitEncrypts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.Accept(t.Context(), v, o, offer.text("tx_code"))
+		taken, err := s.Accept(t.Context(), v, o, offer.text("tx_code"))
+		return taken.Items, err
 	}
 	seen := 0
 	look := func(body []byte) []byte {
@@ -296,7 +298,8 @@ func TestWalletUnitRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			items, err := s.Accept(t.Context(), v, o, offer.text("tx_code"))
+			taken, err := s.Accept(t.Context(), v, o, offer.text("tx_code"))
+			items := taken.Items
 			if err == nil || len(items) != 0 || p.size() != 0 {
 				t.Errorf("accepted: %v, %d items, %d resources", err, len(items), p.size())
 			}
