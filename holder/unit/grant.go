@@ -141,6 +141,7 @@ func (s Issuance) reopen(ctx context.Context, v *Vault, name string) (*line, err
 		return nil, err
 	}
 	l := &line{s: s, metadata: m, server: server, grant: g, etag: etag, nonces: map[side]string{}, client: client{Client: s.Client, server: server}}
+	l.client.ID = g.ClientID
 	if g.Key != nil {
 		if l.key, err = g.Key.Private(); err != nil {
 			return nil, fmt.Errorf("the grant's key: %w", err)

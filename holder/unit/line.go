@@ -46,6 +46,11 @@ const (
 // can bind tokens.
 func (s Issuance) newLine(o Offered) (*line, error) {
 	l := &line{s: s, metadata: o.Metadata, server: o.Server, nonces: map[side]string{}, client: client{Client: s.Client, server: o.Server}}
+	// Where nobody asks who redeems a code, nobody is told (OpenID4VCI 1.0,
+	// Section 15.6).
+	if o.Grant == oid4vci.GrantPreAuthorizedCode && o.Server.PreAuthorizedGrantAnonymousAccessSupported {
+		l.client.Client = Client{}
+	}
 	if slices.Contains(o.Server.DPoPSigningAlgValuesSupported, string(jose.ES256)) {
 		key, err := newCopyKey(s.Random)
 		if err != nil {
