@@ -62,6 +62,10 @@ type double struct {
 	life time.Duration
 	// key opens encrypted requests.
 	key *ecdsa.PrivateKey
+	// anonymous: the client has no name.
+	anonymous bool
+	// challenge goes with every answer of the authorization server.
+	challenge string
 	// client authenticates the client, beside the client_id.
 	client func(r *http.Request, form url.Values) (status int, code string)
 
@@ -184,6 +188,9 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, 200, m{"c_nonce": fmt.Sprint("c-", d.nonces["c"]), "x_unknown": 1})
 	case "as.example/par", "as.example/token":
 		d.lastForm = form
+		if d.challenge != "" {
+			w.Header().Set("OAuth-Client-Attestation-Challenge", d.challenge)
+		}
 		if jkt, ok := d.proved(w, r, ""); ok && d.known(w, r, form) {
 			if r.URL.Path == "/par" {
 				d.push(w, form, jkt)

@@ -97,8 +97,12 @@ func (d *double) prove(w http.ResponseWriter, req oid4vci.CredentialRequest, a *
 		answerJSON(w, 400, m{"error": "unknown_credential_configuration"})
 		return nil, false
 	}
+	client := "wallet"
+	if d.anonymous {
+		client = ""
+	}
 	proven, err := oid4vci.VerifyProofs(context.Background(), *req.Proofs, oid4vci.ProofPolicy{
-		Issuer: issuerURL, ClientID: "wallet", Algs: []jose.Alg{jose.ES256}, Now: d.clock, MaxKeys: 4,
+		Issuer: issuerURL, ClientID: client, Algs: []jose.Alg{jose.ES256}, Now: d.clock, MaxKeys: 4,
 		CheckNonce: func(_ context.Context, nonce string) error {
 			if nonce != fmt.Sprint("c-", d.nonces["c"]) {
 				return oid4vci.ErrNonce

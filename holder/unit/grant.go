@@ -46,6 +46,9 @@ var ErrToken = errors.New("the access token that came is not what was asked for"
 
 // redeem sends a token request and takes the answer for the line.
 func (l *line) redeem(ctx context.Context, values url.Values) (oid4vci.TokenResponse, error) {
+	if err := l.client.open(ctx, l.s); err != nil {
+		return oid4vci.TokenResponse{}, err
+	}
 	if id := l.client.id(); id != "" {
 		values.Set("client_id", id)
 	}
@@ -141,7 +144,10 @@ func (s Issuance) reopen(ctx context.Context, v *Vault, name string) (*line, err
 		return nil, err
 	}
 	l := &line{s: s, metadata: m, server: server, grant: g, etag: etag, nonces: map[side]string{}, client: client{Client: s.Client, server: server}}
-	l.client.ID = g.ClientID
+	if g.ClientID == "" {
+		l.client.Client = Client{}
+	}
+	l.client.ID, l.client.sub = g.ClientID, g.ClientID
 	if g.Key != nil {
 		if l.key, err = g.Key.Private(); err != nil {
 			return nil, fmt.Errorf("the grant's key: %w", err)

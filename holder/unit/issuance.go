@@ -104,7 +104,7 @@ func (s Issuance) takeable(o Offered) error {
 			return fmt.Errorf("%w: %s: %w", ErrOffer, shown(id, 100), err)
 		}
 	}
-	return s.Client.usable(o.Server)
+	return s.Client.usable(o.Server, o.Grant)
 }
 
 // known: the unit holds SD-JWT VCs that are bound to keys it proves with

@@ -84,11 +84,11 @@ func (l *line) post(ctx context.Context, m message) ([]byte, http.Header, error)
 	done := map[string]bool{}
 	for {
 		b, h, err := l.once(ctx, m)
-		reason := l.reason(m, h, err)
-		if reason == "" || done[reason] {
+		r := (*Refusal)(nil)
+		if m.bare || !errors.As(err, &r) || done[r.Code] || !l.mended(ctx, m, h, r) {
 			return b, h, err
 		}
-		done[reason] = true
+		done[r.Code] = true
 	}
 }
 
@@ -112,6 +112,9 @@ func (l *line) once(ctx context.Context, m message) ([]byte, http.Header, error)
 	// Section 8.2).
 	if n := h.Values("DPoP-Nonce"); len(n) == 1 && len(n[0]) <= oid4vci.MaxText {
 		l.nonces[m.to] = n[0]
+	}
+	if m.to == authorization {
+		l.client.hear(h)
 	}
 	return b, h, err
 }
@@ -137,21 +140,13 @@ func (l *line) authenticate(ctx context.Context, m message, h http.Header) error
 	return nil
 }
 
-// reason is the error code for which a message is sent once more, empty when
-// it is not.
-func (l *line) reason(m message, h http.Header, err error) string {
-	r := (*Refusal)(nil)
-	if m.bare || !errors.As(err, &r) {
-		return ""
+// mended reports whether a message was refused for want of something that is
+// there now, so that it may be sent once more.
+func (l *line) mended(ctx context.Context, m message, h http.Header, r *Refusal) bool {
+	if l.key != nil && demandsNonce(r, h) {
+		return true
 	}
-	switch {
-	case l.key != nil && demandsNonce(r, h):
-		return useNonce
-	case m.to == authorization && l.client.again(r, h):
-		return r.Code
-	default:
-		return ""
-	}
+	return m.to == authorization && l.client.again(ctx, l.s, r)
 }
 
 // useNonce is the error code of RFC 9449, Section 8.

@@ -22,6 +22,7 @@ type AuthorizationServerMetadata struct {
 	TokenEndpointAuthSigningAlgValuesSupported []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	CodeChallengeMethodsSupported              []string `json:"code_challenge_methods_supported,omitempty"`
 	AuthorizationDetailsTypesSupported         []string `json:"authorization_details_types_supported,omitempty"`
+	ChallengeEndpoint                          string   `json:"challenge_endpoint,omitzero"`
 	DPoPSigningAlgValuesSupported              []string `json:"dpop_signing_alg_values_supported,omitempty"`
 	AuthorizationResponseIssParameterSupported bool     `json:"authorization_response_iss_parameter_supported,omitzero"`
 	// PreAuthorizedGrantAnonymousAccessSupported lets a wallet without a
@@ -74,6 +75,7 @@ func (m AuthorizationServerMetadata) Validate(opts ...Option) error {
 		{"token_endpoint", m.TokenEndpoint, false},
 		{"authorization_endpoint", m.AuthorizationEndpoint, true},
 		{"pushed_authorization_request_endpoint", m.PushedAuthorizationRequestEndpoint, true},
+		{"challenge_endpoint", m.ChallengeEndpoint, true},
 		{"jwks_uri", m.JWKSURI, true},
 	} {
 		if e.optional && e.url == "" {
