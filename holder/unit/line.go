@@ -110,7 +110,7 @@ func (l *line) once(ctx context.Context, m message) ([]byte, http.Header, error)
 	challenged(err, h)
 	// A nonce may come with any answer, and the last one counts (RFC 9449,
 	// Section 8.2).
-	if n := h.Values("DPoP-Nonce"); len(n) == 1 && len(n[0]) <= oid4vci.MaxText {
+	if n := h.Values("DPoP-Nonce"); len(n) == 1 && len(n[0]) <= maxNonce {
 		l.nonces[m.to] = n[0]
 	}
 	if m.to == authorization {
