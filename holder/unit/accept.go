@@ -91,10 +91,10 @@ func (l *line) fetch(ctx context.Context, v *Vault, token oid4vci.TokenResponse,
 // issuer puts off.
 func (l *line) obtain(ctx context.Context, p *place, configuration string, r oid4vci.CredentialRequest, out *Taken) error {
 	c := l.metadata.CredentialConfigurationsSupported[configuration]
-	if err := known(c); err != nil {
+	if err := l.s.known(c); err != nil {
 		return fmt.Errorf("%w: %w", ErrCredential, err)
 	}
-	keys, res, err := l.request(ctx, p.vault, r)
+	keys, res, err := l.request(ctx, p.vault, c, r)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func configurationOf(token oid4vci.TokenResponse, r oid4vci.CredentialRequest) s
 
 // request proves fresh keys and asks for a copy for each. When the nonce was
 // stale in the meantime it is tried once more with a new one.
-func (l *line) request(ctx context.Context, v *Vault, r oid4vci.CredentialRequest) ([]*ecdsa.PrivateKey, oid4vci.CredentialResponse, error) {
+func (l *line) request(ctx context.Context, v *Vault, c oid4vci.CredentialConfiguration, r oid4vci.CredentialRequest) ([]*ecdsa.PrivateKey, oid4vci.CredentialResponse, error) {
 	copies := min(max(l.s.Copies, 1), l.metadata.BatchSize())
 	keys := make([]*ecdsa.PrivateKey, copies)
 	for i := range keys {
@@ -164,7 +164,7 @@ func (l *line) request(ctx context.Context, v *Vault, r oid4vci.CredentialReques
 		}
 	}
 	for try := 0; ; try++ {
-		if err := l.prove(ctx, keys, &r); err != nil {
+		if err := l.prove(ctx, c, keys, &r); err != nil {
 			return nil, oid4vci.CredentialResponse{}, err
 		}
 		b, err := l.exchange(ctx, v, l.metadata.CredentialEndpoint, func(e *oid4vci.ResponseEncryption) (any, error) {
@@ -181,32 +181,6 @@ func (l *line) request(ctx context.Context, v *Vault, r oid4vci.CredentialReques
 		res, err := oid4vci.ParseCredentialResponse(b, copies)
 		return keys, res, err
 	}
-}
-
-func (l *line) prove(ctx context.Context, keys []*ecdsa.PrivateKey, r *oid4vci.CredentialRequest) error {
-	claims := oid4vci.ProofClaims{Issuer: l.grant.ClientID, Audience: l.metadata.CredentialIssuer, IssuedAt: jose.Date(l.s.Now())}
-	if l.metadata.NonceEndpoint != "" {
-		// It needs no token, and may bring a nonce for the proof of the key of
-		// the token along (OpenID4VCI 1.0, Section 7.2).
-		b, _, err := l.post(ctx, message{to: resource, address: l.metadata.NonceEndpoint, bare: true})
-		if err != nil {
-			return fmt.Errorf("asking for a nonce: %w", err)
-		}
-		nonce, err := oid4vci.ParseNonceResponse(b)
-		if err != nil {
-			return err
-		}
-		claims.Nonce = nonce.CNonce
-	}
-	r.Proofs = &oid4vci.Proofs{}
-	for _, key := range keys {
-		proof, err := oid4vci.NewProof(key, claims)
-		if err != nil {
-			return err
-		}
-		r.Proofs.JWT = append(r.Proofs.JWT, proof)
-	}
-	return nil
 }
 
 // notify tells the issuer what became of the credentials of one response; of

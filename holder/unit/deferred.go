@@ -194,7 +194,7 @@ func (l *line) waitsFor(w Waiting) error {
 	case l.metadata.DeferredCredentialEndpoint == "":
 		return fmt.Errorf("%w: the issuer's metadata have no deferred_credential_endpoint any more (OpenID4VCI 1.0, Section 12.2.4)", ErrCredential)
 	}
-	return known(c)
+	return l.s.known(c)
 }
 
 // askAgain sends one deferred credential request.

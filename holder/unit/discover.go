@@ -48,7 +48,7 @@ func (s Issuance) Discover(ctx context.Context, issuer string, configurations ..
 	}
 	if len(configurations) == 0 {
 		for id, c := range m.CredentialConfigurationsSupported {
-			if known(c) == nil {
+			if s.known(c) == nil {
 				configurations = append(configurations, id)
 			}
 		}

@@ -64,6 +64,8 @@ type double struct {
 	key *ecdsa.PrivateKey
 	// anonymous: the client has no name.
 	anonymous bool
+	// attester signs key attestations.
+	attester crypto.PublicKey
 	// challenge goes with every answer of the authorization server.
 	challenge string
 	// client authenticates the client, beside the client_id.

@@ -2,6 +2,7 @@ package unit_test
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -103,6 +104,7 @@ func (d *double) prove(w http.ResponseWriter, req oid4vci.CredentialRequest, a *
 	}
 	proven, err := oid4vci.VerifyProofs(context.Background(), *req.Proofs, oid4vci.ProofPolicy{
 		Issuer: issuerURL, ClientID: client, Algs: []jose.Alg{jose.ES256}, Now: d.clock, MaxKeys: 4,
+		Attestation: &oid4vci.AttestationPolicy{Key: func(_ context.Context, t *jose.Token) (crypto.PublicKey, error) { return d.attester, nil }},
 		CheckNonce: func(_ context.Context, nonce string) error {
 			if nonce != fmt.Sprint("c-", d.nonces["c"]) {
 				return oid4vci.ErrNonce

@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
-	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/seal"
 )
@@ -52,6 +49,8 @@ type Issuance struct {
 	// not say that they send it. Of two servers one could then be given the
 	// other's code (RFC 9207, Section 1).
 	InsecureNoIss bool
+	// Keys attests how the unit's keys are held; nil at most issuers.
+	Keys KeyAttester
 	// Handles is the credential issuer that gets a handle of the vault with its
 	// pushed authorization requests, and no other one does; empty for none.
 	Handles string
@@ -100,24 +99,9 @@ func (s Issuance) takeable(o Offered) error {
 		return fmt.Errorf("%w: the issuer demands encryption of a kind that is not known here, expected ECDH-ES on P-256 with A128GCM or A256GCM for requests and responses (OpenID4VCI 1.0, Section 10)", ErrOffer)
 	}
 	for _, id := range o.Offer.CredentialConfigurationIDs {
-		if err := known(m.CredentialConfigurationsSupported[id]); err != nil {
+		if err := s.known(m.CredentialConfigurationsSupported[id]); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrOffer, shown(id, 100), err)
 		}
 	}
 	return s.Client.usable(o.Server, o.Grant)
-}
-
-// known: the unit holds SD-JWT VCs that are bound to keys it proves with
-// ES256 and that nobody attests.
-func known(c oid4vci.CredentialConfiguration) error {
-	proof, ok := c.ProofTypesSupported[oid4vci.ProofJWT]
-	switch {
-	case c.Format != sdjwt.TypVC:
-		return fmt.Errorf("its format is %s, expected %s", shown(c.Format, 40), sdjwt.TypVC)
-	case !ok || !slices.Contains(proof.ProofSigningAlgValuesSupported, string(jose.ES256)):
-		return errors.New("its issuer does not take jwt proofs with ES256")
-	case proof.KeyAttestationsRequired != nil:
-		return errors.New("its issuer demands key attestations")
-	}
-	return nil
 }

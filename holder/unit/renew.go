@@ -75,7 +75,7 @@ func (s Issuance) Renew(ctx context.Context, v *Vault, grant string) (Taken, err
 		return Taken{}, err
 	}
 	for _, id := range l.grant.Configurations {
-		if err := known(l.metadata.CredentialConfigurationsSupported[id]); err != nil {
+		if err := s.known(l.metadata.CredentialConfigurationsSupported[id]); err != nil {
 			return Taken{}, errors.Join(ErrGrantOver, err)
 		}
 	}
