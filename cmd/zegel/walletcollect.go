@@ -30,7 +30,10 @@ func (f *walletFlags) collect() *cobra.Command {
 			for _, r := range o.Refused {
 				fmt.Fprintf(out, "not issued: record %s (%s)\n", r.Record, r.Reason)
 			}
-			if len(o.Accepted) == 0 {
+			for _, p := range o.Pending {
+				fmt.Fprintf(out, "comes later: record %s\n", p.Record)
+			}
+			if len(o.Accepted)+len(o.Pending) == 0 {
 				if o.NoData {
 					fmt.Fprintln(out, "The supplier says that it holds no data about you.")
 				} else {
@@ -53,6 +56,9 @@ type collected struct {
 	Accepted []struct {
 		Record string `json:"record"`
 	} `json:"accepted"`
+	Pending []struct {
+		Record string `json:"record"`
+	} `json:"pending"`
 	Refused []struct {
 		Record string `json:"record"`
 		Reason string `json:"reason"`
