@@ -201,3 +201,21 @@ func TestChallenge(t *testing.T) {
 		}
 	}
 }
+
+func FuzzDecodeAsking(f *testing.F) {
+	b, err := jose.Marshal(asking{Name: someName, State: "s", Verifier: "v", Redirect: "r", Grant: Grant{Name: someName, Issuer: "https://i.example", Server: "https://s.example"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"name":"` + someName + `","grant":{}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		k, err := decodeAsking(b, someName)
+		if err != nil && (k.Name != "" || k.State != "") {
+			t.Fatal("a failed decode returned something")
+		}
+		if err == nil && (k.State == "" || k.Grant.AccessToken != "") {
+			t.Fatalf("a request that cannot be answered: %s", b)
+		}
+	})
+}

@@ -131,11 +131,21 @@ func (s Issuance) reopen(ctx context.Context, v *Vault, name string) (*line, err
 	if err != nil {
 		return nil, err
 	}
+	l, err := s.lineOf(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	l.etag = etag
+	return l, nil
+}
+
+// lineOf opens the line that a grant was made on.
+func (s Issuance) lineOf(ctx context.Context, g Grant) (*line, error) {
 	m, err := s.metadata(ctx, g.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	// The tokens go to the server that gave them and to no other.
+	// The secrets go to the server they are for and to no other.
 	if g.Server != m.CredentialIssuer && !slices.Contains(m.AuthorizationServers, g.Server) {
 		return nil, fmt.Errorf("%w: authorization_servers of the issuer does not list %s any more", ErrGrantOver, shown(g.Server, 200))
 	}
@@ -143,7 +153,7 @@ func (s Issuance) reopen(ctx context.Context, v *Vault, name string) (*line, err
 	if err != nil {
 		return nil, err
 	}
-	l := &line{s: s, metadata: m, server: server, grant: g, etag: etag, nonces: map[side]string{}, client: client{Client: s.Client, server: server}}
+	l := &line{s: s, metadata: m, server: server, grant: g, nonces: map[side]string{}, client: client{Client: s.Client, server: server}}
 	if g.ClientID == "" {
 		l.client.Client = Client{}
 	}

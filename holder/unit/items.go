@@ -91,9 +91,11 @@ const (
 	KindWaiting = "waiting"
 	// KindGrant is what an issuer may be asked with again.
 	KindGrant = "grant"
+	// KindAsking is a sign-in at an issuer that the citizen is sent to.
+	KindAsking = "asking"
 )
 
-var kinds = []string{KindCredential, KindReceipt, KindWaiting, KindGrant}
+var kinds = []string{KindCredential, KindReceipt, KindWaiting, KindGrant, KindAsking}
 
 // Receipt is what the citizen keeps of a share.
 type Receipt struct {
