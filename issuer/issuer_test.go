@@ -138,7 +138,7 @@ func (h *house) wish(vault string) issuer.Collect {
 
 func (h *house) redeem(o issuer.Offered) (string, []string, error) {
 	code := oid4vci.Secret(o.TxCode.Reveal())
-	res, err := h.Token(h.Context(), oid4vci.TokenRequest{PreAuthorizedCode: oid4vci.Secret(o.Code.Reveal()), TxCode: &code})
+	res, err := h.Token(h.Context(), oid4vci.TokenRequest{GrantType: oid4vci.GrantPreAuthorizedCode, PreAuthorizedCode: oid4vci.Secret(o.Code.Reveal()), TxCode: &code})
 	if err != nil {
 		return "", nil, err
 	}
