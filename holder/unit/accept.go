@@ -37,10 +37,6 @@ func (s Issuance) Accept(ctx context.Context, v *Vault, o Offered, txCode string
 	if err != nil {
 		return Taken{}, err
 	}
-	values, err := req.Form()
-	if err != nil {
-		return Taken{}, err
-	}
 	l, err := s.newLine(o)
 	if err != nil {
 		return Taken{}, err
@@ -51,7 +47,7 @@ func (s Issuance) Accept(ctx context.Context, v *Vault, o Offered, txCode string
 	if err := l.begin(o.Offer.CredentialConfigurationIDs); err != nil {
 		return Taken{}, err
 	}
-	token, err := l.redeem(ctx, values)
+	token, err := l.redeem(ctx, req)
 	if err != nil {
 		return Taken{}, fmt.Errorf("redeeming the offer: %w", err)
 	}

@@ -2,7 +2,6 @@ package unit
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/url"
@@ -59,11 +58,15 @@ func (s Issuance) Authorize(ctx context.Context, v *Vault, o Offered, redirectUR
 		return nil, err
 	}
 	a := &Authorization{State: oauth.NewVerifier(), offered: o, line: l, verifier: oauth.NewVerifier(), redirect: redirectURI}
-	values, err := a.request()
+	r, err := a.request()
 	if err != nil {
 		return nil, err
 	}
 	if o.Server.PushedAuthorizationRequestEndpoint == "" {
+		values, err := r.Form()
+		if err != nil {
+			return nil, err
+		}
 		return a, a.leadTo(values)
 	}
 	if s.Handles == o.Metadata.CredentialIssuer {
@@ -71,9 +74,9 @@ func (s Issuance) Authorize(ctx context.Context, v *Vault, o Offered, redirectUR
 		if err != nil {
 			return nil, fmt.Errorf("getting a vault handle: %w", err)
 		}
-		values.Set("vault_handle", handle)
+		r.VaultHandle = oid4vci.Secret(handle)
 	}
-	return a, a.push(ctx, values)
+	return a, a.push(ctx, r)
 }
 
 // authorizable finds out what would only fail at the server.
@@ -97,28 +100,26 @@ func (s Issuance) authorizable(o Offered, redirectURI string) error {
 	return nil
 }
 
-// request are the parameters of the authorization request.
-func (a *Authorization) request() (url.Values, error) {
+// request is the authorization request.
+func (a *Authorization) request() (oid4vci.AuthorizationRequest, error) {
 	l, o := a.line, a.offered
-	values := url.Values{
-		"response_type": {"code"}, "client_id": {l.client.id()}, "redirect_uri": {a.redirect}, "state": {a.State},
-		"code_challenge": {oauth.Challenge(a.verifier)}, "code_challenge_method": {"S256"},
+	r := oid4vci.AuthorizationRequest{
+		ClientID: l.client.id(), RedirectURI: a.redirect, State: a.State, CodeChallenge: oauth.Challenge(a.verifier), UILocales: strings.Join(l.s.Languages, " "),
 	}
-	if values.Get("client_id") == "" {
-		return nil, fmt.Errorf("%w: an authorization code needs a client_id: register the wallet and set Issuance.Client (RFC 6749, Section 4.1.1)", ErrOffer)
+	if r.ClientID == "" {
+		return r, fmt.Errorf("%w: an authorization code needs a client_id: register the wallet and set Issuance.Client (RFC 6749, Section 4.1.1)", ErrOffer)
 	}
-	if g := o.Offer.Grants; g != nil && g.AuthorizationCode != nil && g.AuthorizationCode.IssuerState != "" {
-		values.Set("issuer_state", g.AuthorizationCode.IssuerState)
+	if g := o.Offer.Grants; g != nil && g.AuthorizationCode != nil {
+		r.IssuerState = oid4vci.Secret(g.AuthorizationCode.IssuerState)
 	}
 	if l.key != nil {
-		values.Set("dpop_jkt", jose.Thumbprint(l.key.Public()))
+		r.DPoPJKT = jose.Thumbprint(l.key.Public())
 	}
 	if slices.Contains(o.Server.AuthorizationDetailsTypesSupported, oid4vci.TypeOpenIDCredential) {
-		details, err := jose.Marshal(detailsOf(o))
-		values.Set("authorization_details", string(details))
-		return values, err
+		r.Details = detailsOf(o)
+		return r, nil
 	}
-	return values, a.byScope(values)
+	return r, a.byScope(&r)
 }
 
 // detailsOf asks for each configuration; the issuer stands in locations when
@@ -137,47 +138,43 @@ func detailsOf(o Offered) (out []oid4vci.AuthorizationDetail) {
 
 // byScope asks for the scope of each configuration (OpenID4VCI 1.0, Section
 // 5.1.2; HAIP 1.0, Section 4.3).
-func (a *Authorization) byScope(values url.Values) error {
+func (a *Authorization) byScope(r *oid4vci.AuthorizationRequest) error {
 	m := a.offered.Metadata
 	a.scoped = map[string]string{}
-	var scopes []string
 	for _, id := range a.offered.Offer.CredentialConfigurationIDs {
 		scope := m.CredentialConfigurationsSupported[id].Scope
 		if scope == "" || strings.ContainsAny(scope, " \"\\") {
 			return fmt.Errorf("%w: credential_configurations_supported[%s] has no scope, and the server takes no authorization_details of type openid_credential (OpenID4VCI 1.0, Section 5.1)", ErrOffer, shown(id, 100))
 		}
 		a.scoped[id] = scope
-		if !slices.Contains(scopes, scope) {
-			scopes = append(scopes, scope)
+		if !slices.Contains(r.Scopes, scope) {
+			r.Scopes = append(r.Scopes, scope)
 		}
 	}
-	values.Set("scope", strings.Join(scopes, " "))
 	if len(m.AuthorizationServers) > 0 {
-		values.Set("resource", m.CredentialIssuer) // RFC 8707, Section 2
+		r.Resource = m.CredentialIssuer // RFC 8707, Section 2
 	}
 	return nil
 }
 
 // push pushes the request, so that the browser carries nothing of it (RFC
 // 9126, Section 2).
-func (a *Authorization) push(ctx context.Context, values url.Values) error {
+func (a *Authorization) push(ctx context.Context, r oid4vci.AuthorizationRequest) error {
+	values, err := r.Pushed()
+	if err != nil {
+		return err
+	}
 	l := a.line
 	b, _, err := l.post(ctx, form(l.server.PushedAuthorizationRequestEndpoint, values))
 	if err != nil {
 		return fmt.Errorf("pushing the authorization request: %w", err)
 	}
-	var pushed struct {
-		RequestURI string `json:"request_uri"`
-		ExpiresIn  int64  `json:"expires_in"`
-	}
-	if err := jose.Unmarshal(b, &pushed); err != nil {
-		return fmt.Errorf("answer to the pushed authorization request: %w", err)
-	}
-	if pushed.RequestURI == "" || len(pushed.RequestURI) > oid4vci.MaxText || pushed.ExpiresIn <= 0 {
-		return fmt.Errorf("%w: the answer to the pushed authorization request must have request_uri and a positive expires_in (RFC 9126, Section 2.2)", ErrAuthorization)
+	pushed, err := oid4vci.ParsePushedResponse(b)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAuthorization, err)
 	}
 	a.Expires = l.s.Now().Add(time.Duration(min(pushed.ExpiresIn, maxSeconds)) * time.Second)
-	return a.leadTo(url.Values{"client_id": values["client_id"], "request_uri": {pushed.RequestURI}})
+	return a.leadTo(url.Values{"client_id": {r.ClientID}, "request_uri": {string(pushed.RequestURI)}})
 }
 
 // leadTo adds the parameters to the authorization endpoint, whose own query
@@ -204,8 +201,8 @@ func (s Issuance) Redeem(ctx context.Context, v *Vault, a *Authorization, answer
 		return Taken{}, err
 	}
 	l := a.line
-	token, err := l.redeem(ctx, url.Values{
-		"grant_type": {oid4vci.GrantAuthorizationCode}, "code": {code}, "redirect_uri": {a.redirect}, "code_verifier": {a.verifier},
+	token, err := l.redeem(ctx, oid4vci.TokenRequest{
+		GrantType: oid4vci.GrantAuthorizationCode, Code: code, RedirectURI: a.redirect, CodeVerifier: oid4vci.Secret(a.verifier),
 	})
 	if err != nil {
 		return Taken{}, fmt.Errorf("redeeming the authorization code: %w", err)
@@ -216,49 +213,24 @@ func (s Issuance) Redeem(ctx context.Context, v *Vault, a *Authorization, answer
 	return l.fetch(ctx, v, token, a.offered.Renewing)
 }
 
-// code checks the answer: to this request, from the server that was asked
-// (RFC 6749, Section 10.12; RFC 9207, Section 2.4), and no error.
-func (a *Authorization) code(answer url.Values) (string, error) {
-	for _, name := range []string{"state", "iss", "code", "error", "error_description"} {
-		if len(answer[name]) > 1 {
-			return "", fmt.Errorf("%w: %s stands there twice (RFC 6749, Section 3.1)", ErrAuthorization, name)
-		}
-	}
-	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(a.State)) != 1 {
-		return "", fmt.Errorf("%w: state is another than the one sent; start again (RFC 6749, Section 10.12)", ErrAuthorization)
+// code checks the answer: to this request, from the server that was asked, and
+// no error.
+func (a *Authorization) code(answer url.Values) (oid4vci.Secret, error) {
+	r, err := oid4vci.ParseAuthorizationResponse(answer, a.State)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrAuthorization, err)
 	}
 	if a.spent {
 		return "", fmt.Errorf("%w: it was answered before; start again", ErrAuthorization)
 	}
 	a.spent = true
-	if err := a.issuedBy(answer); err != nil {
-		return "", err
+	if err := r.CheckIss(a.line.server, a.line.s.InsecureNoIss); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrAuthorization, err)
 	}
-	if code := answer.Get("error"); code != "" {
-		return "", fmt.Errorf("signing in at the issuer: %w", &Refusal{Code: shown(code, 100), Detail: shown(answer.Get("error_description"), 500)})
+	if r.Error.Error != "" {
+		return "", fmt.Errorf("signing in at the issuer: %w", &Refusal{Code: string(r.Error.Error), Detail: shown(r.Error.Description, 500)})
 	}
-	code := answer.Get("code")
-	if code == "" || len(code) > oid4vci.MaxText {
-		return "", fmt.Errorf("%w: code is missing or longer than %d bytes (RFC 6749, Section 4.1.2)", ErrAuthorization, oid4vci.MaxText)
-	}
-	return code, nil
-}
-
-// issuedBy holds iss against the server that was asked, so that no code goes to
-// a server that did not give it (RFC 9207, Section 2.4). A server that does not
-// say that it sends iss may leave it out, where the profile allows that.
-func (a *Authorization) issuedBy(answer url.Values) error {
-	m := a.line.server
-	switch iss := answer.Get("iss"); {
-	case iss == m.Issuer:
-		return nil
-	case iss == "" && !m.AuthorizationResponseIssParameterSupported && a.line.s.InsecureNoIss:
-		return nil
-	case iss == "":
-		return fmt.Errorf("%w: iss is missing, so that nobody can tell which server answers (RFC 9207, Section 2.4; HAIP 1.0, Section 4)", ErrAuthorization)
-	default:
-		return fmt.Errorf("%w: iss is another server than the one that was asked; start again (RFC 9207, Section 2.4)", ErrAuthorization)
-	}
+	return r.Code, nil
 }
 
 // narrow leaves out what the token does not cover: the server may have granted

@@ -5,12 +5,12 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oauth"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
@@ -45,18 +45,6 @@ type Attestation struct {
 // ErrAttestation is returned for an attestation that would not be taken.
 var ErrAttestation = errors.New("the wallet provider's attestation cannot be used")
 
-// Words of draft-ietf-oauth-attestation-based-client-auth.
-const (
-	methodAttested    = "attest_jwt_client_auth"
-	typAttestation    = "oauth-client-attestation+jwt"
-	typAttestationPoP = "oauth-client-attestation-pop+jwt"
-	headerAttestation = "OAuth-Client-Attestation"
-	headerPoP         = "OAuth-Client-Attestation-PoP"
-	headerChallenge   = "OAuth-Client-Attestation-Challenge"
-	useChallenge      = "use_attestation_challenge"
-	useFresh          = "use_fresh_attestation"
-)
-
 // methodNone is a public client (RFC 7591, Section 2).
 const methodNone = "none"
 
@@ -69,12 +57,12 @@ func (c Client) usable(m oid4vci.AuthorizationServerMetadata, grant string) erro
 		return nil
 	case grant == oid4vci.GrantPreAuthorizedCode && m.PreAuthorizedGrantAnonymousAccessSupported:
 		return nil
-	case slices.Contains(methods, methodAttested) && c.Provider != nil:
+	case slices.Contains(methods, oauth.MethodAttestation) && c.Provider != nil:
 		return nil
-	case slices.Contains(methods, methodAttested):
+	case slices.Contains(methods, oauth.MethodAttestation):
 		return fmt.Errorf("%w: token_endpoint_auth_methods_supported of %s wants an attestation of the wallet's provider: set Issuance.Client.Provider", ErrOffer, shown(m.Issuer, 200))
 	default:
-		return fmt.Errorf("%w: token_endpoint_auth_methods_supported of %s has no method of this wallet, expected %s or %s", ErrOffer, shown(m.Issuer, 200), methodAttested, methodNone)
+		return fmt.Errorf("%w: token_endpoint_auth_methods_supported of %s has no method of this wallet, expected %s or %s", ErrOffer, shown(m.Issuer, 200), oauth.MethodAttestation, methodNone)
 	}
 }
 
@@ -91,7 +79,7 @@ type client struct {
 }
 
 func (c *client) attested() bool {
-	return c.Provider != nil && slices.Contains(c.server.TokenEndpointAuthMethodsSupported, methodAttested)
+	return c.Provider != nil && slices.Contains(c.server.TokenEndpointAuthMethodsSupported, oauth.MethodAttestation)
 }
 
 // id is the client_id: the sub of an attested client (Section 7.1).
@@ -146,8 +134,8 @@ func (a Attestation) check(now time.Time) (sub string, err error) {
 		return bad("%v", err)
 	}
 	switch {
-	case t.Header.Typ != typAttestation:
-		return bad("typ must be %s", typAttestation)
+	case t.Header.Typ != oauth.TypClientAttestation:
+		return bad("typ must be %s", oauth.TypClientAttestation)
 	case c.Sub == "":
 		return bad("sub is missing")
 	case !now.Before(c.Exp.Time()):
@@ -173,38 +161,16 @@ func (c *client) authenticate(ctx context.Context, s Issuance, h http.Header) er
 			return err
 		}
 	}
-	proof, err := c.proof(s.Random, s.Now())
+	// It has the iss that the draft of OpenID4VCI demands, and which later ones
+	// allow (-07, Section 5.2).
+	proof, err := oauth.NewAttestationPoP(c.attestation.Key, c.sub, c.server.Issuer, c.challenge, s.Now())
 	if err != nil {
 		return err
 	}
 	c.challenge = ""
-	h.Set(headerAttestation, c.attestation.JWT)
-	h.Set(headerPoP, proof)
+	h.Set(oauth.HeaderClientAttestation, c.attestation.JWT)
+	h.Set(oauth.HeaderClientAttestationPoP, proof)
 	return nil
-}
-
-// proof makes a proof of possession for the server. It has the iss that the
-// draft of OpenID4VCI demands, which later ones allow (-07, Section 5.2).
-func (c *client) proof(random io.Reader, now time.Time) (string, error) {
-	alg, err := jose.AlgFor(c.attestation.Key.Public())
-	if err != nil {
-		return "", err
-	}
-	jti, err := NewName(random)
-	if err != nil {
-		return "", err
-	}
-	payload, err := jose.Marshal(struct {
-		Issuer    string           `json:"iss"`
-		Audience  string           `json:"aud"`
-		ID        string           `json:"jti"`
-		IssuedAt  jose.NumericDate `json:"iat"`
-		Challenge string           `json:"challenge,omitzero"`
-	}{c.sub, c.server.Issuer, jti, jose.Date(now), c.challenge})
-	if err != nil {
-		return "", err
-	}
-	return jose.SignCompact(c.attestation.Key, jose.Header{Alg: alg, Typ: typAttestationPoP}, payload)
 }
 
 func (c *client) fetchChallenge(ctx context.Context, s Issuance) error {
@@ -212,14 +178,13 @@ func (c *client) fetchChallenge(ctx context.Context, s Issuance) error {
 	if err != nil {
 		return err
 	}
-	var out struct {
-		Challenge string `json:"attestation_challenge"`
-	}
-	if _, err := exchange(s.HTTP, req, &out); err != nil {
+	b, _, err := send(s.HTTP, req)
+	if err != nil {
 		return fmt.Errorf("asking for a challenge: %w", err)
 	}
-	if out.Challenge == "" || len(out.Challenge) > oid4vci.MaxText {
-		return fmt.Errorf("%w: attestation_challenge of %s is missing or longer than %d bytes", ErrAttestation, shown(c.server.Issuer, 200), oid4vci.MaxText)
+	out, err := oauth.ParseChallengeResponse(b)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAttestation, err)
 	}
 	c.challenge = out.Challenge
 	return nil
@@ -228,7 +193,7 @@ func (c *client) fetchChallenge(ctx context.Context, s Issuance) error {
 // hear takes a challenge that came with an answer, for the next request
 // (Section 6.2).
 func (c *client) hear(h http.Header) {
-	if n := h.Values(headerChallenge); len(n) == 1 && len(n[0]) <= oid4vci.MaxText {
+	if n := h.Values(oauth.HeaderAttestationChallenge); len(n) == 1 && len(n[0]) <= maxNonce {
 		c.challenge = n[0]
 	}
 }
@@ -239,9 +204,9 @@ func (c *client) again(ctx context.Context, s Issuance, r *Refusal) bool {
 	switch {
 	case !c.attested():
 		return false
-	case r.Code == useChallenge:
+	case r.Code == oauth.UseAttestationChallenge:
 		return c.challenge != "" || c.server.ChallengeEndpoint != ""
-	case r.Code == useFresh:
+	case r.Code == oauth.UseFreshAttestation:
 		return c.attest(ctx, s, true) == nil
 	default:
 		return false

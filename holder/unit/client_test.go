@@ -2,7 +2,10 @@ package unit_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
@@ -12,8 +15,12 @@ import (
 
 	"github.com/zegel-id/zegel/holder/unit"
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oauth"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
+
+// walletProvider signs attestations.
+var walletProvider, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 
 // provider is a wallet provider with a key per server.
 type provider struct {
@@ -46,7 +53,7 @@ func (p *provider) Attest(_ context.Context, server string, fresh bool) (unit.At
 	if p.change != nil {
 		p.change(header, claims)
 	}
-	a := unit.Attestation{JWT: must(jose.SignCompact(newKey(p.t), header, must(jose.Marshal(claims))(p.t)))(p.t), Key: p.keys[server]}
+	a := unit.Attestation{JWT: must(jose.SignCompact(walletProvider, header, must(jose.Marshal(claims))(p.t)))(p.t), Key: p.keys[server]}
 	if p.other {
 		a.Key = newKey(p.t)
 	}
@@ -76,6 +83,12 @@ func (d *double) attesting() *[]string {
 		if len(attestations) != 1 || len(proofs) != 1 {
 			d.t.Errorf("%d attestations, %d proofs", len(attestations), len(proofs))
 			return 401, "invalid_client_attestation"
+		}
+		if _, err := oauth.VerifyClientAttestation(d.t.Context(), r.Header, oauth.AttestationExpect{
+			Key:    func(context.Context, *jose.Token) (crypto.PublicKey, error) { return walletProvider.Public(), nil },
+			Issuer: func(iss string) bool { return iss == "https://provider.example" }, Audience: serverURL, ClientID: form.Get("client_id"), Now: d.clock, MaxAge: time.Minute,
+		}); err != nil {
+			d.t.Error(err)
 		}
 		a, p := must(jose.Parse(attestations[0]))(d.t), must(jose.Parse(proofs[0]))(d.t)
 		var ac struct {

@@ -20,25 +20,25 @@ func TestAnswerRefused(t *testing.T) {
 		server     func(m)
 		change     func(url.Values)
 	}{
-		{"no iss", "iss is missing", true, nil, func(q url.Values) { q.Del("iss") }},
-		{"another iss", "iss is another server", true, nil, func(q url.Values) { q.Set("iss", "https://as.example.evil") }},
-		{"iss of the issuer", "iss is another server", true, nil, func(q url.Values) { q.Set("iss", issuerURL) }},
-		{"another iss where none is promised", "iss is another server", true, func(s m) { delete(s, "authorization_response_iss_parameter_supported") }, func(q url.Values) { q.Set("iss", issuerURL) }},
-		{"no iss where none is promised", "iss is missing", true, func(s m) { delete(s, "authorization_response_iss_parameter_supported") }, func(q url.Values) { q.Del("iss") }},
-		{"iss twice", "iss stands there twice", false, nil, func(q url.Values) { q.Add("iss", serverURL) }},
-		{"another state", "state is another", false, nil, func(q url.Values) { q.Set("state", "x") }},
-		{"no state", "state is another", false, nil, func(q url.Values) { q.Del("state") }},
-		{"state twice", "state stands there twice", false, nil, func(q url.Values) { q.Add("state", "x") }},
-		{"code twice", "code stands there twice", false, nil, func(q url.Values) { q.Add("code", "x") }},
-		{"no code", "code is missing", true, nil, func(q url.Values) { q.Del("code") }},
-		{"a huge code", "code is missing or longer", true, nil, func(q url.Values) { q.Set("code", strings.Repeat("x", 5000)) }},
-		{"an error", "The citizen  said no (access_denied)", true, nil, func(q url.Values) {
+		{"no iss", "iss: is missing", true, nil, func(q url.Values) { q.Del("iss") }},
+		{"another iss", "iss: is another server", true, nil, func(q url.Values) { q.Set("iss", "https://as.example.evil") }},
+		{"iss of the issuer", "iss: is another server", true, nil, func(q url.Values) { q.Set("iss", issuerURL) }},
+		{"another iss where none is promised", "iss: is another server", true, func(s m) { delete(s, "authorization_response_iss_parameter_supported") }, func(q url.Values) { q.Set("iss", issuerURL) }},
+		{"no iss where none is promised", "iss: is missing", true, func(s m) { delete(s, "authorization_response_iss_parameter_supported") }, func(q url.Values) { q.Del("iss") }},
+		{"iss twice", "iss: stands there twice", false, nil, func(q url.Values) { q.Add("iss", serverURL) }},
+		{"another state", "state: is another", false, nil, func(q url.Values) { q.Set("state", "x") }},
+		{"no state", "state: is another", false, nil, func(q url.Values) { q.Del("state") }},
+		{"state twice", "state: stands there twice", false, nil, func(q url.Values) { q.Add("state", "x") }},
+		{"code twice", "code: stands there twice", false, nil, func(q url.Values) { q.Add("code", "x") }},
+		{"no code", "code: is missing", false, nil, func(q url.Values) { q.Del("code") }},
+		{"a huge code", "code: is missing or longer", false, nil, func(q url.Values) { q.Set("code", strings.Repeat("x", 5000)) }},
+		{"an error", "The citizen? said no (access_denied)", true, nil, func(q url.Values) {
 			q.Del("code")
 			q.Set("error", "access_denied")
 			q.Set("error_description", "The citizen\x1b said no")
 		}},
 		{"an error with a code", "access_denied", true, nil, func(q url.Values) { q.Set("error", "access_denied") }},
-		{"an error of another server", "iss is another server", true, nil, func(q url.Values) { q.Set("error", "access_denied"); q.Set("iss", issuerURL) }},
+		{"an error of another server", "iss: is another server", true, nil, func(q url.Values) { q.Set("error", "access_denied"); q.Set("iss", issuerURL) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDouble(t)

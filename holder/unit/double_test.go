@@ -280,6 +280,9 @@ func (d *double) known(w http.ResponseWriter, r *http.Request, form url.Values) 
 }
 
 func (d *double) push(w http.ResponseWriter, form url.Values, jkt string) {
+	if _, err := oid4vci.ParsePushedRequest(form); err != nil {
+		d.t.Error(err)
+	}
 	if form.Get("dpop_jkt") != jkt {
 		d.t.Errorf("dpop_jkt %q, the proof has %q", form.Get("dpop_jkt"), jkt)
 	}

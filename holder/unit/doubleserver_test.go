@@ -67,6 +67,9 @@ func (d *double) ask(form url.Values) *asked {
 }
 
 func (d *double) token(w http.ResponseWriter, form url.Values, jkt string) {
+	if _, err := oid4vci.ParseTokenRequest(form); err != nil {
+		d.t.Error(err)
+	}
 	var a *asked
 	switch form.Get("grant_type") {
 	case oid4vci.GrantAuthorizationCode:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -45,12 +44,14 @@ var ErrGrantOver = errors.New("the issuer gives nothing for the earlier grant an
 var ErrToken = errors.New("the access token that came is not what was asked for")
 
 // redeem sends a token request and takes the answer for the line.
-func (l *line) redeem(ctx context.Context, values url.Values) (oid4vci.TokenResponse, error) {
+func (l *line) redeem(ctx context.Context, r oid4vci.TokenRequest) (oid4vci.TokenResponse, error) {
 	if err := l.client.open(ctx, l.s); err != nil {
 		return oid4vci.TokenResponse{}, err
 	}
-	if id := l.client.id(); id != "" {
-		values.Set("client_id", id)
+	r.ClientID = l.client.id()
+	values, err := r.Form()
+	if err != nil {
+		return oid4vci.TokenResponse{}, err
 	}
 	b, _, err := l.post(ctx, form(l.server.TokenEndpoint, values))
 	if err != nil {
@@ -173,7 +174,7 @@ func (l *line) refresh(ctx context.Context, v *Vault) (oid4vci.TokenResponse, er
 	if l.grant.RefreshToken == "" {
 		return oid4vci.TokenResponse{}, fmt.Errorf("%w: it has no refresh token", ErrGrantOver)
 	}
-	t, err := l.redeem(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {string(l.grant.RefreshToken)}})
+	t, err := l.redeem(ctx, oid4vci.TokenRequest{GrantType: oid4vci.GrantRefreshToken, RefreshToken: l.grant.RefreshToken})
 	if r := (*Refusal)(nil); errors.As(err, &r) && r.Code == string(oid4vci.InvalidGrant) {
 		return oid4vci.TokenResponse{}, fmt.Errorf("%w: %w", ErrGrantOver, err)
 	}

@@ -110,7 +110,7 @@ func (l *line) once(ctx context.Context, m message) ([]byte, http.Header, error)
 	challenged(err, h)
 	// A nonce may come with any answer, and the last one counts (RFC 9449,
 	// Section 8.2).
-	if n := h.Values("DPoP-Nonce"); len(n) == 1 && len(n[0]) <= maxNonce {
+	if n := h.Values(oauth.NonceHeader); len(n) == 1 && len(n[0]) <= maxNonce {
 		l.nonces[m.to] = n[0]
 	}
 	if m.to == authorization {
@@ -149,13 +149,10 @@ func (l *line) mended(ctx context.Context, m message, h http.Header, r *Refusal)
 	return m.to == authorization && l.client.again(ctx, l.s, r)
 }
 
-// useNonce is the error code of RFC 9449, Section 8.
-const useNonce = "use_dpop_nonce"
-
 // demandsNonce reports whether an answer refuses a proof only for want of a
 // nonce, and has the nonce (RFC 9449, Sections 8 and 9).
 func demandsNonce(r *Refusal, h http.Header) bool {
-	return r.Code == useNonce && len(h.Values("DPoP-Nonce")) == 1
+	return r.Code == oauth.UseDPoPNonce && len(h.Values(oauth.NonceHeader)) == 1
 }
 
 var challengeError = regexp.MustCompile(`(?i)(?:^|[\s,])error="?([!#-\[\]-~]{1,100}?)(?:"|,|\s|$)`)

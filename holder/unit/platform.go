@@ -289,7 +289,7 @@ func (p *Platform) send(ctx context.Context, method, target, token string, h htt
 		req.Header.Set("DPoP", proof)
 		b, answer, err := send(p.HTTP, req)
 		challenged(err, answer)
-		if n := answer.Values("DPoP-Nonce"); len(n) == 1 && len(n[0]) <= maxNonce {
+		if n := answer.Values(oauth.NonceHeader); len(n) == 1 && len(n[0]) <= maxNonce {
 			p.nonce.Store(&n[0])
 		}
 		r := (*Refusal)(nil)

@@ -56,7 +56,7 @@ func TestResumeRefused(t *testing.T) {
 		want   string
 		change func(d *double, answer url.Values)
 	}{
-		"another iss":             {"iss is another server", func(_ *double, q url.Values) { q.Set("iss", issuerURL) }},
+		"another iss":             {"iss: is another server", func(_ *double, q url.Values) { q.Set("iss", issuerURL) }},
 		"an error":                {"access_denied", func(_ *double, q url.Values) { q.Set("error", "access_denied") }},
 		"the server is gone":      {"authorization_servers", func(d *double, _ url.Values) { d.metadata["authorization_servers"] = []any{"https://other.example"} }},
 		"after more than an hour": {"no request of the last hour", func(d *double, _ url.Values) { d.clock = d.clock.Add(61 * time.Minute) }},
