@@ -47,6 +47,10 @@ func (p *pod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet:
 		w.Header().Set("ETag", p.tags[name])
 		_, _ = w.Write(have)
+	case r.Method == http.MethodDelete:
+		delete(p.items, name)
+		delete(p.tags, name)
+		w.WriteHeader(http.StatusNoContent)
 	case r.Method == http.MethodPut && (r.Header.Get("If-None-Match") == "*" && there || r.Header.Get("If-Match") != "" && r.Header.Get("If-Match") != p.tags[name]):
 		w.WriteHeader(http.StatusPreconditionFailed)
 	case r.Method == http.MethodPut:
