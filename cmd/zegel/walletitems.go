@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,11 @@ func (f *walletFlags) list() *cobra.Command {
 				fmt.Fprintln(out, "The vault is empty.")
 			}
 			for _, e := range entries {
-				fmt.Fprintf(out, "%s  %-10s  %s  %s\n", e.Name, e.Kind, e.Added.UTC().Format("2006-01-02"), e.Title)
+				until := ""
+				if !e.Expires.IsZero() {
+					until = "  until " + e.Expires.Local().Format(time.DateTime)
+				}
+				fmt.Fprintf(out, "%s  %-10s  %s  %s%s\n", e.Name, e.Kind, e.Added.UTC().Format("2006-01-02"), e.Title, until)
 			}
 			return nil
 		}),

@@ -55,6 +55,7 @@ func TestCodeFlow(t *testing.T) {
 		}},
 		"an offer that names the server": {func(d *double) { d.metadata["authorization_servers"] = []any{"https://other.example", serverURL} },
 			m{"authorization_code": m{"authorization_server": serverURL}}, nil},
+		"an offer of no grant":           {func(*double) {}, m{}, nil},
 		"an empty offer of other grants": {func(*double) {}, m{"urn:x:other": m{}, "authorization_code": m{}}, nil},
 		"no word on grants":              {func(d *double) { delete(d.server, "grant_types_supported") }, nil, nil},
 	} {

@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
@@ -118,7 +119,7 @@ func (s Issuance) title(c oid4vci.CredentialConfiguration) string {
 	}
 	for _, want := range s.Languages {
 		for _, d := range c.CredentialMetadata.Display {
-			if d.Locale == want {
+			if d.Locale == want || strings.HasPrefix(d.Locale, want+"-") {
 				return shown(d.Name, maxTitle)
 			}
 		}
