@@ -47,6 +47,10 @@ func (p *pod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet:
 		w.Header().Set("ETag", p.tags[name])
 		_, _ = w.Write(have)
+	case r.Method == http.MethodDelete:
+		delete(p.items, name)
+		delete(p.tags, name)
+		w.WriteHeader(http.StatusNoContent)
 	case r.Method == http.MethodPut && (r.Header.Get("If-None-Match") == "*" && there || r.Header.Get("If-Match") != "" && r.Header.Get("If-Match") != p.tags[name]):
 		w.WriteHeader(http.StatusPreconditionFailed)
 	case r.Method == http.MethodPut:
@@ -112,10 +116,11 @@ func TestWalletUnit(t *testing.T) {
 		if !o.NeedsTxCode() {
 			t.Error("no transaction code asked for")
 		}
-		items, err := s.Accept(t.Context(), v, o, " "+offer.text("tx_code")+"\n")
+		taken, err := s.Accept(t.Context(), v, o, " "+offer.text("tx_code")+"\n")
 		if err != nil {
 			t.Fatal(err)
 		}
+		items := taken.Items
 		if len(items) != 2 || len(items[0].Copies) != 8 || items[1].Title != "Kanarie master" {
 			t.Errorf("%d items", len(items))
 		}
@@ -194,7 +199,8 @@ func TestWalletUnitEncrypts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.Accept(t.Context(), v, o, offer.text("tx_code"))
+		taken, err := s.Accept(t.Context(), v, o, offer.text("tx_code"))
+		return taken.Items, err
 	}
 	seen := 0
 	look := func(body []byte) []byte {
@@ -296,7 +302,8 @@ func TestWalletUnitRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			items, err := s.Accept(t.Context(), v, o, offer.text("tx_code"))
+			taken, err := s.Accept(t.Context(), v, o, offer.text("tx_code"))
+			items := taken.Items
 			if err == nil || len(items) != 0 || p.size() != 0 {
 				t.Errorf("accepted: %v, %d items, %d resources", err, len(items), p.size())
 			}
