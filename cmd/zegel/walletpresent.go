@@ -84,6 +84,9 @@ func (p presentFlags) request(args []string) (asking, error) {
 		}
 		return asking{link: args[0]}, nil
 	}
+	if _, err := os.Lstat(p.response); p.response != "" && !errors.Is(err, os.ErrNotExist) {
+		return asking{}, fmt.Errorf("--response: %s is there already; nothing was shared", p.response)
+	}
 	d, err := readDigital(p.digital)
 	return asking{digital: d}, err
 }
