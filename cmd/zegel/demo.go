@@ -303,7 +303,7 @@ func (s *story) ask(ctx context.Context) (transaction, error) {
 
 func (s *story) share(ctx context.Context, w *wallet, t transaction) (result, error) {
 	var r result
-	_, err := w.share(ctx, t.Link, "en", func(_ context.Context, c unit.Consent) (bool, error) {
+	_, err := w.share(ctx, asking{link: t.Link}, "en", openTrust{}, false, func(_ context.Context, c unit.Consent) (bool, error) {
 		printConsent(indent{s.out}, c)
 		return true, nil
 	})
@@ -396,6 +396,15 @@ func (s *story) revoke(ctx context.Context, w *wallet, v *unit.Vault) error {
 	if err != nil {
 		return err
 	}
+	if _, err := s.share(ctx, w, t); !errors.Is(err, unit.ErrRefused) {
+		return fmt.Errorf("a revoked credential was offered: %w", err)
+	}
+	s.say("   Her wallet offers it to nobody any more. One that does not ask for the status would be found out:")
+	if t, err = s.ask(ctx); err != nil {
+		return err
+	}
+	w.blind = true
+	defer func() { w.blind = false }()
 	r, err := s.share(ctx, w, t)
 	if err != nil {
 		return err
