@@ -36,16 +36,8 @@ func (i *Issuer) Collect(ctx context.Context, c Collect) (Offered, error) {
 	}
 	got, err := i.c.Source.Collect(ctx, c.Supplier, c.Subject, c.CorrelationID)
 	by := i.asker(c)
-	fetched := by
-	fetched.Kind, fetched.Organisation, fetched.DataType = audit.Fetch, got.Organisation, got.DataType
-	fetched.Outcome, fetched.RequestID = outcome(err), c.CorrelationID
-	fetched.Detail = fmt.Sprintf("accepted %d refused %d", len(got.Datasets), len(got.Refused))
-	logged := i.log(ctx, fetched)
-	if err != nil {
+	if err := errors.Join(err, i.logFetch(ctx, by, got, err, c.CorrelationID)); err != nil {
 		return Offered{}, err
-	}
-	if logged != nil {
-		return Offered{}, logged
 	}
 	// What cannot be issued must not be offered; the other records go on.
 	var good []Dataset
@@ -56,17 +48,42 @@ func (i *Issuer) Collect(ctx context.Context, c Collect) (Offered, error) {
 		}
 		good = append(good, d)
 	}
-	if len(good) == 0 {
+	pending, unnamed := namedPending(got.Pending)
+	got.Refused = append(got.Refused, unnamed...)
+	if len(good)+len(pending) == 0 {
 		return Offered{Refused: got.Refused, NoData: got.NoData && len(got.Refused) == 0}, ErrNothing
 	}
-	if len(good) > MaxDatasets {
-		return Offered{}, tooMany(len(good))
+	if n := len(good) + len(pending); n > MaxDatasets {
+		return Offered{}, tooMany(n)
 	}
-	o, err := i.offer(ctx, c, by, good, got.Refused)
+	o, err := i.offer(ctx, c, by, wares{good, pending, got.Refused})
 	if err != nil || c.Vault.Pseudonym == "" {
 		return o, err
 	}
 	return o, i.stillThere(ctx, c.Vault, o.ID)
+}
+
+// namedPending keeps what can be known again when the supplier has it.
+func namedPending(all []Pending) (named []Pending, refused []Refusal) {
+	for _, p := range all {
+		if p.Record == "" {
+			refused = append(refused, Refusal{Reason: ReasonUnusable, Detail: "the supplier will have it later, and names no reference to know it by"})
+			continue
+		}
+		named = append(named, p)
+	}
+	return named, refused
+}
+
+// logFetch notes that a supplier was asked, whatever came of it.
+func (i *Issuer) logFetch(ctx context.Context, by audit.Event, got Collection, err error, requestID string) error {
+	by.Kind, by.Organisation, by.DataType = audit.Fetch, got.Organisation, got.DataType
+	by.Outcome, by.RequestID = outcome(err), requestID
+	by.Detail = fmt.Sprintf("accepted %d refused %d", len(got.Datasets), len(got.Refused))
+	if n := len(got.Pending); n > 0 {
+		by.Detail += fmt.Sprintf(" later %d", n)
+	}
+	return i.log(ctx, by)
 }
 
 // asker is who asks, for the use log: the citizen themself, or an institution
@@ -124,7 +141,7 @@ func (i *Issuer) Offer(ctx context.Context, d Direct) (Offered, error) {
 		}
 	}
 	by := audit.Event{Actor: audit.Actor{Kind: audit.Organisation, ID: d.Client}}
-	return i.offer(ctx, Collect{Configuration: d.Configuration, Client: d.Client, CorrelationID: d.CorrelationID}, by, d.Datasets, nil)
+	return i.offer(ctx, Collect{Configuration: d.Configuration, Client: d.Client, CorrelationID: d.CorrelationID}, by, wares{datasets: d.Datasets})
 }
 
 // log writes to the use log. Its error fails the use: what cannot be logged

@@ -8,6 +8,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +49,7 @@ type Collection struct {
 	Organisation string
 	Datasets     []Dataset
 	Refused      []Refusal
+	Pending      []Pending
 	// NoData: the supplier says that it holds nothing about the citizen.
 	NoData bool
 }
@@ -57,6 +60,14 @@ type Dataset struct {
 	Record string
 	// Claims is a JSON object.
 	Claims []byte
+}
+
+// Pending is a record that the supplier will only have later.
+type Pending struct {
+	// Record is the supplier's reference, by which the record is known again.
+	Record string
+	// Again is how long to wait before the supplier is asked once more.
+	Again time.Duration
 }
 
 // Refusal is a record that is not issued, with the reason's name.
@@ -105,10 +116,14 @@ type Config struct {
 	// Display is the issuer's name in several languages.
 	Display []Display
 	// Keys seal; a rotation is seen by the next credential.
-	Keys     *seal.Keys
-	Statuses Statuses
-	Log      UseLog
-	Names    Pseudonyms
+	Keys *seal.Keys
+	// MetadataKeys sign the metadata for wallets that ask for it signed
+	// (OpenID4VCI 1.0, Section 12.2.3); nil signs none. They are not those that
+	// seal.
+	MetadataKeys *seal.Keys
+	Statuses     Statuses
+	Log          UseLog
+	Names        Pseudonyms
 	// Vaults are the vault platforms whose citizens may collect here.
 	Vaults []VaultPlatform
 	// Key, 32 bytes, from which the keys of nonces and pseudonyms are derived.
@@ -145,6 +160,7 @@ type Issuer struct {
 	nonce nonces
 
 	requestKeys requestKeys
+	documents   documents
 	types       map[string]*prepared
 	tagKey      []byte
 	records     capsule.Secret                   // seals what the issuance API may know of an offer
@@ -164,6 +180,7 @@ func New(c Config) (*Issuer, error) {
 		}
 		return key
 	}
+	c.Types = slices.Clone(c.Types)
 	i := &Issuer{
 		c:      c,
 		authz:  &authz.Server{Store: c.Store, Now: c.Now},
@@ -177,17 +194,20 @@ func New(c Config) (*Issuer, error) {
 	if i.records, err = capsule.ParseSecret(jose.Encode(derive("offer records"))); err != nil {
 		return nil, err
 	}
-	for _, t := range c.Types {
+	for n, t := range c.Types {
 		for _, other := range i.types {
 			if other.ID == t.ID || other.Name == t.Name {
 				return nil, fmt.Errorf("issuer: two credential types have the ID %q or the name %q", t.ID, t.Name)
+			}
+			if other.Scope == cmp.Or(t.Scope, t.ID) {
+				return nil, fmt.Errorf("issuer: two credential types, %q and %q, have the scope %q", other.ID, t.ID, other.Scope)
 			}
 		}
 		p, err := i.compile(t)
 		if err != nil {
 			return nil, fmt.Errorf("issuer: credential type %q: %w", t.ID, err)
 		}
-		i.types[t.ID] = p
+		i.types[t.ID], i.c.Types[n] = p, p.Type
 	}
 	if c.InsecureLoopback {
 		i.words = append(i.words, oid4vci.InsecureLoopback)
@@ -197,6 +217,11 @@ func New(c Config) (*Issuer, error) {
 	}
 	if err := i.metadata.Validate(i.words...); err != nil {
 		return nil, fmt.Errorf("issuer: metadata: %w", err)
+	}
+	if c.MetadataKeys != nil {
+		if _, err := i.MetadataDocument(true); err != nil {
+			return nil, fmt.Errorf("issuer: signed metadata: %w", err)
+		}
 	}
 	return i, nil
 }

@@ -26,6 +26,7 @@ func (i *Issuer) describe() (oid4vci.CredentialIssuerMetadata, error) {
 		CredentialIssuer:                  i.c.URL,
 		CredentialEndpoint:                i.c.URL + "/credential",
 		NonceEndpoint:                     i.c.URL + "/nonce",
+		DeferredCredentialEndpoint:        i.c.URL + "/deferred_credential",
 		NotificationEndpoint:              i.c.URL + "/notification",
 		BatchCredentialIssuance:           &oid4vci.BatchCredentialIssuance{BatchSize: i.c.BatchSize},
 		CredentialConfigurationsSupported: map[string]oid4vci.CredentialConfiguration{},

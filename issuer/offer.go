@@ -32,7 +32,10 @@ type Offered struct {
 	TxCode    authz.TxCode
 	Expires   time.Time
 	Accepted  []string
-	Refused   []Refusal
+	// Pending are records that are offered although the supplier will only have
+	// them later.
+	Pending []string
+	Refused []Refusal
 	// NoData: the supplier says that it holds nothing about the citizen. Then
 	// there is no offer.
 	NoData bool
@@ -44,7 +47,23 @@ type waitingDataset struct {
 	// Identifier is the credential_identifier (OpenID4VCI 1.0, Section 6.2).
 	Identifier string `json:"id"`
 	Record     string `json:"record,omitempty"`
-	Claims     []byte `json:"claims"`
+	// Claims are nil when the supplier will only have the record later; Later
+	// is set then.
+	Claims []byte     `json:"claims,omitempty"`
+	Later  *askedWhen `json:"later,omitempty"`
+}
+
+// askedWhen is when a supplier may be asked again.
+type askedWhen struct {
+	Next     time.Time `json:"next"`
+	Interval int64     `json:"interval"` // seconds
+}
+
+// question is what a supplier must be asked again for the records that it did
+// not have yet. It names the citizen, so it is only ever stored sealed.
+type question struct {
+	Supplier string `json:"supplier"`
+	Subject  string `json:"subject"`
 }
 
 // grantPayload is what the pre-authorized code and the access token open.
@@ -55,6 +74,7 @@ type grantPayload struct {
 	Vault         string           `json:"vault,omitempty"` // tag, already keyed
 	Client        string           `json:"client,omitempty"`
 	Datasets      []waitingDataset `json:"datasets"`
+	Ask           *question        `json:"ask,omitempty"` // set when some dataset waits for its supplier
 }
 
 // storedOffer is what the issuance API may know of an offer.
@@ -74,6 +94,7 @@ type storedOffer struct {
 
 type offerRecords struct {
 	Accepted []string  `json:"accepted"`
+	Pending  []string  `json:"pending,omitempty"`
 	Refused  []Refusal `json:"refused,omitempty"`
 }
 
@@ -89,19 +110,36 @@ const (
 	offerMemory = 90 * 24 * time.Hour
 )
 
-// offer makes an offer of datasets that were checked.
-func (i *Issuer) offer(ctx context.Context, c Collect, by audit.Event, datasets []Dataset, refused []Refusal) (Offered, error) {
+// wares are what is offered: datasets that were checked, and what is only
+// promised.
+type wares struct {
+	datasets []Dataset
+	pending  []Pending
+	refused  []Refusal
+}
+
+// offer makes an offer.
+func (i *Issuer) offer(ctx context.Context, c Collect, by audit.Event, w wares) (Offered, error) {
 	o := Offered{
 		ID: uuid.NewString(), Configuration: c.Configuration, Code: capsule.NewSecret(), Reference: capsule.NewSecret(),
-		TxCode: authz.NewTxCode(txCodeLength), Expires: i.c.Now().Add(i.c.OfferLife).Truncate(time.Second), Refused: refused,
+		TxCode: authz.NewTxCode(txCodeLength), Expires: i.c.Now().Add(i.c.OfferLife).Truncate(time.Second), Refused: w.refused,
 	}
 	p := grantPayload{
 		Offer: o.ID, Configuration: c.Configuration, Reference: o.Reference.ID(purposeReference),
 		Vault: i.vaultTag(c.Vault.Pseudonym), Client: c.Client,
 	}
-	for _, d := range datasets {
+	for _, d := range w.datasets {
 		p.Datasets = append(p.Datasets, waitingDataset{Identifier: c.Configuration + "." + uuid.NewString(), Record: d.Record, Claims: d.Claims})
 		o.Accepted = append(o.Accepted, d.Record)
+	}
+	for _, d := range w.pending {
+		p.Ask = &question{Supplier: c.Supplier, Subject: c.Subject.Reveal()}
+		wait := interval(d.Again)
+		p.Datasets = append(p.Datasets, waitingDataset{
+			Identifier: c.Configuration + "." + uuid.NewString(), Record: d.Record,
+			Later: &askedWhen{Next: i.c.Now().Add(wait), Interval: int64(wait / time.Second)},
+		})
+		o.Pending = append(o.Pending, d.Record)
 	}
 	plain, err := jose.Marshal(p)
 	if err != nil {
@@ -122,7 +160,7 @@ func (i *Issuer) offer(ctx context.Context, c Collect, by audit.Event, datasets 
 
 // keepOffer stores what may be known of an offer without its codes.
 func (i *Issuer) keepOffer(ctx context.Context, o Offered, p grantPayload, handle authz.Handle) error {
-	records, err := jose.Marshal(offerRecords{Accepted: o.Accepted, Refused: o.Refused})
+	records, err := jose.Marshal(offerRecords{Accepted: o.Accepted, Pending: o.Pending, Refused: o.Refused})
 	if err != nil {
 		return err
 	}
@@ -171,11 +209,7 @@ func (i *Issuer) keepReference(ctx context.Context, o Offered) error {
 
 // dropReference makes an offer's URI lead nowhere.
 func (i *Issuer) dropReference(ctx context.Context, id string) error {
-	err := i.c.Store.Delete(ctx, store.Record{Kind: kindReference, ID: id})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
+	return i.drop(ctx, kindReference, id)
 }
 
 // Reference is the offer object at an offer URI, while the offer waits.

@@ -22,6 +22,7 @@ type OfferState struct {
 	Created     time.Time
 	Expires     time.Time
 	Accepted    []string
+	Pending     []string // as of the time of the offer
 	Refused     []Refusal
 	Credentials []CredentialState
 }
@@ -37,7 +38,7 @@ func (i *Issuer) State(ctx context.Context, client, id string) (OfferState, erro
 	if err != nil {
 		return OfferState{}, err
 	}
-	st := OfferState{ID: id, Configuration: o.Configuration, Created: o.Created, Expires: o.Expires, Accepted: records.Accepted, Refused: records.Refused}
+	st := OfferState{ID: id, Configuration: o.Configuration, Created: o.Created, Expires: o.Expires, Accepted: records.Accepted, Pending: records.Pending, Refused: records.Refused}
 	if st.Credentials, err = i.credentials(ctx, offerTag(id)); err != nil {
 		return OfferState{}, err
 	}
@@ -115,7 +116,7 @@ func (i *Issuer) withdraw(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		return errors.Join(i.authz.Cancel(ctx, o.Handle), i.dropReference(ctx, o.Reference))
+		return errors.Join(i.authz.Cancel(ctx, o.Handle), i.dropReference(ctx, o.Reference), i.dropDeferred(ctx, id))
 	}
 	return store.ErrConflict
 }

@@ -20,6 +20,9 @@ func (i *Issuer) Token(ctx context.Context, req oid4vci.TokenRequest) (oid4vci.T
 	if err := i.checkTarget(req); err != nil {
 		return oid4vci.TokenResponse{}, err
 	}
+	if req.GrantType != oid4vci.GrantPreAuthorizedCode {
+		return oid4vci.TokenResponse{}, refuse(oid4vci.UnsupportedGrantType, "RFC 6749, Section 5.2", "grant_type", "is none of grant_types_supported")
+	}
 	redemption := authz.Redemption{Code: string(req.PreAuthorizedCode)}
 	if req.TxCode != nil {
 		redemption.TxCode, redemption.HasTxCode = string(*req.TxCode), true

@@ -26,7 +26,8 @@ type Type struct {
 	// Name is the last segment of the type's address: vct is
 	// <issuer>/types/<name>, where the type metadata is served.
 	Name string
-	// Scope for the authorization code flow.
+	// Scope by which it is asked for (HAIP 1.0, Section 4.1); ID if empty. No
+	// other type has the same.
 	Scope string
 	// Metadata is the type metadata (SD-JWT VC, Section 5) with {vct} where its
 	// address belongs.
@@ -64,7 +65,13 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	if t.ID == "" || t.Name == "" || strings.ContainsAny(t.Name, "/?#% ") {
 		return nil, errors.New("ID and Name must be set, and Name must be one segment of an address")
 	}
-	if err := t.Proofs.check(i.c.Attesters); err != nil {
+	if t.Scope == "" {
+		t.Scope = t.ID
+	}
+	if !isScope(t.Scope) {
+		return nil, fmt.Errorf("the scope %.64q holds a space, a quotation mark, a backslash or what is not printable ASCII (RFC 6749, Section 3.3)", t.Scope)
+	}
+	if err := t.Proofs.Check(i.c.Attesters != nil); err != nil {
 		return nil, err
 	}
 	p := &prepared{Type: t, vct: i.c.URL + "/types/" + t.Name}
@@ -86,6 +93,12 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	}
 	// An empty credential shows now whether the rest of the configuration fits.
 	return p, p.try(i, []byte("{}"))
+}
+
+// isScope reports whether a text is one scope-token (RFC 6749, Section 3.3).
+func isScope(s string) bool {
+	bad := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
+	return s != "" && !strings.ContainsFunc(s, bad)
 }
 
 // template is the type compiled for a seal certificate. After a rotation the

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zegel-id/zegel/holder/pod/solid"
 	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
@@ -105,6 +106,9 @@ type IssuerConfig struct {
 	// Encryption of credential requests and responses: "" (offered), "required"
 	// or "off".
 	Encryption issuer.Encryption `yaml:"encryption"`
+	// UnsignedMetadata leaves out the metadata as a signed JWT, which wallets
+	// otherwise get when they ask for it.
+	UnsignedMetadata bool `yaml:"unsigned_metadata"`
 	// Attesters of wallets' keys; none by default.
 	Attesters AttestersConfig `yaml:"attesters"`
 	SignIn    *SignInConfig   `yaml:"sign_in"`
@@ -139,6 +143,14 @@ type TypeConfig struct {
 	// Proofs are the proof types that are taken: jwt (the default), di_vp and
 	// attestation.
 	Proofs []oid4vci.ProofType `yaml:"proofs"`
+	// KeyAlgorithms of keys that credentials are bound to: ES256 (the default),
+	// ES384 and EdDSA. Verifiers must know them too.
+	KeyAlgorithms []jose.Alg `yaml:"key_algorithms"`
+	// KeyDIDs lets jwt proofs name keys by did:key and did:jwk.
+	KeyDIDs bool `yaml:"key_dids"`
+	// KeyCertificates lets jwt proofs carry keys in certificates, which are not
+	// checked.
+	KeyCertificates bool `yaml:"key_certificates"`
 	// AttestedKeys demands that a trusted attester vouches for the keys.
 	AttestedKeys *AttestedKeysConfig `yaml:"attested_keys"`
 }

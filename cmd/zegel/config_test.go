@@ -32,6 +32,8 @@ func TestConfigurationFaults(t *testing.T) {
 		"half a key pair":          {"data: d\nissuer: {url: 'https://issuer.example.org', listen: '127.0.0.1:1', certificate: c, register: r}\n", []string{"belong together"}},
 		"many at once": {"profile: x\nstore: {kind: redis}\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', batch_size: 1, attestation: y, status_ttl: 1ms}\n",
 			[]string{"profile:", "store.kind", "issuer.batch_size", "issuer.attestation", "issuer.status_ttl", "issuer.register", "data:"}},
+		"types": {"data: d\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r, types: [{id: a, metadata: m, proofs: [cwt]}, {id: b, metadata: m, scope: a, key_algorithms: [RS256]}, {id: c, metadata: m, proofs: [di_vp], key_dids: true}, {id: d, metadata: m, attested_keys: {}}]}\n",
+			[]string{`issuer.types[0]: the proof type "cwt"`, "issuer.types[1].scope", `issuer.types[1]: the key algorithm "RS256"`, "issuer.types[2]: only jwt proofs", "issuer.types[3]: key attestations need trusted attesters"}},
 		"mongodb without a file": {"data: d\nstore: {kind: mongodb}\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r}\n", []string{"uri_file"}},
 	} {
 		path := filepath.Join(t.TempDir(), "zegel.yaml")

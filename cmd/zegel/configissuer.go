@@ -94,7 +94,7 @@ func (i *IssuerConfig) checkBody(at string) []error {
 	default:
 		fault("encryption: found %q, expected required or off, or leave it out", i.Encryption)
 	}
-	types := map[string]bool{}
+	types, scopes := map[string]bool{}, map[string]bool{}
 	for n := range i.Types {
 		t := &i.Types[n]
 		if t.Name == "" {
@@ -109,7 +109,13 @@ func (i *IssuerConfig) checkBody(at string) []error {
 		if types[t.ID] {
 			fault("types[%d].id: %q stands there twice", n, t.ID)
 		}
-		types[t.ID] = true
+		if scopes[t.Scope] {
+			fault("types[%d].scope: %q is that of another type too; each has its own (HAIP 1.0, Section 4.1)", n, t.Scope)
+		}
+		types[t.ID], scopes[t.Scope] = true, true
+		if err := t.proofs().Check(i.Attesters != AttestersConfig{}); err != nil {
+			fault("types[%d]: %v", n, err)
+		}
 	}
 	for n, x := range i.Connectors {
 		if !types[x.Configuration] {
@@ -138,13 +144,18 @@ func (i *IssuerConfig) types() ([]issuer.Type, error) {
 			made.Metadata = b
 		}
 		made.ID, made.Name, made.Scope = t.ID, t.Name, t.Scope
-		made.Proofs.Types = t.Proofs
-		if a := t.AttestedKeys; a != nil {
-			made.Proofs.Attested, made.Proofs.KeyStorage, made.Proofs.UserAuthentication = true, a.KeyStorage, a.UserAuthentication
-		}
+		made.Proofs = t.proofs()
 		out = append(out, made)
 	}
 	return out, nil
+}
+
+func (t TypeConfig) proofs() issuer.KeyProofs {
+	p := issuer.KeyProofs{Types: t.Proofs, Algs: t.KeyAlgorithms, DIDs: t.KeyDIDs, Certificates: t.KeyCertificates}
+	if a := t.AttestedKeys; a != nil {
+		p.Attested, p.KeyStorage, p.UserAuthentication = true, a.KeyStorage, a.UserAuthentication
+	}
+	return p
 }
 
 // read reads who may attest wallets' keys; nil if nobody may. The status of an

@@ -62,6 +62,7 @@ type tenant struct {
 	c       *IssuerConfig
 	body    *devca.Body
 	keys    *seal.Keys
+	signs   *seal.Keys // the metadata
 	store   store.Store
 	random  map[string][]byte
 	names   *audit.Pseudonyms
@@ -74,7 +75,7 @@ func (a *app) tenant(c *IssuerConfig) (t tenant, err error) {
 	if t.body, err = a.local.hierarchy.Tenant(c.Tenant); err != nil {
 		return t, err
 	}
-	t.keys = a.local.keys[c.Tenant]
+	t.keys, t.signs = a.local.keys[c.Tenant], a.local.metadata[c.Tenant]
 	if c.Tenant == "" {
 		return t, nil
 	}
@@ -127,6 +128,9 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		Display: []issuer.Display{{Name: a.body.Organization(), Locale: "nl"}},
 		Log:     a.uses, Names: a.names, Key: a.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
 		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig), Encryption: c.Encryption,
+	}
+	if !c.UnsignedMetadata {
+		config.MetadataKeys = a.signs
 	}
 	if config.Attesters, err = c.Attesters.read(a.now); err != nil {
 		return nil, fmt.Errorf("attesters.%w", err)

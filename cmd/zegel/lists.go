@@ -35,6 +35,7 @@ type localTrust struct {
 	store     *trust.Store
 	crls      *trust.CRLs
 	keys      map[string]*seal.Keys // by tenant, "" the issuer itself
+	metadata  map[string]*seal.Keys // those that sign metadata, likewise
 }
 
 // The names under which the revocation lists are served.
@@ -52,13 +53,20 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 	if err := t.remake(); err != nil {
 		return nil, err
 	}
-	t.keys = map[string]*seal.Keys{}
+	t.keys, t.metadata = map[string]*seal.Keys{}, map[string]*seal.Keys{}
 	for _, tenant := range append(slices.Collect(maps.Keys(h.Tenants)), "") {
 		body, err := h.Tenant(tenant)
 		if err != nil {
 			return nil, err
 		}
 		if t.keys[tenant], err = body.Keys(now); err != nil {
+			return nil, err
+		}
+		signer, err := body.MetadataSealer(now)
+		if err != nil {
+			return nil, err
+		}
+		if t.metadata[tenant], err = seal.NewKeys(signer); err != nil {
 			return nil, err
 		}
 	}
@@ -132,6 +140,32 @@ func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 		return nil, err
 	}
 	return sealer, keys.Rotate(sealer)
+}
+
+// RotateMetadata replaces the key that signs the metadata of a tenant, or of
+// the issuer itself.
+func (t *localTrust) RotateMetadata(tenant string) (*seal.Sealer, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	keys, ok := t.metadata[tenant]
+	if !ok {
+		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
+	}
+	if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
+		return nil, err
+	}
+	if err := t.hierarchy.Update(t.dir); err != nil {
+		return nil, err
+	}
+	body, err := t.hierarchy.Tenant(tenant)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := body.MetadataSealer(t.now)
+	if err != nil {
+		return nil, err
+	}
+	return signer, keys.Rotate(signer)
 }
 
 // List is the provider list as it is served.

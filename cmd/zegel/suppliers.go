@@ -61,6 +61,9 @@ func (s suppliers) Collect(ctx context.Context, supplier string, subject identif
 		}
 		out.Datasets = append(out.Datasets, issuer.Dataset{Record: m.Record.Ref, Claims: claims})
 	}
+	for _, p := range answer.Pending {
+		out.Pending = append(out.Pending, issuer.Pending{Record: p.Ref, Again: p.Again})
+	}
 	out.NoData = answer.NoData
 	return out, nil
 }

@@ -35,7 +35,7 @@ func TestEveryVaultRouteWantsTheCitizen(t *testing.T) {
 		if r.Permission != "" {
 			t.Errorf("%s %s is for a client of the operator: nobody but the citizen works on a vault", r.Method, r.Path)
 		}
-		if !strings.HasPrefix(r.Path, "/vault/") {
+		if !strings.HasPrefix(r.Path, "/vault/") || r.Path == "/vault/v1/openapi.json" {
 			continue
 		}
 		n++

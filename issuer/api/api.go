@@ -121,7 +121,8 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/offers/:secret", Handler: s.offer, Spec: vci + "4.1.3", CORS: true, OAuth: true, Limit: guesses},
 		{Method: "POST", Path: "/token", Handler: s.token, Spec: vci + "6", CORS: true, OAuth: true, MaxBody: 16 * kib, Limit: guesses},
 		{Method: "POST", Path: "/nonce", Handler: s.nonce, Spec: vci + "7", CORS: true, OAuth: true, MaxBody: kib},
-		{Method: "POST", Path: "/credential", Handler: s.credential, Spec: vci + "8", CORS: true, OAuth: true, MaxBody: 256 * kib},
+		{Method: "POST", Path: "/credential", Handler: s.credential, Spec: vci + "8", CORS: true, OAuth: true, MaxBody: 256 * kib, Timeout: time.Minute},
+		{Method: "POST", Path: "/deferred_credential", Handler: s.deferred, Spec: vci + "9", CORS: true, OAuth: true, MaxBody: 16 * kib, Timeout: time.Minute},
 		{Method: "POST", Path: "/notification", Handler: s.notification, Spec: vci + "11", CORS: true, OAuth: true, MaxBody: 16 * kib},
 
 		{Method: "GET", Path: "/types/:name", Handler: s.typeMetadata, Spec: "SD-JWT VC, Section 5", CORS: true},

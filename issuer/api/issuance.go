@@ -44,6 +44,7 @@ type offerAnswer struct {
 	TxCode    string           `json:"tx_code"`
 	ExpiresAt time.Time        `json:"expires_at"`
 	Accepted  []acceptedRecord `json:"accepted"`
+	Pending   []acceptedRecord `json:"pending"`
 	Refused   []issuer.Refusal `json:"refused"`
 }
 
@@ -142,13 +143,18 @@ func (s server) describe(o issuer.Offered) (offerAnswer, error) {
 	}
 	a := offerAnswer{
 		OfferID: o.ID, State: "offered", Offer: object, OfferURI: uri, OfferLink: link, TxCode: o.TxCode.Reveal(),
-		ExpiresAt: o.Expires.UTC(), Accepted: []acceptedRecord{}, Refused: []issuer.Refusal{},
-	}
-	for _, record := range o.Accepted {
-		a.Accepted = append(a.Accepted, acceptedRecord{Record: record})
+		ExpiresAt: o.Expires.UTC(), Accepted: records(o.Accepted), Pending: records(o.Pending), Refused: []issuer.Refusal{},
 	}
 	a.Refused = append(a.Refused, o.Refused...)
 	return a, nil
+}
+
+func records(references []string) []acceptedRecord {
+	out := []acceptedRecord{}
+	for _, r := range references {
+		out = append(out, acceptedRecord{Record: r})
+	}
+	return out
 }
 
 type stateAnswer struct {
@@ -158,6 +164,7 @@ type stateAnswer struct {
 	CreatedAt     time.Time          `json:"created_at"`
 	ExpiresAt     time.Time          `json:"expires_at"`
 	Accepted      []acceptedRecord   `json:"accepted"`
+	Pending       []acceptedRecord   `json:"pending"`
 	Refused       []issuer.Refusal   `json:"refused"`
 	Credentials   []credentialAnswer `json:"credentials"`
 }
@@ -177,10 +184,7 @@ func (s server) offerState(r *rest.Request) (rest.Answer, error) {
 	}
 	a := stateAnswer{
 		OfferID: st.ID, Configuration: st.Configuration, State: st.State, CreatedAt: st.Created.UTC(), ExpiresAt: st.Expires.UTC(),
-		Accepted: []acceptedRecord{}, Refused: append([]issuer.Refusal{}, st.Refused...), Credentials: []credentialAnswer{},
-	}
-	for _, record := range st.Accepted {
-		a.Accepted = append(a.Accepted, acceptedRecord{Record: record})
+		Accepted: records(st.Accepted), Pending: records(st.Pending), Refused: append([]issuer.Refusal{}, st.Refused...), Credentials: []credentialAnswer{},
 	}
 	for _, c := range st.Credentials {
 		a.Credentials = append(a.Credentials, describeCredential(c))

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,12 +13,25 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
-func (s server) metadata(*rest.Request) (rest.Answer, error) {
-	m, err := s.i.Metadata()
+// metadata is JSON unless the wallet rather has it signed (OpenID4VCI 1.0,
+// Section 12.2.2).
+func (s server) metadata(r *rest.Request) (rest.Answer, error) {
+	kind := "application/json"
+	var b []byte
+	err := issuer.ErrNotFound
+	if prefers(r.HTTP.Header.Values("Accept"), oid4vci.MediaTypeJWT, kind) {
+		if b, err = s.i.MetadataDocument(true); err == nil {
+			kind = oid4vci.MediaTypeJWT
+		}
+	}
+	// Where nothing is signed the JSON is there for everybody.
+	if errors.Is(err, issuer.ErrNotFound) {
+		b, err = s.i.MetadataDocument(false)
+	}
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.JSON(http.StatusOK, m).Cache(5 * time.Minute), nil
+	return rest.Text(http.StatusOK, kind, b).Cache(5 * time.Minute).Vary("Accept"), nil
 }
 
 func (s server) serverMetadata(*rest.Request) (rest.Answer, error) {
@@ -87,17 +101,45 @@ func (s server) credentialBody(r *rest.Request) (body []byte, encrypted bool, er
 	return body, true, err
 }
 
-// answerTo answers in the way that the request asked for. Refusals never come
-// here: they are not encrypted (OpenID4VCI 1.0, Section 8.3.1.2).
+// deferred answers with the credentials or once more with the transaction, in
+// the encryption that this request asks for (OpenID4VCI 1.0, Section 9.1).
+func (s server) deferred(r *rest.Request) (rest.Answer, error) {
+	token, err := bearer(r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	b, encrypted, err := s.credentialBody(r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	req, err := oid4vci.ParseDeferredCredentialRequest(b)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	req.Encrypted = encrypted
+	res, err := s.i.Deferred(r.Context(), token, req, r.ID)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return answerTo(req.CredentialResponseEncryption, res)
+}
+
+// answerTo answers in the way that the request asked for: 202 when there is
+// nothing yet (OpenID4VCI 1.0, Section 8.3). Refusals never come here: they are
+// not encrypted (Section 8.3.1.2).
 func answerTo(e *oid4vci.ResponseEncryption, res oid4vci.CredentialResponse) (rest.Answer, error) {
+	status := http.StatusOK
+	if res.Deferred() {
+		status = http.StatusAccepted
+	}
 	if e == nil {
-		return rest.JSON(http.StatusOK, res), nil
+		return rest.JSON(status, res), nil
 	}
 	text, err := e.Encrypt(res)
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.Text(http.StatusOK, oid4vci.MediaTypeJWT, []byte(text)), nil
+	return rest.Text(status, oid4vci.MediaTypeJWT, []byte(text)), nil
 }
 
 func (s server) notification(r *rest.Request) (rest.Answer, error) {

@@ -6,6 +6,7 @@ type text map[string]string
 var words = map[string]text{
 	"nl": {
 		"offer": "Uw gegevens staan klaar", "nothing": "Geen gegevens gevonden", "error": "Dat is niet gelukt",
+		"later": "Aantal bewijzen die de leverancier later klaar heeft; uw portemonnee vraagt ze dan opnieuw:",
 		"count": "Aantal bewijzen dat u kunt ophalen:", "open": "Ophalen met uw portemonnee",
 		"other": "Opent er niets? Kopieer dan deze koppeling naar uw portemonnee:",
 		"code":  "Uw code", "codehelp": "Uw portemonnee vraagt deze code. Geef ze aan niemand anders.",
@@ -15,6 +16,7 @@ var words = map[string]text{
 	},
 	"fr": {
 		"offer": "Vos données sont prêtes", "nothing": "Aucune donnée trouvée", "error": "Cela n’a pas fonctionné",
+		"later": "Nombre de titres que le fournisseur aura plus tard ; votre portefeuille les redemandera :",
 		"count": "Nombre de titres que vous pouvez récupérer :", "open": "Récupérer avec votre portefeuille",
 		"other": "Rien ne s’ouvre ? Copiez ce lien dans votre portefeuille :",
 		"code":  "Votre code", "codehelp": "Votre portefeuille demandera ce code. Ne le donnez à personne d’autre.",
@@ -24,6 +26,7 @@ var words = map[string]text{
 	},
 	"de": {
 		"offer": "Ihre Daten stehen bereit", "nothing": "Keine Daten gefunden", "error": "Das hat nicht geklappt",
+		"later": "Anzahl der Nachweise, die der Lieferant später hat; Ihre Brieftasche fragt dann erneut:",
 		"count": "Anzahl der Nachweise, die Sie abholen können:", "open": "Mit Ihrer Brieftasche abholen",
 		"other": "Es öffnet sich nichts? Kopieren Sie diesen Link in Ihre Brieftasche:",
 		"code":  "Ihr Code", "codehelp": "Ihre Brieftasche fragt nach diesem Code. Geben Sie ihn niemandem sonst.",
@@ -33,6 +36,7 @@ var words = map[string]text{
 	},
 	"en": {
 		"offer": "Your data are ready", "nothing": "No data found", "error": "That did not work",
+		"later": "Number of records that the supplier will have later; your wallet will ask again:",
 		"count": "Number of records you can collect:", "open": "Collect with your wallet",
 		"other": "Nothing opens? Copy this link into your wallet:",
 		"code":  "Your code", "codehelp": "Your wallet will ask for this code. Give it to nobody else.",

@@ -24,6 +24,14 @@ type AuthorizationServerMetadata struct {
 	AuthorizationDetailsTypesSupported         []string `json:"authorization_details_types_supported,omitempty"`
 	DPoPSigningAlgValuesSupported              []string `json:"dpop_signing_alg_values_supported,omitempty"`
 	AuthorizationResponseIssParameterSupported bool     `json:"authorization_response_iss_parameter_supported,omitzero"`
+	ChallengeEndpoint                          string   `json:"challenge_endpoint,omitzero"`
+	ClientAttestationSigningAlgValuesSupported []string `json:"client_attestation_signing_alg_values_supported,omitempty"`
+	// ClientAttestationPoPSigningAlgValuesSupported are for the proofs of instance
+	// keys.
+	ClientAttestationPoPSigningAlgValuesSupported []string `json:"client_attestation_pop_signing_alg_values_supported,omitempty"`
+	// TLSClientCertificateBoundAccessTokens says that tokens of clients with a
+	// certificate are bound to it (RFC 8705, Section 3.3).
+	TLSClientCertificateBoundAccessTokens bool `json:"tls_client_certificate_bound_access_tokens,omitzero"`
 	// PreAuthorizedGrantAnonymousAccessSupported lets a wallet without a
 	// client_id redeem a pre-authorized code; false by default.
 	PreAuthorizedGrantAnonymousAccessSupported bool `json:"pre-authorized_grant_anonymous_access_supported,omitzero"`
@@ -75,6 +83,7 @@ func (m AuthorizationServerMetadata) Validate(opts ...Option) error {
 		{"authorization_endpoint", m.AuthorizationEndpoint, true},
 		{"pushed_authorization_request_endpoint", m.PushedAuthorizationRequestEndpoint, true},
 		{"jwks_uri", m.JWKSURI, true},
+		{"challenge_endpoint", m.ChallengeEndpoint, true},
 	} {
 		if e.optional && e.url == "" {
 			continue
