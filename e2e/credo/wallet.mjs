@@ -14,7 +14,20 @@ setGlobalConfig({ allowInsecureUrls: true });
 // datasets, each is asked by its identifier (OpenID4VCI 1.0, Section 8.2): the
 // wallet around the library writes that on the wire.
 let dataset;
+
+// It also refuses a credential that came late and can be notified about, though
+// the answer is that of the credential endpoint (Sections 9.2 and 8.3): the
+// identifier is taken out and kept.
+let lateNotification;
+async function late(response) {
+  const body = await response.clone().json().catch(() => ({}));
+  if (!body.credentials || !body.notification_id) return response;
+  ({ notification_id: lateNotification } = body);
+  return Response.json({ ...body, notification_id: undefined }, { status: response.status });
+}
+
 async function wire(url, init) {
+  if (init?.method === 'POST' && typeof init.body === 'string' && init.body.includes('"transaction_id"')) return late(await fetch(url, init));
   if (dataset && init?.method === 'POST' && typeof init.body === 'string' && init.body.includes('"credential_configuration_id"')) {
     const { credential_configuration_id: _, ...request } = JSON.parse(init.body);
     return fetch(url, { ...init, body: JSON.stringify({ ...request, credential_identifier: dataset }) });
@@ -83,7 +96,15 @@ async function collect({ resolvedCredentialOffer, token, copies, event, clientId
     const { credentials, deferredCredentials } = await holder.requestCredentials({
       resolvedCredentialOffer, accessToken: token.accessToken, cNonce: token.cNonce, dpop: token.dpop, clientId, credentialBindingResolver: bind(copies), verifyCredentialStatus: true,
     }).finally(() => { dataset = undefined; });
-    out.deferred = (out.deferred ?? 0) + deferredCredentials.length;
+    for (let d of deferredCredentials) {
+      const { jwkThumbprintKmsKeyIdMapping } = d;
+      for (out.deferred = (out.deferred ?? 0) + 1; d; ) {
+        await new Promise((resolve) => setTimeout(resolve, d.interval * 1000));
+        const later = await holder.requestDeferredCredentials({ ...d, jwkThumbprintKmsKeyIdMapping, issuerMetadata: resolvedCredentialOffer.metadata, accessToken: token.accessToken, dpop: token.dpop });
+        credentials.push(...later.credentials.map((c) => ({ ...c, notificationId: lateNotification })));
+        [d] = later.deferredCredentials;
+      }
+    }
     for (const { record, notificationId } of credentials) {
       if (record instanceof SdJwtVcRecord) await agent.sdJwtVc.store({ record });
       const claims = record.firstCredential.prettyClaims;

@@ -30,15 +30,37 @@ await run(async ({ offer, txCode, copies, anchor, event, again }) => {
 
   // The library asks by configuration only. Where the token response names
   // datasets, each is asked by its identifier (OpenID4VCI 1.0, Section 8.2).
-  const obtain = async ({ configuration, identifier }) => {
+  const ask = async ({ configuration, identifier }) => {
     const { proven, proofs } = await prove(configuration);
-    let response;
     if (identifier === undefined) {
-      ({ credentialResponse: response } = await client.retrieveCredentials({ issuerMetadata, accessToken, credentialConfigurationId: configuration, proofs }));
-    } else {
+      const { credentialResponse: response } = await client.retrieveCredentials({ issuerMetadata, accessToken, credentialConfigurationId: configuration, proofs });
+      return { proven, response };
+    }
+    const res = await resourceRequest({
+      url: issuerMetadata.credentialIssuer.credential_endpoint, accessToken, callbacks: cb,
+      requestOptions: { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ credential_identifier: identifier, proofs }) },
+    });
+    const response = await res.response.json();
+    if (!res.ok) throw Object.assign(new Error(response.error_description), { code: response.error });
+    return { proven, response };
+  };
+  const codeOf = (err) => err.code ?? err.response?.credentialErrorResponseResult?.data?.error;
+  let deferred = 0;
+  const obtain = async (wanted) => {
+    // A nonce may have gone stale in the meantime (Section 8.3.1.2), and the
+    // credential may come later (Section 9).
+    const { proven, response: first } = await ask(wanted).catch((err) => {
+      if (codeOf(err) !== 'invalid_nonce') throw err;
+      return ask(wanted);
+    });
+    let response = first;
+    while (response.credentials === undefined) {
+      deferred++;
+      await new Promise((resolve) => setTimeout(resolve, response.interval * 1000));
+      // The library refuses such an answer when it has a notification_id.
       const res = await resourceRequest({
-        url: issuerMetadata.credentialIssuer.credential_endpoint, accessToken, callbacks: cb,
-        requestOptions: { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ credential_identifier: identifier, proofs }) },
+        url: issuerMetadata.credentialIssuer.deferred_credential_endpoint, accessToken, callbacks: cb,
+        requestOptions: { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ transaction_id: first.transaction_id }) },
       });
       response = await res.response.json();
       if (!res.ok) throw Object.assign(new Error(response.error_description), { code: response.error });
@@ -59,8 +81,8 @@ await run(async ({ offer, txCode, copies, anchor, event, again }) => {
     for (const c of copies) c.claims = await check(c, anchor, issuerMetadata.credentialIssuer.credential_configurations_supported[w.configuration]);
     credentials.push({ ...w, copies });
   }
-  const out = { version: issuerMetadata.originalDraftVersion, tokenType: accessTokenResponse.token_type, credentials, clientId };
-  if (again) out.again = await obtain(wanted[0]).then(() => 'issued', (err) => err.code ?? err.response?.credentialErrorResponseResult?.data?.error ?? String(err));
+  const out = { version: issuerMetadata.originalDraftVersion, tokenType: accessTokenResponse.token_type, credentials, clientId, deferred };
+  if (again) out.again = await obtain(wanted[0]).then(() => 'issued', (err) => codeOf(err) ?? String(err));
   return out;
 });
 
