@@ -4,7 +4,7 @@
 import { Openid4vciClient } from '@openid4vc/openid4vci';
 import { resourceRequest } from '@openid4vc/oauth2';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { callbacks, clientId, leafOf, newKey, publicOf, run, sdJwt } from './wallet.mjs';
+import { callbacks, clientId, fetchList, leafOf, newKey, publicOf, run, sdJwt } from './wallet.mjs';
 
 await run(async ({ offer, txCode, copies, anchor, event, again }) => {
   const keys = [];
@@ -95,11 +95,6 @@ async function check({ credential, key }, anchor, configuration) {
   if (!(certificate.subjectAltName ?? '').split(', ').includes(`URI:${iss}`)) throw new Error(`iss ${iss} does not stand in the certificate: ${certificate.subjectAltName}`);
   if (vct !== configuration.vct) throw new Error(`vct ${vct}, but the metadata say ${configuration.vct}`);
   if (cnf?.jwk?.x !== key.x || cnf?.jwk?.y !== key.y) throw new Error('the credential is bound to another key');
-  const fetchList = async (uri) => {
-    const res = await fetch(uri, { headers: { Accept: 'application/statuslist+jwt' } });
-    if (!res.ok || res.headers.get('content-type') !== 'application/statuslist+jwt') throw new Error(`status list: ${res.status} ${res.headers.get('content-type')}`);
-    return res.text();
-  };
   const { payload } = await (await sdJwt({ certificate, fetchList })).verify(credential);
   return payload;
 }
