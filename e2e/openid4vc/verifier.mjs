@@ -10,23 +10,23 @@ import { Answer, json, listen, obey, refuse } from './service.mjs';
 const asked = new Map();
 let me; // key and certificate chain of this verifier, and the anchor of credentials
 
-const verifier = (transaction) => new Openid4vpVerifier({
-  callbacks: {
-    ...callbacks({ keys: [me.key], anchor: me.anchor }),
-    async signJwt(signer, { header, payload }) {
-      const jwt = await new jose.SignJWT(payload).setProtectedHeader(header).sign(await jose.importJWK(me.key, 'ES256'));
-      return { jwt, signerJwk: publicOf(me.key) };
-    },
-    async decryptJwe(jwe) {
-      const { plaintext, protectedHeader } = await jose.compactDecrypt(jwe, await jose.importJWK(transaction.key, 'ECDH-ES'), { keyManagementAlgorithms: ['ECDH-ES'], contentEncryptionAlgorithms: ['A128GCM', 'A256GCM'] });
-      if (protectedHeader.kid !== transaction.key.kid) throw new Error(`kid ${protectedHeader.kid}`);
-      transaction.enc = protectedHeader.enc;
-      return { decrypted: true, decryptionJwk: publicOf(transaction.key), payload: new TextDecoder().decode(plaintext), header: protectedHeader };
-    },
+const callbacksOf = (transaction) => ({
+  ...callbacks({ keys: [me.key], anchor: me.anchor }),
+  async signJwt(signer, { header, payload }) {
+    const jwt = await new jose.SignJWT(payload).setProtectedHeader(header).sign(await jose.importJWK(me.key, 'ES256'));
+    return { jwt, signerJwk: publicOf(me.key) };
+  },
+  async decryptJwe(jwe) {
+    const { plaintext, protectedHeader } = await jose.compactDecrypt(jwe, await jose.importJWK(transaction.key, 'ECDH-ES'), { keyManagementAlgorithms: ['ECDH-ES'], contentEncryptionAlgorithms: ['A128GCM', 'A256GCM'] });
+    if (protectedHeader.kid !== transaction.key.kid) throw new Error(`kid ${protectedHeader.kid}`);
+    transaction.enc = protectedHeader.enc;
+    return { decrypted: true, decryptionJwk: publicOf(transaction.key), payload: new TextDecoder().decode(plaintext), header: protectedHeader };
   },
 });
 
-function clientId(prefix, base, id) {
+const verifier = (transaction) => new Openid4vpVerifier({ callbacks: callbacksOf(transaction) });
+
+function clientId(prefix, id) {
   const leaf = Buffer.from(me.chain[0], 'base64');
   switch (prefix) {
     case 'x509_hash': return `x509_hash:${createHash('sha256').update(leaf).digest('base64url')}`;
@@ -39,6 +39,7 @@ function clientId(prefix, base, id) {
 // create makes the request object anew for each fetch, with the wallet's nonce.
 const create = (t, wallet_nonce) => verifier(t).createOpenId4vpAuthorizationRequest({
   authorizationRequestPayload: { ...t.payload, ...(wallet_nonce ? { wallet_nonce } : {}) },
+  wallet: wallet_nonce ? { expectedNonce: wallet_nonce } : undefined,
   jar: t.signed ? { requestUri: `${base}/request/${t.id}`, jwtSigner: { method: 'x5c', x5c: me.chain, alg: 'ES256' }, expiresInSeconds: 300, additionalJwtPayload: { aud: 'https://self-issued.me/v2', iat: Math.floor(Date.now() / 1000) } } : undefined,
 });
 
@@ -66,7 +67,7 @@ const base = await listen(async ({ method, path, form }) => {
 });
 
 async function check(t, authorizationResponse) {
-  const parsed = await verifier(t).parseOpenid4vpAuthorizationResponse({ authorizationRequestPayload: t.payload, authorizationResponse });
+  const parsed = await verifier(t).parseOpenid4vpAuthorizationResponse({ authorizationRequestPayload: t.payload, authorizationResponse, callbacks: callbacksOf(t) });
   const presentations = {}, bindings = {}, matched = {};
   for (const [id, texts] of Object.entries(parsed.dcql.presentations)) {
     for (const presentation of texts) {
@@ -84,7 +85,7 @@ async function check(t, authorizationResponse) {
   if (!result.can_be_satisfied) throw new Error('the presentations do not satisfy the query');
   let transactions;
   if (t.payload.transaction_data) {
-    transactions = (await verifier(t).verifyTransactionData({ transactionData: t.payload.transaction_data, credentials: bindings })).length;
+    transactions = (await verifier(t).verifyTransactionData({ transactionData: t.payload.transaction_data, credentials: bindings, callbacks: callbacksOf(t) })).length;
   }
   return { presentations, transactions };
 }
@@ -106,7 +107,7 @@ await obey({
     }
     const t = { id, key, redirect, encryptRequest, signed: prefix !== 'redirect_uri' };
     t.payload = {
-      response_type: 'vp_token', client_id: clientId(prefix, base, id), response_mode: mode, response_uri: `${base}/response/${id}`,
+      response_type: 'vp_token', client_id: clientId(prefix, id), response_mode: mode, response_uri: `${base}/response/${id}`,
       nonce: randomBytes(16).toString('base64url'), state: randomBytes(16).toString('base64url'), dcql_query: query, client_metadata,
     };
     if (transactionData) t.payload.transaction_data = transactionData.map((d) => Buffer.from(JSON.stringify(d)).toString('base64url'));
