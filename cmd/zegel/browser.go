@@ -102,26 +102,13 @@ func answered(res *http.Response, body []byte) error {
 	return fmt.Errorf("%s answered %s", res.Request.URL.Host, res.Status)
 }
 
-// signIn gets a session of the vault platform. With a citizen of the
-// development identity provider it plays the browser; otherwise it tells the
-// address to open in one and waits on loopback (RFC 8252, Section 7.3).
+// signIn gets a session of the vault platform.
 func signIn(ctx context.Context, p *unit.Platform, citizen string, transport http.RoundTripper, tell func(string)) (time.Time, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer l.Close()
 	verifier, state := oauth.NewVerifier(), rand.Text()
-	callback := fmt.Sprintf("http://%s/callback", l.Addr())
-	login := p.LoginURL(callback, state, verifier)
-	var q url.Values
-	if citizen != "" {
-		arrived, _, err := newBrowser(citizen, transport).visit(ctx, login, "", func(u *url.URL) bool { return u.Host == l.Addr().String() })
-		if err != nil {
-			return time.Time{}, err
-		}
-		q = arrived.Query()
-	} else if q, err = waitForBrowser(ctx, l, login, state, tell); err != nil {
+	q, err := throughBrowser(ctx, citizen, transport, tell, func(callback string) (string, string, error) {
+		return p.LoginURL(callback, state, verifier), state, nil
+	})
+	if err != nil {
 		return time.Time{}, err
 	}
 	if q.Get("state") != state {
@@ -134,6 +121,30 @@ func signIn(ctx context.Context, p *unit.Platform, citizen string, transport htt
 		return time.Time{}, fmt.Errorf("the sign-in was refused: %s", e)
 	}
 	return p.StartSession(ctx, q.Get("code"), verifier)
+}
+
+// throughBrowser sends a browser to the address that begin makes for a redirect
+// address, and returns what it comes back with. With a citizen of the
+// development identity provider it plays the browser; otherwise it tells the
+// address to open in one and waits on loopback (RFC 8252, Section 7.3).
+func throughBrowser(ctx context.Context, citizen string, transport http.RoundTripper, tell func(string), begin func(callback string) (address, state string, err error)) (url.Values, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	address, state, err := begin(fmt.Sprintf("http://%s/callback", l.Addr()))
+	if err != nil {
+		return nil, err
+	}
+	if citizen == "" {
+		return waitForBrowser(ctx, l, address, state, tell)
+	}
+	arrived, _, err := newBrowser(citizen, transport).visit(ctx, address, "", func(u *url.URL) bool { return u.Host == l.Addr().String() })
+	if err != nil {
+		return nil, err
+	}
+	return arrived.Query(), nil
 }
 
 // waitForBrowser serves the redirect address until the citizen comes back with

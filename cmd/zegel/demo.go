@@ -184,7 +184,7 @@ func (s *story) tell(ctx context.Context) error {
 	}
 
 	s.begin("Her wallet unit accepts the offer over OpenID4VCI, four copies of each credential")
-	if err := w.take(ctx, indent{s.out}, v, offer.Link, offer.TxCode, 4, "en"); err != nil {
+	if err := w.take(ctx, indent{s.out}, v, offer.Link, issueFlags{txCode: offer.TxCode, copies: 4, language: "en"}); err != nil {
 		return err
 	}
 	credentials, err := s.credentials(ctx, v)
@@ -231,6 +231,9 @@ func (s *story) credentials(ctx context.Context, v *unit.Vault) ([]unit.Item, er
 	}
 	var items []unit.Item
 	for _, e := range entries {
+		if e.Kind != unit.KindCredential {
+			continue
+		}
 		it, _, err := v.Item(ctx, e.Name)
 		if err != nil {
 			return nil, err
@@ -379,7 +382,7 @@ func (s *story) revoke(ctx context.Context, w *wallet, v *unit.Vault) error {
 			}
 		}
 	}
-	if err := w.take(ctx, io.Discard, v, o.Link, o.TxCode, 1, "en"); err != nil {
+	if err := w.take(ctx, io.Discard, v, o.Link, issueFlags{txCode: o.TxCode, copies: 1, language: "en"}); err != nil {
 		return err
 	}
 	var st struct {

@@ -233,7 +233,7 @@ func (w *wallet) issuance(t trusted, copies int, languages []string) (unit.Issua
 		return unit.Issuance{}, err
 	}
 	return unit.Issuance{
-		HTTP: w.http(), Now: w.now, Random: rand.Reader, Seals: seals, Status: checker, StatusTrust: statusTrust(t, w.now),
+		HTTP: w.http(), Now: w.now, Wait: wait, Random: rand.Reader, Metadata: t, Handles: w.state.Environment.Issuer, Seals: seals, Status: checker, StatusTrust: statusTrust(t, w.now),
 		Copies: copies, Words: words, Languages: languages,
 	}, nil
 }
@@ -273,6 +273,18 @@ type ager struct{ w *wallet }
 func (a ager) Fetch(ctx context.Context, address, _ string) ([]byte, time.Duration, error) {
 	b, err := a.w.get(ctx, address)
 	return b, 0, err
+}
+
+// wait lets time pass.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func formBody(v url.Values) io.Reader { return strings.NewReader(v.Encode()) }

@@ -260,7 +260,7 @@ func (p *platform) do(c *unit.Platform, x call) (*http.Response, string) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c != nil {
-		proof, err := oauth.NewProof(c.Key, x.method, p.url+x.path, c.AccessToken, "", time.Now())
+		proof, err := oauth.NewProof(c.Key, x.method, p.url+x.path, c.AccessToken, p.core.ProofNonce(), time.Now())
 		if err != nil {
 			p.t.Fatal(err)
 		}
