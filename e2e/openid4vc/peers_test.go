@@ -114,10 +114,11 @@ func (s strangers) receive(t *testing.T, copies int, order map[string]any) (unit
 		return unit.Item{}, err
 	}
 	txCode, _ := order["txCode"].(string)
-	items, err := in.Accept(t.Context(), s.wallet.Vault, offered, txCode)
+	taken, err := in.Accept(t.Context(), s.wallet.Vault, offered, txCode)
 	if err != nil {
 		return unit.Item{}, err
 	}
+	items := taken.Items
 	if len(items) != 1 || len(items[0].Copies) != copies {
 		t.Errorf("%d items", len(items))
 	}

@@ -46,10 +46,11 @@ func TestOurWallet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			items, err := in.Accept(t.Context(), w.Vault, offered, o.TxCode)
+			taken, err := in.Accept(t.Context(), w.Vault, offered, o.TxCode)
 			if err != nil {
 				t.Fatal(err)
 			}
+			items := taken.Items
 			if len(items) != 1 || len(items[0].Copies) != 3 {
 				t.Errorf("%d items", len(items))
 			}
