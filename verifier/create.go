@@ -46,6 +46,9 @@ type Order struct {
 	RedirectURI string
 	// Policy is the id of the policy to judge by; empty is the platform's.
 	Policy string
+	// Transactions are JSON objects that the citizen is asked to authorise with
+	// the presentation, of registered types (OpenID4VP 1.0, Section 8.4).
+	Transactions [][]byte
 }
 
 // Started is a transaction that was created.
@@ -81,6 +84,10 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.checkFlow(o, e.receiver); err != nil {
 		return Started{}, err
 	}
+	transactions, err := encodeTransactions(o.Transactions, query)
+	if err != nil {
+		return Started{}, err
+	}
 
 	id, request, response := capsule.NewSecret(), capsule.NewSecret(), capsule.NewSecret()
 	box, err := capsule.NewBox(id, purposeResult)
@@ -94,6 +101,7 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	x := exchange{
 		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), ClientID: e.access.clientID(), Query: query,
 		Nonce: oid4vp.Secret(capsule.NewSecret().Reveal()), State: oid4vp.Secret(capsule.NewSecret().Reveal()), Expires: v.c.Now().Add(v.c.RequestLife).UTC(),
+		Transactions: transactions,
 	}
 	end := v.end(x.Expires)
 	// What waits comes first: a crash leaves records that nobody can name.

@@ -59,6 +59,8 @@ type exchange struct {
 	Nonce       oid4vp.Secret `json:"nonce"`
 	State       oid4vp.Secret `json:"state"`
 	Expires     time.Time     `json:"expires"`
+	// Transactions are the transaction_data as they are sent.
+	Transactions []string `json:"transactions,omitempty"`
 
 	policy *policy.Policy // the one that Policy names, once it was looked up
 }

@@ -25,6 +25,8 @@ type startRequest struct {
 	Flow        verifier.Flow  `json:"flow"`
 	RedirectURI string         `json:"redirect_uri"`
 	Policy      string         `json:"policy"`
+	// Transactions are the transaction_data in clear.
+	Transactions []jsontext.Value `json:"transaction_data"`
 }
 
 type startAnswer struct {
@@ -40,7 +42,14 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	t, err := s.v.Start(r.Context(), r.Client.ID, verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy})
+	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy}
+	if in.Transactions != nil {
+		o.Transactions = [][]byte{} // an empty list is none, and refused
+	}
+	for _, t := range in.Transactions {
+		o.Transactions = append(o.Transactions, t)
+	}
+	t, err := s.v.Start(r.Context(), r.Client.ID, o)
 	if err != nil {
 		return rest.Answer{}, err
 	}
