@@ -18,6 +18,8 @@ import (
 	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/verifier/policy"
 )
 
 // Config is the one configuration of a running zegel. Unknown keys are errors;
@@ -112,6 +114,18 @@ type IssuerConfig struct {
 	// Attesters of wallets' keys; none by default.
 	Attesters AttestersConfig `yaml:"attesters"`
 	SignIn    *SignInConfig   `yaml:"sign_in"`
+	// Wallets and WalletProviders are the clients of the authorization server.
+	Wallets         []WalletConfig         `yaml:"wallets"`
+	WalletProviders []WalletProviderConfig `yaml:"wallet_providers"`
+	// AnonymousWallets may redeem offers with a pre-authorized code; true if left
+	// out.
+	AnonymousWallets *bool `yaml:"anonymous_wallets"`
+	// BoundTokens refuses wallets that do not bind their tokens to a key.
+	BoundTokens bool `yaml:"bound_tokens"`
+	// RefreshLife is how long wallets can renew what they collected, such as
+	// "2160h" (the default and the most); "0s" for never.
+	RefreshLife string `yaml:"refresh_life"`
+	refreshLife time.Duration
 	// Register is a YAML file: the register of supplying organisations.
 	Register string `yaml:"register"`
 	// Connectors say how registered suppliers are asked.
@@ -151,6 +165,9 @@ type TypeConfig struct {
 	// KeyCertificates lets jwt proofs carry keys in certificates, which are not
 	// checked.
 	KeyCertificates bool `yaml:"key_certificates"`
+	// WithoutVault lets citizens have it in wallets of others, which bring no
+	// handle of a vault.
+	WithoutVault bool `yaml:"without_vault"`
 	// AttestedKeys demands that a trusted attester vouches for the keys.
 	AttestedKeys *AttestedKeysConfig `yaml:"attested_keys"`
 }
@@ -269,8 +286,13 @@ type VerifierConfig struct {
 	ResultGrace string `yaml:"result_grace"`
 	resultGrace time.Duration
 	// Accept says which types are accepted from whom.
-	Accept  []AcceptConfig `yaml:"accept"`
-	Clients []ClientConfig `yaml:"clients"`
+	Accept []AcceptConfig `yaml:"accept"`
+	// Policies are those that transactions may name beside the platform's, which
+	// is Accept with every check.
+	Policies []PolicyConfig `yaml:"policies"`
+	// Relax names the ways in which policies may be laxer than the platform.
+	Relax   []policy.Relaxation `yaml:"relax"`
+	Clients []ClientConfig      `yaml:"clients"`
 	// Trust names lists and anchors beyond the local hierarchy.
 	Trust TrustConfig `yaml:"trust"`
 }
@@ -281,6 +303,23 @@ type AcceptConfig struct {
 	VCT           string   `yaml:"vct"`
 	Issuers       []string `yaml:"issuers"`
 	Registrations []string `yaml:"registrations"`
+	// Qualification is the least that the seal must be worth: QESeal, AdESeal-QC
+	// or AdESeal, the default.
+	Qualification seal.Qualification `yaml:"qualification"`
+	// MaxAge is how long ago a credential may have been issued, such as 8760h;
+	// empty is any time.
+	MaxAge string `yaml:"max_age"`
+	maxAge time.Duration
+	// WithoutExpiry accepts credentials that have no exp.
+	WithoutExpiry bool `yaml:"without_expiry"`
+}
+
+// PolicyConfig is a policy document (docs/verifier.md): one of the two.
+type PolicyConfig struct {
+	// File is a JSON file.
+	File string `yaml:"file"`
+	// Document is the same JSON as a text in this file.
+	Document string `yaml:"document"`
 }
 
 // TrustConfig is what a relying side trusts.
@@ -357,6 +396,9 @@ func (c *Config) relativeTo(dir string) {
 	if v := c.Verifier; v != nil {
 		listen(&v.ListenConfig)
 		paths = append(paths, &v.Receivers, &v.Trust.ListSigner)
+		for i := range v.Policies {
+			paths = append(paths, &v.Policies[i].File)
+		}
 	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
@@ -430,6 +472,7 @@ func (c *Config) Check() error {
 		if v.resultGrace, err = time.ParseDuration(v.ResultGrace); err != nil || v.resultGrace < 0 || v.resultGrace > 5*time.Minute {
 			fault("verifier.result_grace: found %q, expected a duration from 0s to 5m", v.ResultGrace)
 		}
+		faults = append(faults, v.checkPolicies()...)
 		if (v.Trust.PubEAAList == "") != (v.Trust.ListSigner == "") {
 			fault("verifier.trust: pub_eaa_list and list_signer belong together")
 		}
