@@ -19,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/verifier/policy"
 	"github.com/zegel-id/zegel/verifier/receivers"
+	"github.com/zegel-id/zegel/verifier/webhooks"
 )
 
 // Flow says where the citizen's wallet is.
@@ -55,6 +56,8 @@ type Order struct {
 type Started struct {
 	// ID is for the receiver alone. It fetches the result.
 	ID capsule.Secret
+	// Reference names the transaction where events are told. It fetches nothing.
+	Reference string
 	// RequestURI is inside Link too.
 	RequestURI string
 	// Link calls the wallet: as a link on the same device, as a QR code on
@@ -115,7 +118,10 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)}); err != nil {
 		return Started{}, err
 	}
-	s := Started{ID: id, RequestURI: v.at("/request/" + request.Reveal()), Expires: x.Expires}
+	if _, err := v.event(ctx, x, webhooks.Expired, StateExpired); err != nil {
+		return Started{}, err
+	}
+	s := Started{ID: id, Reference: x.Transaction, RequestURI: v.at("/request/" + request.Reveal()), Expires: x.Expires}
 	s.Link = oid4vp.Link(x.ClientID, s.RequestURI, "post")
 	return s, nil
 }

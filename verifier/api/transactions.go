@@ -31,6 +31,7 @@ type startRequest struct {
 
 type startAnswer struct {
 	TransactionID string         `json:"transaction_id"`
+	Reference     string         `json:"reference"`
 	State         verifier.State `json:"state"`
 	RequestURI    string         `json:"request_uri"`
 	Link          string         `json:"link"`
@@ -54,7 +55,7 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	id := t.ID.Reveal()
-	out := startAnswer{TransactionID: id, State: verifier.StateRequested, RequestURI: t.RequestURI, Link: t.Link, ExpiresAt: t.Expires}
+	out := startAnswer{TransactionID: id, Reference: t.Reference, State: verifier.StateRequested, RequestURI: t.RequestURI, Link: t.Link, ExpiresAt: t.Expires}
 	return rest.JSON(http.StatusCreated, out).With("Location", "/verifier/v1/transactions/"+id), nil
 }
 
