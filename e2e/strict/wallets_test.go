@@ -46,12 +46,12 @@ func TestOurWallet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			items, err := in.Accept(t.Context(), w.Vault, offered, o.TxCode)
+			taken, err := in.Accept(t.Context(), w.Vault, offered, o.TxCode)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(items) != 1 || len(items[0].Copies) != 3 {
-				t.Errorf("%d items", len(items))
+			if len(taken.Items) != 1 || len(taken.Items[0].Copies) != 3 {
+				t.Errorf("%+v", taken)
 			}
 			s.Issued(t, o, 3, "credential_accepted")
 		})
