@@ -136,6 +136,8 @@ func (i *Issuer) keepPushed(ctx context.Context, p pushed) (oid4vci.PushedRespon
 // PendingRequest is an authorization request that a citizen looks at.
 type PendingRequest struct {
 	Wallet, Configuration, Supplier, Languages string
+	// RedirectURI is where the answer goes.
+	RedirectURI string
 	// Names of what is asked for, by language.
 	Names map[string]string
 
@@ -172,6 +174,7 @@ func (i *Issuer) Pushed(ctx context.Context, client, requestURI string) (Pending
 		return PendingRequest{}, ErrRequest
 	}
 	r.Wallet, r.Configuration, r.Languages, r.Supplier = r.p.Wallet, r.p.Configuration, r.p.Languages, i.c.Collectable[r.p.Configuration]
+	r.RedirectURI = r.p.RedirectURI
 	r.Names = map[string]string{}
 	for _, d := range t.metadata.Display {
 		r.Names[d.Locale] = d.Name
@@ -303,7 +306,14 @@ func (i *Issuer) agreeToOffer(ctx context.Context, r PendingRequest, subject ide
 	if !ok {
 		return Agreed{Nothing: true, Return: i.back(r, "error", string(oid4vci.AccessDenied))}, nil
 	}
-	p.Vault = i.vaultTag(r.p.Vault.Pseudonym)
+	if p.Vault = i.vaultTag(r.p.Vault.Pseudonym); p.Vault != "" {
+		if err := i.tie(ctx, p.Offer, p.Vault); err != nil {
+			return Agreed{}, err
+		}
+		if err := i.stillThere(ctx, r.p.Vault, p.Offer); err != nil {
+			return Agreed{}, err
+		}
+	}
 	code, _, err := i.code(ctx, r, p, grant, codeLife)
 	if err != nil {
 		return Agreed{}, err

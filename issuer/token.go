@@ -130,7 +130,7 @@ func renewed(kept []byte) ([]byte, error) {
 // Client says who sends a token or a pushed request, and proves the key that it
 // wants its tokens bound to. The DPoP proof must hold a nonce (ProofNonce).
 func (i *Issuer) Client(ctx context.Context, r authz.Credentials, endpoint string) (authz.Party, authz.Client, error) {
-	r.Issuer, r.TokenEndpoint = i.c.URL, i.c.URL+"/token"
+	r.Issuer, r.Endpoints = i.c.URL, []string{i.c.URL + "/token", i.c.URL + endpoint}
 	var err error
 	if r.Proof, err = i.authz.Prove(ctx, i.proofs, r.Header, "POST", i.c.URL+endpoint); err != nil {
 		return authz.Party{}, authz.Client{}, err

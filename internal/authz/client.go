@@ -166,8 +166,10 @@ type Credentials struct {
 	// Certificate of the connection, nil without one. That the client has its key
 	// is known; who it is is not.
 	Certificate *x509.Certificate
-	// Issuer is this server's identifier, TokenEndpoint its address.
-	Issuer, TokenEndpoint string
+	// Issuer is this server's identifier, Endpoints are the addresses of its token
+	// endpoint and of the one that was asked.
+	Issuer    string
+	Endpoints []string
 	// Proof is the DPoP proof of the request, which was verified; zero without.
 	Proof oauth.Proof
 	// Grant is for a token with a pre-authorized code, which wallets that nobody
@@ -239,8 +241,10 @@ func (s *Server) attested(ctx context.Context, clients *Clients, nonces *Nonces,
 		if r.Proof.Thumbprint != a.Thumbprint { // its jti is used up with the proof
 			return by, Client{}, &oauth.Error{Code: oauth.InvalidClientAttestation, Field: "DPoP", Description: "without a proof of its own the attested key must make the DPoP proof", Spec: "attestation-based client authentication, Section 7.3"}
 		}
-	} else if err := s.first(ctx, "attestation proof", a.Thumbprint, a.JTI, nonceEnd(s.Now())); err != nil {
+	} else if ok, err := s.Once(ctx, "attestation proof", string(digest(a.Thumbprint, a.JTI)), nonceEnd(s.Now())); err != nil {
 		return by, Client{}, err
+	} else if !ok {
+		return by, Client{}, &oauth.Error{Code: oauth.InvalidClientAttestation, Field: "jti", Description: "was used before; make a fresh proof for each request", Spec: "attestation-based client authentication, Section 11.1"}
 	}
 	by.Client, by.Instance = a.ClientID, a.Thumbprint
 	return by, client, nil
@@ -257,23 +261,17 @@ func (s *Server) asserted(ctx context.Context, clients *Clients, r Credentials, 
 			}
 			return nil, errors.New("authz: no such client")
 		},
-		Audiences: []string{r.Issuer, r.TokenEndpoint}, ClientID: by.Client, Now: s.Now(),
+		// RFC 9126, Section 2: any of the three says who is meant.
+		Audiences: append([]string{r.Issuer}, r.Endpoints...), ClientID: by.Client, Now: s.Now(),
 	})
 	if err != nil {
 		return by, Client{}, err
 	}
-	if err := s.first(ctx, "client assertion", a.ClientID, a.JTI, a.Expires); err != nil {
+	if ok, err := s.Once(ctx, "client assertion", string(digest(a.ClientID, a.JTI)), a.Expires); err != nil {
 		return by, Client{}, err
+	} else if !ok {
+		return by, Client{}, refuseClient("jti: was used before; make a fresh assertion for each request (RFC 7523, Section 3)")
 	}
 	by.Client = a.ClientID
 	return by, clients.byID[a.ClientID], nil
-}
-
-// first refuses a proof that was seen before.
-func (s *Server) first(ctx context.Context, use, key, jti string, until time.Time) error {
-	ok, err := s.Once(ctx, use, string(digest(key, jti)), until)
-	if err == nil && !ok {
-		return refuseClient("jti: was used before; make a fresh %s for each request (RFC 7523, Section 3)", use)
-	}
-	return err
 }

@@ -82,7 +82,7 @@ func (s server) ask(r *rest.Request, j journey, subject identifier.INSZ) (rest.A
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.HTML(http.StatusOK, page).
+	return rest.HTML(http.StatusOK, page).With("Content-Security-Policy", formActions(p.RedirectURI)).
 		Cookie(http.Cookie{Name: s.cookie("collect"), Path: "/", MaxAge: -1}).
 		Cookie(http.Cookie{Name: s.cookie("consent"), Value: ticket, Path: "/", MaxAge: int(consentLife / time.Second), SameSite: http.SameSiteStrictMode}), nil
 }
@@ -206,15 +206,17 @@ func problemOf(err error) *rest.Problem {
 	return &rest.Problem{Status: http.StatusInternalServerError}
 }
 
-// formActions are where the form of a page may lead: back here, and from here
-// to the wallet.
-func (s server) formActions(redirectURI string) string {
+// formActions is the policy of a page whose form leads back here, and from here
+// to the wallet: browsers hold redirects after a form against it too (Content
+// Security Policy Level 3, form-action). It has no words for the hosts of private
+// schemes and for addresses in brackets; those are named by their scheme.
+func formActions(redirectURI string) string {
 	u, err := url.Parse(redirectURI)
 	if err != nil {
 		return csp
 	}
 	to := u.Scheme + ":"
-	if u.Host != "" {
+	if (u.Scheme == "https" || u.Scheme == "http") && !strings.Contains(u.Host, "[") {
 		to += "//" + u.Host
 	}
 	return strings.Replace(csp, "form-action 'self'", "form-action 'self' "+to, 1)
