@@ -54,7 +54,7 @@ func (o openTrust) apply(p *unit.Presentation) error {
 		}
 	}
 	if o.attesters != "" {
-		if p.Attesters, err = readAttesters(o.attesters); err != nil {
+		if p.Attesters, err = readVerifierAttesters(o.attesters); err != nil {
 			return err
 		}
 	}
@@ -108,7 +108,7 @@ func (a anchored) VerifyChain(ctx context.Context, chain []*x509.Certificate, at
 	return nil
 }
 
-func readAttesters(path string) (map[string][]jose.JWK, error) {
+func readVerifierAttesters(path string) (map[string][]jose.JWK, error) {
 	var file map[string]struct {
 		Keys []jose.JWK `json:"keys"`
 	}
