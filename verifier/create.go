@@ -19,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/verifier/policy"
 	"github.com/zegel-id/zegel/verifier/receivers"
+	"github.com/zegel-id/zegel/verifier/webhooks"
 )
 
 // Flow says where the citizen's wallet is.
@@ -46,12 +47,17 @@ type Order struct {
 	RedirectURI string
 	// Policy is the id of the policy to judge by; empty is the platform's.
 	Policy string
+	// Transactions are JSON objects that the citizen is asked to authorise with
+	// the presentation, of registered types (OpenID4VP 1.0, Section 8.4).
+	Transactions [][]byte
 }
 
 // Started is a transaction that was created.
 type Started struct {
 	// ID is for the receiver alone. It fetches the result.
 	ID capsule.Secret
+	// Reference names the transaction where events are told. It fetches nothing.
+	Reference string
 	// RequestURI is inside Link too.
 	RequestURI string
 	// Link calls the wallet: as a link on the same device, as a QR code on
@@ -81,6 +87,10 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.checkFlow(o, e.receiver); err != nil {
 		return Started{}, err
 	}
+	transactions, err := encodeTransactions(o.Transactions, query)
+	if err != nil {
+		return Started{}, err
+	}
 
 	id, request, response := capsule.NewSecret(), capsule.NewSecret(), capsule.NewSecret()
 	box, err := capsule.NewBox(id, purposeResult)
@@ -94,6 +104,7 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	x := exchange{
 		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), ClientID: e.access.clientID(), Query: query,
 		Nonce: oid4vp.Secret(capsule.NewSecret().Reveal()), State: oid4vp.Secret(capsule.NewSecret().Reveal()), Expires: v.c.Now().Add(v.c.RequestLife).UTC(),
+		Transactions: transactions,
 	}
 	end := v.end(x.Expires)
 	// What waits comes first: a crash leaves records that nobody can name.
@@ -107,7 +118,10 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)}); err != nil {
 		return Started{}, err
 	}
-	s := Started{ID: id, RequestURI: v.at("/request/" + request.Reveal()), Expires: x.Expires}
+	if _, err := v.event(ctx, x, webhooks.Expired, StateExpired); err != nil {
+		return Started{}, err
+	}
+	s := Started{ID: id, Reference: x.Transaction, RequestURI: v.at("/request/" + request.Reveal()), Expires: x.Expires}
 	s.Link = oid4vp.Link(x.ClientID, s.RequestURI, "post")
 	return s, nil
 }

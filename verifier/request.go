@@ -71,7 +71,7 @@ func (v *Verifier) sign(r requested, e entitlement, walletNonce oid4vp.Secret) (
 		ClientID: r.ClientID, ResponseType: oid4vp.ResponseTypeVPToken, ResponseMode: oid4vp.ModeDirectPostJWT,
 		ResponseURI: r.ResponseURI, Nonce: r.Nonce, State: r.State, WalletNonce: walletNonce, Audience: oid4vp.AudienceSelfIssued,
 		IssuedAt: jose.Date(v.c.Now()), Expires: jose.Date(r.Expires), DCQLQuery: &r.Query, ClientMetadata: metadata,
-		VerifierInfo: []oid4vp.VerifierInfo{oid4vp.Info(certificate)},
+		VerifierInfo: []oid4vp.VerifierInfo{oid4vp.Info(certificate)}, TransactionData: r.Transactions,
 	}.Sign(e.access.Signer, e.access.Chain)
 }
 

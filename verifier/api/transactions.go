@@ -25,10 +25,13 @@ type startRequest struct {
 	Flow        verifier.Flow  `json:"flow"`
 	RedirectURI string         `json:"redirect_uri"`
 	Policy      string         `json:"policy"`
+	// Transactions are the transaction_data in clear.
+	Transactions []jsontext.Value `json:"transaction_data"`
 }
 
 type startAnswer struct {
 	TransactionID string         `json:"transaction_id"`
+	Reference     string         `json:"reference"`
 	State         verifier.State `json:"state"`
 	RequestURI    string         `json:"request_uri"`
 	Link          string         `json:"link"`
@@ -40,12 +43,19 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	t, err := s.v.Start(r.Context(), r.Client.ID, verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy})
+	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy}
+	if in.Transactions != nil {
+		o.Transactions = [][]byte{} // an empty list is none, and refused
+	}
+	for _, t := range in.Transactions {
+		o.Transactions = append(o.Transactions, t)
+	}
+	t, err := s.v.Start(r.Context(), r.Client.ID, o)
 	if err != nil {
 		return rest.Answer{}, err
 	}
 	id := t.ID.Reveal()
-	out := startAnswer{TransactionID: id, State: verifier.StateRequested, RequestURI: t.RequestURI, Link: t.Link, ExpiresAt: t.Expires}
+	out := startAnswer{TransactionID: id, Reference: t.Reference, State: verifier.StateRequested, RequestURI: t.RequestURI, Link: t.Link, ExpiresAt: t.Expires}
 	return rest.JSON(http.StatusCreated, out).With("Location", "/verifier/v1/transactions/"+id), nil
 }
 
