@@ -50,6 +50,8 @@ type Order struct {
 	// Transactions are JSON objects that the citizen is asked to authorise with
 	// the presentation, of registered types (OpenID4VP 1.0, Section 8.4).
 	Transactions [][]byte
+	// Browser is for the flow over the Digital Credentials API.
+	Browser *Browser
 }
 
 // Started is a transaction that was created.
@@ -64,6 +66,9 @@ type Started struct {
 	// another.
 	Link    string
 	Expires time.Time
+	// Browser is the request for the Digital Credentials API, in that flow; there
+	// is neither RequestURI nor Link then.
+	Browser *DigitalCredential
 }
 
 // Start creates a transaction for an admitted receiver, within one of its
@@ -107,6 +112,17 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 		Transactions: transactions,
 	}
 	end := v.end(x.Expires)
+	started := Started{ID: id, Expires: x.Expires}
+	if o.Flow == DigitalCredentials {
+		x.policy = p
+		if started.Browser, err = v.startBrowser(ctx, id, x, *o.Browser, e, box, public, private); err != nil {
+			return Started{}, err
+		}
+		if err := v.put(ctx, kindTransaction, id, purposeTransaction, transaction{Receiver: receiver, Use: o.Purpose, Flow: o.Flow, Expires: x.Expires, Box: box}, end); err != nil {
+			return Started{}, err
+		}
+		return started, v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)})
+	}
 	// What waits comes first: a crash leaves records that nobody can name.
 	if err := errors.Join(
 		v.put(ctx, kindResponse, response, purposeResponse, fetched{exchange: x, Flow: o.Flow, RedirectURI: o.RedirectURI, Box: box, Key: private}, end),
@@ -209,7 +225,15 @@ func (v *Verifier) admitted(id, use string) (entitlement, error) {
 }
 
 func (v *Verifier) checkFlow(o Order, r receivers.Receiver) error {
+	if (o.Browser != nil) != (o.Flow == DigitalCredentials) {
+		return &Error{Err: ErrRequest, Field: "browser", Detail: "must be there in the flow " + string(DigitalCredentials) + ", and in no other", Spec: specBrowser}
+	}
 	switch o.Flow {
+	case DigitalCredentials:
+		if o.RedirectURI != "" {
+			return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must be left out: the page that calls the wallet gets the answer", Spec: specBrowser}
+		}
+		return v.checkBrowser(o.Browser, r)
 	case CrossDevice:
 		if o.RedirectURI != "" {
 			return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must be left out in the cross-device flow: it would open on the other device"}
@@ -217,7 +241,7 @@ func (v *Verifier) checkFlow(o Order, r receivers.Receiver) error {
 		return nil
 	case SameDevice:
 	default:
-		return &Error{Err: ErrRequest, Field: "flow", Detail: fmt.Sprintf("must be %s or %s", SameDevice, CrossDevice)}
+		return &Error{Err: ErrRequest, Field: "flow", Detail: fmt.Sprintf("must be %s, %s or %s", SameDevice, CrossDevice, DigitalCredentials)}
 	}
 	if err := checkURL(o.RedirectURI, v.c.InsecureLoopback); err != nil {
 		return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "is needed in the same-device flow", Spec: "OpenID4VP 1.0, Section 8.2", Cause: err}

@@ -79,6 +79,7 @@ type fetched struct {
 	exchange
 	Flow        Flow     `json:"flow"`
 	RedirectURI string   `json:"redirect_uri,omitempty"`
+	Browser     *Browser `json:"browser,omitempty"`
 	Box         []byte   `json:"box"` // of the transaction id, for the result
 	Key         jose.JWK `json:"key"` // private, for this response only
 }
