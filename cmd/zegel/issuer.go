@@ -45,7 +45,11 @@ func (a *app) buildIssuer(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
-	a.servers = append(a.servers, server{name: "issuer", listen: a.c.Issuer.ListenConfig, handler: handler})
+	certificates, err := a.c.Issuer.clientCertificates()
+	if err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	a.servers = append(a.servers, server{name: "issuer", listen: a.c.Issuer.ListenConfig, clients: certificates, handler: handler})
 	return nil
 }
 
