@@ -168,7 +168,7 @@ func TestLinkWithParameters(t *testing.T) {
 	if _, err := ParseLink("openid4vp://?" + q.Encode()); err == nil {
 		t.Error("two values in one parameter were read")
 	}
-	if in, err = ParseLink("openid4vp://?client_id=a&request=" + strings.Repeat("a", jose.MaxToken+1)); err == nil || in.Request != "" {
+	if in, err = ParseLink("openid4vp://?client_id=a&request=" + strings.Repeat("a", MaxMessage)); err == nil || in.Request != "" {
 		t.Error("an endless request was read")
 	}
 }
