@@ -122,7 +122,10 @@ func TestParseRequest(t *testing.T) {
 		change func(p m)
 		field  string
 	}{
-		"good":                          {func(m) {}, ""},
+		"good": {func(m) {}, ""},
+		"info that is an object, of this query": {func(p m) {
+			p["verifier_info"] = []any{m{"format": "x", "data": m{}, "credential_ids": []any{"led"}}}
+		}, ""},
 		"no holder binding and a state": {unbound, ""},
 		"no holder binding, no state":   {func(p m) { unbound(p); delete(p, "state") }, "state"},
 		"no client_id":                  {func(p m) { delete(p, "client_id") }, "client_id"},
