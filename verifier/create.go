@@ -47,6 +47,8 @@ type Order struct {
 	RedirectURI string
 	// Policy is the id of the policy to judge by; empty is the platform's.
 	Policy string
+	// Evidence keeps what the result comes from, to be fetched with it.
+	Evidence bool
 }
 
 // Started is a transaction that was created.
@@ -95,7 +97,7 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 		return Started{}, err
 	}
 	x := exchange{
-		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), ClientID: e.access.clientID(), Query: query,
+		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), Evidence: o.Evidence, ClientID: e.access.clientID(), Query: query,
 		Nonce: oid4vp.Secret(capsule.NewSecret().Reveal()), State: oid4vp.Secret(capsule.NewSecret().Reveal()), Expires: v.c.Now().Add(v.c.RequestLife).UTC(),
 	}
 	end := v.end(x.Expires)

@@ -25,6 +25,7 @@ type startRequest struct {
 	Flow        verifier.Flow  `json:"flow"`
 	RedirectURI string         `json:"redirect_uri"`
 	Policy      string         `json:"policy"`
+	Evidence    bool           `json:"evidence"`
 }
 
 type startAnswer struct {
@@ -41,7 +42,7 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	t, err := s.v.Start(r.Context(), r.Client.ID, verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy})
+	t, err := s.v.Start(r.Context(), r.Client.ID, verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy, Evidence: in.Evidence})
 	if err != nil {
 		return rest.Answer{}, err
 	}
