@@ -649,7 +649,7 @@ func TestNoOperatorOperations(t *testing.T) {
 	without := map[string]string{
 		"URL": "configuration", "HandleKeys": "public keys", "Profile": "public documents", "Citizen": "a keyed hash",
 		"SignedIn": "after the OpenID provider's answer", "StartSession": "with the one-time code", "Session": "with the access token",
-		"ConsumeProof": "a mark", "EndSessions": "ends access, gives none",
+		"ConsumeProof": "a mark", "ProofNonce": "a number for proofs", "GaveProofNonce": "a check", "EndSessions": "ends access, gives none",
 		"PublishRegistration": "a token in the WebID document while a pod is made", "Resume": "goes on with what the citizen asked", "Run": "calls Resume",
 	}
 	h := reflect.TypeFor[*holder.Holder]()

@@ -36,7 +36,8 @@ const (
 	signInLife = time.Minute
 	// SessionLife is how long a session's access token works.
 	SessionLife = 10 * time.Minute
-	// ProofLife is how old a DPoP proof may be.
+	// ProofLife is the period of a nonce for DPoP proofs: a proof may be twice as
+	// old.
 	ProofLife = 2 * time.Minute
 )
 
@@ -175,10 +176,11 @@ func (h *Holder) Session(ctx context.Context, token string) (Session, error) {
 	return Session{Citizen: Citizen{s.Citizen}, Thumbprint: s.Thumbprint, Expires: s.Expires}, nil
 }
 
-// ConsumeProof marks a checked DPoP proof as used.
+// ConsumeProof marks a checked DPoP proof as used, for longer than the nonce in
+// it is taken: what the proof says of its time may be wrong.
 func (h *Holder) ConsumeProof(ctx context.Context, p oauth.Proof) error {
 	sum := sha256.Sum256([]byte(p.Thumbprint + " " + p.JTI))
-	_, err := h.store.Create(ctx, store.Record{Kind: kindProof, ID: jose.Encode(sum[:]), Expiry: p.IssuedAt.Add(2 * ProofLife)})
+	_, err := h.store.Create(ctx, store.Record{Kind: kindProof, ID: jose.Encode(sum[:]), Expiry: h.now().Add(3 * ProofLife)})
 	if errors.Is(err, store.ErrExists) {
 		return ErrReplay
 	}

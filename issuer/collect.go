@@ -20,6 +20,8 @@ type Collect struct {
 	// Client is the institution that asks; empty when the citizen does.
 	Client        string
 	CorrelationID string
+	// SignIn offers it with the authorization code grant, for the subject alone.
+	SignIn bool
 }
 
 // ReasonUnusable is why a record is refused that the supplier's mapping let
@@ -30,43 +32,70 @@ const ReasonUnusable = "unusable"
 // that may be issued. Records that are refused are named in the answer; when
 // nothing is left it is ErrNothing with Refused and NoData in the answer.
 func (i *Issuer) Collect(ctx context.Context, c Collect) (Offered, error) {
-	t, ok := i.types[c.Configuration]
-	if !ok {
-		return Offered{}, fmt.Errorf("%w: %q", ErrConfiguration, c.Configuration)
-	}
-	got, err := i.c.Source.Collect(ctx, c.Supplier, c.Subject, c.CorrelationID)
 	by := i.asker(c)
-	fetched := by
-	fetched.Kind, fetched.Organisation, fetched.DataType = audit.Fetch, got.Organisation, got.DataType
-	fetched.Outcome, fetched.RequestID = outcome(err), c.CorrelationID
-	fetched.Detail = fmt.Sprintf("accepted %d refused %d", len(got.Datasets), len(got.Refused))
-	logged := i.log(ctx, fetched)
+	w, err := i.collect(ctx, c, by)
 	if err != nil {
-		return Offered{}, err
+		return Offered{Refused: w.refused, NoData: w.noData}, err
 	}
-	if logged != nil {
-		return Offered{}, logged
-	}
-	// What cannot be issued must not be offered; the other records go on.
-	var good []Dataset
-	for _, d := range got.Datasets {
-		if why := t.check(i, d.Claims); why != nil {
-			got.Refused = append(got.Refused, Refusal{Record: d.Record, Reason: ReasonUnusable, Detail: why.Error()})
-			continue
-		}
-		good = append(good, d)
-	}
-	if len(good) == 0 {
-		return Offered{Refused: got.Refused, NoData: got.NoData && len(got.Refused) == 0}, ErrNothing
-	}
-	if len(good) > MaxDatasets {
-		return Offered{}, tooMany(len(good))
-	}
-	o, err := i.offer(ctx, c, by, good, got.Refused)
+	o, err := i.offer(ctx, c, by, w)
 	if err != nil || c.Vault.Pseudonym == "" {
 		return o, err
 	}
 	return o, i.stillThere(ctx, c.Vault, o.ID)
+}
+
+// collect asks the supplier. When it is ErrNothing the wares say why.
+func (i *Issuer) collect(ctx context.Context, c Collect, by audit.Event) (wares, error) {
+	t, ok := i.types[c.Configuration]
+	if !ok {
+		return wares{}, fmt.Errorf("%w: %q", ErrConfiguration, c.Configuration)
+	}
+	got, err := i.c.Source.Collect(ctx, c.Supplier, c.Subject, c.CorrelationID)
+	if err := errors.Join(err, i.logFetch(ctx, by, got, err, c.CorrelationID)); err != nil {
+		return wares{}, err
+	}
+	w := wares{refused: got.Refused}
+	// What cannot be issued must not be offered; the other records go on.
+	for _, d := range got.Datasets {
+		if why := t.check(i, d.Claims); why != nil {
+			w.refused = append(w.refused, Refusal{Record: d.Record, Reason: ReasonUnusable, Detail: why.Error()})
+			continue
+		}
+		w.datasets = append(w.datasets, d)
+	}
+	pending, unnamed := namedPending(got.Pending)
+	w.pending, w.refused = pending, append(w.refused, unnamed...)
+	switch n := len(w.datasets) + len(w.pending); {
+	case n == 0:
+		w.noData = got.NoData && len(w.refused) == 0
+		return w, ErrNothing
+	case n > MaxDatasets:
+		return w, tooMany(n)
+	}
+	return w, nil
+}
+
+// namedPending keeps what can be known again when the supplier has it.
+func namedPending(all []Pending) (named []Pending, refused []Refusal) {
+	for _, p := range all {
+		if p.Record == "" {
+			refused = append(refused, Refusal{Reason: ReasonUnusable, Detail: "the supplier will have it later, and names no reference to know it by"})
+			continue
+		}
+		named = append(named, p)
+	}
+	return named, refused
+}
+
+// logFetch notes that a supplier was asked, whatever came of it.
+func (i *Issuer) logFetch(ctx context.Context, by audit.Event, got Collection, err error, requestID string) error {
+	by.Kind, by.Organisation, by.DataType = audit.Fetch, got.Organisation, got.DataType
+	by.Outcome, by.RequestID = outcome(err), requestID
+	by.Detail = fmt.Sprintf("accepted %d refused %d", len(got.Datasets), len(got.Refused))
+	if n := len(got.Pending); n > 0 {
+		by.Detail += fmt.Sprintf(" later %d", n)
+	}
+	return i.log(ctx, by)
 }
 
 // asker is who asks, for the use log: the citizen themself, or an institution
@@ -85,6 +114,10 @@ type Direct struct {
 	Datasets      []Dataset
 	Client        string
 	CorrelationID string
+	// SignIn offers them with the authorization code grant, for Subject alone.
+	// Without it Subject says nothing.
+	SignIn  bool
+	Subject identifier.INSZ
 }
 
 // ClaimsError says which of an institution's datasets cannot be sealed, and
@@ -124,7 +157,11 @@ func (i *Issuer) Offer(ctx context.Context, d Direct) (Offered, error) {
 		}
 	}
 	by := audit.Event{Actor: audit.Actor{Kind: audit.Organisation, ID: d.Client}}
-	return i.offer(ctx, Collect{Configuration: d.Configuration, Client: d.Client, CorrelationID: d.CorrelationID}, by, d.Datasets, nil)
+	c := Collect{Configuration: d.Configuration, Client: d.Client, CorrelationID: d.CorrelationID, SignIn: d.SignIn, Subject: d.Subject}
+	if d.SignIn {
+		by = i.asker(c)
+	}
+	return i.offer(ctx, c, by, wares{datasets: d.Datasets})
 }
 
 // log writes to the use log. Its error fails the use: what cannot be logged

@@ -24,9 +24,9 @@ import (
 // bearer of an access token. Each dataset is issued once per offer, in as many
 // copies as keys were proven, each copy with its own subject, identifier,
 // salts, status index and key.
-func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.CredentialRequest, requestID string) (oid4vci.CredentialResponse, error) {
+func (i *Issuer) Credential(ctx context.Context, by authz.Protected, req oid4vci.CredentialRequest, requestID string) (oid4vci.CredentialResponse, error) {
 	// Step 1. The access token.
-	grant, p, err := i.authorize(ctx, token)
+	grant, p, err := i.authorize(ctx, by)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
@@ -37,33 +37,75 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 	}
 	d, t := p.dataset(req.CredentialIdentifier), i.types[configuration]
 	// Step 3. Proofs of possession, each for a key of its own, each fresh.
-	client, err := i.clientOf(ctx, grant.ID)
+	keys, err := i.prove(ctx, t, *req.Proofs, grant.To.Client)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
-	keys, err := i.prove(ctx, t, *req.Proofs, client)
-	if err != nil {
-		return oid4vci.CredentialResponse{}, err
+	// Step 4. Once per dataset. What decides is the record that deliver
+	// creates; this look saves the work when the answer is known.
+	dlv := delivery{
+		ID: credentialID(grant.ID, d.Identifier), Grant: grant.ID, Offer: p.Offer, Client: p.Client,
+		Configuration: configuration, Vault: p.Vault, Record: d.Record,
 	}
-	// Step 4. Once per dataset. What decides is the record created in step 6;
-	// this look saves the work when the answer is known.
-	id := credentialID(grant.ID, d.Identifier)
-	if _, err := i.c.Store.Get(ctx, kindCredential, id); err == nil {
+	for _, k := range keys {
+		dlv.Keys = append(dlv.Keys, k.JWK.Public())
+	}
+	if issued, err := i.issued(ctx, dlv.ID); err != nil {
+		return oid4vci.CredentialResponse{}, err
+	} else if issued {
 		return oid4vci.CredentialResponse{}, errIssued()
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return oid4vci.CredentialResponse{}, err
 	}
-	// Step 5. Prepare and seal one draft per copy.
-	copies, refs, err := i.seal(ctx, t, p, d, id, keys)
+	// Step 5. What the supplier does not have yet is put off.
+	var out oid4vci.CredentialResponse
+	if d.Later != nil && p.Ask != nil {
+		out, err = i.putOff(ctx, deferral{Question: *p.Ask, Delivery: dlv}, *d.Later, requestID)
+	} else {
+		out, err = i.deliver(ctx, dlv, d.Claims, requestID)
+	}
+	if errors.Is(err, errTwice) {
+		return oid4vci.CredentialResponse{}, errIssued()
+	}
+	return out, err
+}
+
+// errTwice: another request delivered the dataset.
+var errTwice = errors.New("issuer: the dataset was delivered already")
+
+// delivery is a dataset on its way to a wallet.
+type delivery struct {
+	ID            string     `json:"-"` // of the credential to be
+	Grant         string     `json:"-"`
+	Offer         string     `json:"offer"`
+	Client        string     `json:"client,omitempty"`
+	Configuration string     `json:"configuration"`
+	Vault         string     `json:"vault,omitempty"` // tag, already keyed
+	Record        string     `json:"record,omitempty"`
+	Keys          []jose.JWK `json:"keys"` // proven
+}
+
+// issued reports whether a dataset was delivered.
+func (i *Issuer) issued(ctx context.Context, id string) (bool, error) {
+	_, err := i.c.Store.Get(ctx, kindCredential, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// deliver issues a dataset, once; errTwice when another request was faster.
+func (i *Issuer) deliver(ctx context.Context, d delivery, claims []byte, requestID string) (oid4vci.CredentialResponse, error) {
+	// Step 1. Prepare and seal one draft per copy.
+	t := i.types[d.Configuration]
+	copies, refs, err := i.seal(ctx, t, d, claims)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
-	// Step 6. The mark that the dataset was issued, and all that stays of it.
-	if err := i.remember(ctx, id, grant.ID, p, d, refs); err != nil {
+	// Step 2. The mark that the dataset was issued, and all that stays of it.
+	if err := i.remember(ctx, d, refs); err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
-	// Step 7. Not if the offer was withdrawn while this went on.
-	if err := i.checkWithdrawn(ctx, p.Offer, refs); err != nil {
+	// Step 3. Not if the offer was withdrawn while this went on.
+	if err := i.checkWithdrawn(ctx, d.Offer, refs); err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
 	if err := i.log(ctx, audit.Event{
@@ -72,7 +114,7 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 	}); err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
-	out := oid4vci.CredentialResponse{NotificationID: oid4vci.Secret(id)}
+	out := oid4vci.CredentialResponse{NotificationID: oid4vci.Secret(d.ID)}
 	for _, c := range copies {
 		issued, err := oid4vci.NewIssuedCredential(c)
 		if err != nil {
@@ -83,12 +125,12 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 	return out, nil
 }
 
-func (i *Issuer) seal(ctx context.Context, t *prepared, p grantPayload, d waitingDataset, id string, keys []oid4vci.ProvenKey) ([]string, []status.Ref, error) {
-	tags := []string{"credential:" + id}
-	if p.Vault != "" {
-		tags = append(tags, p.Vault)
+func (i *Issuer) seal(ctx context.Context, t *prepared, d delivery, claims []byte) ([]string, []status.Ref, error) {
+	tags := []string{"credential:" + d.ID}
+	if d.Vault != "" {
+		tags = append(tags, d.Vault)
 	}
-	refs, err := i.c.Statuses.AllocateN(ctx, len(keys), tags...)
+	refs, err := i.c.Statuses.AllocateN(ctx, len(d.Keys), tags...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -98,9 +140,9 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, p grantPayload, d waitin
 		return nil, nil, err
 	}
 	now := issueTime(i.c.Now(), sealer.Certificate())
-	copies := make([]string, len(keys))
-	for n, key := range keys {
-		draft, err := template.Prepare(i.draft(d.Claims, now, key.JWK, refs[n]), i.c.Random)
+	copies := make([]string, len(d.Keys))
+	for n, key := range d.Keys {
+		draft, err := template.Prepare(i.draft(claims, now, key, refs[n]), i.c.Random)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -124,23 +166,23 @@ func (i *Issuer) draft(claims []byte, now time.Time, key jose.JWK, ref status.Re
 	return c
 }
 
-func (i *Issuer) remember(ctx context.Context, id, grant string, p grantPayload, d waitingDataset, refs []status.Ref) error {
+func (i *Issuer) remember(ctx context.Context, d delivery, refs []status.Ref) error {
 	data, err := jose.Marshal(storedCredential{
-		Grant: grant, Offer: p.Offer, Client: p.Client, Configuration: p.Configuration, Issued: i.c.Now(), Copies: refs,
+		Grant: d.Grant, Offer: d.Offer, Client: d.Client, Configuration: d.Configuration, Issued: i.c.Now(), Copies: refs,
 	})
 	if err != nil {
 		return err
 	}
-	tags := []string{offerTag(p.Offer)}
+	tags := []string{offerTag(d.Offer)}
 	if d.Record != "" {
 		tags = append(tags, i.recordTag(d.Record))
 	}
 	// The record outlives the credential, so that it can be revoked as long as
 	// somebody might rely on it.
 	expiry := i.c.Now().Add(i.c.Life + offerMemory)
-	_, err = i.c.Store.Create(ctx, store.Record{Kind: kindCredential, ID: id, Expiry: expiry, Tags: tags, Data: data})
+	_, err = i.c.Store.Create(ctx, store.Record{Kind: kindCredential, ID: d.ID, Expiry: expiry, Tags: tags, Data: data})
 	if errors.Is(err, store.ErrExists) {
-		return errIssued()
+		return errTwice
 	}
 	return err
 }
@@ -157,7 +199,7 @@ func (i *Issuer) checkWithdrawn(ctx context.Context, offer string, refs []status
 			return err
 		}
 	}
-	return refuse(oid4vci.CredentialRequestDenied, "OpenID4VCI 1.0, Section 8.3.1.2", "credential_identifier", "the offer was withdrawn; ask for a new one")
+	return errWithdrawn()
 }
 
 // recordTag finds what was issued from a supplier's record again without
@@ -168,9 +210,9 @@ func (i *Issuer) recordTag(reference string) string {
 	return "record:" + jose.Encode(m.Sum(nil))
 }
 
-func (i *Issuer) authorize(ctx context.Context, token string) (authz.Grant, grantPayload, error) {
+func (i *Issuer) authorize(ctx context.Context, by authz.Protected) (authz.Grant, grantPayload, error) {
 	var p grantPayload
-	g, err := i.authz.Authorize(ctx, token)
+	g, err := i.authz.Admit(ctx, i.proofs, by)
 	if err != nil {
 		return g, p, refused(err)
 	}
@@ -204,6 +246,10 @@ func (p grantPayload) dataset(identifier string) waitingDataset {
 		}
 	}
 	return waitingDataset{}
+}
+
+func errWithdrawn() error {
+	return refuse(oid4vci.CredentialRequestDenied, "OpenID4VCI 1.0, Section 8.3.1.2", "credential_identifier", "the offer was withdrawn; ask for a new one")
 }
 
 func errIssued() error {

@@ -8,6 +8,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +49,7 @@ type Collection struct {
 	Organisation string
 	Datasets     []Dataset
 	Refused      []Refusal
+	Pending      []Pending
 	// NoData: the supplier says that it holds nothing about the citizen.
 	NoData bool
 }
@@ -57,6 +60,14 @@ type Dataset struct {
 	Record string
 	// Claims is a JSON object.
 	Claims []byte
+}
+
+// Pending is a record that the supplier will only have later.
+type Pending struct {
+	// Record is the supplier's reference, by which the record is known again.
+	Record string
+	// Again is how long to wait before the supplier is asked once more.
+	Again time.Duration
 }
 
 // Refusal is a record that is not issued, with the reason's name.
@@ -105,10 +116,14 @@ type Config struct {
 	// Display is the issuer's name in several languages.
 	Display []Display
 	// Keys seal; a rotation is seen by the next credential.
-	Keys     *seal.Keys
-	Statuses Statuses
-	Log      UseLog
-	Names    Pseudonyms
+	Keys *seal.Keys
+	// MetadataKeys sign the metadata for wallets that ask for it signed
+	// (OpenID4VCI 1.0, Section 12.2.3); nil signs none. They are not those that
+	// seal.
+	MetadataKeys *seal.Keys
+	Statuses     Statuses
+	Log          UseLog
+	Names        Pseudonyms
 	// Vaults are the vault platforms whose citizens may collect here.
 	Vaults []VaultPlatform
 	// Key, 32 bytes, from which the keys of nonces and pseudonyms are derived.
@@ -123,6 +138,22 @@ type Config struct {
 	// Attesters are the issuers of key attestations that are trusted: Key and
 	// CheckStatus count, the rest comes from each type. Nil trusts none.
 	Attesters *oid4vci.AttestationPolicy
+	// Wallets are the clients of the authorization server. Nil knows none and lets
+	// anonymous ones redeem pre-authorized codes.
+	Wallets *authz.Clients
+	// SignIn: citizens can sign in here, so that there is an authorization code
+	// flow.
+	SignIn bool
+	// Collectable maps configurations to the supplier that is asked when a citizen
+	// signs in for them.
+	Collectable map[string]string
+	// BoundTokens refuses tokens that are bound to no key of the wallet (HAIP 1.0,
+	// Section 4.4).
+	BoundTokens bool
+	// RefreshLife is how long a wallet can renew a grant, to have its records again
+	// when their copies are near their end: zero means 90 days, which is the most,
+	// less than zero never.
+	RefreshLife time.Duration
 	// BatchSize is how many copies of a credential may be asked for at once.
 	BatchSize int
 	// Life of a credential; zero means one year.
@@ -140,11 +171,13 @@ type Config struct {
 
 // Issuer is the issuer role. Its methods may be called from many goroutines.
 type Issuer struct {
-	c     Config
-	authz *authz.Server
-	nonce nonces
+	c      Config
+	authz  *authz.Server
+	nonce  nonces
+	proofs *authz.Nonces // of DPoP and attestations
 
 	requestKeys requestKeys
+	documents   documents
 	types       map[string]*prepared
 	tagKey      []byte
 	records     capsule.Secret                   // seals what the issuance API may know of an offer
@@ -164,9 +197,11 @@ func New(c Config) (*Issuer, error) {
 		}
 		return key
 	}
+	c.Types = slices.Clone(c.Types)
 	i := &Issuer{
 		c:      c,
-		authz:  &authz.Server{Store: c.Store, Now: c.Now},
+		authz:  &authz.Server{Store: c.Store, Now: c.Now, RefreshLife: c.RefreshLife, Renewable: renewable, Renewed: renewed},
+		proofs: &authz.Nonces{Key: derive("DPoP nonces"), Now: c.Now},
 		nonce:  nonces{store: c.Store, key: derive("c_nonce"), now: c.Now},
 		types:  map[string]*prepared{},
 		tagKey: derive("vault tags"),
@@ -177,17 +212,20 @@ func New(c Config) (*Issuer, error) {
 	if i.records, err = capsule.ParseSecret(jose.Encode(derive("offer records"))); err != nil {
 		return nil, err
 	}
-	for _, t := range c.Types {
+	for n, t := range c.Types {
 		for _, other := range i.types {
 			if other.ID == t.ID || other.Name == t.Name {
 				return nil, fmt.Errorf("issuer: two credential types have the ID %q or the name %q", t.ID, t.Name)
+			}
+			if other.Scope == cmp.Or(t.Scope, t.ID) {
+				return nil, fmt.Errorf("issuer: two credential types, %q and %q, have the scope %q", other.ID, t.ID, other.Scope)
 			}
 		}
 		p, err := i.compile(t)
 		if err != nil {
 			return nil, fmt.Errorf("issuer: credential type %q: %w", t.ID, err)
 		}
-		i.types[t.ID] = p
+		i.types[t.ID], i.c.Types[n] = p, p.Type
 	}
 	if c.InsecureLoopback {
 		i.words = append(i.words, oid4vci.InsecureLoopback)
@@ -197,6 +235,11 @@ func New(c Config) (*Issuer, error) {
 	}
 	if err := i.metadata.Validate(i.words...); err != nil {
 		return nil, fmt.Errorf("issuer: metadata: %w", err)
+	}
+	if c.MetadataKeys != nil {
+		if _, err := i.MetadataDocument(true); err != nil {
+			return nil, fmt.Errorf("issuer: signed metadata: %w", err)
+		}
 	}
 	return i, nil
 }
@@ -227,6 +270,17 @@ func (c *Config) check() error {
 	}
 	if c.OfferLife == 0 {
 		c.OfferLife = 24 * time.Hour
+	}
+	if c.RefreshLife == 0 {
+		c.RefreshLife = maxRefreshLife
+	}
+	if c.Wallets == nil {
+		c.Wallets, err = authz.NewClients(true)
+		faults = append(faults, err)
+	}
+	need(c.RefreshLife <= maxRefreshLife, "RefreshLife must be at most %s, as long as offers are remembered", maxRefreshLife)
+	for configuration := range c.Collectable {
+		need(slices.ContainsFunc(c.Types, func(t Type) bool { return t.ID == configuration }), "Collectable names %q, which is none of the types", configuration)
 	}
 	need(c.Life >= time.Hour && c.OfferLife > 0, "Life must be at least an hour, and OfferLife positive")
 	return errors.Join(faults...)

@@ -7,9 +7,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,10 +19,12 @@ import (
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/authz"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider/identifier"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/store/embedded"
 )
@@ -29,15 +33,19 @@ const (
 	insz   = "80610100139"
 	base   = "https://issuer.example.org"
 	client = "OVO000001"
+
+	correlation = "5f0f4a4e-7a3c-4c6e-8d57-3a1f7b2d9c10"
 )
 
 // source answers with one collection.
 type source struct {
 	issuer.Collection
-	err error
+	err   error
+	asked atomic.Int32
 }
 
 func (s *source) Collect(context.Context, string, identifier.INSZ, string) (issuer.Collection, error) {
+	s.asked.Add(1)
 	return s.Collection, s.err
 }
 
@@ -45,6 +53,9 @@ func (s *source) Collect(context.Context, string, identifier.INSZ, string) (issu
 type uses struct {
 	*audit.Log
 	broken atomic.Bool
+
+	mu    sync.Mutex
+	kinds []audit.Kind // of what was logged
 }
 
 var errLog = errors.New("the disk is full")
@@ -53,6 +64,9 @@ func (u *uses) Append(ctx context.Context, e audit.Event) error {
 	if u.broken.Load() {
 		return errLog
 	}
+	u.mu.Lock()
+	u.kinds = append(u.kinds, e.Kind)
+	u.mu.Unlock()
 	return u.Log.Append(ctx, e)
 }
 
@@ -102,8 +116,13 @@ func build(t testing.TB) *house {
 		DataType: "led-diploma", Organisation: "OVO002067",
 		Datasets: []issuer.Dataset{{Record: "R-1", Claims: []byte(`{"title":"one"}`)}, {Record: "R-2", Claims: []byte(`{"title":"two"}`)}},
 	}}
+	metadata, err := h.ca.MetadataSealer(h.now)
+	must(err)
+	metadataKeys, err := seal.NewKeys(metadata)
+	must(err)
 	h.config = issuer.Config{
-		URL: base, Store: s, Source: h.source, Types: []issuer.Type{issuer.LEDDiploma()}, Display: []issuer.Display{{Name: "Uitreiker (TEST)", Locale: "nl"}},
+		MetadataKeys: metadataKeys,
+		URL:          base, Store: s, Source: h.source, Types: []issuer.Type{issuer.LEDDiploma()}, Display: []issuer.Display{{Name: "Uitreiker (TEST)", Locale: "nl"}},
 		Keys: seals, Statuses: h.statuses, Log: h.uses, Names: names, Key: []byte(strings.Repeat("k", 32)), BatchSize: 4, Now: h.now,
 	}
 	h.Issuer, err = issuer.New(h.config)
@@ -138,7 +157,7 @@ func (h *house) wish(vault string) issuer.Collect {
 
 func (h *house) redeem(o issuer.Offered) (string, []string, error) {
 	code := oid4vci.Secret(o.TxCode.Reveal())
-	res, err := h.Token(h.Context(), oid4vci.TokenRequest{PreAuthorizedCode: oid4vci.Secret(o.Code.Reveal()), TxCode: &code})
+	res, err := h.Token(h.Context(), oid4vci.TokenRequest{GrantType: oid4vci.GrantPreAuthorizedCode, PreAuthorizedCode: oid4vci.Secret(o.Code.Reveal()), TxCode: &code}, authz.Party{})
 	if err != nil {
 		return "", nil, err
 	}
@@ -147,8 +166,15 @@ func (h *house) redeem(o issuer.Offered) (string, []string, error) {
 
 func (h *house) obtain(token, id string, n int) ([]string, string, error) {
 	h.Helper()
+	res, err := h.request(h.Issuer, token, id, n)
+	return copiesOf(res), string(res.NotificationID), err
+}
+
+// request asks an issuer for a dataset with n fresh keys.
+func (h *house) request(i *issuer.Issuer, token, id string, n int) (oid4vci.CredentialResponse, error) {
+	h.Helper()
 	proofs := &oid4vci.Proofs{}
-	nonce := h.Nonce().CNonce
+	nonce := i.Nonce().CNonce
 	for range n {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
@@ -160,13 +186,20 @@ func (h *house) obtain(token, id string, n int) ([]string, string, error) {
 		}
 		proofs.JWT = append(proofs.JWT, p)
 	}
-	res, err := h.Credential(h.Context(), token, oid4vci.CredentialRequest{CredentialIdentifier: id, Proofs: proofs}, "5f0f4a4e-7a3c-4c6e-8d57-3a1f7b2d9c10")
-	var out []string
+	return i.Credential(h.Context(), bearer(token), oid4vci.CredentialRequest{CredentialIdentifier: id, Proofs: proofs}, correlation)
+}
+
+// bearer presents a token that is bound to no key.
+func bearer(token string) authz.Protected {
+	return authz.Protected{Header: http.Header{"Authorization": {"Bearer " + token}}}
+}
+
+func copiesOf(res oid4vci.CredentialResponse) (out []string) {
 	for _, c := range res.Credentials {
 		text, _ := c.Text()
 		out = append(out, text)
 	}
-	return out, string(res.NotificationID), err
+	return out
 }
 
 // value is the status of a copy.
@@ -187,6 +220,19 @@ func (h *house) value(copy string) status.Value {
 	return v
 }
 
+func metadataKeysOf(t testing.TB, ca *devca.Hierarchy) *seal.Keys {
+	t.Helper()
+	s, err := ca.MetadataSealer(time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := seal.NewKeys(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
 func TestConfig(t *testing.T) {
 	good := build(t).config
 	for name, c := range map[string]struct {
@@ -203,6 +249,17 @@ func TestConfig(t *testing.T) {
 		"proof type":          {func(c *issuer.Config) { c.Types[0].Proofs.Types = []oid4vci.ProofType{"cwt"} }, "proof type"},
 		"nobody attests":      {func(c *issuer.Config) { c.Types[0].Proofs.Attested = true }, "attesters"},
 		"nobody attests keys": {func(c *issuer.Config) { c.Types[0].Proofs.Types = []oid4vci.ProofType{oid4vci.ProofAttestation} }, "attesters"},
+		"key algorithm":       {func(c *issuer.Config) { c.Types[0].Proofs.Algs = []jose.Alg{jose.PS256} }, "key algorithm"},
+		"key algorithm twice": {func(c *issuer.Config) { c.Types[0].Proofs.Algs = []jose.Alg{jose.ES256, jose.ES256} }, "twice"},
+		"DIDs without jwt": {func(c *issuer.Config) {
+			c.Types[0].Proofs = issuer.KeyProofs{Types: []oid4vci.ProofType{oid4vci.ProofDIVP}, DIDs: true}
+		}, "jwt"},
+		"scope": {func(c *issuer.Config) { c.Types[0].Scope = "a b" }, "scope"},
+		"scope twice": {func(c *issuer.Config) {
+			other := c.Types[0]
+			other.ID, other.Name = "b", "b"
+			c.Types = append(c.Types, other)
+		}, "scope"},
 		"attested di_vp": {func(c *issuer.Config) {
 			c.Attesters = &oid4vci.AttestationPolicy{}
 			c.Types[0].Proofs = issuer.KeyProofs{Types: []oid4vci.ProofType{oid4vci.ProofDIVP}, Attested: true}
@@ -218,6 +275,14 @@ func TestConfig(t *testing.T) {
 		"a name with a slash": {func(c *issuer.Config) {
 			c.Types = []issuer.Type{{ID: "a", Name: "a/b", Metadata: []byte(`{"vct":"{vct}"}`)}}
 		}, "segment"},
+		"metadata signed as a seal": {func(c *issuer.Config) { c.MetadataKeys = c.Keys }, "metadata"},
+		"another's metadata key": {func(c *issuer.Config) {
+			ca, err := devca.New(devca.Options{Now: time.Now(), Issuer: "https://other.example.org"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.MetadataKeys = metadataKeysOf(t, ca)
+		}, "signed metadata"},
 		"short life":       {func(c *issuer.Config) { c.Life = time.Second }, "Life"},
 		"CIR without name": {func(c *issuer.Config) { c.Profile = sdjwt.ProfileCIR }, "issuing_authority"},
 		"CIR with another name": {func(c *issuer.Config) {
@@ -254,6 +319,11 @@ func TestMetadata(t *testing.T) {
 	for _, empty := range []string{`{}`, `[]`, `""`, "null"} {
 		if strings.Contains(string(b), empty) {
 			t.Errorf("an empty member %s: some wallets refuse it", empty)
+		}
+	}
+	for id, c := range m.CredentialConfigurationsSupported {
+		if c.Scope == "" {
+			t.Errorf("%s has no scope (HAIP 1.0, Section 4.1)", id)
 		}
 	}
 	c := m.CredentialConfigurationsSupported["led_diploma"]

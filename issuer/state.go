@@ -22,6 +22,7 @@ type OfferState struct {
 	Created     time.Time
 	Expires     time.Time
 	Accepted    []string
+	Pending     []string // as of the time of the offer
 	Refused     []Refusal
 	Credentials []CredentialState
 }
@@ -37,7 +38,7 @@ func (i *Issuer) State(ctx context.Context, client, id string) (OfferState, erro
 	if err != nil {
 		return OfferState{}, err
 	}
-	st := OfferState{ID: id, Configuration: o.Configuration, Created: o.Created, Expires: o.Expires, Accepted: records.Accepted, Refused: records.Refused}
+	st := OfferState{ID: id, Configuration: o.Configuration, Created: o.Created, Expires: o.Expires, Accepted: records.Accepted, Pending: records.Pending, Refused: records.Refused}
 	if st.Credentials, err = i.credentials(ctx, offerTag(id)); err != nil {
 		return OfferState{}, err
 	}
@@ -63,8 +64,9 @@ func (i *Issuer) State(ctx context.Context, client, id string) (OfferState, erro
 // ErrRedeemed is returned for cancelling an offer that a wallet has redeemed.
 var ErrRedeemed = errors.New("issuer: the offer was redeemed already")
 
-// Cancel withdraws an offer that nobody redeemed yet; again changes nothing.
-// ErrRedeemed when a wallet was faster: then credentials can be revoked.
+// Cancel withdraws an offer that nobody redeemed yet, and what of a redeemed
+// one still waits for its supplier; again changes nothing. ErrRedeemed when a
+// wallet was faster: then credentials can be revoked.
 func (i *Issuer) Cancel(ctx context.Context, client, id string) error {
 	_, o, err := i.find(ctx, client, id)
 	if err != nil {
@@ -76,7 +78,13 @@ func (i *Issuer) Cancel(ctx context.Context, client, id string) error {
 			return err
 		}
 		if where == authz.StateRedeemed {
-			return ErrRedeemed
+			waiting, _, err := i.c.Store.Find(ctx, kindDeferred, offerTag(id), store.Page{Limit: 1})
+			if err != nil {
+				return err
+			}
+			if len(waiting) == 0 {
+				return ErrRedeemed
+			}
 		}
 	}
 	if err := i.withdraw(ctx, id); err != nil {
@@ -115,7 +123,7 @@ func (i *Issuer) withdraw(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		return errors.Join(i.authz.Cancel(ctx, o.Handle), i.dropReference(ctx, o.Reference))
+		return errors.Join(i.authz.Cancel(ctx, o.Handle), i.dropReference(ctx, o.Reference), i.dropDeferred(ctx, id))
 	}
 	return store.ErrConflict
 }

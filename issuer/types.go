@@ -26,13 +26,38 @@ type Type struct {
 	// Name is the last segment of the type's address: vct is
 	// <issuer>/types/<name>, where the type metadata is served.
 	Name string
-	// Scope for the authorization code flow.
+	// Scope by which it is asked for (HAIP 1.0, Section 4.1); ID if empty. No
+	// other type has the same.
 	Scope string
 	// Metadata is the type metadata (SD-JWT VC, Section 5) with {vct} where its
 	// address belongs.
 	Metadata []byte
 	// Proofs of the keys that its credentials are bound to.
 	Proofs KeyProofs
+	// WithoutVault lets citizens have it in a wallet whose vault platform is not
+	// known here: the wallet need not bring a vault handle.
+	WithoutVault bool
+	// SignIn is how the citizen must have signed in for it.
+	SignIn SignIn
+}
+
+// SignIn is what a credential type demands of a sign-in, on top of what is asked
+// of all of them.
+type SignIn struct {
+	// ACR are the authentication methods that are strong enough; empty adds
+	// nothing (OpenID Connect Core 1.0, Section 2, acr).
+	ACR []string
+	// MaxAge is how long ago the citizen may have authenticated; zero accepts any
+	// session of the identity provider.
+	MaxAge time.Duration
+}
+
+// SignInFor is what the sign-in for a configuration must be.
+func (i *Issuer) SignInFor(configuration string) SignIn {
+	if t := i.types[configuration]; t != nil {
+		return t.SignIn
+	}
+	return SignIn{}
 }
 
 //go:embed types/led-diploma.json
@@ -64,7 +89,13 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	if t.ID == "" || t.Name == "" || strings.ContainsAny(t.Name, "/?#% ") {
 		return nil, errors.New("ID and Name must be set, and Name must be one segment of an address")
 	}
-	if err := t.Proofs.check(i.c.Attesters); err != nil {
+	if t.Scope == "" {
+		t.Scope = t.ID
+	}
+	if !isScope(t.Scope) {
+		return nil, fmt.Errorf("the scope %.64q holds a space, a quotation mark, a backslash or what is not printable ASCII (RFC 6749, Section 3.3)", t.Scope)
+	}
+	if err := t.Proofs.Check(i.c.Attesters != nil); err != nil {
 		return nil, err
 	}
 	p := &prepared{Type: t, vct: i.c.URL + "/types/" + t.Name}
@@ -86,6 +117,12 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	}
 	// An empty credential shows now whether the rest of the configuration fits.
 	return p, p.try(i, []byte("{}"))
+}
+
+// isScope reports whether a text is one scope-token (RFC 6749, Section 3.3).
+func isScope(s string) bool {
+	bad := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
+	return s != "" && !strings.ContainsFunc(s, bad)
 }
 
 // template is the type compiled for a seal certificate. After a rotation the

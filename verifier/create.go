@@ -49,6 +49,11 @@ type Order struct {
 	Policy string
 	// Evidence keeps what the result comes from, to be fetched with it.
 	Evidence bool
+	// Transactions are JSON objects that the citizen is asked to authorise with
+	// the presentation, of registered types (OpenID4VP 1.0, Section 8.4).
+	Transactions [][]byte
+	// Browser is for the flow over the Digital Credentials API.
+	Browser *Browser
 }
 
 // Started is a transaction that was created.
@@ -63,6 +68,9 @@ type Started struct {
 	// another.
 	Link    string
 	Expires time.Time
+	// Browser is the request for the Digital Credentials API, in that flow; there
+	// is neither RequestURI nor Link then.
+	Browser *DigitalCredential
 }
 
 // Start creates a transaction for an admitted receiver, within one of its
@@ -79,11 +87,21 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := supported(query, p); err != nil {
 		return Started{}, err
 	}
+	if err := v.authorities(query); err != nil {
+		return Started{}, err
+	}
 	e, err := v.entitled(receiver, o.Purpose, query)
 	if err != nil {
 		return Started{}, err
 	}
 	if err := v.checkFlow(o, e.receiver); err != nil {
+		return Started{}, err
+	}
+	if err := checkEvidence(o); err != nil {
+		return Started{}, err
+	}
+	transactions, err := encodeTransactions(o.Transactions, query)
+	if err != nil {
 		return Started{}, err
 	}
 
@@ -99,8 +117,24 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	x := exchange{
 		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), Evidence: o.Evidence, ClientID: e.access.clientID(), Query: query,
 		Nonce: oid4vp.Secret(capsule.NewSecret().Reveal()), State: oid4vp.Secret(capsule.NewSecret().Reveal()), Expires: v.c.Now().Add(v.c.RequestLife).UTC(),
+		Transactions: transactions,
 	}
 	end := v.end(x.Expires)
+	started := Started{ID: id, Reference: x.Transaction, Expires: x.Expires}
+	if o.Flow == DigitalCredentials {
+		x.policy = p
+		if started.Browser, err = v.startBrowser(ctx, id, x, *o.Browser, e, box, public, private); err != nil {
+			return Started{}, err
+		}
+		if err := v.put(ctx, kindTransaction, id, purposeTransaction, transaction{Receiver: receiver, Use: o.Purpose, Flow: o.Flow, Expires: x.Expires, Box: box}, end); err != nil {
+			return Started{}, err
+		}
+		if err := v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)}); err != nil {
+			return Started{}, err
+		}
+		_, err := v.event(ctx, x, webhooks.Expired, StateExpired)
+		return started, err
+	}
 	// What waits comes first: a crash leaves records that nobody can name.
 	if err := errors.Join(
 		v.put(ctx, kindResponse, response, purposeResponse, fetched{exchange: x, Flow: o.Flow, RedirectURI: o.RedirectURI, Box: box, Key: private}, end),
@@ -142,6 +176,30 @@ func supported(q oid4vp.Query, p *policy.Policy) error {
 		}
 		if !c.HolderBinding() && p.Effect(policy.HolderBindingMissing) != policy.Reports {
 			return &Error{Err: ErrRequest, Field: at + ".require_cryptographic_holder_binding", Detail: "must be true or left out: a credential without proof of its holder is not accepted", Spec: "RFC 9901, Section 7.3"}
+		}
+	}
+	return nil
+}
+
+// authorities refuses trusted authorities of which this verifier could tell
+// nothing: it would have to take the wallet's word (OpenID4VP 1.0, Sections
+// 6.1.1 and 14.11).
+func (v *Verifier) authorities(q oid4vp.Query) error {
+	for i, c := range q.Credentials {
+		for j, a := range c.TrustedAuthorities {
+			at := fmt.Sprintf("dcql_query.credentials[%d].trusted_authorities[%d]", i, j)
+			switch a.Type {
+			case oid4vp.AuthorityAKI:
+			case oid4vp.AuthorityETSI:
+				for _, list := range a.Values {
+					if !slices.Contains(v.c.Lists, list) {
+						return &Error{Err: ErrRequest, Field: at + ".values", Detail: "names a list that is not configured here; those are: " + strings.Join(v.c.Lists, ", "), Spec: "OpenID4VP 1.0, Section 6.1.1.2",
+							Remedy: "Name a configured list, or have the operator configure this one."}
+					}
+				}
+			default:
+				return &Error{Err: ErrRequest, Field: at + ".type", Detail: "must be aki or etsi_tl; others cannot be verified here", Spec: "OpenID4VP 1.0, Section 6.1.1"}
+			}
 		}
 	}
 	return nil
@@ -203,7 +261,15 @@ func (v *Verifier) admitted(id, use string) (entitlement, error) {
 }
 
 func (v *Verifier) checkFlow(o Order, r receivers.Receiver) error {
+	if (o.Browser != nil) != (o.Flow == DigitalCredentials) {
+		return &Error{Err: ErrRequest, Field: "browser", Detail: "must be there in the flow " + string(DigitalCredentials) + ", and in no other", Spec: specBrowser}
+	}
 	switch o.Flow {
+	case DigitalCredentials:
+		if o.RedirectURI != "" {
+			return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must be left out: the page that calls the wallet gets the answer", Spec: specBrowser}
+		}
+		return v.checkBrowser(o.Browser, r)
 	case CrossDevice:
 		if o.RedirectURI != "" {
 			return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must be left out in the cross-device flow: it would open on the other device"}
@@ -211,7 +277,7 @@ func (v *Verifier) checkFlow(o Order, r receivers.Receiver) error {
 		return nil
 	case SameDevice:
 	default:
-		return &Error{Err: ErrRequest, Field: "flow", Detail: fmt.Sprintf("must be %s or %s", SameDevice, CrossDevice)}
+		return &Error{Err: ErrRequest, Field: "flow", Detail: fmt.Sprintf("must be %s, %s or %s", SameDevice, CrossDevice, DigitalCredentials)}
 	}
 	if err := checkURL(o.RedirectURI, v.c.InsecureLoopback); err != nil {
 		return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "is needed in the same-device flow", Spec: "OpenID4VP 1.0, Section 8.2", Cause: err}

@@ -37,6 +37,8 @@ type Evidence struct {
 	Transaction string           `json:"transaction"`
 	Receiver    EvidenceReceiver `json:"receiver"`
 	JudgedAt    time.Time        `json:"judged_at"`
+	// Origin of the page that called the wallet, over the Digital Credentials API.
+	Origin string `json:"origin,omitempty"`
 	// Request is the signed request object, as the wallet got it.
 	Request string `json:"request_object"`
 	// Response is what the wallet sent, decrypted.
@@ -70,6 +72,8 @@ type EvidenceSettings struct {
 	Skew                      int64 `json:"skew"`
 	RequestLife               int64 `json:"request_life"`
 	UnknownRevocationAccepted bool  `json:"unknown_revocation_accepted,omitempty"`
+	// Lists are the addresses by which queries could name the list of providers.
+	Lists []string `json:"lists,omitempty"`
 }
 
 // EvidenceTrust is who was trusted.
@@ -107,6 +111,13 @@ type gathering struct {
 	at       time.Time
 	trust    EvidenceTrust
 	statuses []EvidenceStatus
+}
+
+// gather begins to collect, if the receiver wants evidence.
+func (f *fetched) gather(now time.Time) {
+	if f.Evidence {
+		f.keep = &gathering{at: now, trust: EvidenceTrust{Chains: []EvidenceChain{}, CRLs: []EvidenceCRL{}}, statuses: []EvidenceStatus{}}
+	}
 }
 
 // add takes what one presentation was judged by.
@@ -181,8 +192,11 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 		Version: 1, Transaction: f.Transaction, JudgedAt: g.at.UTC(), Request: object, Response: response, Result: r,
 		Receiver: EvidenceReceiver{ID: e.receiver.ID, Registration: e.receiver.Registration, Name: e.receiver.Name, Use: e.use.ID, LegalBasis: e.use.LegalBasis},
 		Policy:   EvidencePolicy{Ref: f.policy.Ref(), Document: f.policy.Document()},
-		Settings: EvidenceSettings{Skew: int64(v.c.Skew / time.Second), RequestLife: int64(v.c.RequestLife / time.Second), UnknownRevocationAccepted: v.c.Seals.InsecureAcceptUnknownRevocation},
+		Settings: EvidenceSettings{Skew: int64(v.c.Skew / time.Second), RequestLife: int64(v.c.RequestLife / time.Second), UnknownRevocationAccepted: v.c.Seals.InsecureAcceptUnknownRevocation, Lists: v.c.Lists},
 		Trust:    g.trust, StatusLists: g.statuses,
+	}
+	if f.Browser != nil {
+		doc.Origin = f.Browser.Origin
 	}
 	payload, err := jose.Marshal(doc)
 	if err != nil {
@@ -196,6 +210,15 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 		return nil, nil
 	}
 	return []byte(text), nil
+}
+
+// checkEvidence refuses evidence of requests that are not signed by one key:
+// nothing would prove later what was asked.
+func checkEvidence(o Order) error {
+	if o.Evidence && o.Browser != nil && o.Browser.Protocol != oid4vp.ProtocolSigned {
+		return &Error{Err: ErrRequest, Field: "evidence", Detail: "is kept only of requests of the protocol " + oid4vp.ProtocolSigned, Remedy: "Use that protocol, or leave evidence out."}
+	}
+	return nil
 }
 
 // keepObject seals the request object under the response secret: who answers
@@ -213,6 +236,9 @@ func (r requested) keepObject(object string) ([]byte, error) {
 
 // object is the request object that was handed out.
 func (f fetched) object(ctx context.Context, v *Verifier) (string, error) {
+	if f.Object != "" {
+		return f.Object, nil
+	}
 	rec, err := v.c.Store.Get(ctx, kindFetched, f.Transaction)
 	if err != nil {
 		return "", fmt.Errorf("reading a request object: %w", err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/verifier"
 	"github.com/zegel-id/zegel/verifier/internal/world"
@@ -90,6 +91,85 @@ func TestReverify(t *testing.T) {
 				t.Error("it holds under a stranger's anchors")
 			}
 		})
+	}
+}
+
+// Evidence holds what came over the Digital Credentials API, what the citizen
+// authorised, and the lists that a query could name.
+func TestReverifyOtherWays(t *testing.T) {
+	w := world.New(t, func(c *verifier.Config) { c.Lists = []string{list} })
+	look := func(name, text string) {
+		t.Helper()
+		r := verifier.Reverify(t.Context(), text, w.Hierarchy.Anchors())
+		if _, anchored := r.OK(); !anchored || !r.Result.Verified {
+			t.Errorf("%s: %v", name, r.Checks)
+		}
+	}
+	fetched := func(s verifier.Started) string {
+		t.Helper()
+		text, err := w.Verifier.Evidence(t.Context(), s.ID.Reveal(), world.University, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	for _, mode := range []string{oid4vp.ModeDCAPI, oid4vp.ModeDCAPIJWT} {
+		o := browserOrder(verifier.Browser{Origin: origin, Mode: mode})
+		o.Evidence = true
+		s := start(t, w, o)
+		a, err := called(t, w, s.Browser, origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Verifier.RespondBrowser(t.Context(), s.ID.Reveal(), world.University, verifier.BrowserResponse{Origin: origin, Protocol: s.Browser.Protocol, Data: brought(t, a, w.Issue())}); err != nil {
+			t.Fatal(err)
+		}
+		text := fetched(s)
+		look(mode, text)
+		// For another page it was not.
+		for _, other := range []any{"https://evil.example", ""} {
+			moved := resign(t, w, text, func(d map[string]any) { d["origin"] = other })
+			if holds, _ := verifier.Reverify(t.Context(), moved, w.Hierarchy.Anchors()).OK(); holds {
+				t.Errorf("%s: it holds for the origin %q", mode, other)
+			}
+		}
+	}
+	for _, protocol := range []string{oid4vp.ProtocolUnsigned, oid4vp.ProtocolMultiSigned} {
+		o := browserOrder(verifier.Browser{Origin: origin, Protocol: protocol})
+		o.Evidence = true
+		_, err := w.Verifier.Start(t.Context(), world.University, o)
+		refused(t, err, verifier.ErrRequest)
+	}
+
+	o := order(asking(`,"trusted_authorities":[{"type":"etsi_tl","values":["`+list+`"]}]`), verifier.CrossDevice)
+	o.Evidence = true
+	s := start(t, w, o)
+	a := w.Fetch(s)
+	if _, err := w.Verifier.Respond(t.Context(), a.Secret(), a.Form(a.Present(w.Issue(), a.Paths()))); err != nil {
+		t.Fatal(err)
+	}
+	look("named list", fetched(s))
+
+	o = order(strings.ReplaceAll(query, `"id":"diploma"`, `"id":"a"`), verifier.CrossDevice)
+	o.Evidence, o.Transactions = true, [][]byte{[]byte(payment)}
+	s = start(t, w, o)
+	a = w.Fetch(s)
+	data, err := a.Transactions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := data[0].Hash("sha-256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Verifier.Respond(t.Context(), a.Secret(), a.Form(a.Present(w.Issue(), a.Paths(), func(b *world.Binding) { b.Extra = oid4vp.TransactionHashes{Hashes: []string{hash}} }))); err != nil {
+		t.Fatal(err)
+	}
+	text := fetched(s)
+	look("transaction data", text)
+	none := resign(t, w, text, func(d map[string]any) { delete(d["result"].(map[string]any), "transactions") })
+	if holds, _ := verifier.Reverify(t.Context(), none, w.Hierarchy.Anchors()).OK(); holds {
+		t.Error("what was authorised can be left out")
 	}
 }
 

@@ -142,20 +142,17 @@ func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors
 	}
 	check(CheckRegistration, "OpenID4VP 1.0, Section 5.11", e.registration(asked, signer[0].PublicKey), e.Receiver.Registration+", "+e.Receiver.Use)
 	// Step 6. The response was made by somebody who read it.
-	var parts struct {
-		State oid4vp.Secret `json:"state"`
+	x := exchange{Query: *asked.DCQLQuery, Nonce: asked.Nonce, State: asked.State, ClientID: asked.ClientID, Transactions: asked.TransactionData, policy: p}
+	if e.Origin != "" {
+		x.ClientID = oid4vp.OriginAudience(e.Origin)
 	}
-	err = jose.Unmarshal(e.Response, &parts)
-	if err == nil && !asked.State.Equal(parts.State) {
-		err = wrongState()
-	}
-	check(CheckState, "OpenID4VP 1.0, Section 14.4.2", err, "")
+	check(CheckState, "OpenID4VP 1.0, Section 14.4.2; Appendix A.2", e.state(asked), "")
 	// Step 7. The judgement once more, and what came of it.
 	v, err := e.verifier(store)
 	if !check(CheckTrustMaterial, "ETSI TS 119 602; RFC 5280", err, fmt.Sprintf("list of providers %d, %d revocation lists, %d status lists", e.Trust.ListSequence, len(e.Trust.CRLs), len(e.StatusLists))) {
 		return
 	}
-	again, err := v.judgeResponse(ctx, fetched{exchange: exchange{Query: *asked.DCQLQuery, Nonce: asked.Nonce, State: asked.State, ClientID: asked.ClientID, policy: p}}, e.Response)
+	again, err := v.judgeResponse(ctx, fetched{exchange: x}, e.Response)
 	if err == nil {
 		r.Result = &again
 		err = same(again, e.Result)
@@ -234,11 +231,30 @@ func (e *Evidence) request(ctx context.Context, store *trust.Store, unanchored b
 	}
 	// Nothing is called here: addresses on loopback may stand in evidence of a
 	// development profile.
-	asked, err := oid4vp.VerifyRequest(ctx, e.Request, oid4vp.Verification{ClientID: names.ClientID, WalletNonce: names.WalletNonce, Chain: chain, Now: at, Options: []oid4vp.Option{oid4vp.InsecureLoopback}})
+	modes := []string{oid4vp.ModeDirectPostJWT}
+	if e.Origin != "" {
+		modes = []string{oid4vp.ModeDCAPIJWT, oid4vp.ModeDCAPI}
+	}
+	asked, err := oid4vp.VerifyRequest(ctx, e.Request, oid4vp.Verification{Origin: e.Origin, Modes: modes, ClientID: names.ClientID, WalletNonce: names.WalletNonce, Chain: chain, Now: at, Options: []oid4vp.Option{oid4vp.InsecureLoopback}})
 	if err == nil && asked.DCQLQuery == nil {
 		err = errors.New("it holds no dcql_query")
 	}
 	return asked, err
+}
+
+// state holds the response's against the request's. Over the Digital
+// Credentials API there is none: nonce and audience bind it alone.
+func (e *Evidence) state(asked oid4vp.Verified) error {
+	var parts struct {
+		State oid4vp.Secret `json:"state"`
+	}
+	if err := jose.Unmarshal(e.Response, &parts); err != nil {
+		return err
+	}
+	if e.Origin == "" && !asked.State.Equal(parts.State) {
+		return wrongState()
+	}
+	return nil
 }
 
 // registration checks that the registrar, who signed the evidence too, had
@@ -293,7 +309,7 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 	seconds := func(n int64) time.Duration { return time.Duration(min(max(n, 0), 24*3600)) * time.Second }
 	return &Verifier{c: Config{
 		Seals: &seal.Validator{Trust: store, Revocation: crls, InsecureAcceptUnknownRevocation: e.Settings.UnknownRevocationAccepted}, Statuses: statuses,
-		Skew: min(seconds(e.Settings.Skew), 5*time.Minute), RequestLife: seconds(e.Settings.RequestLife), Now: now,
+		Lists: e.Settings.Lists, Skew: min(seconds(e.Settings.Skew), 5*time.Minute), RequestLife: seconds(e.Settings.RequestLife), Now: now,
 	}}, nil
 }
 

@@ -62,6 +62,8 @@ type exchange struct {
 	Expires     time.Time     `json:"expires"`
 	// Evidence: the receiver wants to keep what the result comes from.
 	Evidence bool `json:"evidence,omitempty"`
+	// Transactions are the transaction_data as they are sent.
+	Transactions []string `json:"transactions,omitempty"`
 
 	policy *policy.Policy // the one that Policy names, once it was looked up
 }
@@ -79,8 +81,13 @@ type fetched struct {
 	exchange
 	Flow        Flow     `json:"flow"`
 	RedirectURI string   `json:"redirect_uri,omitempty"`
+	Browser     *Browser `json:"browser,omitempty"`
 	Box         []byte   `json:"box"` // of the transaction id, for the result
 	Key         jose.JWK `json:"key"` // private, for this response only
+
+	// Object is the request object, where it was handed out at the start and the
+	// receiver wants evidence.
+	Object string `json:"object,omitempty"`
 
 	secret capsule.Secret // of the response
 	keep   *gathering     // nil without evidence
@@ -241,9 +248,7 @@ func (v *Verifier) fetched(ctx context.Context, text string) (fetched, error) {
 	if f.secret, err = v.open(ctx, kindResponse, text, purposeResponse, &f); err != nil {
 		return fetched{}, err
 	}
-	if f.Evidence {
-		f.keep = &gathering{at: v.c.Now(), trust: EvidenceTrust{Chains: []EvidenceChain{}, CRLs: []EvidenceCRL{}}, statuses: []EvidenceStatus{}}
-	}
+	f.gather(v.c.Now())
 	if v.over(f.Expires) {
 		return fetched{}, expired()
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 )
@@ -25,7 +26,7 @@ func (a *app) adminHandler() http.Handler {
 		rest.Route{Method: "GET", Path: "/audit/entries", Handler: a.auditEntries, Spec: "admin", Timeout: 10 * time.Minute},
 		rest.Route{Method: "POST", Path: "/audit/checkpoint", Handler: a.auditCheckpoint, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/audit/purge", Handler: a.auditPurge, Spec: "admin", Timeout: 10 * time.Minute},
-		rest.Route{Method: "POST", Path: "/keys/rotate", Handler: a.rotateSeal, Spec: "admin"},
+		rest.Route{Method: "POST", Path: "/keys/rotate", Handler: a.rotateKey, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/receivers/reload", Handler: a.receiversReload, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},
 	)
@@ -85,25 +86,35 @@ func (a *app) auditPurge(r *rest.Request) (rest.Answer, error) {
 	return rest.JSON(http.StatusOK, purged), nil
 }
 
-func (a *app) rotateSeal(r *rest.Request) (rest.Answer, error) {
+func (a *app) rotateKey(r *rest.Request) (rest.Answer, error) {
 	q, err := r.Query()
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	tenant := q.Value("tenant")
-	sealer, err := a.local.RotateSeal(tenant)
+	tenant, use := q.Value("tenant"), q.Value("use")
+	rotate := map[string]func(string) (*seal.Sealer, error){useSeal: a.local.RotateSeal, useMetadata: a.local.RotateMetadata}[use]
+	if rotate == nil {
+		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown use of a key", Field: "use", Expected: useSeal + " or " + useMetadata}
+	}
+	sealer, err := rotate(tenant)
 	if errors.Is(err, devca.ErrOptions) {
 		return rest.Answer{}, &rest.Problem{Status: http.StatusNotFound, Title: "No such tenant", Field: "tenant", Detail: "This server has no keys of that tenant.", Remedy: "Make them with zegel keys tenant and start the server anew."}
 	}
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	a.log.Info("seal key rotated", "certificate", sealer.ID(), "tenant", tenant)
-	if err := a.logKeyChange(r.Context(), r.ID, strings.TrimSpace("seal key "+tenant)); err != nil {
+	a.log.Info("key rotated", "use", use, "certificate", sealer.ID(), "tenant", tenant)
+	if err := a.logKeyChange(r.Context(), r.ID, strings.TrimSpace(use+" key "+tenant)); err != nil {
 		return rest.Answer{}, err
 	}
 	return rest.JSON(http.StatusOK, map[string]string{"certificate": sealer.ID()}), nil
 }
+
+// Uses of keys that can be rotated.
+const (
+	useSeal     = "seal"
+	useMetadata = "metadata"
+)
 
 func (a *app) receiversReload(r *rest.Request) (rest.Answer, error) {
 	if a.reloadReceivers == nil {
@@ -119,10 +130,12 @@ func (a *app) receiversReload(r *rest.Request) (rest.Answer, error) {
 // environment is what a wallet on this machine has to know of the platform:
 // addresses, and whom to trust.
 type environment struct {
-	Holder    string   `json:"holder"`
-	Issuer    string   `json:"issuer"`
-	Verifier  string   `json:"verifier"`
-	Suppliers []string `json:"suppliers"`
+	Holder   string `json:"holder"`
+	Issuer   string `json:"issuer"`
+	Verifier string `json:"verifier"`
+	// Suppliers that can be asked, with the credential configuration of their
+	// records.
+	Suppliers map[string]string `json:"suppliers"`
 	// Anchors are PEM certificates: of the signer of the list of providers,
 	// and of the authority of receivers' access certificates.
 	SealAnchors   string   `json:"seal_anchors"`
@@ -166,9 +179,7 @@ func (a *app) environment() (environment, error) {
 			{URL: a.c.Issuer.URL + "/crl/" + accessCRL, Issuer: string(trust.EncodePEM(a.local.hierarchy.AccessCA.Certificate))},
 		},
 	}
-	for _, c := range a.c.Issuer.Connectors {
-		e.Suppliers = append(e.Suppliers, c.Supplier)
-	}
+	e.Suppliers = a.c.Issuer.collectable()
 	var err error
 	e.Registrar, err = jose.PublicJWK(a.local.hierarchy.Registrar.Key.Public())
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/zegel-id/zegel/holder/unit"
@@ -23,6 +24,18 @@ import (
 type browser struct {
 	citizen string
 	client  *http.Client
+	left    *left
+}
+
+// left is what the issuer's page says before it leads back to the wallet.
+type left struct {
+	RedirectTo string `json:"redirect_to"`
+	Refused    []struct {
+		Record string `json:"record"`
+		Reason string `json:"reason"`
+	} `json:"refused"`
+	Pending []string `json:"pending"`
+	NoData  bool     `json:"no_data"`
 }
 
 func newBrowser(citizen string, transport http.RoundTripper) *browser {
@@ -56,7 +69,13 @@ func (b *browser) visit(ctx context.Context, address string, accept string, stop
 			if res.StatusCode != http.StatusOK {
 				return nil, nil, answered(res, body)
 			}
-			return req.URL, body, nil
+			if !consentForm.Match(body) {
+				return req.URL, body, nil
+			}
+			if address, err = b.agree(ctx, req.URL, body); err != nil {
+				return nil, nil, err
+			}
+			res.Header.Set("Location", address)
 		}
 		next, err := res.Location()
 		if err != nil {
@@ -68,6 +87,33 @@ func (b *browser) visit(ctx context.Context, address string, accept string, stop
 		address = next.String()
 	}
 	return nil, nil, errors.New("too many redirects while signing in")
+}
+
+var consentForm = regexp.MustCompile(`action="([^"]*/consent)">\s*<input type="hidden" name="form" value="([^"]+)"`)
+
+// agree answers the issuer's page as a citizen who says yes, and gives the way
+// back to the wallet.
+func (b *browser) agree(ctx context.Context, page *url.URL, body []byte) (string, error) {
+	m := consentForm.FindSubmatch(body)
+	form := url.Values{"form": {string(m[2])}, "decision": {"allow"}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, page.Scheme+"://"+page.Host+string(m[1]), formBody(form))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	res, answer, err := b.do(req)
+	if err != nil {
+		return "", err
+	}
+	if res.StatusCode != http.StatusOK {
+		return "", answered(res, answer)
+	}
+	b.left = &left{}
+	if err := json.Unmarshal(answer, b.left); err != nil {
+		return "", err
+	}
+	return b.left.RedirectTo, nil
 }
 
 func (b *browser) chooseCitizen(ctx context.Context, page *url.URL) (*http.Response, []byte, error) {
@@ -102,26 +148,13 @@ func answered(res *http.Response, body []byte) error {
 	return fmt.Errorf("%s answered %s", res.Request.URL.Host, res.Status)
 }
 
-// signIn gets a session of the vault platform. With a citizen of the
-// development identity provider it plays the browser; otherwise it tells the
-// address to open in one and waits on loopback (RFC 8252, Section 7.3).
+// signIn gets a session of the vault platform.
 func signIn(ctx context.Context, p *unit.Platform, citizen string, transport http.RoundTripper, tell func(string)) (time.Time, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer l.Close()
 	verifier, state := oauth.NewVerifier(), rand.Text()
-	callback := fmt.Sprintf("http://%s/callback", l.Addr())
-	login := p.LoginURL(callback, state, verifier)
-	var q url.Values
-	if citizen != "" {
-		arrived, _, err := newBrowser(citizen, transport).visit(ctx, login, "", func(u *url.URL) bool { return u.Host == l.Addr().String() })
-		if err != nil {
-			return time.Time{}, err
-		}
-		q = arrived.Query()
-	} else if q, err = waitForBrowser(ctx, l, login, state, tell); err != nil {
+	q, _, err := throughBrowser(ctx, citizen, transport, tell, func(callback string) (string, string, error) {
+		return p.LoginURL(callback, state, verifier), state, nil
+	})
+	if err != nil {
 		return time.Time{}, err
 	}
 	if q.Get("state") != state {
@@ -134,6 +167,32 @@ func signIn(ctx context.Context, p *unit.Platform, citizen string, transport htt
 		return time.Time{}, fmt.Errorf("the sign-in was refused: %s", e)
 	}
 	return p.StartSession(ctx, q.Get("code"), verifier)
+}
+
+// throughBrowser sends a browser to the address that begin makes for a redirect
+// address, and returns what it comes back with. With a citizen of the
+// development identity provider it plays the browser; otherwise it tells the
+// address to open in one and waits on loopback (RFC 8252, Section 7.3).
+func throughBrowser(ctx context.Context, citizen string, transport http.RoundTripper, tell func(string), begin func(callback string) (address, state string, err error)) (url.Values, *left, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer l.Close()
+	address, state, err := begin(fmt.Sprintf("http://%s/callback", l.Addr()))
+	if err != nil {
+		return nil, nil, err
+	}
+	if citizen == "" {
+		q, err := waitForBrowser(ctx, l, address, state, tell)
+		return q, nil, err
+	}
+	b := newBrowser(citizen, transport)
+	arrived, _, err := b.visit(ctx, address, "", func(u *url.URL) bool { return u.Host == l.Addr().String() })
+	if err != nil {
+		return nil, nil, err
+	}
+	return arrived.Query(), b.left, nil
 }
 
 // waitForBrowser serves the redirect address until the citizen comes back with

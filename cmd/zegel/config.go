@@ -14,6 +14,7 @@ import (
 
 	"github.com/zegel-id/zegel/holder/pod/solid"
 	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
@@ -107,9 +108,24 @@ type IssuerConfig struct {
 	// Encryption of credential requests and responses: "" (offered), "required"
 	// or "off".
 	Encryption issuer.Encryption `yaml:"encryption"`
+	// UnsignedMetadata leaves out the metadata as a signed JWT, which wallets
+	// otherwise get when they ask for it.
+	UnsignedMetadata bool `yaml:"unsigned_metadata"`
 	// Attesters of wallets' keys; none by default.
 	Attesters AttestersConfig `yaml:"attesters"`
 	SignIn    *SignInConfig   `yaml:"sign_in"`
+	// Wallets and WalletProviders are the clients of the authorization server.
+	Wallets         []WalletConfig         `yaml:"wallets"`
+	WalletProviders []WalletProviderConfig `yaml:"wallet_providers"`
+	// AnonymousWallets may redeem offers with a pre-authorized code; true if left
+	// out.
+	AnonymousWallets *bool `yaml:"anonymous_wallets"`
+	// BoundTokens refuses wallets that do not bind their tokens to a key.
+	BoundTokens bool `yaml:"bound_tokens"`
+	// RefreshLife is how long wallets can renew what they collected, such as
+	// "2160h" (the default and the most); "0s" for never.
+	RefreshLife string `yaml:"refresh_life"`
+	refreshLife time.Duration
 	// Register is a YAML file: the register of supplying organisations.
 	Register string `yaml:"register"`
 	// Connectors say how registered suppliers are asked.
@@ -141,6 +157,23 @@ type TypeConfig struct {
 	// Proofs are the proof types that are taken: jwt (the default), di_vp and
 	// attestation.
 	Proofs []oid4vci.ProofType `yaml:"proofs"`
+	// KeyAlgorithms of keys that credentials are bound to: ES256 (the default),
+	// ES384 and EdDSA. Verifiers must know them too.
+	KeyAlgorithms []jose.Alg `yaml:"key_algorithms"`
+	// KeyDIDs lets jwt proofs name keys by did:key and did:jwk.
+	KeyDIDs bool `yaml:"key_dids"`
+	// KeyCertificates lets jwt proofs carry keys in certificates, which are not
+	// checked.
+	KeyCertificates bool `yaml:"key_certificates"`
+	// WithoutVault lets citizens have it in wallets of others, which bring no
+	// handle of a vault.
+	WithoutVault bool `yaml:"without_vault"`
+	// ACR are the authentication methods that are strong enough for it, on top of
+	// those of sign_in; MaxAge is how long ago the citizen may have authenticated,
+	// such as "15m".
+	ACR    []string `yaml:"acr"`
+	MaxAge string   `yaml:"max_age"`
+	maxAge time.Duration
 	// AttestedKeys demands that a trusted attester vouches for the keys.
 	AttestedKeys *AttestedKeysConfig `yaml:"attested_keys"`
 }

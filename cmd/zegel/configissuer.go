@@ -1,15 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
-	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/store"
 )
 
@@ -94,7 +94,7 @@ func (i *IssuerConfig) checkBody(at string) []error {
 	default:
 		fault("encryption: found %q, expected required or off, or leave it out", i.Encryption)
 	}
-	types := map[string]bool{}
+	types, scopes := map[string]bool{}, map[string]bool{}
 	for n := range i.Types {
 		t := &i.Types[n]
 		if t.Name == "" {
@@ -109,13 +109,23 @@ func (i *IssuerConfig) checkBody(at string) []error {
 		if types[t.ID] {
 			fault("types[%d].id: %q stands there twice", n, t.ID)
 		}
-		types[t.ID] = true
+		if scopes[t.Scope] {
+			fault("types[%d].scope: %q is that of another type too; each has its own (HAIP 1.0, Section 4.1)", n, t.Scope)
+		}
+		types[t.ID], scopes[t.Scope] = true, true
+		if err := t.proofs().Check(i.Attesters != AttestersConfig{}); err != nil {
+			fault("types[%d]: %v", n, err)
+		}
+		if err := t.checkSignIn(i.SignIn); err != nil {
+			fault("types[%d].%v", n, err)
+		}
 	}
 	for n, x := range i.Connectors {
 		if !types[x.Configuration] {
 			fault("connectors[%d].configuration: found %q, which is none of the types", n, x.Configuration)
 		}
 	}
+	i.checkWallets(fault)
 	if i.Attestation == "" {
 		i.Attestation = "etsi"
 	}
@@ -123,6 +133,23 @@ func (i *IssuerConfig) checkBody(at string) []error {
 		fault("attestation: found %q, expected etsi or cir", i.Attestation)
 	}
 	return faults
+}
+
+// checkSignIn reports what no sign-in could satisfy.
+func (t *TypeConfig) checkSignIn(all *SignInConfig) error {
+	if t.MaxAge != "" {
+		var err error
+		if t.maxAge, err = time.ParseDuration(t.MaxAge); err != nil || t.maxAge < time.Second || t.maxAge > 24*time.Hour {
+			return fmt.Errorf("max_age: found %q, expected a duration from 1s to 24h", t.MaxAge)
+		}
+	}
+	switch {
+	case (t.ACR != nil || t.MaxAge != "") && all == nil:
+		return errors.New("acr: acr and max_age are demands on sign_in, which is not there")
+	case len(t.ACR) > 0 && len(all.ACR) > 0 && !slices.ContainsFunc(t.ACR, func(acr string) bool { return slices.Contains(all.ACR, acr) }):
+		return errors.New("acr: none of them is in sign_in.acr, so that no sign-in would do; name it there too")
+	}
+	return nil
 }
 
 // types reads the credential configurations.
@@ -138,13 +165,19 @@ func (i *IssuerConfig) types() ([]issuer.Type, error) {
 			made.Metadata = b
 		}
 		made.ID, made.Name, made.Scope = t.ID, t.Name, t.Scope
-		made.Proofs.Types = t.Proofs
-		if a := t.AttestedKeys; a != nil {
-			made.Proofs.Attested, made.Proofs.KeyStorage, made.Proofs.UserAuthentication = true, a.KeyStorage, a.UserAuthentication
-		}
+		made.Proofs, made.WithoutVault = t.proofs(), t.WithoutVault
+		made.SignIn = issuer.SignIn{ACR: t.ACR, MaxAge: t.maxAge}
 		out = append(out, made)
 	}
 	return out, nil
+}
+
+func (t TypeConfig) proofs() issuer.KeyProofs {
+	p := issuer.KeyProofs{Types: t.Proofs, Algs: t.KeyAlgorithms, DIDs: t.KeyDIDs, Certificates: t.KeyCertificates}
+	if a := t.AttestedKeys; a != nil {
+		p.Attested, p.KeyStorage, p.UserAuthentication = true, a.KeyStorage, a.UserAuthentication
+	}
+	return p
 }
 
 // read reads who may attest wallets' keys; nil if nobody may. The status of an
@@ -154,33 +187,9 @@ func (c AttestersConfig) read(now func() time.Time) (*oid4vci.AttestationPolicy,
 	if c.Keys == "" && c.Anchors == "" {
 		return nil, nil
 	}
-	trusted := oid4vci.Attesters{Now: now}
-	if c.Keys != "" {
-		b, err := os.ReadFile(c.Keys)
-		if err != nil {
-			return nil, err
-		}
-		var set struct {
-			Keys []jose.JWK `json:"keys"`
-		}
-		if err := jose.Unmarshal(b, &set); err != nil {
-			return nil, fmt.Errorf("keys: %s is no JWK set: %w", c.Keys, err)
-		}
-		for n, k := range set.Keys {
-			if _, err := k.Key(); err != nil || k.Kid == "" {
-				return nil, fmt.Errorf("keys: keys[%d] of %s is no public key with a kid", n, c.Keys)
-			}
-		}
-		trusted.Keys = set.Keys
-	}
-	if c.Anchors != "" {
-		b, err := os.ReadFile(c.Anchors)
-		if err != nil {
-			return nil, err
-		}
-		if trusted.Anchors, err = trust.ParsePEM(b); err != nil {
-			return nil, fmt.Errorf("anchors: %s: %w", c.Anchors, err)
-		}
+	trusted, err := readAttesters(c.Keys, c.Anchors, now)
+	if err != nil {
+		return nil, err
 	}
 	return &oid4vci.AttestationPolicy{Key: trusted.Key}, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -18,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/devidp"
@@ -25,6 +27,7 @@ import (
 	"github.com/zegel-id/zegel/internal/provider/magda/fixtures"
 	"github.com/zegel-id/zegel/internal/provider/magda/magdadev"
 	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
+	"github.com/zegel-id/zegel/internal/provider/mapping"
 	"github.com/zegel-id/zegel/internal/rest"
 	issuerapi "github.com/zegel-id/zegel/issuer/api"
 	"github.com/zegel-id/zegel/seal/trust/devca"
@@ -38,6 +41,7 @@ var demoReceivers string
 var demoCitizens = []devidp.Citizen{
 	{ID: "lotte", GivenName: "Lotte", FamilyName: "Test", RRN: fixtures.WithDiplomas},
 	{ID: "noor", GivenName: "Noor", FamilyName: "Test", RRN: fixtures.WithTraps},
+	{ID: "yara", GivenName: "Yara", FamilyName: "Test", RRN: fixtures.WithPromise},
 	{ID: "wout", GivenName: "Wout", FamilyName: "Test", RRN: fixtures.WithoutData},
 }
 
@@ -164,6 +168,11 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 	if err != nil {
 		return nil, err
 	}
+	// The development supplier promises a record, which the real one does not.
+	led, err := file("led.yaml", bytes.Replace(mapping.LEDDeclaration(), []byte("\nrefuse:\n"), []byte("\n"+fixtures.Later+"\nrefuse:\n"), 1))
+	if err != nil {
+		return nil, err
+	}
 	vct := d.urls["issuer"] + "/types/led-diploma"
 	receivers, err := file("receivers.yaml", []byte(strings.ReplaceAll(demoReceivers, "{vct}", vct)))
 	if err != nil {
@@ -198,8 +207,9 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 		Issuer: &IssuerConfig{
 			ListenConfig: ListenConfig{URL: d.urls["issuer"]}, SignIn: &issuerSignIn, Register: register, BatchSize: 8, StatusTTL: "1s",
 			VaultPlatforms: []string{d.urls["holder"]},
+			Wallets:        []WalletConfig{{ID: defaultClientID, Name: "Zegel", RedirectURIs: []string{"http://127.0.0.1/callback"}}},
 			Connectors: []ConnectorConfig{{
-				Supplier: "led", DataType: "led-diploma", Configuration: "led_diploma", Kind: "magda", Mapping: builtinMapping,
+				Supplier: "led", DataType: "led-diploma", Configuration: "led_diploma", Kind: "magda", Mapping: led,
 				URL: d.urls["magda"] + magdadev.Path, Sender: "kbo0999999922.be/ipdc0000-demo", Certificate: certificate, Key: key,
 			}},
 			Clients: []ClientConfig{
@@ -256,6 +266,26 @@ func magdaCertificate(data string, now time.Time) (certificate, key string, err 
 	return certificate, key, writeNew(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
 }
 
+// demoWait is how long after the first question a promised record is ready.
+const demoWait = 15 * time.Second
+
+// readyAfter keeps everybody waiting for a time after they were first asked
+// about.
+func readyAfter(wait time.Duration, now func() time.Time) func(insz string) bool {
+	var mu sync.Mutex
+	first := map[string]time.Time{}
+	return func(insz string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		at, asked := first[insz]
+		if !asked {
+			at = now()
+			first[insz] = at
+		}
+		return now().Sub(at) >= wait
+	}
+}
+
 // standIns adds the services around the product: an identity provider and a
 // MAGDA platform that verifies the signature of each question.
 func (d *demoEnvironment) standIns(data string, now func() time.Time) error {
@@ -278,7 +308,7 @@ func (d *demoEnvironment) standIns(data string, now func() time.Time) error {
 		return err
 	}
 	platform := magdadev.Handler(magdadev.Config{
-		Services: []magdadev.Service{{Declared: magda.LEDGeefBewijs(), Answers: fixtures.Answers()}},
+		Services: []magdadev.Service{{Declared: magda.LEDGeefBewijs(), Answers: fixtures.Answers(), Ready: readyAfter(demoWait, now)}},
 		Verify:   &wssecurity.Verification{Certificates: []*x509.Certificate{signer}, Now: now}, Now: now,
 	})
 	for name, handler := range map[string]http.Handler{"identity provider": idp, "magda": platform} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -62,6 +63,7 @@ type tenant struct {
 	c       *IssuerConfig
 	body    *devca.Body
 	keys    *seal.Keys
+	signs   *seal.Keys // the metadata
 	store   store.Store
 	random  map[string][]byte
 	names   *audit.Pseudonyms
@@ -74,7 +76,7 @@ func (a *app) tenant(c *IssuerConfig) (t tenant, err error) {
 	if t.body, err = a.local.hierarchy.Tenant(c.Tenant); err != nil {
 		return t, err
 	}
-	t.keys = a.local.keys[c.Tenant]
+	t.keys, t.signs = a.local.keys[c.Tenant], a.local.metadata[c.Tenant]
 	if c.Tenant == "" {
 		return t, nil
 	}
@@ -128,6 +130,16 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		Log:     a.uses, Names: a.names, Key: a.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
 		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig), Encryption: c.Encryption,
 	}
+	if config.Wallets, err = c.wallets(a.now); err != nil {
+		return nil, err
+	}
+	config.SignIn, config.BoundTokens, config.RefreshLife, config.Collectable = c.SignIn != nil, c.BoundTokens, cmp.Or(c.refreshLife, -1), map[string]string{}
+	for supplier, configuration := range c.collectable() {
+		config.Collectable[configuration] = supplier
+	}
+	if !c.UnsignedMetadata {
+		config.MetadataKeys = a.signs
+	}
 	if config.Attesters, err = c.Attesters.read(a.now); err != nil {
 		return nil, fmt.Errorf("attesters.%w", err)
 	}
@@ -147,7 +159,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		return nil, fmt.Errorf("clients: %w", err)
 	}
 	o := issuerapi.Options{
-		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, Collectable: c.collectable(),
+		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, Collectable: c.collectable(), SupplierName: source.name,
 		ProviderList: a.local.List, CRL: a.local.CRL, TrustedProxies: c.TrustedProxies,
 		Store: a.store, Secret: a.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
 	}

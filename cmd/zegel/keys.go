@@ -32,8 +32,9 @@ func keysInitCommand() *cobra.Command {
               vault handles
   hierarchy/  an authority, an eSeal certificate with the statements of a
               qualified one, a status list signer, a local list of PuB-EAA
-              providers with its signer, an authority for receivers' access
-              certificates, and a registrar
+              providers with its signer, an authority for access certificates
+              of receivers, a signer of the issuer's metadata with one, and a
+              registrar
 
 The hierarchy is for development and tests: every name in it says TEST and
 nobody else trusts it. Files that hold keys have mode 0600; nothing is written
@@ -89,9 +90,9 @@ func keysTenantCommand() *cobra.Command {
 		Long: `Adds to a key directory, while no server uses it:
 
   secrets/tenants/NAME/  random keys of the tenant
-  hierarchy/             an eSeal certificate and a status list signer of the
-                         tenant's public body, which also stands in the list of
-                         providers from then on
+  hierarchy/             an eSeal certificate, a status list signer and a
+                         metadata signer of the tenant's public body, which also
+                         stands in the list of providers from then on
 
 The tenant's identifier may lie below the issuer's (https://host/school) or on
 a host of its own. Name the tenant in issuer.tenants of the configuration.`,
@@ -136,27 +137,36 @@ func initTenant(dir, tenant string, o devca.Options) error {
 }
 
 func keysRotateCommand() *cobra.Command {
-	var socket, tenant string
+	var socket, tenant, use string
 	c := &cobra.Command{
 		Use:   "rotate",
-		Short: "Replace the seal key of a running server",
-		Long: `Makes a new seal key and certificate and has the running server seal with it
-from the next credential on. The former certificate stays in the list of
-providers and is still served, so that what it sealed stays valid.`,
+		Short: "Replace a key of a running server",
+		Long: `Makes a new key and certificate and has the running server sign with it from
+then on.
+
+  --use seal      the key that seals credentials. The former certificate stays
+                  in the list of providers and is still served, so that what it
+                  sealed stays valid.
+  --use metadata  the key that signs the issuer's metadata. The former one is
+                  dropped: what it signed holds for a day.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var out struct {
 				Certificate string `json:"certificate"`
 			}
-			if err := admin(cmd.Context(), socket, "POST", "/keys/rotate?tenant="+url.QueryEscape(tenant), nil, &out); err != nil {
+			if use != useSeal && use != useMetadata {
+				return fmt.Errorf("--use: found %q, expected %s or %s", use, useSeal, useMetadata)
+			}
+			if err := admin(cmd.Context(), socket, "POST", "/keys/rotate?"+url.Values{"tenant": {tenant}, "use": {use}}.Encode(), nil, &out); err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "The seal certificate is now", out.Certificate)
+			fmt.Fprintf(cmd.OutOrStdout(), "The %s certificate is now %s\n", use, out.Certificate)
 			return nil
 		},
 	}
 	socketFlag(c, &socket)
 	c.Flags().StringVar(&tenant, "tenant", "", "the tenant whose key it is; empty for the issuer itself")
+	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal or metadata")
 	return c
 }
 

@@ -61,6 +61,9 @@ func (s suppliers) Collect(ctx context.Context, supplier string, subject identif
 		}
 		out.Datasets = append(out.Datasets, issuer.Dataset{Record: m.Record.Ref, Claims: claims})
 	}
+	for _, p := range answer.Pending {
+		out.Pending = append(out.Pending, issuer.Pending{Record: p.Ref, Again: p.Again})
+	}
 	out.NoData = answer.NoData
 	return out, nil
 }
@@ -70,6 +73,20 @@ func organisation(s provider.Supplier) string {
 		return string(s.Supplier.OVO)
 	}
 	return string(s.Supplier.KBO)
+}
+
+// name is what citizens read of a supplier.
+func (s suppliers) name(supplier, language string) string {
+	entry, err := s.register.Supplier(supplier)
+	if err != nil {
+		return supplier
+	}
+	for _, l := range []string{language, "nl", "en"} {
+		if name := entry.Supplier.Name[l]; name != "" {
+			return name
+		}
+	}
+	return supplier
 }
 
 // published is the register as anyone may read it.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,8 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
 	issuerapi "github.com/zegel-id/zegel/issuer/api"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/store"
 )
@@ -253,5 +258,54 @@ func TestTenantConfiguration(t *testing.T) {
 		if err := c.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
+	}
+}
+
+// Each issuer's metadata are signed by a key that is certified for it, until
+// the key is rotated for that one alone.
+func TestTenantsSignTheirMetadata(t *testing.T) {
+	w := startTenants(t)
+	fetch := func(base string) string {
+		t.Helper()
+		u, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, _, text := w.send("GET", u.Scheme+"://"+u.Host+"/.well-known/openid-credential-issuer"+u.Path, "", "Accept", "application/jwt")
+		tok, err := jose.Parse(text)
+		if status != http.StatusOK || err != nil {
+			t.Fatalf("%d %v", status, err)
+		}
+		chain, err := tok.Header.Certificates()
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := func(*jose.Token) (crypto.PublicKey, error) {
+			return chain[0].PublicKey, errors.Join(chain[0].CheckSignatureFrom(w.app.local.hierarchy.AccessCA.Certificate), seal.CertifiesIssuer(chain[0], base))
+		}
+		if _, err := oid4vci.ParseSignedMetadata(text, base, time.Now(), key, oid4vci.InsecureLoopback); err != nil {
+			t.Fatalf("%s: %v", base, err)
+		}
+		return seal.CertificateID(chain[0])
+	}
+	before := map[string]string{}
+	for _, base := range w.urls {
+		before[base] = fetch(base)
+	}
+	if _, err := w.app.local.RotateMetadata("school"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.app.local.RotateMetadata("nobody"); !errors.Is(err, devca.ErrOptions) {
+		t.Errorf("%v", err)
+	}
+	for n, base := range w.urls {
+		if changed := fetch(base) != before[base]; changed != (n == 1) {
+			t.Errorf("%s: another signer: %v", base, changed)
+		}
+	}
+	// What was rotated is what a restart finds.
+	again, err := loadHierarchy(w.app.c.Keys)
+	if err != nil || seal.CertificateID(again.Tenants["school"].Metadata.Certificate) != fetch(w.urls[1]) {
+		t.Errorf("after a restart: %v", err)
 	}
 }

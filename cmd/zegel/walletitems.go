@@ -1,121 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/holder/unit"
 )
-
-func (f *walletFlags) collect() *cobra.Command {
-	var copies int
-	c := &cobra.Command{
-		Use:     "collect SUPPLIER",
-		Short:   "Ask a supplier for your data and take them into the vault",
-		Example: "  zegel wallet collect led",
-		Args:    cobra.ExactArgs(1),
-		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, args []string) error {
-			o, err := w.ask(ctx, v, args[0])
-			if err != nil {
-				return err
-			}
-			for _, r := range o.Refused {
-				fmt.Fprintf(out, "not issued: record %s (%s)\n", r.Record, r.Reason)
-			}
-			if len(o.Accepted) == 0 {
-				if o.NoData {
-					fmt.Fprintln(out, "The supplier says that it holds no data about you.")
-				} else {
-					fmt.Fprintln(out, "The supplier has records about you, but none of them can be sealed.")
-				}
-				return nil
-			}
-			return w.take(ctx, out, v, o.Link, o.TxCode, copies, f.language)
-		}),
-	}
-	c.Flags().IntVar(&copies, "copies", 4, "copies of each credential, for presentations that cannot be linked")
-	return c
-}
-
-// collected is the issuer's answer to a citizen who asked for data.
-type collected struct {
-	Link     string `json:"credential_offer_link"`
-	TxCode   string `json:"tx_code"`
-	Accepted []struct {
-		Record string `json:"record"`
-	} `json:"accepted"`
-	Refused []struct {
-		Record string `json:"record"`
-		Reason string `json:"reason"`
-	} `json:"refused"`
-	NoData bool `json:"no_data"`
-}
-
-// ask signs in at the issuer with a vault handle and has the supplier asked.
-func (w *wallet) ask(ctx context.Context, v *unit.Vault, supplier string) (collected, error) {
-	var o collected
-	if w.state.SignInAs == "" {
-		return o, errors.New("collecting needs a browser: open " + w.state.Environment.Issuer + "/collect/" + url.PathEscape(supplier) + " from your vault's pages and give the link to `zegel wallet accept`")
-	}
-	handle, err := v.Platform.Handle(ctx, w.state.Environment.Issuer)
-	if err != nil {
-		return o, fmt.Errorf("getting a vault handle: %w", err)
-	}
-	address := w.state.Environment.Issuer + "/collect/" + url.PathEscape(supplier) + "?vault_handle=" + url.QueryEscape(handle)
-	_, body, err := newBrowser(w.state.SignInAs, w.transport).visit(ctx, address, "application/json", func(*url.URL) bool { return false })
-	if err != nil {
-		return o, err
-	}
-	return o, json.Unmarshal(body, &o)
-}
-
-func (f *walletFlags) accept() *cobra.Command {
-	var txCode string
-	var copies int
-	c := &cobra.Command{
-		Use:   "accept LINK",
-		Short: "Accept a credential offer (openid-credential-offer://...)",
-		Args:  cobra.ExactArgs(1),
-		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, args []string) error {
-			return w.take(ctx, out, v, args[0], txCode, copies, f.language)
-		}),
-	}
-	c.Flags().StringVar(&txCode, "tx-code", "", "transaction code that came by another way")
-	c.Flags().IntVar(&copies, "copies", 4, "copies of each credential")
-	return c
-}
-
-func (w *wallet) take(ctx context.Context, out io.Writer, v *unit.Vault, link, txCode string, copies int, language string) error {
-	t, err := w.trusted(ctx)
-	if err != nil {
-		return err
-	}
-	i, err := w.issuance(t, copies, []string{language, "en"})
-	if err != nil {
-		return err
-	}
-	o, err := i.Read(ctx, link)
-	if err != nil {
-		return err
-	}
-	if o.NeedsTxCode() && txCode == "" {
-		return errors.New("this offer needs a transaction code: give it with --tx-code")
-	}
-	items, err := i.Accept(ctx, v, o, txCode)
-	for _, it := range items {
-		fmt.Fprintf(out, "accepted: %s  %s (%d copies)\n", it.Name, it.Title, len(it.Copies))
-	}
-	return err
-}
 
 func (f *walletFlags) list() *cobra.Command {
 	return &cobra.Command{
@@ -129,7 +25,11 @@ func (f *walletFlags) list() *cobra.Command {
 				fmt.Fprintln(out, "The vault is empty.")
 			}
 			for _, e := range entries {
-				fmt.Fprintf(out, "%s  %-10s  %s  %s\n", e.Name, e.Kind, e.Added.UTC().Format("2006-01-02"), e.Title)
+				until := ""
+				if !e.Expires.IsZero() {
+					until = "  until " + e.Expires.Local().Format(time.DateTime)
+				}
+				fmt.Fprintf(out, "%s  %-10s  %s  %s%s\n", e.Name, e.Kind, e.Added.UTC().Format("2006-01-02"), e.Title, until)
 			}
 			return nil
 		}),
@@ -180,105 +80,11 @@ func show(ctx context.Context, out io.Writer, v *unit.Vault, e unit.Entry) error
 	return printJSON(out, claims)
 }
 
-func (f *walletFlags) present() *cobra.Command {
-	var yes bool
-	c := &cobra.Command{
-		Use:   "present LINK",
-		Short: "Answer a receiver's request (openid4vp://...)",
-		Long: `Checks who asks: the request's signature, the receiver's certificate and its
-registration, and that the register lists it as admitted. Then it shows what
-would be shared, with whom, why and on which legal basis, and shares it only
-after you agree. --yes agrees beforehand, for scripts.`,
-		Args: cobra.ExactArgs(1),
-		RunE: f.run(func(cmd *cobra.Command, w *wallet, args []string) error {
-			in := bufio.NewReader(cmd.InOrStdin())
-			out := cmd.OutOrStdout()
-			shared, err := w.share(cmd.Context(), args[0], f.language, func(_ context.Context, c unit.Consent) (bool, error) {
-				printConsent(out, c)
-				if yes {
-					return true, nil
-				}
-				fmt.Fprint(out, "Share this? Type yes: ")
-				line, err := in.ReadString('\n')
-				if err != nil && !errors.Is(err, io.EOF) {
-					return false, err
-				}
-				return strings.TrimSpace(strings.ToLower(line)) == "yes", nil
-			})
-			if errors.Is(err, unit.ErrRefused) {
-				fmt.Fprintln(out, "Nothing was shared.")
-				if shared.RedirectURI != "" {
-					fmt.Fprintf(out, "Go on at: %s\n", shared.RedirectURI)
-				}
-				return exitStatus(3)
-			}
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(out, "Shared with %s. Receipt: %s\n", shared.Consent.Organisation, shared.Receipt)
-			if shared.RedirectURI != "" {
-				fmt.Fprintf(out, "Go on at: %s\n", shared.RedirectURI)
-			}
-			return nil
-		}),
-	}
-	c.Flags().BoolVar(&yes, "yes", false, "agree without being asked")
-	return c
-}
-
-func (w *wallet) share(ctx context.Context, link, language string, consent func(context.Context, unit.Consent) (bool, error)) (unit.Shared, error) {
-	t, err := w.trusted(ctx)
-	if err != nil {
-		return unit.Shared{}, err
-	}
-	p, err := w.presentation(t, []string{language, "en"}, consent)
-	if err != nil {
-		return unit.Shared{}, err
-	}
-	asked, err := p.Read(ctx, link)
-	if err != nil {
-		return unit.Shared{}, err
-	}
-	v, err := w.vault(ctx)
-	if err != nil {
-		return unit.Shared{}, err
-	}
-	return p.Answer(ctx, v, asked)
-}
-
-// printConsent shows all that agreeing would mean: a transaction or a warning
-// that is not shown must not be agreed to.
-func printConsent(out io.Writer, c unit.Consent) {
-	fmt.Fprintf(out, "%s (%s) asks you to share.\n  purpose      %s\n  legal basis  %s\n  privacy      %s\n", c.Organisation, c.Receiver, c.Purpose, c.LegalBasis, c.PrivacyPolicy)
-	if c.Origin != "" {
-		fmt.Fprintf(out, "  from site    %s\n", c.Origin)
-	}
-	for _, w := range c.Warnings {
-		fmt.Fprintf(out, "  warning      %s\n", w)
-	}
-	for _, t := range c.Transactions {
-		fmt.Fprintf(out, "  by sharing   %s\n", t.Title)
-		for _, f := range t.Fields {
-			fmt.Fprintf(out, "               %s: %s\n", f.Label, f.Value)
-		}
-	}
-	if len(c.Items) == 0 {
-		fmt.Fprintln(out, "  Your vault holds nothing that fits.")
-	}
-	for _, it := range c.Items {
-		var paths []string
-		for _, p := range it.Paths {
-			paths = append(paths, p.String())
-		}
-		fmt.Fprintf(out, "  from         %s\n  claims       %s\n", it.Title, strings.Join(paths, " "))
-	}
-}
-
 func (f *walletFlags) remove() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Remove a credential or receipt from the vault", Args: cobra.ExactArgs(1),
-		RunE: f.opened(func(ctx context.Context, out io.Writer, _ *wallet, v *unit.Vault, args []string) error {
-			if err := v.Remove(ctx, args[0]); err != nil {
+		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, args []string) error {
+			if err := w.removeItem(ctx, v, args[0]); err != nil {
 				return err
 			}
 			fmt.Fprintln(out, "Removed.")

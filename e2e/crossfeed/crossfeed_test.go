@@ -132,7 +132,12 @@ func (w *world) holderSide() {
 // offer is what an institution offers: three diplomas.
 func (w *world) offer() answer {
 	w.t.Helper()
-	a := w.json("POST", w.issuer+"/issuance/v1/offers", m{"credential_configuration_id": "led_diploma", "supplier": "led", "subject": m{"insz": "85671420280"}}, "Authorization", "Bearer "+w.schoolKey)
+	return w.offerOf("85671420280")
+}
+
+func (w *world) offerOf(citizen string) answer {
+	w.t.Helper()
+	a := w.json("POST", w.issuer+"/issuance/v1/offers", m{"credential_configuration_id": "led_diploma", "supplier": "led", "subject": m{"insz": citizen}}, "Authorization", "Bearer "+w.schoolKey)
 	if a.status != http.StatusCreated {
 		w.t.Fatalf("offer: %d %s", a.status, a.body)
 	}
@@ -158,6 +163,38 @@ func (w *world) fetch(token, identifier, proof string) answer {
 	return w.json("POST", w.issuer+"/credential", m{"credential_identifier": identifier, "proofs": m{"jwt": []string{proof}}}, "Authorization", "Bearer "+token)
 }
 
+// promised makes a deferred transaction, which only its own token goes on with.
+func (w *world) promised() {
+	granted := w.redeem(w.offerOf("79720311419"))
+	token := granted.text("access_token")
+	later := w.json("POST", w.issuer+"/credential", m{"credential_configuration_id": "led_diploma", "proofs": m{"jwt": []string{w.keyProof(newKey(), w.nonce())}}}, "Authorization", "Bearer "+token)
+	w.things["token of what comes later"], w.things["transaction id"] = token, later.text("transaction_id")
+	on := func(token, id string) answer {
+		return w.json("POST", w.issuer+"/deferred_credential", m{"transaction_id": id}, "Authorization", "Bearer "+token)
+	}
+	// At either of the doors it may be delivered; then it is over at the other.
+	right := func(a answer) answer {
+		if a.status == http.StatusBadRequest && a.text("error") == "invalid_transaction_id" {
+			a.status = http.StatusOK
+		}
+		return a
+	}
+	w.doors["POST /deferred_credential transaction"] = door{own: "transaction id", knock: func(x string) answer {
+		a := on(token, x)
+		if x == w.things["transaction id"] {
+			return right(a)
+		}
+		return a
+	}}
+	w.doors["POST /deferred_credential Authorization"] = door{own: "token of what comes later", knock: func(x string) answer {
+		a := on(x, w.things["transaction id"])
+		if x == token {
+			return right(a)
+		}
+		return a
+	}}
+}
+
 // issuerSide makes what the issuer takes and gives.
 func (w *world) issuerSide() {
 	waiting := w.offer()
@@ -175,6 +212,9 @@ func (w *world) issuerSide() {
 	w.things["provider list"] = string(w.send("GET", w.issuer+"/trust/pub-eaa.jwt", "").body)
 	w.things["status list"] = string(w.send("GET", w.statusList(), "").body)
 	w.things["school's API key"], w.things["vault platform's API key"] = w.schoolKey, w.vaultKey
+
+	w.things["signed metadata"] = string(w.send("GET", w.issuer+"/.well-known/openid-credential-issuer", "", "Accept", "application/jwt").body)
+	w.promised()
 
 	w.doors["POST /token code"] = door{own: "pre-authorized code", once: true, knock: func(x string) answer {
 		return w.form(w.issuer+"/token", url.Values{"grant_type": {grantType}, "pre-authorized_code": {x}, "tx_code": {w.things["transaction code"]}})

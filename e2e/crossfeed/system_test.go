@@ -168,7 +168,11 @@ func newKey() *ecdsa.PrivateKey {
 // proof is a DPoP proof for one request.
 func (s *system) proof(key *ecdsa.PrivateKey, method, address, token string) string {
 	s.t.Helper()
-	text, err := oauth.NewProof(key, method, address, token, "", time.Now())
+	// Every refusal of the platform brings its nonce along.
+	res, err := s.http.Get(s.holder + "/vault/v1")
+	s.check(err)
+	s.check(res.Body.Close())
+	text, err := oauth.NewProof(key, method, address, token, res.Header.Get(oauth.NonceHeader), time.Now())
 	s.check(err)
 	return text
 }

@@ -26,7 +26,7 @@ import (
 // SignIn is the OpenID provider where citizens sign in; *signin.RelyingParty
 // is one. Its redirect URL is the base URL followed by CallbackPath.
 type SignIn interface {
-	Start(ctx context.Context, extra []byte) (location, ticket string, err error)
+	Start(ctx context.Context, extra []byte, d signin.Demand) (location, ticket string, err error)
 	Finish(ctx context.Context, query url.Values, ticket string) (signin.Identity, []byte, error)
 }
 
@@ -90,6 +90,7 @@ func (a *api) routes() []rest.Route {
 		{Method: "GET", Path: stylePath, Handler: style, Quiet: true, Spec: "our own"},
 		{Method: "POST", Path: "/session/token", Handler: a.token, OAuth: true, MaxBody: small, Spec: "RFC 6749, Section 4.1.3; RFC 7636, Section 4.5; RFC 9449, Section 5"},
 
+		{Method: "GET", Path: "/vault/v1/openapi.json", Handler: openAPI, CORS: true, Spec: "OpenAPI 3.1"},
 		{Method: "POST", Path: "/vault/v1", Handler: a.citizen(a.activate), MaxBody: small, Spec: "vault API; RFC 9449, Section 7"},
 		{Method: "GET", Path: "/vault/v1", Handler: a.citizen(a.vault), Spec: "vault API; RFC 9449, Section 7"},
 		{Method: "DELETE", Path: "/vault/v1", Handler: a.citizen(a.deleteVault), Timeout: working, Spec: "vault API; RFC 9449, Section 7"},

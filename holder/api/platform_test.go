@@ -28,6 +28,7 @@ import (
 	"github.com/zegel-id/zegel/holder/unit"
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/devidp"
+	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/protocol/oauth"
 	"github.com/zegel-id/zegel/store/embedded"
@@ -68,6 +69,7 @@ type platform struct {
 	dir   string
 	lines *lines
 	core  *holder.Holder
+	edge  *rest.Engine
 
 	config holder.Config
 }
@@ -149,7 +151,8 @@ func newPlatform(t *testing.T, change ...func(*platform)) *platform {
 	}
 	p.core, err = holder.New(p.config)
 	must(err)
-	serve(at, api.New(p.core, rp, api.Options{Log: logger}))
+	p.edge = api.New(p.core, rp, api.Options{Log: logger})
+	serve(at, described(t, p.edge))
 	return p
 }
 
@@ -257,7 +260,7 @@ func (p *platform) do(c *unit.Platform, x call) (*http.Response, string) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c != nil {
-		proof, err := oauth.NewProof(c.Key, x.method, p.url+x.path, c.AccessToken, "", time.Now())
+		proof, err := oauth.NewProof(c.Key, x.method, p.url+x.path, c.AccessToken, p.core.ProofNonce(), time.Now())
 		if err != nil {
 			p.t.Fatal(err)
 		}

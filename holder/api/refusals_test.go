@@ -35,7 +35,7 @@ func TestEveryVaultRouteWantsTheCitizen(t *testing.T) {
 		if r.Permission != "" {
 			t.Errorf("%s %s is for a client of the operator: nobody but the citizen works on a vault", r.Method, r.Path)
 		}
-		if !strings.HasPrefix(r.Path, "/vault/") {
+		if !strings.HasPrefix(r.Path, "/vault/") || r.Path == "/vault/v1/openapi.json" {
 			continue
 		}
 		n++
@@ -66,7 +66,7 @@ func TestDPoP(t *testing.T) {
 	c := p.signIn("lotte")
 	other, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	proof := func(key *ecdsa.PrivateKey, method, target, token string, at time.Time) *string {
-		s, err := oauth.NewProof(key, method, target, token, "", at)
+		s, err := oauth.NewProof(key, method, target, token, p.core.ProofNonce(), at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,6 +75,8 @@ func TestDPoP(t *testing.T) {
 	key := c.Key.(*ecdsa.PrivateKey)
 	target := p.url + "/vault/v1"
 	once := proof(key, "GET", target, c.AccessToken, time.Now())
+	old, _ := oauth.NewProof(key, "GET", target, c.AccessToken, "nonce-of-yesterday", time.Now())
+	without, _ := oauth.NewProof(key, "GET", target, c.AccessToken, "", time.Now())
 	if res, _ := p.do(c, call{method: "GET", path: "/vault/v1", proof: once}); res.StatusCode != http.StatusNotFound {
 		t.Fatalf("a good request: %d", res.StatusCode) // signed in, without a vault
 	}
@@ -89,7 +91,8 @@ func TestDPoP(t *testing.T) {
 		"other host":    {proof: proof(key, "GET", "https://evil.example/vault/v1", c.AccessToken, time.Now())},
 		"other token":   {proof: proof(key, "GET", target, "other", time.Now())},
 		"no ath":        {proof: proof(key, "GET", target, "", time.Now())},
-		"too old":       {proof: proof(key, "GET", target, c.AccessToken, time.Now().Add(-3*time.Minute))},
+		"old nonce":     {proof: &old},
+		"no nonce":      {proof: &without},
 		"no proof":      {proof: &none},
 	} {
 		x.method, x.path = "GET", "/vault/v1"
@@ -100,9 +103,20 @@ func TestDPoP(t *testing.T) {
 		if strings.Contains(body, c.AccessToken) {
 			t.Errorf("%s: the answer repeats the token", name)
 		}
+		// Whoever is refused has the nonce for the next try.
+		nonces := res.Header.Values("DPoP-Nonce")
+		if len(nonces) != 1 || !p.core.GaveProofNonce(nonces[0]) || strings.HasSuffix(name, "nonce") != strings.Contains(res.Header.Get("WWW-Authenticate"), "use_dpop_nonce") {
+			t.Errorf("%s: nonces %v, %s", name, nonces, res.Header.Get("WWW-Authenticate"))
+		}
 	}
 	if res, _ := p.do(c, call{method: "GET", path: "/vault/v1"}); res.StatusCode != http.StatusNotFound {
 		t.Error("a fresh proof after the refusals:", res.StatusCode)
+	}
+	// A client's clock may be wrong: the nonce says when the proof was made.
+	for _, wrong := range []time.Duration{-time.Hour, time.Hour} {
+		if res, body := p.do(c, call{method: "GET", path: "/vault/v1", proof: proof(key, "GET", target, c.AccessToken, time.Now().Add(wrong))}); res.StatusCode != http.StatusNotFound {
+			t.Errorf("a clock that is wrong by %s: %d %s", wrong, res.StatusCode, body)
+		}
 	}
 }
 
@@ -226,7 +240,7 @@ func TestTokenRefusals(t *testing.T) {
 	post := func(form url.Values, proof *string) (int, string) {
 		t.Helper()
 		if proof == nil {
-			s, err := oauth.NewProof(c.Key, "POST", target, "", "", time.Now())
+			s, err := oauth.NewProof(c.Key, "POST", target, "", p.core.ProofNonce(), time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -252,8 +266,9 @@ func TestTokenRefusals(t *testing.T) {
 		return f
 	}
 	empty := ""
-	old, _ := oauth.NewProof(c.Key, "POST", target, "", "", time.Now().Add(-time.Hour))
-	once, _ := oauth.NewProof(c.Key, "POST", target, "", "", time.Now())
+	old, _ := oauth.NewProof(c.Key, "POST", target, "", "nonce-of-yesterday", time.Now())
+	none, _ := oauth.NewProof(c.Key, "POST", target, "", "", time.Now())
+	once, _ := oauth.NewProof(c.Key, "POST", target, "", p.core.ProofNonce(), time.Now())
 	for _, x := range []struct {
 		name, want string
 		form       url.Values
@@ -266,7 +281,8 @@ func TestTokenRefusals(t *testing.T) {
 		{"other code", "invalid_grant", form("code", "x"), &once},
 		{"replayed proof", "invalid_dpop_proof", form(), &once},
 		{"no proof", "invalid_dpop_proof", form(), &empty},
-		{"old proof", "invalid_dpop_proof", form(), &old},
+		{"old nonce", "use_dpop_nonce", form(), &old},
+		{"no nonce", "use_dpop_nonce", form(), &none},
 	} {
 		if status, got := post(x.form, x.proof); status != 400 || got != x.want {
 			t.Errorf("%s: %d %s, expected %s", x.name, status, got, x.want)
@@ -472,7 +488,7 @@ func TestPublicDocuments(t *testing.T) {
 
 type fixedSignIn struct{}
 
-func (fixedSignIn) Start(context.Context, []byte) (string, string, error) {
+func (fixedSignIn) Start(context.Context, []byte, signin.Demand) (string, string, error) {
 	return "https://op.example/authorize", "ticket", nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/zegel-id/zegel/holder"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/protocol/oauth"
 )
 
@@ -46,7 +47,7 @@ func (a *api) login(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	location, ticket, err := a.signIn.Start(r.Context(), extra)
+	location, ticket, err := a.signIn.Start(r.Context(), extra, signin.Demand{})
 	if err != nil {
 		return rest.Answer{}, err
 	}
@@ -143,12 +144,12 @@ func (a *api) token(r *rest.Request) (rest.Answer, error) {
 			return rest.Answer{}, &rest.OAuthError{Code: "invalid_request", Description: name + " is missing"}
 		}
 	}
-	proof, err := oauth.VerifyProof(r.HTTP.Header, oauth.Expect{Method: r.HTTP.Method, URL: a.url(r), Now: a.now(), MaxAge: holder.ProofLife})
-	if err == nil {
-		err = a.holder.ConsumeProof(r.Context(), proof)
+	proof, err := a.proof(r, "", "")
+	if errors.Is(err, oauth.ErrUseNonce) {
+		return rest.Answer{}, &rest.OAuthError{Code: oauth.UseDPoPNonce, Description: err.Error(), Header: a.nonce(), Cause: err}
 	}
 	if errors.Is(err, oauth.ErrDPoP) || errors.Is(err, holder.ErrReplay) {
-		return rest.Answer{}, &rest.OAuthError{Code: "invalid_dpop_proof", Description: err.Error(), Cause: err}
+		return rest.Answer{}, &rest.OAuthError{Code: oauth.InvalidDPoPProof, Description: err.Error(), Cause: err}
 	}
 	if err != nil {
 		return rest.Answer{}, err
@@ -163,7 +164,24 @@ func (a *api) token(r *rest.Request) (rest.Answer, error) {
 	}
 	return rest.JSON(http.StatusOK, map[string]any{
 		"access_token": s.AccessToken, "token_type": "DPoP", "expires_in": int64(s.ExpiresIn.Seconds()),
-	}).With("Pragma", "no-cache"), nil
+	}).With("Pragma", "no-cache").With(oauth.NonceHeader, a.holder.ProofNonce()), nil
+}
+
+// proof checks the DPoP proof of a request, for which the nonce in it says when
+// it was made (RFC 9449, Section 8), and uses it up.
+func (a *api) proof(r *rest.Request, token, thumbprint string) (oauth.Proof, error) {
+	p, err := oauth.VerifyProof(r.HTTP.Header, oauth.Expect{
+		Method: r.HTTP.Method, URL: a.url(r), Token: token, Thumbprint: thumbprint, CheckNonce: a.holder.GaveProofNonce, Now: a.now(), MaxAge: holder.ProofLife,
+	})
+	if err != nil {
+		return oauth.Proof{}, err
+	}
+	return p, a.holder.ConsumeProof(r.Context(), p)
+}
+
+// nonce is the header with the nonce for the next proof.
+func (a *api) nonce() http.Header {
+	return http.Header{http.CanonicalHeaderKey(oauth.NonceHeader): {a.holder.ProofNonce()}}
 }
 
 // url is the address of the request as its caller knows it.
@@ -175,34 +193,36 @@ func (a *api) citizen(handle func(*rest.Request, holder.Request) (rest.Answer, e
 	return func(r *rest.Request) (rest.Answer, error) {
 		token, err := oauth.Token(r.HTTP.Header)
 		if err != nil {
-			return rest.Answer{}, unauthorized(r, "", err)
+			return rest.Answer{}, a.unauthorized(r, "", err)
 		}
 		s, err := a.holder.Session(r.Context(), token)
 		if errors.Is(err, holder.ErrSession) {
-			return rest.Answer{}, unauthorized(r, "invalid_token", err)
+			return rest.Answer{}, a.unauthorized(r, "invalid_token", err)
 		}
 		if err != nil {
 			return rest.Answer{}, err
 		}
-		p, err := oauth.VerifyProof(r.HTTP.Header, oauth.Expect{
-			Method: r.HTTP.Method, URL: a.url(r), Token: token, Thumbprint: s.Thumbprint, Now: a.now(), MaxAge: holder.ProofLife,
-		})
-		if err == nil {
-			err = a.holder.ConsumeProof(r.Context(), p)
+		p, err := a.proof(r, token, s.Thumbprint)
+		if errors.Is(err, oauth.ErrUseNonce) {
+			return rest.Answer{}, a.unauthorized(r, oauth.UseDPoPNonce, err)
 		}
 		if errors.Is(err, oauth.ErrDPoP) || errors.Is(err, holder.ErrReplay) {
-			return rest.Answer{}, unauthorized(r, "invalid_dpop_proof", err)
+			return rest.Answer{}, a.unauthorized(r, oauth.InvalidDPoPProof, err)
 		}
 		if err != nil {
 			return rest.Answer{}, err
 		}
-		return handle(r, holder.NewRequest(s, p, r.ID))
+		answer, err := handle(r, holder.NewRequest(s, p, r.ID))
+		if err != nil {
+			return answer, err
+		}
+		return answer.With(oauth.NonceHeader, a.holder.ProofNonce()), nil
 	}
 }
 
 // unauthorized is the challenge of RFC 9449, Section 7.1. The error code
 // stands there only if credentials were sent.
-func unauthorized(r *rest.Request, code string, cause error) error {
+func (a *api) unauthorized(r *rest.Request, code string, cause error) error {
 	challenge := `DPoP algs="ES256 ES384 EdDSA"`
 	if code == "" && r.HTTP.Header.Get("Authorization") != "" {
 		code = "invalid_token"
@@ -210,9 +230,15 @@ func unauthorized(r *rest.Request, code string, cause error) error {
 	if code != "" {
 		challenge = `DPoP error="` + code + `", algs="ES256 ES384 EdDSA"`
 	}
+	remedy := "Sign in, and send Authorization: DPoP with a fresh proof for each request."
+	if code == oauth.UseDPoPNonce {
+		remedy = oauth.Remedy(code)
+	}
+	header := a.nonce()
+	header.Set("WWW-Authenticate", challenge)
 	return &rest.Problem{
 		Status: http.StatusUnauthorized, Title: "The citizen's session is required", Detail: cause.Error(),
-		Remedy: "Sign in, and send Authorization: DPoP with a fresh proof for each request.", Spec: "RFC 9449, Section 7.1",
-		Header: http.Header{"Www-Authenticate": {challenge}}, Cause: cause,
+		Remedy: remedy, Spec: "RFC 9449, Section 7.1",
+		Header: header, Cause: cause,
 	}
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	_ "embed"
 	"errors"
 	"net/http"
 	"time"
@@ -10,6 +11,13 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
 )
+
+//go:embed openapi.json
+var openAPIDocument []byte
+
+func openAPI(*rest.Request) (rest.Answer, error) {
+	return rest.Text(http.StatusOK, "application/json", openAPIDocument).Cache(time.Hour), nil
+}
 
 type vaultInfo struct {
 	Vault   string       `json:"vault"`

@@ -3,7 +3,6 @@ package unit
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,11 +15,19 @@ import (
 // maxDatasets bounds what one offer can make the unit do.
 const maxDatasets = 256
 
-// Accept redeems the offer, fetches every credential of it and puts each in
-// the vault: checked first, encrypted, and only then reported as accepted. It
-// returns the items; with an error those that were stored before it, which
-// stay.
-func (s Issuance) Accept(ctx context.Context, v *Vault, o Offered, txCode string) ([]Item, error) {
+// Taken is what came of an issuance.
+type Taken struct {
+	// Items are in the vault.
+	Items []Item
+	// Waiting is what the issuer has put off; go on with Await or Continue.
+	Waiting []Waiting
+}
+
+// Accept redeems the pre-authorized code of the offer, fetches every credential
+// of it and puts each in the vault: checked first, encrypted, and only then
+// reported as accepted. With an error it returns what was stored before it,
+// which stays.
+func (s Issuance) Accept(ctx context.Context, v *Vault, o Offered, txCode string) (Taken, error) {
 	var code *oid4vci.Secret
 	if o.NeedsTxCode() {
 		c := oid4vci.Secret(strings.TrimSpace(txCode))
@@ -28,61 +35,107 @@ func (s Issuance) Accept(ctx context.Context, v *Vault, o Offered, txCode string
 	}
 	req, err := oid4vci.NewTokenRequest(o.Offer, code)
 	if err != nil {
-		return nil, err
+		return Taken{}, err
 	}
-	token, err := s.token(ctx, o, req)
+	l, err := s.newLine(o)
 	if err != nil {
-		return nil, err
+		return Taken{}, err
 	}
-	requests := token.Requests(o.Offer.CredentialConfigurationIDs)
+	if err := l.client.open(ctx, s); err != nil {
+		return Taken{}, err
+	}
+	if err := l.begin(o.Offer.CredentialConfigurationIDs); err != nil {
+		return Taken{}, err
+	}
+	token, err := l.redeem(ctx, req)
+	if err != nil {
+		return Taken{}, fmt.Errorf("redeeming the offer: %w", err)
+	}
+	return l.fetch(ctx, v, token, o.Renewing)
+}
+
+// fetch gets all that a token is good for. A grant that can be used again is
+// in the vault before anything is fetched with it, and does not stay there if
+// the issuer gave nothing for it, or nothing that can be taken.
+func (l *line) fetch(ctx context.Context, v *Vault, token oid4vci.TokenResponse, renewing bool) (Taken, error) {
+	if l.grant.RefreshToken == "" || l.etag != "" {
+		return l.fetchAll(ctx, v, token, renewing)
+	}
+	if err := l.keep(ctx, v); err != nil {
+		return Taken{}, err
+	}
+	taken, err := l.fetchAll(ctx, v, token, renewing)
+	var refused *Refusal
+	var unfit *oid4vci.Error
+	if len(taken.Items)+len(taken.Waiting) == 0 && (errors.As(err, &refused) || errors.As(err, &unfit) || errors.Is(err, ErrCredential)) {
+		err = errors.Join(err, v.release(context.WithoutCancel(ctx), l.grant.Name))
+	}
+	return taken, err
+}
+
+func (l *line) fetchAll(ctx context.Context, v *Vault, token oid4vci.TokenResponse, renewing bool) (Taken, error) {
+	requests := token.Requests(l.grant.Configurations)
 	if len(requests) > maxDatasets {
-		return nil, fmt.Errorf("%w: the token response covers %d credentials, expected at most %d", ErrCredential, len(requests), maxDatasets)
+		return Taken{}, fmt.Errorf("%w: the token response covers %d credentials, expected at most %d", ErrCredential, len(requests), maxDatasets)
 	}
-	var items []Item
+	if len(requests) == 0 {
+		return Taken{}, fmt.Errorf("%w: the token response covers nothing of the offer", ErrCredential)
+	}
+	var configurations []string
 	for _, r := range requests {
-		item, err := s.obtain(ctx, v, o, token, r)
-		if err != nil {
-			return items, err
+		configurations = append(configurations, configurationOf(token, r))
+	}
+	p := newPlace(v, renewing, configurations)
+	var out Taken
+	for i, r := range requests {
+		if err := l.obtain(ctx, p, configurations[i], r, &out); err != nil {
+			return out, err
 		}
-		items = append(items, item)
 	}
-	if len(items) == 0 {
-		return nil, fmt.Errorf("%w: the token response covers nothing of the offer", ErrCredential)
-	}
-	return items, nil
+	return out, nil
 }
 
-func (s Issuance) token(ctx context.Context, o Offered, req oid4vci.TokenRequest) (oid4vci.TokenResponse, error) {
-	form, err := req.Form()
+// obtain fetches, checks, stores and reports one credential, or keeps what the
+// issuer puts off.
+func (l *line) obtain(ctx context.Context, p *place, configuration string, r oid4vci.CredentialRequest, out *Taken) error {
+	c := l.metadata.CredentialConfigurationsSupported[configuration]
+	if err := l.s.known(c); err != nil {
+		return fmt.Errorf("%w: %w", ErrCredential, err)
+	}
+	keys, res, err := l.request(ctx, p.vault, c, r)
 	if err != nil {
-		return oid4vci.TokenResponse{}, err
+		return err
 	}
-	b, err := s.post(ctx, o.Server.TokenEndpoint, "application/x-www-form-urlencoded", "", []byte(form.Encode()))
+	if res.Deferred() {
+		w, err := l.putOff(ctx, p, configuration, keys, res)
+		if err == nil {
+			out.Waiting = append(out.Waiting, w)
+		}
+		return err
+	}
+	name, err := NewName(l.s.Random)
 	if err != nil {
-		return oid4vci.TokenResponse{}, fmt.Errorf("redeeming the offer: %w", err)
+		return err
 	}
-	token, err := oid4vci.ParseTokenResponse(b)
-	if err == nil && token.TokenType != oid4vci.Bearer {
-		err = errors.New("the issuer's access token must be bound to a key that was not asked for")
-	}
-	return token, err
-}
-
-// obtain fetches, checks, stores and reports one credential.
-func (s Issuance) obtain(ctx context.Context, v *Vault, o Offered, token oid4vci.TokenResponse, r oid4vci.CredentialRequest) (Item, error) {
-	c := o.Metadata.CredentialConfigurationsSupported[configurationOf(token, r)]
-	if err := known(c); err != nil {
-		return Item{}, fmt.Errorf("%w: %w", ErrCredential, err)
-	}
-	keys, res, err := s.request(ctx, o, token, r)
-	if err != nil {
-		return Item{}, err
-	}
-	item, err := s.check(ctx, o, c, keys, res)
+	item, err := l.settle(ctx, p, name, configuration, keys, res)
 	if err == nil {
-		if item.Name, err = NewName(s.Random); err == nil {
-			err = v.Add(ctx, item)
+		out.Items = append(out.Items, item)
+	}
+	return err
+}
+
+// settle checks and stores what came, and tells the issuer what became of it.
+func (l *line) settle(ctx context.Context, p *place, name, configuration string, keys []*ecdsa.PrivateKey, res oid4vci.CredentialResponse) (Item, error) {
+	c := l.metadata.CredentialConfigurationsSupported[configuration]
+	item, err := l.s.check(ctx, l.metadata.CredentialIssuer, c, keys, res)
+	var former oid4vci.Secret
+	if err == nil {
+		item.Name = name
+		item.Source = &Source{Issuer: l.metadata.CredentialIssuer, Configuration: configuration, Notification: res.NotificationID}
+		if l.grant.RefreshToken != "" {
+			item.Source.Grant = l.grant.Name
 		}
+		former, err = p.put(ctx, &item)
 	}
 	event := oid4vci.CredentialAccepted
 	if err != nil {
@@ -90,7 +143,8 @@ func (s Issuance) obtain(ctx context.Context, v *Vault, o Offered, token oid4vci
 	}
 	// The issuer hears what became of it; that it cannot be told is no reason
 	// to lose a credential.
-	_ = s.notify(ctx, o, token, res.NotificationID, event)
+	_ = l.notify(ctx, p.vault, res.NotificationID, event)
+	_ = l.notify(ctx, p.vault, former, oid4vci.CredentialDeleted)
 	return item, err
 }
 
@@ -108,20 +162,23 @@ func configurationOf(token oid4vci.TokenResponse, r oid4vci.CredentialRequest) s
 
 // request proves fresh keys and asks for a copy for each. When the nonce was
 // stale in the meantime it is tried once more with a new one.
-func (s Issuance) request(ctx context.Context, o Offered, token oid4vci.TokenResponse, r oid4vci.CredentialRequest) ([]*ecdsa.PrivateKey, oid4vci.CredentialResponse, error) {
-	copies := min(max(s.Copies, 1), o.Metadata.BatchSize())
+func (l *line) request(ctx context.Context, v *Vault, c oid4vci.CredentialConfiguration, r oid4vci.CredentialRequest) ([]*ecdsa.PrivateKey, oid4vci.CredentialResponse, error) {
+	copies := min(max(l.s.Copies, 1), l.metadata.BatchSize())
 	keys := make([]*ecdsa.PrivateKey, copies)
 	for i := range keys {
 		var err error
-		if keys[i], err = ecdsa.GenerateKey(elliptic.P256(), s.Random); err != nil {
+		if keys[i], err = newCopyKey(l.s.Random); err != nil {
 			return nil, oid4vci.CredentialResponse{}, err
 		}
 	}
 	for try := 0; ; try++ {
-		if err := s.prove(ctx, o, keys, &r); err != nil {
+		if err := l.prove(ctx, c, keys, &r); err != nil {
 			return nil, oid4vci.CredentialResponse{}, err
 		}
-		b, err := s.exchange(ctx, o, token, r)
+		b, err := l.exchange(ctx, v, l.metadata.CredentialEndpoint, func(e *oid4vci.ResponseEncryption) (any, error) {
+			r.CredentialResponseEncryption = e
+			return r, nil
+		})
 		var refused *Refusal
 		if errors.As(err, &refused) && refused.Code == string(oid4vci.InvalidNonce) && try == 0 {
 			continue
@@ -134,38 +191,17 @@ func (s Issuance) request(ctx context.Context, o Offered, token oid4vci.TokenRes
 	}
 }
 
-func (s Issuance) prove(ctx context.Context, o Offered, keys []*ecdsa.PrivateKey, r *oid4vci.CredentialRequest) error {
-	claims := oid4vci.ProofClaims{Audience: o.Offer.CredentialIssuer, IssuedAt: jose.Date(s.Now())}
-	if o.Metadata.NonceEndpoint != "" {
-		b, err := s.post(ctx, o.Metadata.NonceEndpoint, "", "", nil)
-		if err != nil {
-			return fmt.Errorf("asking for a nonce: %w", err)
-		}
-		nonce, err := oid4vci.ParseNonceResponse(b)
-		if err != nil {
-			return err
-		}
-		claims.Nonce = nonce.CNonce
-	}
-	r.Proofs = &oid4vci.Proofs{}
-	for _, key := range keys {
-		proof, err := oid4vci.NewProof(key, claims)
-		if err != nil {
-			return err
-		}
-		r.Proofs.JWT = append(r.Proofs.JWT, proof)
-	}
-	return nil
-}
-
-func (s Issuance) notify(ctx context.Context, o Offered, token oid4vci.TokenResponse, id oid4vci.Secret, event oid4vci.Event) error {
-	if o.Metadata.NotificationEndpoint == "" || id == "" {
+// notify tells the issuer what became of the credentials of one response; of
+// those it has no name for, and at an issuer that does not listen, nothing
+// (OpenID4VCI 1.0, Section 11).
+func (l *line) notify(ctx context.Context, v *Vault, id oid4vci.Secret, event oid4vci.Event) error {
+	if l.metadata.NotificationEndpoint == "" || id == "" {
 		return nil
 	}
 	body, err := jose.Marshal(oid4vci.NotificationRequest{NotificationID: id, Event: event})
 	if err != nil {
 		return err
 	}
-	_, err = s.post(ctx, o.Metadata.NotificationEndpoint, "application/json", string(token.AccessToken), body)
+	_, _, err = l.ask(ctx, v, message{to: resource, address: l.metadata.NotificationEndpoint, mediaType: "application/json", body: body})
 	return err
 }

@@ -43,7 +43,7 @@ func TestAccept(t *testing.T) {
 			delete(i.metadata, "batch_credential_issuance")
 			o = must(w.Read(t.Context(), i.link()))(t)
 		}
-		items := must(w.Accept(t.Context(), v, o, " 123456\n"))(t)
+		items := must(w.Accept(t.Context(), v, o, " 123456\n"))(t).Items
 		if len(items) != 1 || len(items[0].Copies) != c.want || items[0].Issuer != issuerURL || items[0].Title != "T" || items[0].Type != vct {
 			t.Fatalf("%+v", items)
 		}
@@ -74,7 +74,7 @@ func TestFewerCopies(t *testing.T) {
 	i, w, o, v, _ := start(t, 4)
 	right := i.credentials
 	i.credentials = func(keys []jose.JWK) []any { return right(keys[:2]) }
-	if items := must(w.Accept(t.Context(), v, o, "123456"))(t); len(items[0].Copies) != 2 {
+	if items := must(w.Accept(t.Context(), v, o, "123456"))(t).Items; len(items[0].Copies) != 2 {
 		t.Errorf("%d copies", len(items[0].Copies))
 	}
 	i, w, o, v, p := start(t, 2)
@@ -178,7 +178,8 @@ func TestInterrupted(t *testing.T) {
 		}
 		return false
 	}
-	items, err := w.Accept(t.Context(), v, o, "123456")
+	taken, err := w.Accept(t.Context(), v, o, "123456")
+	items := taken.Items
 	if err == nil || len(items) != 1 {
 		t.Fatalf("%v, %d items", err, len(items))
 	}
@@ -205,7 +206,8 @@ func TestStoring(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			i, w, o, v, p := start(t, 1)
 			p.fail = fail
-			items, err := w.Accept(t.Context(), v, o, "123456")
+			taken, err := w.Accept(t.Context(), v, o, "123456")
+			items := taken.Items
 			if err == nil || len(items) != 0 || len(p.names()) != 0 {
 				t.Errorf("%v, %d items, stored %v", err, len(items), p.names())
 			}
@@ -221,7 +223,7 @@ func TestStoring(t *testing.T) {
 		}
 		return nil
 	}
-	if items := must(w.Accept(t.Context(), v, o, "123456"))(t); len(items) != 1 || len(p.names()) != 2 {
+	if items := must(w.Accept(t.Context(), v, o, "123456"))(t).Items; len(items) != 1 || len(p.names()) != 2 {
 		t.Errorf("%d items", len(items))
 	}
 	if got := i.notifications(); got[0] != "n-led credential_accepted" {

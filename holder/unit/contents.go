@@ -30,7 +30,7 @@ func (v *Vault) Entries(ctx context.Context) ([]Entry, error) {
 
 // Add seals an item, stores it and enters it in the index.
 func (v *Vault) Add(ctx context.Context, it Item) error {
-	return v.add(ctx, it, Entry{Name: it.Name, Format: it.Format, Type: it.Type, Title: it.Title, Issuer: it.Issuer, Added: it.Added, Kind: KindCredential})
+	return v.add(ctx, it, it.entry())
 }
 
 // AddReceipt seals and stores a receipt.
@@ -102,14 +102,18 @@ func (v *Vault) Receipt(ctx context.Context, name string) (Receipt, error) {
 
 // Update stores an item in place of the version that was read.
 func (v *Vault) Update(ctx context.Context, it Item, etag string) error {
-	if etag == "" || !isName(it.Name) {
+	return v.update(ctx, it.Name, it, etag)
+}
+
+func (v *Vault) update(ctx context.Context, name string, value any, etag string) error {
+	if etag == "" || !isName(name) {
 		return fmt.Errorf("%w: an update needs the name and the version that was read", ErrPrecondition)
 	}
-	data, err := v.seal(it.Name, it)
+	data, err := v.seal(name, value)
 	if err != nil {
 		return err
 	}
-	return v.Platform.PutItem(ctx, it.Name, etag, data)
+	return v.Platform.PutItem(ctx, name, etag, data)
 }
 
 // Remove deletes an item: from the index first, so that what is listed is

@@ -133,3 +133,89 @@ func TestShown(t *testing.T) {
 		}
 	}
 }
+
+func FuzzDecodeGrant(f *testing.F) {
+	b, err := jose.Marshal(Grant{Name: someName, Issuer: "https://i.example", Server: "https://s.example", AccessToken: "x", Type: "Bearer"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"name":"` + someName + `","token_type":"DPoP"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		g, err := decodeGrant(b, someName)
+		if err != nil && (g.Name != "" || g.AccessToken != "") {
+			t.Fatal("a failed decode returned something")
+		}
+		if err == nil && (g.AccessToken == "" || (g.Key != nil) != (g.Type == "DPoP")) {
+			t.Fatalf("a grant that cannot be used: %s", b)
+		}
+	})
+}
+
+func FuzzDecodeWaiting(f *testing.F) {
+	b, err := jose.Marshal(Waiting{Name: someName, Item: someName, Grant: someName, Issuer: "https://i.example", Configuration: "c", Transaction: "t", Keys: []jose.JWK{{Kty: "EC"}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"name":"` + someName + `","keys":[{}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		w, err := decodeWaiting(b, someName)
+		if err != nil && (w.Name != "" || w.Keys != nil) {
+			t.Fatal("a failed decode returned something")
+		}
+		if err != nil {
+			return
+		}
+		if _, err := w.keys(); err == nil && (len(w.Keys) == 0 || w.Transaction == "") {
+			t.Fatalf("nothing to wait for: %s", b)
+		}
+	})
+}
+
+// The challenge of a protected resource comes from outside, like all of its
+// answer.
+func FuzzChallenge(f *testing.F) {
+	for _, c := range []string{`DPoP error="use_dpop_nonce", algs="ES256"`, `Bearer realm="x", error=invalid_token`, `DPoP error="a\\"b"`, `DPoP xerror="y"`, ``} {
+		f.Add(c)
+	}
+	f.Fuzz(func(t *testing.T, c string) {
+		r := &Refusal{Status: http.StatusUnauthorized, Code: "before"}
+		challenged(r, http.Header{"Www-Authenticate": {c}})
+		if r.Code == "" || len(r.Code) > 100 || strings.ContainsAny(r.Code, "\"\\ ,\x1b\n") {
+			t.Fatalf("%q", r.Code)
+		}
+	})
+}
+
+// Of an answer without an error code in its challenge, the body's stays.
+func TestChallenge(t *testing.T) {
+	for c, want := range map[string]string{
+		`DPoP error="use_dpop_nonce", algs="ES256"`: "use_dpop_nonce", `Bearer realm="x", error=invalid_token`: "invalid_token",
+		`DPoP realm="error=x"`: "before", `DPoP xerror="y"`: "before", ``: "before", `DPoP algs="ES256",error="invalid_token"`: "invalid_token",
+	} {
+		r := &Refusal{Status: http.StatusUnauthorized, Code: "before"}
+		challenged(r, http.Header{"Www-Authenticate": {c}})
+		if r.Code != want {
+			t.Errorf("%s: %s, expected %s", c, r.Code, want)
+		}
+	}
+}
+
+func FuzzDecodeAsking(f *testing.F) {
+	b, err := jose.Marshal(asking{Name: someName, State: "s", Verifier: "v", Redirect: "r", Grant: Grant{Name: someName, Issuer: "https://i.example", Server: "https://s.example"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"name":"` + someName + `","grant":{}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		k, err := decodeAsking(b, someName)
+		if err != nil && (k.Name != "" || k.State != "") {
+			t.Fatal("a failed decode returned something")
+		}
+		if err == nil && (k.State == "" || k.Grant.AccessToken != "") {
+			t.Fatalf("a request that cannot be answered: %s", b)
+		}
+	})
+}

@@ -1,18 +1,14 @@
 package unit
 
 import (
-	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"slices"
 	"time"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
-	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/seal"
 )
@@ -32,12 +28,32 @@ type Issuance struct {
 	HTTP   Doer
 	Now    func() time.Time
 	Random io.Reader
+	// Wait lets time pass, or returns the context's error. It is needed to wait
+	// for what an issuer puts off.
+	Wait func(context.Context, time.Duration) error
 	// Seals says which seals are accepted.
 	Seals *seal.Validator
 	// Status checks the status of what came; without it nothing is taken.
 	Status *status.Checker
 	// StatusTrust is who may sign status lists.
 	StatusTrust status.Trust
+	// Metadata says which certificates may sign an issuer's metadata. Without
+	// it plain metadata are asked for, and signed ones are refused.
+	Metadata Chain
+	// SignedMetadataOnly refuses issuers whose metadata are not signed.
+	SignedMetadataOnly bool
+	// Client is how the unit makes itself known to authorization servers; the
+	// zero Client is an anonymous wallet.
+	Client Client
+	// InsecureNoIss takes answers without iss from authorization servers that do
+	// not say that they send it. Of two servers one could then be given the
+	// other's code (RFC 9207, Section 1).
+	InsecureNoIss bool
+	// Keys attests how the unit's keys are held; nil at most issuers.
+	Keys KeyAttester
+	// Handles is the credential issuer that gets a handle of the vault with its
+	// pushed authorization requests, and no other one does; empty for none.
+	Handles string
 	// Copies is how many copies to ask for; at most the issuer's batch size.
 	Copies int
 	// Words are options of oid4vci, for a development profile.
@@ -46,72 +62,36 @@ type Issuance struct {
 	Languages []string
 }
 
-// Offered is an offer that was read, and who makes it. Nothing was sent yet
-// but requests for public documents.
+// Chain verifies a certificate chain, leaf first and without its anchor, to
+// the anchors of one use.
+type Chain interface {
+	VerifyChain(ctx context.Context, chain []*x509.Certificate, at time.Time) error
+}
+
+// Offered is what a citizen is offered, or asked for, and who is to issue it.
+// Nothing was sent yet but requests for public documents.
 type Offered struct {
 	Offer    oid4vci.CredentialOffer
 	Metadata oid4vci.CredentialIssuerMetadata
 	Server   oid4vci.AuthorizationServerMetadata
+	// Grant is the grant type that is used: a pre-authorized code, which is
+	// there, or an authorization code, which the citizen's sign-in gives.
+	Grant string
+	// Renewing: what comes takes the place of what the vault holds of it.
+	Renewing bool
 }
 
 // NeedsTxCode reports whether a transaction code must be typed in.
 func (o Offered) NeedsTxCode() bool {
-	g := o.Offer.Grants
-	return g != nil && g.PreAuthorizedCode != nil && g.PreAuthorizedCode.TxCode != nil
+	return o.Grant == oid4vci.GrantPreAuthorizedCode && o.Offer.Grants.PreAuthorizedCode.TxCode != nil
 }
 
-// Read reads an offer from a deep link and fetches the metadata of its issuer.
-// An offer is a stranger's word: the checks are the same as if the citizen had
-// gone to the issuer (OpenID4VCI 1.0, Section 13.5).
-func (s Issuance) Read(ctx context.Context, link string) (Offered, error) {
-	in, err := oid4vci.ParseLink(link, s.Words...)
-	if err != nil {
-		return Offered{}, err
-	}
-	var o Offered
-	if in.Offer != nil {
-		o.Offer = *in.Offer
-	} else {
-		b, err := s.fetch(ctx, in.OfferURI)
-		if err != nil {
-			return Offered{}, fmt.Errorf("fetching the offer: %w", err)
-		}
-		if o.Offer, err = oid4vci.ParseCredentialOffer(b, s.Words...); err != nil {
-			return Offered{}, err
-		}
-	}
-	address, err := oid4vci.MetadataURL(o.Offer.CredentialIssuer, s.Words...)
-	if err != nil {
-		return Offered{}, err
-	}
-	b, err := s.fetch(ctx, address)
-	if err != nil {
-		return Offered{}, fmt.Errorf("fetching the issuer's metadata: %w", err)
-	}
-	if o.Metadata, err = oid4vci.ParseCredentialIssuerMetadata(b, o.Offer.CredentialIssuer, s.Words...); err != nil {
-		return Offered{}, err
-	}
-	if err := o.Offer.Check(o.Metadata); err != nil {
-		return Offered{}, err
-	}
-	server := o.Offer.AuthorizationServer(o.Metadata)
-	if address, err = oid4vci.AuthorizationServerURL(server, s.Words...); err != nil {
-		return Offered{}, err
-	}
-	if b, err = s.fetch(ctx, address); err != nil {
-		return Offered{}, fmt.Errorf("fetching the authorization server's metadata: %w", err)
-	}
-	if o.Server, err = oid4vci.ParseAuthorizationServerMetadata(b, server, s.Words...); err != nil {
-		return Offered{}, err
-	}
-	return o, o.takeable()
-}
+// NeedsSignIn reports whether the citizen signs in at the issuer: go on with
+// Authorize. Otherwise Accept is next.
+func (o Offered) NeedsSignIn() bool { return o.Grant == oid4vci.GrantAuthorizationCode }
 
-// takeable finds out before the code is spent what would only fail after.
-func (o Offered) takeable() error {
-	if g := o.Offer.Grants; g == nil || g.PreAuthorizedCode == nil {
-		return fmt.Errorf("%w: it has no pre-authorized code (OpenID4VCI 1.0, Section 4.1.1)", ErrOffer)
-	}
+// takeable finds out before a code is spent what would only fail after.
+func (s Issuance) takeable(o Offered) error {
 	m := o.Metadata
 	demanded := m.CredentialRequestEncryption != nil && m.CredentialRequestEncryption.EncryptionRequired ||
 		m.CredentialResponseEncryption != nil && m.CredentialResponseEncryption.EncryptionRequired
@@ -119,55 +99,9 @@ func (o Offered) takeable() error {
 		return fmt.Errorf("%w: the issuer demands encryption of a kind that is not known here, expected ECDH-ES on P-256 with A128GCM or A256GCM for requests and responses (OpenID4VCI 1.0, Section 10)", ErrOffer)
 	}
 	for _, id := range o.Offer.CredentialConfigurationIDs {
-		if err := known(o.Metadata.CredentialConfigurationsSupported[id]); err != nil {
+		if err := s.known(m.CredentialConfigurationsSupported[id]); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrOffer, shown(id, 100), err)
 		}
 	}
-	return nil
-}
-
-// known: the unit holds SD-JWT VCs that are bound to keys it proves with
-// ES256 and that nobody attests.
-func known(c oid4vci.CredentialConfiguration) error {
-	proof, ok := c.ProofTypesSupported[oid4vci.ProofJWT]
-	switch {
-	case c.Format != sdjwt.TypVC:
-		return fmt.Errorf("its format is %s, expected %s", shown(c.Format, 40), sdjwt.TypVC)
-	case !ok || !slices.Contains(proof.ProofSigningAlgValuesSupported, string(jose.ES256)):
-		return errors.New("its issuer does not take jwt proofs with ES256")
-	case proof.KeyAttestationsRequired != nil:
-		return errors.New("its issuer demands key attestations")
-	}
-	return nil
-}
-
-func (s Issuance) fetch(ctx context.Context, address string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/json")
-	b, _, err := send(s.HTTP, req)
-	return b, err
-}
-
-func (s Issuance) post(ctx context.Context, address, mediaType, token string, body []byte) ([]byte, error) {
-	b, _, err := s.postFor(ctx, address, mediaType, token, body)
-	return b, err
-}
-
-// postFor is post with the header of the answer.
-func (s Issuance) postFor(ctx context.Context, address, mediaType, token string, body []byte) ([]byte, http.Header, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		return nil, nil, err
-	}
-	req.Header.Set("Accept", "application/json, application/jwt")
-	if mediaType != "" {
-		req.Header.Set("Content-Type", mediaType)
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	return send(s.HTTP, req)
+	return s.Client.usable(o.Server, o.Grant)
 }

@@ -51,7 +51,8 @@ func TestOfferRefused(t *testing.T) {
 		{"a server where none are listed", "authorization_server", func(i *fakeIssuer) { i.grant()["authorization_server"] = "https://other.example" }},
 		{"metadata of another server", "issuer", func(i *fakeIssuer) { i.server["issuer"] = "https://other.example" }},
 		{"a token endpoint over http", "token_endpoint", func(i *fakeIssuer) { i.server["token_endpoint"] = "http://issuer.example/token" }},
-		{"no pre-authorized code", "pre-authorized code", func(i *fakeIssuer) { i.offer["grants"] = m{"authorization_code": m{}} }},
+		{"no grant that is known", "neither an authorization code nor a pre-authorized code", func(i *fakeIssuer) { i.offer["grants"] = m{"urn:x:other": m{}} }},
+		{"no endpoint for an authorization code", "authorization_endpoint", func(i *fakeIssuer) { i.offer["grants"] = m{"authorization_code": m{}} }},
 		{"another format", "format is mso_mdoc", func(i *fakeIssuer) {
 			i.led()["format"], i.led()["doctype"] = "mso_mdoc", "org.iso.18013.5.1.mDL"
 			delete(i.led(), "vct")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
 // indexName is the one resource of a pod with a fixed name.
@@ -26,7 +27,33 @@ type Item struct {
 	Title  string    `json:"title"`
 	Issuer string    `json:"issuer"`
 	Added  time.Time `json:"added"`
-	Copies []Copy    `json:"copies"`
+	// Expires is when the first of its copies is over.
+	Expires time.Time `json:"expires,omitzero"`
+	Copies  []Copy    `json:"copies"`
+	// Source is how it came here, and how it can be had anew; nil when that is
+	// not known.
+	Source *Source `json:"source,omitempty"`
+}
+
+// Source is where a credential came from.
+type Source struct {
+	// Issuer is the credential issuer identifier, which need not be the issuer
+	// in the credential, and Configuration the one that was asked for.
+	Issuer        string `json:"credential_issuer"`
+	Configuration string `json:"credential_configuration_id"`
+	// Grant is the resource that holds what the issuer may be asked with;
+	// empty when nothing of it could be used again.
+	Grant string `json:"grant,omitzero"`
+	// Notification is what the issuer calls it.
+	Notification oid4vci.Secret `json:"notification_id,omitzero"`
+}
+
+func (it Item) entry() Entry {
+	e := Entry{Name: it.Name, Format: it.Format, Type: it.Type, Title: it.Title, Issuer: it.Issuer, Added: it.Added, Expires: it.Expires, Kind: KindCredential}
+	if it.Source != nil {
+		e.Grant = it.Source.Grant
+	}
+	return e
 }
 
 // Copy is one issued copy and its holder key.
@@ -48,7 +75,11 @@ type Entry struct {
 	Title  string    `json:"title"`
 	Issuer string    `json:"issuer"`
 	Added  time.Time `json:"added"`
-	// Kind is "credential" or "receipt".
+	// Expires is when a credential is over.
+	Expires time.Time `json:"expires,omitzero"`
+	// Grant is the resource of the grant that it was, or is to be, got with.
+	Grant string `json:"grant,omitzero"`
+	// Kind is one of those below.
 	Kind string `json:"kind"`
 }
 
@@ -56,7 +87,15 @@ type Entry struct {
 const (
 	KindCredential = "credential"
 	KindReceipt    = "receipt"
+	// KindWaiting is a credential that the issuer has put off.
+	KindWaiting = "waiting"
+	// KindGrant is what an issuer may be asked with again.
+	KindGrant = "grant"
+	// KindAsking is a sign-in at an issuer that the citizen is sent to.
+	KindAsking = "asking"
 )
+
+var kinds = []string{KindCredential, KindReceipt, KindWaiting, KindGrant, KindAsking}
 
 // Receipt is what the citizen keeps of a share.
 type Receipt struct {
@@ -68,6 +107,8 @@ type Receipt struct {
 	Privacy      string    `json:"privacy_statement,omitempty"`
 	// Shared says what was disclosed of which item; never a value.
 	Shared []SharedItem `json:"shared"`
+	// Authorised are the types of the transactions that were authorised by it.
+	Authorised []string `json:"authorised,omitempty"`
 	// Outcome is what is known of the answer's arrival.
 	Outcome string `json:"outcome"`
 }
@@ -146,7 +187,7 @@ func decodeIndex(b []byte) (index, error) {
 		return index{}, fmt.Errorf("%w: the index: %w", ErrItem, err)
 	}
 	for _, e := range x.Entries {
-		if !isName(e.Name) || e.Kind != KindCredential && e.Kind != KindReceipt {
+		if !isName(e.Name) || !slices.Contains(kinds, e.Kind) {
 			return index{}, fmt.Errorf("%w: the index has an entry without a name or of an unknown kind", ErrItem)
 		}
 	}

@@ -6,9 +6,11 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
@@ -31,6 +33,8 @@ type Platform struct {
 	// Key binds the session; AccessToken is the session's token, a secret.
 	Key         crypto.Signer
 	AccessToken string
+	// nonce is the last one that the platform gave (RFC 9449, Section 8.2).
+	nonce atomic.Pointer[string]
 }
 
 // LoginURL is where the citizen's browser starts a sign-in that comes back to
@@ -45,23 +49,21 @@ func (p *Platform) LoginURL(redirectURI, state, verifier string) string {
 func (p *Platform) StartSession(ctx context.Context, code, verifier string) (expires time.Time, err error) {
 	target := p.Base + "/session/token"
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(form.Encode()))
+	h := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	b, answer, err := p.send(ctx, http.MethodPost, target, "", h, []byte(form.Encode()))
 	if err != nil {
 		return time.Time{}, err
 	}
-	proof, err := oauth.NewProof(p.Key, req.Method, target, "", "", p.Now())
-	if err != nil {
-		return time.Time{}, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("DPoP", proof)
 	var out struct {
 		AccessToken string `json:"access_token"`
 		TokenType   string `json:"token_type"`
 		ExpiresIn   int64  `json:"expires_in"`
 	}
-	if _, err := exchange(p.HTTP, req, &out); err != nil {
-		return time.Time{}, err
+	if kind, _, err := mime.ParseMediaType(answer.Get("Content-Type")); err != nil || kind != "application/json" {
+		return time.Time{}, fmt.Errorf("the vault platform answered %q, expected application/json", shown(answer.Get("Content-Type"), 100))
+	}
+	if err := jose.Unmarshal(b, &out); err != nil {
+		return time.Time{}, fmt.Errorf("answer of the vault platform: %w", err)
 	}
 	if !strings.EqualFold(out.TokenType, "DPoP") || out.AccessToken == "" {
 		return time.Time{}, errors.New("the vault platform's session is not bound to this unit's key (RFC 9449, Section 5)")
@@ -252,28 +254,53 @@ func (p *Platform) call(ctx context.Context, method, path string, in, out any) (
 }
 
 func (p *Platform) raw(ctx context.Context, method, path string, h http.Header, body []byte) ([]byte, http.Header, error) {
-	req, err := http.NewRequestWithContext(ctx, method, p.Base+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, http.Header{}, err
-	}
-	if len(body) == 0 {
-		req.Body, req.GetBody, req.ContentLength = nil, nil, 0
-	}
+	all := http.Header{"Authorization": {"DPoP " + p.AccessToken}}
 	for name, values := range h {
-		req.Header[name] = values
+		all[name] = values
 	}
-	proof, err := oauth.NewProof(p.Key, method, p.Base+path, p.AccessToken, "", p.Now())
-	if err != nil {
-		return nil, http.Header{}, err
-	}
-	req.Header.Set("Authorization", "DPoP "+p.AccessToken)
-	req.Header.Set("DPoP", proof)
-	b, answer, err := send(p.HTTP, req)
+	b, answer, err := p.send(ctx, method, p.Base+path, p.AccessToken, all, body)
 	if answer == nil {
 		answer = http.Header{}
 	}
 	return b, answer, named(err)
 }
+
+// send sends a request with a proof of the unit's key. When the platform wants
+// its nonce in the proof, the request is sent once more with it (RFC 9449,
+// Sections 8 and 9).
+func (p *Platform) send(ctx context.Context, method, target, token string, h http.Header, body []byte) ([]byte, http.Header, error) {
+	for try := 0; ; try++ {
+		req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(body) == 0 {
+			req.Body, req.GetBody, req.ContentLength = nil, nil, 0
+		}
+		nonce := ""
+		if n := p.nonce.Load(); n != nil {
+			nonce = *n
+		}
+		proof, err := oauth.NewProof(p.Key, method, target, token, nonce, p.Now())
+		if err != nil {
+			return nil, nil, err
+		}
+		req.Header = h.Clone()
+		req.Header.Set("DPoP", proof)
+		b, answer, err := send(p.HTTP, req)
+		challenged(err, answer)
+		if n := answer.Values(oauth.NonceHeader); len(n) == 1 && len(n[0]) <= maxNonce {
+			p.nonce.Store(&n[0])
+		}
+		r := (*Refusal)(nil)
+		if try > 0 || !errors.As(err, &r) || !demandsNonce(r, answer) {
+			return b, answer, err
+		}
+	}
+}
+
+// maxNonce is the longest nonce that is sent back.
+const maxNonce = 4096
 
 // named makes the refusals of the platform that callers branch on errors of
 // this package. Other servers' refusals stay what they are.

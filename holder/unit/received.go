@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
@@ -19,9 +20,9 @@ import (
 // provider, type, one of our keys, no key binding, validity, status. One bad
 // copy is a failure of the whole (OpenID4VCI 1.0, Section 11.1); fewer copies
 // than were asked for are none (Section 8.3).
-func (s Issuance) check(ctx context.Context, o Offered, c oid4vci.CredentialConfiguration, keys []*ecdsa.PrivateKey, res oid4vci.CredentialResponse) (Item, error) {
+func (s Issuance) check(ctx context.Context, issuer string, c oid4vci.CredentialConfiguration, keys []*ecdsa.PrivateKey, res oid4vci.CredentialResponse) (Item, error) {
 	if len(res.Credentials) == 0 {
-		return Item{}, fmt.Errorf("%w: the issuer has not issued it yet", ErrCredential)
+		return Item{}, fmt.Errorf("%w: the response holds none", ErrCredential)
 	}
 	item := Item{Format: c.Format, Type: c.VCT, Added: s.Now(), Title: s.title(c)}
 	left := map[string]*ecdsa.PrivateKey{}
@@ -33,7 +34,7 @@ func (s Issuance) check(ctx context.Context, o Offered, c oid4vci.CredentialConf
 		if !ok {
 			return Item{}, fmt.Errorf("%w: copy %d is no text", ErrCredential, i)
 		}
-		verified, err := s.verify(ctx, text, o.Offer.CredentialIssuer, c.VCT)
+		verified, err := s.verify(ctx, text, issuer, c.VCT)
 		if err != nil {
 			return Item{}, fmt.Errorf("%w: copy %d: %w", ErrCredential, i, err)
 		}
@@ -41,6 +42,9 @@ func (s Issuance) check(ctx context.Context, o Offered, c oid4vci.CredentialConf
 			return Item{}, fmt.Errorf("%w: copy %d is of another issuer than those before", ErrCredential, i)
 		}
 		item.Issuer = verified.Issuer
+		if item.Expires.IsZero() || verified.Expires.Before(item.Expires) {
+			item.Expires = verified.Expires
+		}
 		thumb := verified.Holder.Thumbprint()
 		key, ok := left[thumb]
 		if !ok {
@@ -115,7 +119,7 @@ func (s Issuance) title(c oid4vci.CredentialConfiguration) string {
 	}
 	for _, want := range s.Languages {
 		for _, d := range c.CredentialMetadata.Display {
-			if d.Locale == want {
+			if d.Locale == want || strings.HasPrefix(d.Locale, want+"-") {
 				return shown(d.Name, maxTitle)
 			}
 		}

@@ -94,7 +94,8 @@ func TestCredentialRefused(t *testing.T) {
 			c.change(t, i)
 			w := i.wallet(2)
 			o := must(w.Read(t.Context(), i.link()))(t)
-			items, err := w.Accept(t.Context(), v, o, "123456")
+			taken, err := w.Accept(t.Context(), v, o, "123456")
+			items := taken.Items
 			if !errors.Is(err, unit.ErrCredential) || !strings.Contains(err.Error(), c.want) || len(items) != 0 || len(p.names()) != 0 {
 				t.Errorf("%v, %d items, stored: %v", err, len(items), p.names())
 			}

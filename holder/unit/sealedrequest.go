@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 
@@ -28,40 +29,61 @@ func encrypts(m oid4vci.CredentialIssuerMetadata) bool {
 	return ok && m.CredentialResponseEncryption.Usable()
 }
 
-// exchange sends a credential request and returns the response, encrypted both
-// ways where the issuer offers it: what ends TLS in front of an issuer need not
-// read credentials. A plain answer to a request for an encrypted one is not
-// taken.
-func (s Issuance) exchange(ctx context.Context, o Offered, token oid4vci.TokenResponse, r oid4vci.CredentialRequest) ([]byte, error) {
-	if !encrypts(o.Metadata) {
+// exchange sends a credential request or a deferred one and returns the
+// response, encrypted both ways where the issuer offers it: what ends TLS in
+// front of an issuer need not read credentials. A plain answer to a request for
+// an encrypted one is not taken. Each request has an encryption key of its own
+// (OpenID4VCI 1.0, Sections 8.2 and 9.1).
+func (l *line) exchange(ctx context.Context, v *Vault, address string, request func(*oid4vci.ResponseEncryption) (any, error)) ([]byte, error) {
+	if !encrypts(l.metadata) {
+		r, err := request(nil)
+		if err != nil {
+			return nil, err
+		}
 		body, err := jose.Marshal(r)
 		if err != nil {
 			return nil, err
 		}
-		return s.post(ctx, o.Metadata.CredentialEndpoint, "application/json", string(token.AccessToken), body)
+		b, h, err := l.ask(ctx, v, message{to: resource, address: address, mediaType: "application/json", body: body})
+		if err == nil && isJWT(h) {
+			err = fmt.Errorf("%w: the answer is encrypted although nothing said to whom (OpenID4VCI 1.0, Section 10)", ErrCredential)
+		}
+		return b, err
 	}
 	e := encryption{}
 	var err error
-	if e.key, err = ecdsa.GenerateKey(elliptic.P256(), s.Random); err != nil {
+	if e.key, err = newCopyKey(l.s.Random); err != nil {
 		return nil, err
 	}
-	if e.asked, err = o.Metadata.NewResponseEncryption(&e.key.PublicKey, "response"); err != nil {
+	if e.asked, err = l.metadata.NewResponseEncryption(&e.key.PublicKey, "response"); err != nil {
 		return nil, err
 	}
-	r.CredentialResponseEncryption = e.asked
-	jwe, err := o.Metadata.EncryptRequest(r)
+	r, err := request(e.asked)
 	if err != nil {
 		return nil, err
 	}
-	b, h, err := s.postFor(ctx, o.Metadata.CredentialEndpoint, oid4vci.MediaTypeJWT, string(token.AccessToken), []byte(jwe))
+	jwe, err := l.metadata.EncryptRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	b, h, err := l.ask(ctx, v, message{to: resource, address: address, mediaType: oid4vci.MediaTypeJWT, body: []byte(jwe)})
 	if err != nil {
 		return nil, err
 	}
 	return e.open(h, b)
 }
 
+func newCopyKey(random io.Reader) (*ecdsa.PrivateKey, error) {
+	return ecdsa.GenerateKey(elliptic.P256(), random)
+}
+
+func isJWT(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && kind == oid4vci.MediaTypeJWT
+}
+
 func (e encryption) open(h http.Header, body []byte) ([]byte, error) {
-	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != oid4vci.MediaTypeJWT {
+	if !isJWT(h) {
 		return nil, fmt.Errorf("%w: the answer is not encrypted although it had to be (OpenID4VCI 1.0, Section 10)", ErrCredential)
 	}
 	plain, err := oid4vci.OpenResponse(body, e.key, *e.asked)

@@ -83,6 +83,7 @@ func (r *Register) keepOwn(a Answer, q Query) Answer {
 		own = append(own, rec)
 	}
 	a.Records = own
+	a.Pending = slices.DeleteFunc(slices.Clone(a.Pending), func(p Pending) bool { return !p.Subject.Equal(q.Subject) })
 	if a.Retrieved.IsZero() {
 		a.Retrieved = r.now()
 	}

@@ -103,12 +103,21 @@ func (r Refusal) Error() string {
 	return fmt.Sprintf("record %q refused: %s: %s", r.Ref, r.Reason, r.Detail)
 }
 
+// Pending is a record that the supplier has promised but cannot give yet.
+type Pending struct {
+	Ref     string
+	Subject identifier.INSZ
+	// Again is how long to wait before asking once more.
+	Again time.Duration
+}
+
 // Answer is what the supplier said. NoData is the supplier's own statement
 // that it holds nothing about the citizen; an answer whose records were all
 // refused is not NoData.
 type Answer struct {
 	Records []Record
 	Refused []Refusal
+	Pending []Pending
 	NoData  bool
 	// Notices are remarks of the supplier that do not change the answer, free
 	// of citizen identifiers.

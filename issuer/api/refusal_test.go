@@ -38,7 +38,7 @@ func TestTokenRefused(t *testing.T) {
 		code string
 	}{
 		"no grant type":                    {set("grant_type", ""), "invalid_request"},
-		"authorization code":               {set("grant_type", "authorization_code"), "unsupported_grant_type"},
+		"authorization code without one":   {set("grant_type", "authorization_code"), "invalid_request"},
 		"client credentials":               {set("grant_type", "client_credentials"), "unsupported_grant_type"},
 		"no code":                          {set("pre-authorized_code", ""), "invalid_request"},
 		"the name of the old drafts":       {set("pre-authorized_code", "", "pre_authorized_code", codeOf(offer)), "invalid_request"},

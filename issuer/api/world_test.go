@@ -7,6 +7,8 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -247,6 +249,10 @@ func (w *world) up() {
 	if w.log != nil {
 		c.Log = w.log
 	}
+	metadata, err := w.hierarchy.MetadataSealer(w.clock.now)
+	check(err)
+	c.MetadataKeys, err = seal.NewKeys(metadata)
+	check(err)
 	c.Authority.Name, c.Authority.Country = w.hierarchy.Organization(), "BE"
 	if w.tune != nil {
 		w.tune(&c)
@@ -324,12 +330,16 @@ func (w *world) nowhere(step string, also ...string) {
 		}
 	}
 	err := filepath.WalkDir(w.dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+		var b []byte
+		if err == nil && !d.IsDir() {
+			b, err = os.ReadFile(path)
 		}
-		b, err := os.ReadFile(path)
+		// The store takes files away while this walks.
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err == nil {
-			look(filepath.Base(filepath.Dir(path))+"/"+d.Name(), b)
+			look(filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path), b)
 		}
 		return err
 	})
@@ -351,7 +361,7 @@ func (w *world) nowhere(step string, also ...string) {
 
 // kinds are all records the issuer keeps.
 var kinds = []store.Kind{
-	"issuer-offer", "issuer-offer-uri", "issuer-credential", "issuer-nonce", "issuer-token-client", "issuer-vault-handle", "issuer-vault-gone",
+	"issuer-offer", "issuer-offer-uri", "issuer-credential", "issuer-deferred", "issuer-nonce", "issuer-token-client", "issuer-vault-handle", "issuer-vault-gone",
 	"authz-offer", "authz-try", "authz-grant", "status-list", "status-index", "status-change", "idempotency",
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,11 +21,24 @@ import (
 // TypDPoP is the typ of a DPoP proof (RFC 9449, Section 4.2).
 const TypDPoP = "dpop+jwt"
 
-// ErrDPoP is returned for a proof that does not hold; on the wire it is
-// invalid_dpop_proof (RFC 9449, Section 12.2).
-var ErrDPoP = errors.New("DPoP proof does not hold")
+var (
+	// ErrDPoP is returned for a proof that does not hold; on the wire it is
+	// invalid_dpop_proof (RFC 9449, Section 12.2).
+	ErrDPoP = errors.New("DPoP proof does not hold")
+	// ErrUseNonce is returned for a proof that holds but for the server's nonce;
+	// on the wire it is use_dpop_nonce, with a nonce in NonceHeader (RFC 9449,
+	// Sections 8 and 9).
+	ErrUseNonce = errors.New("the DPoP proof needs a nonce that this server gave lately")
+)
+
+// NonceHeader holds the nonce that the next proof must hold (RFC 9449, Section
+// 8.1).
+const NonceHeader = "DPoP-Nonce"
 
 var dpopAlgs = []jose.Alg{jose.ES256, jose.ES384, jose.EdDSA}
+
+// ProofAlgs are the algorithms of DPoP proofs, and of what else clients sign here.
+func ProofAlgs() []jose.Alg { return slices.Clone(dpopAlgs) }
 
 // Proof is a DPoP proof that was checked.
 type Proof struct {
@@ -88,10 +102,14 @@ type Expect struct {
 	Token string
 	// Thumbprint the token is bound to; empty at a token endpoint.
 	Thumbprint string
-	// Nonce the server demanded; empty when it demands none.
-	Nonce string
-	Now   time.Time
-	// MaxAge is how old a proof may be, and how long its jti must be remembered.
+	// CheckNonce says whether a nonce is one that the server gave lately; nil
+	// when the server gives none. What it accepts says when the proof was made,
+	// so that a client whose clock is wrong still gets on (RFC 9449, Section
+	// 11.1).
+	CheckNonce func(nonce string) bool
+	Now        time.Time
+	// MaxAge is how old a proof may be without a nonce. Its jti must be remembered
+	// as long, or as long as the nonce is accepted.
 	MaxAge time.Duration
 }
 
@@ -138,13 +156,12 @@ func VerifyProof(h http.Header, e Expect) (Proof, error) {
 	if err != nil || errWant != nil || got != want {
 		return Proof{}, fmt.Errorf("%w: htu is not the URL of the request, expected %s", ErrDPoP, want)
 	}
-	// Step 10. The server's nonce.
-	if e.Nonce != "" && subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(e.Nonce)) != 1 {
-		return Proof{}, fmt.Errorf("%w: nonce is missing or not the one given", ErrDPoP)
-	}
-	// Step 11. Time window.
+	// Steps 10 and 11. The server's nonce, or else the client's clock.
 	at := c.IAT.Time()
-	if at.After(e.Now.Add(skew)) || at.Before(e.Now.Add(-e.MaxAge)) {
+	switch {
+	case e.CheckNonce != nil && !e.CheckNonce(c.Nonce):
+		return Proof{}, ErrUseNonce
+	case e.CheckNonce == nil && (at.After(e.Now.Add(skew)) || at.Before(e.Now.Add(-e.MaxAge))):
 		return Proof{}, fmt.Errorf("%w: iat is not within the last %s; check the clock and make a fresh proof for each request", ErrDPoP, e.MaxAge)
 	}
 	// Step 12. Bound to the token, and the token to the key.

@@ -84,12 +84,21 @@ func TestProof(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	e.Nonce = "n1"
-	if _, err := VerifyProof(header(good), e); !errors.Is(err, ErrDPoP) {
-		t.Errorf("nonce demanded and not there: %v", err)
+	e.CheckNonce = only("n1")
+	for name, text := range map[string]string{"none": good, "another": proof(key, "GET", e.URL, "tok", "n2", now)} {
+		if _, err := VerifyProof(header(text), e); !errors.Is(err, ErrUseNonce) || errors.Is(err, ErrDPoP) {
+			t.Errorf("nonce demanded, %s: %v", name, err)
+		}
 	}
-	if _, err := VerifyProof(header(proof(key, "GET", e.URL, "tok", "n1", now)), e); err != nil {
-		t.Error(err)
+	// A nonce does not make another's proof good.
+	if _, err := VerifyProof(header(proof(other, "GET", e.URL, "tok", "n1", now)), e); !errors.Is(err, ErrDPoP) {
+		t.Errorf("another's key: %v", err)
+	}
+	// With a nonce the clock of the client does not count (RFC 9449, Section 11.1).
+	for _, at := range []time.Time{now, now.Add(-24 * time.Hour), now.Add(24 * time.Hour)} {
+		if _, err := VerifyProof(header(proof(key, "GET", e.URL, "tok", "n1", at)), e); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -153,10 +162,16 @@ func TestProofVectors(t *testing.T) {
 		t.Fatal("no vectors")
 	}
 	for i, p := range v.Proofs {
-		e := Expect{Method: p.Payload.HTM, URL: p.Payload.HTU, Nonce: p.Payload.Nonce, Now: time.Unix(p.Payload.IAT, 0), MaxAge: time.Minute}
+		e := Expect{Method: p.Payload.HTM, URL: p.Payload.HTU, Now: time.Unix(p.Payload.IAT, 0), MaxAge: time.Minute}
+		if p.Payload.Nonce != "" {
+			e.CheckNonce = only(p.Payload.Nonce)
+		}
 		_, err := VerifyProof(header(p.JWT), e)
 		if (err == nil) != p.Valid {
 			t.Errorf("proof %d: %v, expected valid %v", i, err, p.Valid)
 		}
 	}
 }
+
+// only accepts one nonce.
+func only(nonce string) func(string) bool { return func(n string) bool { return n == nonce } }

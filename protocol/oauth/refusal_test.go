@@ -25,7 +25,7 @@ func TestProofHeaderAndClaimsRefused(t *testing.T) {
 	other, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	jwk, _ := jose.PublicJWK(key.Public())
 	stranger, _ := jose.PublicJWK(other.Public())
-	e := Expect{Method: "GET", URL: "https://pod.example/a", Token: "tok", Thumbprint: jwk.Thumbprint(), Nonce: "n", Now: now, MaxAge: time.Minute}
+	e := Expect{Method: "GET", URL: "https://pod.example/a", Token: "tok", Thumbprint: jwk.Thumbprint(), CheckNonce: only("n"), Now: now, MaxAge: time.Minute}
 	type m = map[string]any
 	make := func(change func(h, c m)) string {
 		h := m{"alg": "ES256", "typ": TypDPoP, "jwk": jwk}
@@ -42,26 +42,22 @@ func TestProofHeaderAndClaimsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := map[string]func(h, c m){
-		"no jwk":                 func(h, _ m) { delete(h, "jwk") },
-		"another's jwk":          func(h, _ m) { h["jwk"] = stranger },
-		"symmetric jwk":          func(h, _ m) { h["jwk"] = m{"kty": "oct", "k": "AAAA"} },
-		"kid in place of jwk":    func(h, _ m) { delete(h, "jwk"); h["kid"] = "k" },
-		"crit":                   func(h, _ m) { h["crit"] = []string{"x"} },
-		"b64":                    func(h, _ m) { h["crit"], h["b64"] = []string{"b64"}, false },
-		"no htm":                 func(_, c m) { delete(c, "htm") },
-		"htm in lower case":      func(_, c m) { c["htm"] = "get" },
-		"no htu":                 func(_, c m) { delete(c, "htu") },
-		"htu with user":          func(_, c m) { c["htu"] = "https://u@pod.example/a" },
-		"htu without host":       func(_, c m) { c["htu"] = "/a" },
-		"htu of another port":    func(_, c m) { c["htu"] = "https://pod.example:8443/a" },
-		"htu of another scheme":  func(_, c m) { c["htu"] = "ftp://pod.example/a" },
-		"htu of another case":    func(_, c m) { c["htu"] = "https://pod.example/A" },
-		"no nonce":               func(_, c m) { delete(c, "nonce") },
-		"another nonce":          func(_, c m) { c["nonce"] = "m" },
-		"iat a string":           func(_, c m) { c["iat"] = "1" },
-		"a second too old":       func(_, c m) { c["iat"] = now.Add(-time.Minute - time.Second).Unix() },
-		"a second too far ahead": func(_, c m) { c["iat"] = now.Add(skew + time.Second).Unix() },
-		"ath in hexadecimal":     func(_, c m) { c["ath"] = "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0" },
+		"no jwk":                func(h, _ m) { delete(h, "jwk") },
+		"another's jwk":         func(h, _ m) { h["jwk"] = stranger },
+		"symmetric jwk":         func(h, _ m) { h["jwk"] = m{"kty": "oct", "k": "AAAA"} },
+		"kid in place of jwk":   func(h, _ m) { delete(h, "jwk"); h["kid"] = "k" },
+		"crit":                  func(h, _ m) { h["crit"] = []string{"x"} },
+		"b64":                   func(h, _ m) { h["crit"], h["b64"] = []string{"b64"}, false },
+		"no htm":                func(_, c m) { delete(c, "htm") },
+		"htm in lower case":     func(_, c m) { c["htm"] = "get" },
+		"no htu":                func(_, c m) { delete(c, "htu") },
+		"htu with user":         func(_, c m) { c["htu"] = "https://u@pod.example/a" },
+		"htu without host":      func(_, c m) { c["htu"] = "/a" },
+		"htu of another port":   func(_, c m) { c["htu"] = "https://pod.example:8443/a" },
+		"htu of another scheme": func(_, c m) { c["htu"] = "ftp://pod.example/a" },
+		"htu of another case":   func(_, c m) { c["htu"] = "https://pod.example/A" },
+		"iat a string":          func(_, c m) { c["iat"] = "1" },
+		"ath in hexadecimal":    func(_, c m) { c["ath"] = "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0" },
 	}
 	for _, typ := range typs {
 		cases["typ "+typ] = func(h, _ m) { h["typ"] = typ }
@@ -78,6 +74,13 @@ func TestProofHeaderAndClaimsRefused(t *testing.T) {
 		}(),
 	} {
 		if _, err := VerifyProof(header(text), e); !errors.Is(err, ErrDPoP) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	clock := e
+	clock.CheckNonce = nil
+	for name, at := range map[string]time.Time{"a second too old": now.Add(-time.Minute - time.Second), "a second too far ahead": now.Add(skew + time.Second)} {
+		if _, err := VerifyProof(header(make(func(_, c m) { c["iat"] = at.Unix() })), clock); !errors.Is(err, ErrDPoP) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

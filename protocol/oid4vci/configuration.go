@@ -118,8 +118,8 @@ func (c CredentialConfiguration) validate(at string) error {
 }
 
 func (c CredentialConfiguration) validateProofTypes(at string) error {
-	if c.ProofTypesSupported != nil && len(c.ProofTypesSupported) == 0 {
-		return refuse("", specMetadata, at, "must not be empty")
+	if n := len(c.ProofTypesSupported); c.ProofTypesSupported != nil && (n == 0 || n > MaxList) {
+		return refuse("", specMetadata, at, "expected 1 to %d types, found %d", MaxList, n)
 	}
 	for name, p := range c.ProofTypesSupported {
 		at := at + "." + string(name)
@@ -127,11 +127,11 @@ func (c CredentialConfiguration) validateProofTypes(at string) error {
 			return refuse("", specMetadata, at+".proof_signing_alg_values_supported", "must not be empty")
 		}
 		if r := p.KeyAttestationsRequired; r != nil {
-			if r.KeyStorage != nil && len(r.KeyStorage) == 0 {
-				return refuse("", specMetadata, at+".key_attestations_required.key_storage", "must not be empty: leave it out")
+			if n := len(r.KeyStorage); r.KeyStorage != nil && (n == 0 || n > MaxList) {
+				return refuse("", specMetadata, at+".key_attestations_required.key_storage", "expected 1 to %d values, or leave it out", MaxList)
 			}
-			if r.UserAuthentication != nil && len(r.UserAuthentication) == 0 {
-				return refuse("", specMetadata, at+".key_attestations_required.user_authentication", "must not be empty: leave it out")
+			if n := len(r.UserAuthentication); r.UserAuthentication != nil && (n == 0 || n > MaxList) {
+				return refuse("", specMetadata, at+".key_attestations_required.user_authentication", "expected 1 to %d values, or leave it out", MaxList)
 			}
 		}
 	}
@@ -155,8 +155,8 @@ func (c CredentialConfiguration) validateFormat(at string) error {
 		if len(c.CredentialDefinition) == 0 {
 			return refuse("", specFormat+".1", at+".credential_definition", "is missing")
 		}
-		if err := jose.Unmarshal(c.CredentialDefinition, &d); err != nil || len(d.Type) == 0 {
-			return refuse("", specFormat+".1", at+".credential_definition.type", "must be a non-empty array of strings")
+		if err := jose.Unmarshal(c.CredentialDefinition, &d); err != nil || len(d.Type) == 0 || len(d.Type) > MaxList {
+			return refuse("", specFormat+".1", at+".credential_definition.type", "must be an array of 1 to %d strings", MaxList)
 		}
 	}
 	return nil

@@ -24,6 +24,15 @@ const (
 	// InvalidAuthorizationDetails is RFC 9396, Section 5.
 	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details"
 
+	// Authorization endpoint (RFC 6749, Section 4.1.2.1; OpenID Connect Core 1.0,
+	// Section 3.1.2.6; RFC 9101, Section 4).
+	AccessDenied            ErrorCode = "access_denied"
+	UnsupportedResponseType ErrorCode = "unsupported_response_type"
+	ServerError             ErrorCode = "server_error"
+	TemporarilyUnavailable  ErrorCode = "temporarily_unavailable"
+	RequestNotSupported     ErrorCode = "request_not_supported"
+	InvalidRequestURI       ErrorCode = "invalid_request_uri"
+
 	// Protected endpoints (RFC 6750, Section 3.1; Section 8.3.1.1).
 	InvalidToken      ErrorCode = "invalid_token"
 	InsufficientScope ErrorCode = "insufficient_scope"

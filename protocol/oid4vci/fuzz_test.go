@@ -17,7 +17,7 @@ func FuzzParseTokenRequest(f *testing.F) {
 		grant + "&pre-authorized_code=c0de&tx_code=1234", grant + "&pre-authorized_code=c0de&tx_code=", grant + "&pre-authorized_code=a&pre-authorized_code=b",
 		grant + "&pre-authorized_code=c0de&client_id=wallet&resource=https%3A%2F%2Fissuer.example&unknown=x",
 		grant + "&pre-authorized_code=c0de&authorization_details=%5B%7B%22type%22%3A%22openid_credential%22%2C%22credential_configuration_id%22%3A%22a%22%7D%5D",
-		"grant_type=authorization_code&code=x", "",
+		"grant_type=authorization_code&code=x&redirect_uri=https%3A%2F%2Fw.example&code_verifier=v", "grant_type=refresh_token&refresh_token=r&scope=s", "",
 	} {
 		f.Add(s)
 	}
@@ -33,10 +33,16 @@ func FuzzParseTokenRequest(f *testing.F) {
 			}
 			return
 		}
-		if r.PreAuthorizedCode == "" || form.Get("grant_type") != GrantPreAuthorizedCode || len(form["pre-authorized_code"]) != 1 {
-			t.Fatalf("accepted %q", body)
+		secrets := map[string]Secret{GrantPreAuthorizedCode: r.PreAuthorizedCode, GrantAuthorizationCode: r.Code, GrantRefreshToken: r.RefreshToken}
+		for grant, secret := range secrets {
+			if (secret != "") != (grant == r.GrantType) {
+				t.Fatalf("accepted %q", body)
+			}
 		}
-		if (r.TxCode != nil) != form.Has("tx_code") {
+		if r.TxCode != nil && r.GrantType != GrantPreAuthorizedCode {
+			t.Fatal("a tx_code for another grant")
+		}
+		if r.GrantType == GrantPreAuthorizedCode && (r.TxCode != nil) != form.Has("tx_code") {
 			t.Fatal("a tx_code was lost or made up")
 		}
 		back, err := r.Form()

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -171,17 +172,26 @@ func (m CredentialIssuerMetadata) validateEncryption() error {
 				return refuse("", "OpenID4VCI 1.0, Section 10", fmt.Sprintf("credential_request_encryption.jwks.keys[%d].alg", i), "is missing")
 			}
 		}
-		if len(e.EncValuesSupported) == 0 {
-			return refuse("", specMetadata, "credential_request_encryption.enc_values_supported", "must not be empty")
+		if err := checkNames("credential_request_encryption.enc_values_supported", e.EncValuesSupported, e.ZipValuesSupported); err != nil {
+			return err
 		}
 	}
 	if e := m.CredentialResponseEncryption; e != nil {
-		if len(e.AlgValuesSupported) == 0 {
-			return refuse("", specMetadata, "credential_response_encryption.alg_values_supported", "must not be empty")
+		if err := checkNames("credential_response_encryption.alg_values_supported", e.AlgValuesSupported, nil); err != nil {
+			return err
 		}
-		if len(e.EncValuesSupported) == 0 {
-			return refuse("", specMetadata, "credential_response_encryption.enc_values_supported", "must not be empty")
-		}
+		return checkNames("credential_response_encryption.enc_values_supported", e.EncValuesSupported, e.ZipValuesSupported)
+	}
+	return nil
+}
+
+// checkNames bounds a list that must be there, and one beside it that may be.
+func checkNames(field string, list, optional []string) error {
+	if n := len(list); n == 0 || n > MaxList {
+		return refuse("", specMetadata, field, "expected 1 to %d values, found %d", MaxList, n)
+	}
+	if n := len(optional); optional != nil && (n == 0 || n > MaxList) {
+		return refuse("", specMetadata, strings.Replace(field, "enc_", "zip_", 1), "expected 1 to %d values, or leave it out", MaxList)
 	}
 	return nil
 }

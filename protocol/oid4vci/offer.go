@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/internal/wire"
 )
@@ -65,6 +67,13 @@ func ParseCredentialOffer(b []byte, opts ...Option) (CredentialOffer, error) {
 	var o CredentialOffer
 	if err := decode(b, &o, MaxMessage, "", "credential offer", specOffer); err != nil {
 		return CredentialOffer{}, err
+	}
+	// An empty object says no more than none; one with other grant types does.
+	var g struct {
+		Grants map[string]jsontext.Value `json:"grants"`
+	}
+	if err := jose.Unmarshal(b, &g); err == nil && g.Grants != nil && len(g.Grants) == 0 {
+		o.Grants = nil
 	}
 	if err := o.Validate(opts...); err != nil {
 		return CredentialOffer{}, err

@@ -21,6 +21,7 @@ import (
 const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantPreAuthorizedCode = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+	GrantRefreshToken      = "refresh_token"
 )
 
 // TypeOpenIDCredential is the type of authorization details for credentials

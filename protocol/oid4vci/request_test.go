@@ -288,7 +288,11 @@ func TestTokenRequest(t *testing.T) {
 		code        ErrorCode
 	}{
 		{"", "grant_type", InvalidRequest},
-		{"grant_type=authorization_code&code=x", "grant_type", UnsupportedGrantType},
+		{"grant_type=client_credentials", "grant_type", UnsupportedGrantType},
+		{"grant_type=authorization_code&redirect_uri=https://w.example&code_verifier=v", "code", InvalidRequest},
+		{"grant_type=authorization_code&code=x&code_verifier=v", "redirect_uri", InvalidRequest},
+		{"grant_type=authorization_code&code=x&redirect_uri=https://w.example", "code_verifier", InvalidRequest},
+		{"grant_type=refresh_token", "refresh_token", InvalidRequest},
 		{grant, "pre-authorized_code", InvalidRequest},
 		{grant + "&pre-authorized_code=", "pre-authorized_code", InvalidRequest},
 		{grant + "&pre-authorized_code=a&pre-authorized_code=b", "", InvalidRequest},

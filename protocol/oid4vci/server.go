@@ -24,6 +24,14 @@ type AuthorizationServerMetadata struct {
 	AuthorizationDetailsTypesSupported         []string `json:"authorization_details_types_supported,omitempty"`
 	DPoPSigningAlgValuesSupported              []string `json:"dpop_signing_alg_values_supported,omitempty"`
 	AuthorizationResponseIssParameterSupported bool     `json:"authorization_response_iss_parameter_supported,omitzero"`
+	ChallengeEndpoint                          string   `json:"challenge_endpoint,omitzero"`
+	ClientAttestationSigningAlgValuesSupported []string `json:"client_attestation_signing_alg_values_supported,omitempty"`
+	// ClientAttestationPoPSigningAlgValuesSupported are for the proofs of instance
+	// keys.
+	ClientAttestationPoPSigningAlgValuesSupported []string `json:"client_attestation_pop_signing_alg_values_supported,omitempty"`
+	// TLSClientCertificateBoundAccessTokens says that tokens of clients with a
+	// certificate are bound to it (RFC 8705, Section 3.3).
+	TLSClientCertificateBoundAccessTokens bool `json:"tls_client_certificate_bound_access_tokens,omitzero"`
 	// PreAuthorizedGrantAnonymousAccessSupported lets a wallet without a
 	// client_id redeem a pre-authorized code; false by default.
 	PreAuthorizedGrantAnonymousAccessSupported bool `json:"pre-authorized_grant_anonymous_access_supported,omitzero"`
@@ -62,7 +70,7 @@ func ParseAuthorizationServerMetadata(b []byte, identifier string, opts ...Optio
 	return m, nil
 }
 
-// Validate checks identifier and endpoints.
+// Validate checks identifier, endpoints and the lengths of lists.
 func (m AuthorizationServerMetadata) Validate(opts ...Option) error {
 	if err := wire.CheckIdentifier(m.Issuer, insecure(opts)); err != nil {
 		return refuseURL("", specServer, "issuer", err)
@@ -75,12 +83,32 @@ func (m AuthorizationServerMetadata) Validate(opts ...Option) error {
 		{"authorization_endpoint", m.AuthorizationEndpoint, true},
 		{"pushed_authorization_request_endpoint", m.PushedAuthorizationRequestEndpoint, true},
 		{"jwks_uri", m.JWKSURI, true},
+		{"challenge_endpoint", m.ChallengeEndpoint, true},
 	} {
 		if e.optional && e.url == "" {
 			continue
 		}
 		if err := wire.CheckURL(e.url, insecure(opts)); err != nil {
 			return refuseURL("", specServer, e.field, err)
+		}
+	}
+	for _, l := range []struct {
+		field string
+		list  []string
+	}{
+		{"scopes_supported", m.ScopesSupported},
+		{"response_types_supported", m.ResponseTypesSupported},
+		{"grant_types_supported", m.GrantTypesSupported},
+		{"token_endpoint_auth_methods_supported", m.TokenEndpointAuthMethodsSupported},
+		{"token_endpoint_auth_signing_alg_values_supported", m.TokenEndpointAuthSigningAlgValuesSupported},
+		{"code_challenge_methods_supported", m.CodeChallengeMethodsSupported},
+		{"authorization_details_types_supported", m.AuthorizationDetailsTypesSupported},
+		{"dpop_signing_alg_values_supported", m.DPoPSigningAlgValuesSupported},
+		{"client_attestation_signing_alg_values_supported", m.ClientAttestationSigningAlgValuesSupported},
+		{"client_attestation_pop_signing_alg_values_supported", m.ClientAttestationPoPSigningAlgValuesSupported},
+	} {
+		if n := len(l.list); n > 4*MaxList {
+			return refuse("", specServer, l.field, "expected at most %d values, found %d", 4*MaxList, n)
 		}
 	}
 	return nil

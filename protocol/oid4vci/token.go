@@ -82,45 +82,63 @@ func (d AuthorizationDetail) CheckLocations(m CredentialIssuerMetadata) error {
 	return nil
 }
 
-// TokenRequest redeems a pre-authorized code (Section 6.1).
+// TokenRequest redeems a pre-authorized code (Section 6.1), an authorization
+// code (RFC 6749, Section 4.1.3; RFC 7636, Section 4.5) or a refresh token (RFC
+// 6749, Section 6), as GrantType says.
 type TokenRequest struct {
+	GrantType         string
 	PreAuthorizedCode Secret
 	// TxCode is nil when none was sent.
-	TxCode               *Secret
+	TxCode *Secret
+	// Code, RedirectURI and CodeVerifier belong to an authorization code.
+	Code         Secret
+	RedirectURI  string
+	CodeVerifier Secret
+	RefreshToken Secret
+	// Scope is empty when none was sent.
+	Scope                string
 	ClientID             string
 	AuthorizationDetails []AuthorizationDetail
 	// Resource, if sent, must name the issuer (RFC 8707).
 	Resource string
 }
 
-// ParseTokenRequest reads the form of a token request with the pre-authorized
-// code grant. Parameters not known here are ignored.
+// ParseTokenRequest reads the form of a token request. Parameters not known
+// here are ignored.
 func ParseTokenRequest(form url.Values) (TokenRequest, error) {
 	if err := wire.Single(form); err != nil {
 		return TokenRequest{}, refuse(InvalidRequest, "RFC 6749, Section 3.2", "", "%v", err)
 	}
-	if grant := form.Get("grant_type"); grant != GrantPreAuthorizedCode {
-		if grant == "" {
-			return TokenRequest{}, refuse(InvalidRequest, specTokenReq, "grant_type", "is missing")
-		}
-		return TokenRequest{}, refuse(UnsupportedGrantType, specTokenReq, "grant_type", "expected %s", GrantPreAuthorizedCode)
-	}
 	for name, values := range form {
-		if name != "authorization_details" && tooLong(values[0]) {
+		if name != "authorization_details" && name != "client_assertion" && tooLong(values[0]) {
 			return TokenRequest{}, refuse(InvalidRequest, specTokenReq, wire.Clip(name), "is longer than %d bytes", MaxText)
 		}
 	}
-	r := TokenRequest{
-		PreAuthorizedCode: Secret(form.Get("pre-authorized_code")),
-		ClientID:          form.Get("client_id"),
-		Resource:          form.Get("resource"),
+	r := TokenRequest{GrantType: form.Get("grant_type"), ClientID: form.Get("client_id"), Resource: form.Get("resource"), Scope: form.Get("scope")}
+	var needed []string
+	switch r.GrantType {
+	case "":
+		return TokenRequest{}, refuse(InvalidRequest, specTokenReq, "grant_type", "is missing")
+	case GrantPreAuthorizedCode:
+		needed = []string{"pre-authorized_code"}
+		r.PreAuthorizedCode = Secret(form.Get("pre-authorized_code"))
+		if form.Has("tx_code") {
+			code := Secret(form.Get("tx_code"))
+			r.TxCode = &code
+		}
+	case GrantAuthorizationCode:
+		needed = []string{"code", "redirect_uri", "code_verifier"}
+		r.Code, r.RedirectURI, r.CodeVerifier = Secret(form.Get("code")), form.Get("redirect_uri"), Secret(form.Get("code_verifier"))
+	case GrantRefreshToken:
+		needed = []string{"refresh_token"}
+		r.RefreshToken = Secret(form.Get("refresh_token"))
+	default:
+		return TokenRequest{}, refuse(UnsupportedGrantType, specTokenReq, "grant_type", "is none of grant_types_supported")
 	}
-	if r.PreAuthorizedCode == "" {
-		return TokenRequest{}, refuse(InvalidRequest, specTokenReq, "pre-authorized_code", "is missing")
-	}
-	if form.Has("tx_code") {
-		code := Secret(form.Get("tx_code"))
-		r.TxCode = &code
+	for _, name := range needed {
+		if form.Get(name) == "" {
+			return TokenRequest{}, refuse(InvalidRequest, specTokenReq, name, "is missing")
+		}
 	}
 	if form.Has("authorization_details") {
 		var err error
@@ -167,23 +185,22 @@ func NewTokenRequest(o CredentialOffer, txCode *Secret) (TokenRequest, error) {
 			return TokenRequest{}, err
 		}
 	}
-	return TokenRequest{PreAuthorizedCode: g.Code, TxCode: txCode}, nil
+	return TokenRequest{GrantType: GrantPreAuthorizedCode, PreAuthorizedCode: g.Code, TxCode: txCode}, nil
 }
 
 // Form is the body of the request. It holds secrets.
 func (r TokenRequest) Form() (url.Values, error) {
-	form := url.Values{
-		"grant_type":          {GrantPreAuthorizedCode},
-		"pre-authorized_code": {string(r.PreAuthorizedCode)},
+	form := url.Values{"grant_type": {r.GrantType}}
+	for name, value := range map[string]string{
+		"pre-authorized_code": string(r.PreAuthorizedCode), "code": string(r.Code), "redirect_uri": r.RedirectURI, "code_verifier": string(r.CodeVerifier),
+		"refresh_token": string(r.RefreshToken), "scope": r.Scope, "client_id": r.ClientID, "resource": r.Resource,
+	} {
+		if value != "" {
+			form.Set(name, value)
+		}
 	}
 	if r.TxCode != nil {
 		form.Set("tx_code", string(*r.TxCode))
-	}
-	if r.ClientID != "" {
-		form.Set("client_id", r.ClientID)
-	}
-	if r.Resource != "" {
-		form.Set("resource", r.Resource)
 	}
 	if r.AuthorizationDetails != nil {
 		b, err := jose.Marshal(r.AuthorizationDetails)

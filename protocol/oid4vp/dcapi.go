@@ -2,8 +2,10 @@ package oid4vp
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -78,20 +80,30 @@ func VerifyDC(ctx context.Context, protocol string, data []byte, v Verification)
 // are of other trust frameworks and do not count.
 func (m MultiSigned) verify(ctx context.Context, v Verification) (Verified, error) {
 	const spec = specDCAPI + ".3.2.2"
-	if n := len(m.Signatures); n == 0 || n > MaxList {
-		return Verified{}, refuse(InvalidRequest, spec, "signatures", "must have 1 to %d elements, found %d", MaxList, n)
+	if n := len(m.Signatures); n == 0 || n > maxSignatures {
+		return Verified{}, refuse(InvalidRequest, spec, "signatures", "must have 1 to %d elements, found %d", maxSignatures, n)
 	}
-	var first error
+	// Of the reasons to refuse, that of a client that is known says most.
+	var why error
 	for _, s := range m.Signatures {
 		out, err := m.verifyOne(ctx, s, v)
 		if err == nil {
 			return out, nil
 		}
-		if first == nil {
-			first = err
+		if why == nil || !rejected(why) && rejected(err) {
+			why = err
 		}
 	}
-	return Verified{}, first
+	return Verified{}, why
+}
+
+// maxSignatures of one request: for each a certificate chain may have to be
+// validated, or a DID resolved.
+const maxSignatures = 8
+
+func rejected(err error) bool {
+	r := (*Rejection)(nil)
+	return errors.As(err, &r)
 }
 
 func (m MultiSigned) verifyOne(ctx context.Context, s RequestSignature, v Verification) (Verified, error) {
@@ -130,6 +142,13 @@ func (m MultiSigned) verifyOne(ctx context.Context, s RequestSignature, v Verifi
 	return v.verify(ctx, t, r)
 }
 
+// overBrowser leaves out what is no parameter of the Digital Credentials API and
+// so does not count: a state, and addresses for the response (Appendix A.2).
+func (r Request) overBrowser() Request {
+	r.State, r.ResponseURI, r.RedirectURI = "", "", ""
+	return r
+}
+
 // expects compares the origin with those that a signed request names, as plain
 // strings (Appendix A.2): a request that was sent on by another site is found
 // out.
@@ -162,4 +181,44 @@ type DCResponse struct {
 	VPToken  VPToken   `json:"vp_token,omitempty"`
 	Response string    `json:"response,omitzero"`
 	Error    ErrorCode `json:"error,omitzero"`
+}
+
+// CheckOrigin says whether a request may come from an origin: an https one
+// without a path, or one of an app.
+func CheckOrigin(origin string, opts ...Option) error {
+	if err := checkOrigin(origin, opts); err != nil {
+		return err
+	}
+	if u, err := url.Parse(origin); err != nil || u.Opaque != "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Host == "" || strings.HasSuffix(origin, "#") || strings.HasSuffix(origin, "?") {
+		return refuse(InvalidRequest, specDCAPI+".2", "origin", "must be a scheme and a host, perhaps with a port, and nothing more")
+	}
+	return nil
+}
+
+// OriginAudience is whom a presentation over the API is for (Appendix A.4).
+func OriginAudience(origin string) string { return string(PrefixOrigin) + ":" + origin }
+
+// ParseDCResponse reads what came back over the API to a request of the given
+// mode (Appendix A.4). An answer in clear to a request for an encrypted one is
+// refused.
+func ParseDCResponse(data []byte, mode string) (DCResponse, error) {
+	var r DCResponse
+	if len(data) > jose.MaxToken {
+		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "data", "is longer than %d bytes", jose.MaxToken)
+	}
+	if err := jose.Unmarshal(data, &r); err != nil {
+		return DCResponse{}, refuseCause(InvalidRequest, specDCAPI+".4", "data", "cannot be read", err)
+	}
+	switch {
+	case r.Error != "" && (r.VPToken != nil || r.Response != ""):
+		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "error", "must stand alone")
+	case r.Error != "" && !r.Error.wellFormed():
+		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "error", "is no error code")
+	case r.Error != "":
+	case mode == ModeDCAPIJWT && (r.Response == "" || r.VPToken != nil):
+		return DCResponse{}, refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", "response", "is missing; the answer must be encrypted")
+	case mode == ModeDCAPI && (r.VPToken == nil || r.Response != ""):
+		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "vp_token", "is missing")
+	}
+	return r, nil
 }

@@ -137,7 +137,11 @@ func (r Request) Transactions() ([]TransactionData, error) {
 		return nil, refuse(InvalidTransactionData, specRequest+".1", "transaction_data", "must have 1 to %d elements, found %d", MaxList, n)
 	}
 	out := make([]TransactionData, 0, len(r.TransactionData))
-	for _, raw := range r.TransactionData {
+	for i, raw := range r.TransactionData {
+		// One hash would stand for both, and nobody could tell which was meant.
+		if slices.Contains(r.TransactionData[:i], raw) {
+			return nil, refuse(InvalidTransactionData, specTransaction, "transaction_data", "holds one element twice; tell them apart, by their reference for instance")
+		}
 		d, err := ParseTransactionData(raw)
 		if err != nil {
 			return nil, err
@@ -179,11 +183,17 @@ func HashAlg(transactions []TransactionData) (alg string, named bool, err error)
 
 func (r Request) validateTransactionData() error {
 	list, err := r.Transactions()
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return err
 	}
-	_, _, err = HashAlg(list)
-	return err
+	// Each by itself: which of them one presentation authorises is not known
+	// before the citizen chose.
+	for i := range list {
+		if _, _, err := HashAlg(list[i : i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // TransactionHashes are the members of a key binding JWT that authorise

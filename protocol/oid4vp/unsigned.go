@@ -22,14 +22,20 @@ func VerifyUnsigned(parameters []byte, v Verification) (Verified, error) {
 	}
 	out := Verified{Origin: v.Origin}
 	if v.Origin != "" {
-		// client_id and expected_origins do not count (Appendix A.2).
+		// client_id and expected_origins do not count, nor what is no parameter of
+		// this way (Appendix A.2).
+		r = r.overBrowser()
 		r.ClientID, r.ExpectedOrigins = "", nil
+		r.Audience, r.IssuedAt, r.NotBefore, r.Expires = "", 0, 0, 0
 		out.Request, out.Prefix = r, PrefixOrigin
 	} else if out, err = v.unsignedClient(r); err != nil {
 		return Verified{}, err
 	}
 	if v.WalletNonce != "" && !r.WalletNonce.Equal(Secret(v.WalletNonce)) {
 		return Verified{}, refuse(InvalidRequest, specRequest+".10", "wallet_nonce", "is not the one that was sent")
+	}
+	if r.Audience != "" && !v.isAudience(r.Audience) {
+		return Verified{}, refuse(InvalidRequest, specRequest+".8", "aud", "names another wallet")
 	}
 	if err := v.answerable(out.Request); err != nil {
 		return Verified{}, err
@@ -85,9 +91,9 @@ func (v Verification) unsignedClient(r Request) (Verified, error) {
 // some verifiers serve at a request URI. They count no more than parameters of
 // a link, and are for VerifyUnsigned. ok is false for any signed object.
 func UnsignedObject(object string) (parameters []byte, ok bool) {
-	head, rest, found := strings.Cut(object, ".")
+	head, rest, _ := strings.Cut(object, ".")
 	body, signature, _ := strings.Cut(rest, ".")
-	if !found || signature != "" || len(object) > jose.MaxToken || !strings.HasSuffix(object, ".") {
+	if signature != "" || len(object) > jose.MaxToken || !strings.HasSuffix(object, ".") {
 		return nil, false
 	}
 	b, err := jose.Decode(head)

@@ -246,7 +246,7 @@ func TestProofsAndNonces(t *testing.T) {
 	tokens := 0
 	check := func(r *http.Request, token string) bool {
 		t.Helper()
-		p, err := oauth.VerifyProof(r.Header, oauth.Expect{Method: r.Method, URL: strings.TrimSuffix(s.URL, "/") + r.URL.Path, Token: token, Thumbprint: thumbprint, Nonce: nonce, Now: time.Now(), MaxAge: time.Minute})
+		p, err := oauth.VerifyProof(r.Header, oauth.Expect{Method: r.Method, URL: strings.TrimSuffix(s.URL, "/") + r.URL.Path, Token: token, Thumbprint: thumbprint, CheckNonce: func(n string) bool { return n == nonce }, Now: time.Now(), MaxAge: time.Minute})
 		if err != nil {
 			return false
 		}

@@ -137,8 +137,8 @@ func (r *Reader) Fetch(ctx context.Context, q provider.Query) (provider.Answer, 
 	if err != nil {
 		return provider.Answer{}, fmt.Errorf("%w: %w", provider.ErrAnswer, err)
 	}
-	records, refused := r.c.Mapping.Sort(q.Supplier, q.Subject, own)
-	return provider.Answer{Records: records, Refused: refused, NoData: len(own) == 0, Notices: notices, Retrieved: r.c.Now()}, nil
+	sorted := r.c.Mapping.Sort(q.Supplier, q.Subject, own)
+	return provider.Answer{Records: sorted.Records, Refused: sorted.Refused, Pending: sorted.Pending, NoData: len(own) == 0, Notices: notices, Retrieved: r.c.Now()}, nil
 }
 
 // limitedReader fails where io.LimitReader would end quietly.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/zegel-id/zegel/internal/provider"
 	"github.com/zegel-id/zegel/internal/provider/declared"
@@ -69,6 +70,37 @@ func TestFetch(t *testing.T) {
 				t.Fatalf("%s %v", b, err)
 			}
 		})
+	}
+}
+
+// A row says that its record comes later (OpenID4VCI 1.0, Section 9).
+func TestLater(t *testing.T) {
+	m, err := mapping.Parse("m.yaml", []byte(strings.Replace(courses, "refuse:\n", "later: [{from: state, is: [asked], again: 1h}]\nrefuse:\n", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := identifier.ParseINSZ(citizen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{"f": {Data: []byte("id,insz,state,title\n1," + citizen + ",asked,\n2," + other + ",asked,\n")}}
+	r, err := New(Config{FS: files, Name: "f", Source: Source{Format: CSV}, Mapping: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() provider.Answer {
+		a, err := r.Fetch(t.Context(), provider.Query{Supplier: "s", Subject: n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	if a := ask(); len(a.Records)+len(a.Refused) != 0 || len(a.Pending) != 1 || a.Pending[0].Ref != "1" || a.Pending[0].Again != time.Hour || a.NoData {
+		t.Errorf("%+v", a)
+	}
+	files["f"].Data = []byte("id,insz,state,title\n1," + citizen + ",ok,Lassen\n")
+	if a := ask(); len(a.Records) != 1 || len(a.Pending) != 0 {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -131,8 +131,8 @@ func (c *Client) Fetch(ctx context.Context, q provider.Query) (provider.Answer, 
 	if err := outbound.Ask(ctx, c.c.HTTP, c.c.Limits, build, accept); err != nil {
 		return provider.Answer{}, err
 	}
-	records, refused := c.c.Mapping.Sort(q.Supplier, q.Subject, docs)
-	return provider.Answer{Records: records, Refused: refused, NoData: len(docs) == 0, Retrieved: c.c.Now()}, nil
+	sorted := c.c.Mapping.Sort(q.Supplier, q.Subject, docs)
+	return provider.Answer{Records: sorted.Records, Refused: sorted.Refused, Pending: sorted.Pending, NoData: len(docs) == 0, Retrieved: c.c.Now()}, nil
 }
 
 func (c *Client) request(ctx context.Context, q provider.Query) (*http.Request, error) {

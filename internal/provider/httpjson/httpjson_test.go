@@ -21,6 +21,7 @@ const citizen, other = "85073003328", "99043002320"
 
 const courses = `data_type: course
 record: {reference: id, version: changed, subject: person/insz}
+later: [{from: state, is: [asked], again: 1m}]
 refuse:
   - {reason: annulled, from: state, is: [void]}
 claims:
@@ -77,10 +78,10 @@ func TestFetch(t *testing.T) {
 			t.Error("the identifier is in the address")
 		}
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"data":{"courses":[%s,%s,%s]}}`, record("1", citizen, "ok"), record("2", other, "ok"), record("3", citizen, "void"))
+		fmt.Fprintf(w, `{"data":{"courses":[%s,%s,%s,%s]}}`, record("1", citizen, "ok"), record("2", other, "ok"), record("3", citizen, "void"), record("4", citizen, "asked"))
 	})
 	a, err := c.Fetch(context.Background(), query(t))
-	if err != nil || len(a.Records) != 1 || len(a.Refused) != 2 || a.NoData {
+	if err != nil || len(a.Records) != 1 || len(a.Refused) != 2 || a.NoData || len(a.Pending) != 1 || a.Pending[0].Ref != "4" {
 		t.Fatal(a, err)
 	}
 	if a.Refused[0].Reason != provider.WrongSubject || a.Refused[1].Reason != provider.Annulled {

@@ -68,7 +68,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return
 		}
-		records, _ := m.Sort("led", subject, got.records)
+		records := m.Sort("led", subject, got.records).Records
 		for _, r := range records {
 			if !r.Subject.Equal(subject) {
 				t.Fatal("another person's record")

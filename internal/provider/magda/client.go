@@ -114,8 +114,8 @@ func (c *Client) Fetch(ctx context.Context, q provider.Query) (provider.Answer, 
 	if err := outbound.Ask(ctx, c.c.HTTP, c.c.Limits, build, accept); err != nil {
 		return provider.Answer{}, fmt.Errorf("%s %s: %w", c.c.Service.Name, c.c.Service.Version, err)
 	}
-	records, refused := c.c.Mapping.Sort(q.Supplier, q.Subject, got.records)
-	return provider.Answer{Records: records, Refused: refused, NoData: got.noData, Notices: got.notices, Retrieved: c.c.Now()}, nil
+	sorted := c.c.Mapping.Sort(q.Supplier, q.Subject, got.records)
+	return provider.Answer{Records: sorted.Records, Refused: sorted.Refused, Pending: sorted.Pending, NoData: got.noData, Notices: got.notices, Retrieved: c.c.Now()}, nil
 }
 
 func headerValue(s string) bool {

@@ -111,7 +111,7 @@ func (r *recorder) Do(req *http.Request) (*http.Response, error) {
 func TestMessagesAndFixturesAreValid(t *testing.T) {
 	schema := schemas(t)
 	files, err := fs.Glob(fixtures.Answers(), "*.xml")
-	if err != nil || len(files) != 2 {
+	if err != nil || len(files) != 4 {
 		t.Fatal(files, err)
 	}
 	for _, name := range files {
@@ -133,7 +133,7 @@ func TestMessagesAndFixturesAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, number := range []string{fixtures.WithDiplomas, fixtures.WithTraps, fixtures.WithoutData} {
+	for _, number := range []string{fixtures.WithDiplomas, fixtures.WithTraps, fixtures.WithPromise, fixtures.WithoutData} {
 		if _, err := c.Fetch(context.Background(), provider.Query{Supplier: "led", Subject: insz(t, number), CorrelationID: "corr-1"}); err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/zegel-id/zegel/internal/provider"
 	"github.com/zegel-id/zegel/internal/provider/identifier"
@@ -31,6 +32,10 @@ func LEDDiploma() *Mapping {
 	return m
 }
 
+// LEDDeclaration is the text of LEDDiploma, to make a declaration of one's own
+// from.
+func LEDDeclaration() []byte { return slices.Clone(ledDiploma) }
+
 // Mapping is a declaration that was read and found sound. It is immutable and
 // safe for concurrent use.
 type Mapping struct {
@@ -40,6 +45,7 @@ type Mapping struct {
 	reference provider.Path
 	version   provider.Path
 	subject   provider.Path
+	later     []later
 	rules     []rule
 	claims    []claim
 }
@@ -52,28 +58,68 @@ type rule struct {
 	prefix string
 }
 
+// later recognises a record that the source will only have later.
+type later struct {
+	rule
+	again time.Duration
+}
+
 // DataType is the type of data that the declaration describes.
 func (m *Mapping) DataType() string { return m.dataType }
 
-// Sort makes records of documents and refuses by name what the declaration
-// refuses; the others go on. Only records about subject come out.
-func (m *Mapping) Sort(supplier string, subject identifier.INSZ, docs []*provider.Node) ([]provider.Record, []provider.Refusal) {
-	var records []provider.Record
-	var refused []provider.Refusal
+// Sorted are the records of an answer.
+type Sorted struct {
+	Records []provider.Record
+	Refused []provider.Refusal
+	Pending []provider.Pending
+}
+
+// Sort makes records of documents, refuses by name what the declaration
+// refuses, and sets apart what the source will only have later; the others go
+// on. Only records about subject come out.
+func (m *Mapping) Sort(supplier string, subject identifier.INSZ, docs []*provider.Node) (out Sorted) {
 	seen := map[string]bool{}
 	for i, doc := range docs {
 		rec, refusal := m.record(supplier, subject, i, doc)
+		wait, pending := m.wait(doc)
+		if refusal == nil && !pending {
+			refusal = m.refuses(rec.Ref, doc)
+		}
 		if refusal == nil && seen[rec.Ref] {
 			refusal = refuse(rec.Ref, provider.Duplicate, "%s: an earlier record of the answer has this reference", m.reference)
 		}
 		if refusal != nil {
-			refused = append(refused, *refusal)
+			out.Refused = append(out.Refused, *refusal)
 			continue
 		}
 		seen[rec.Ref] = true
-		records = append(records, rec)
+		if pending {
+			out.Pending = append(out.Pending, provider.Pending{Ref: rec.Ref, Subject: subject, Again: wait})
+			continue
+		}
+		out.Records = append(out.Records, rec)
 	}
-	return records, refused
+	return out
+}
+
+// wait reports whether the source will only have the record later, and when
+// to ask again.
+func (m *Mapping) wait(doc *provider.Node) (time.Duration, bool) {
+	for _, l := range m.later {
+		if l.applies(doc) {
+			return l.again, true
+		}
+	}
+	return 0, false
+}
+
+func (m *Mapping) refuses(ref string, doc *provider.Node) *provider.Refusal {
+	for _, r := range m.rules {
+		if r.applies(doc) {
+			return refuse(ref, r.reason, "%s: %s", r.from, r.text())
+		}
+	}
+	return nil
 }
 
 // Concerns reports whether the document names subject, for suppliers whose
@@ -109,11 +155,6 @@ func (m *Mapping) record(supplier string, subject identifier.INSZ, index int, do
 		}
 		if !owner.Equal(subject) {
 			return provider.Record{}, refuse(ref, provider.WrongSubject, "%s: the record names another person than was asked for", m.subject)
-		}
-	}
-	for _, r := range m.rules {
-		if r.refuses(doc) {
-			return provider.Record{}, refuse(ref, r.reason, "%s: %s", r.from, r.text())
 		}
 	}
 	version, _ := m.version.First(doc)
@@ -199,7 +240,7 @@ func refuse(ref string, reason provider.Reason, format string, args ...any) *pro
 	return &provider.Refusal{Ref: identifier.Scrub(ref), Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
 
-func (r rule) refuses(doc *provider.Node) bool {
+func (r rule) applies(doc *provider.Node) bool {
 	v, _ := r.from.First(doc)
 	switch {
 	case r.is != nil:

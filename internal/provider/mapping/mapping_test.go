@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zegel-id/zegel/internal/provider"
 	"github.com/zegel-id/zegel/internal/provider/declared"
@@ -150,7 +151,7 @@ func TestSort(t *testing.T) {
 	record := func(ref, person, status, auth string) *provider.Node {
 		return doc("Ref="+ref, "Ver=v1", "Person/INSZ="+person, "Status="+status, "Auth="+auth, "A=secret")
 	}
-	records, refused := m.Sort("s", insz(t, citizen), []*provider.Node{
+	sorted := m.Sort("s", insz(t, citizen), []*provider.Node{
 		record("1", citizen, "1", "x"),
 		record("2", other, "1", "x"),
 		record("3", citizen, "10", "x"),
@@ -162,6 +163,7 @@ func TestSort(t *testing.T) {
 		record("1", citizen, "1", "x"),
 		record("10", "85.07.30-033.28", "1", "x"),
 	})
+	records, refused := sorted.Records, sorted.Refused
 	if len(records) != 2 || records[0].Ref != "1" || records[1].Ref != "10" || records[0].Version != "v1" || records[0].Type != "t" || records[0].Supplier != "s" {
 		t.Fatal(records)
 	}
@@ -175,6 +177,31 @@ func TestSort(t *testing.T) {
 	want := "[2:wrong_subject 3:annulled 4:self_declared 5:unknown_status 6:unknown_status :malformed 8:malformed 1:duplicate]"
 	if fmt.Sprint(got) != want {
 		t.Fatalf("%v, want %s", got, want)
+	}
+}
+
+// A record that the source will only have later is neither given nor refused,
+// and only its subject's (OpenID4VCI 1.0, Section 9).
+func TestLater(t *testing.T) {
+	m, err := Parse("m.yaml", []byte(strings.Replace(head, "refuse:\n", "later:\n  - {from: Status, is: [asked, made], again: 30s}\n  - {from: Status, prefix: soon}\nrefuse:\n", 1)+"  - {claim: c, from: A}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := func(ref, person, status string) *provider.Node {
+		return doc("Ref="+ref, "Person/INSZ="+person, "Status="+status, "A=x")
+	}
+	got := m.Sort("s", insz(t, citizen), []*provider.Node{
+		record("1", citizen, "1"), record("2", citizen, "asked"), record("3", citizen, "sooner"), record("4", other, "asked"), record("2", citizen, "made"), record("", citizen, "asked"),
+	})
+	if len(got.Records) != 1 || len(got.Pending) != 2 || got.Pending[0].Ref != "2" || got.Pending[0].Again != 30*time.Second || got.Pending[1].Again != defaultAgain || !got.Pending[0].Subject.Equal(insz(t, citizen)) {
+		t.Errorf("%+v", got)
+	}
+	var reasons []string
+	for _, r := range got.Refused {
+		reasons = append(reasons, string(r.Reason))
+	}
+	if strings.Join(reasons, " ") != "wrong_subject duplicate malformed" {
+		t.Errorf("refused: %v", reasons)
 	}
 }
 
@@ -203,6 +230,8 @@ func TestLint(t *testing.T) {
 		{"split objects", head + "  - {claim: c, as: list, from: A, split: ;, items: [{claim: d, from: B}]}\n", "claims[0].split"},
 		{"unknown reason", strings.Replace(head, "annulled", "old", 1) + "  - {claim: c, from: A}\n", "m.yaml:7: refuse[0].reason"},
 		{"two conditions", strings.Replace(head, "is: [\"10\"]", "is: [\"10\"], prefix: x", 1) + "  - {claim: c, from: A}\n", "m.yaml:7: refuse[0]"},
+		{"again", strings.Replace(head, "refuse:\n", "later: [{from: A, is: [x], again: 1s}]\nrefuse:\n", 1) + "  - {claim: c, from: A}\n", "later[0].again"},
+		{"later without a condition", strings.Replace(head, "refuse:\n", "later: [{from: A}]\nrefuse:\n", 1) + "  - {claim: c, from: A}\n", "later[0]: exactly one"},
 		{"no subject", strings.Replace(head, ", subject: Person/INSZ", "", 1) + "  - {claim: c, from: A}\n", "m.yaml:2: record.subject: is required"},
 		{"all at once", head + "  - {claim: iss, from: A}\n  - {claim: c, as: eval}\n", "claims[1].as"},
 	} {
@@ -221,7 +250,8 @@ func TestSourcesThatNameNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, refused := m.Sort("s", insz(t, citizen), []*provider.Node{doc("Status=10"), doc("Status=1", "A=x")})
+	sorted := m.Sort("s", insz(t, citizen), []*provider.Node{doc("Status=10"), doc("Status=1", "A=x")})
+	records, refused := sorted.Records, sorted.Refused
 	if len(records) != 1 || records[0].Ref != "2" || !records[0].Subject.Equal(insz(t, citizen)) || len(refused) != 1 {
 		t.Fatal(records, refused)
 	}
@@ -265,6 +295,7 @@ func TestClaimsShowNothing(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(ledDiploma)
 	f.Add([]byte(head + "  - {claim: c, as: list, from: A, items: [{claim: d, from: B}]}\n"))
+	f.Add([]byte(strings.Replace(head, "refuse:\n", "later: [{from: A, is: [x], again: 10s}]\nrefuse:\n", 1) + "  - {claim: c, from: A}\n"))
 	rec := doc("Ref=1", "A=x", "Y=2014")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Parse("m.yaml", b)
@@ -272,7 +303,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("neither or both")
 		}
 		if m != nil {
-			records, _ := m.Sort("s", insz(t, citizen), []*provider.Node{rec})
+			records := m.Sort("s", insz(t, citizen), []*provider.Node{rec}).Records
 			m.Apply(records)
 			m.Declared()
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zegel-id/zegel/internal/provider"
 	"github.com/zegel-id/zegel/internal/provider/declared"
@@ -19,6 +20,7 @@ type fileDoc struct {
 	} `yaml:"record"`
 	Absent []string                     `yaml:"absent"`
 	Tables map[string]map[string]string `yaml:"tables"`
+	Later  []laterDoc                   `yaml:"later"`
 	Refuse []ruleDoc                    `yaml:"refuse"`
 	Claims []claimDoc                   `yaml:"claims"`
 }
@@ -29,6 +31,14 @@ type ruleDoc struct {
 	Is     []string        `yaml:"is"`
 	IsNot  []string        `yaml:"is_not"`
 	Prefix string          `yaml:"prefix"`
+}
+
+type laterDoc struct {
+	From   string   `yaml:"from"`
+	Is     []string `yaml:"is"`
+	IsNot  []string `yaml:"is_not"`
+	Prefix string   `yaml:"prefix"`
+	Again  string   `yaml:"again"`
 }
 
 type claimDoc struct {
@@ -94,6 +104,9 @@ func Parse(name string, b []byte) (*Mapping, error) {
 	if doc.Record.Subject != ofQuestion {
 		m.subject = l.path("record.subject", doc.Record.Subject, true)
 	}
+	for i, d := range doc.Later {
+		m.later = append(m.later, l.later(fmt.Sprintf("later[%d]", i), d))
+	}
 	for i, r := range doc.Refuse {
 		m.rules = append(m.rules, l.rule(fmt.Sprintf("refuse[%d]", i), r))
 	}
@@ -125,6 +138,29 @@ func (l *linter) rule(at string, r ruleDoc) rule {
 	if !slices.Contains(provider.Reasons(), r.Reason) {
 		l.Fault(at+".reason", "%q is not one of %v", r.Reason, provider.Reasons())
 	}
+	return l.condition(at, r)
+}
+
+// Bounds of when to ask a source again.
+const (
+	minAgain     = 5 * time.Second
+	maxAgain     = 24 * time.Hour
+	defaultAgain = 5 * time.Minute
+)
+
+func (l *linter) later(at string, d laterDoc) later {
+	out := later{rule: l.condition(at, ruleDoc{From: d.From, Is: d.Is, IsNot: d.IsNot, Prefix: d.Prefix}), again: defaultAgain}
+	if d.Again == "" {
+		return out
+	}
+	var err error
+	if out.again, err = time.ParseDuration(d.Again); err != nil || out.again < minAgain || out.again > maxAgain {
+		l.Fault(at+".again", "expected a duration from %v to %v, such as 10m, found %q", minAgain, maxAgain, d.Again)
+	}
+	return out
+}
+
+func (l *linter) condition(at string, r ruleDoc) rule {
 	conditions := 0
 	for _, set := range []bool{r.Is != nil, r.IsNot != nil, r.Prefix != ""} {
 		if set {

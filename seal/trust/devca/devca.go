@@ -113,6 +113,7 @@ type Body struct {
 	Seal       Pair
 	FormerSeal []*x509.Certificate // seals of these stay valid; their keys are gone
 	Status     Pair
+	Metadata   Pair // signs the metadata of the issuer
 
 	body bodyManifest
 }
@@ -232,7 +233,10 @@ func (h *Hierarchy) newBody(o Options) (b *Body, err error) {
 	if b.Seal, err = h.sealLeaf(b, o.Now); err != nil {
 		return nil, err
 	}
-	b.Status, err = h.statusLeaf(b, o.Now)
+	if b.Status, err = h.statusLeaf(b, o.Now); err != nil {
+		return nil, err
+	}
+	b.Metadata, err = h.metadataLeaf(b, o.Now)
 	return b, err
 }
 
@@ -298,6 +302,17 @@ func (h *Hierarchy) statusLeaf(b *Body, now time.Time) (Pair, error) {
 		return Pair{}, err
 	}
 	return issue(t, &h.SealCA)
+}
+
+// metadataLeaf issues the certificate of who signs the issuer's metadata: an
+// access certificate, as receivers have, which names the issuer. Nothing that
+// it signs passes as a seal or as a status list.
+func (h *Hierarchy) metadataLeaf(b *Body, now time.Time) (Pair, error) {
+	t := h.leaf(b.body.Organization+" - metadata", b.body.Organization, b.body.Registration, now)
+	if err := nameIssuer(t, b.body.Issuer); err != nil {
+		return Pair{}, err
+	}
+	return issue(t, &h.AccessCA)
 }
 
 func (h *Hierarchy) schemeLeaf(cn string, now time.Time) (Pair, error) {
@@ -399,6 +414,11 @@ func (b *Body) Keys(now func() time.Time) (*seal.Keys, error) {
 // StatusSealer signs status list tokens.
 func (b *Body) StatusSealer(now func() time.Time) (*seal.Sealer, error) {
 	return seal.NewSealer(b.Status.Key, b.Status.chain(), seal.Options{Now: now})
+}
+
+// MetadataSealer signs the issuer's metadata. Its chain leaves the anchor out.
+func (b *Body) MetadataSealer(now func() time.Time) (*seal.Sealer, error) {
+	return seal.NewSealer(b.Metadata.Key, b.Metadata.chain(), seal.Options{Now: now})
 }
 
 // RegistrarSealer signs registration certificates of receivers.

@@ -103,13 +103,13 @@ func TestSeparation(t *testing.T) {
 	if err := receiver.VerifyHostname("rp.example.org"); err != nil {
 		t.Error(err)
 	}
-	certs := map[string]*x509.Certificate{"seal": h.Seal.Certificate, "status": h.Status.Certificate, "list": h.ListSigner.Certificate, "registrar": h.Registrar.Certificate, "receiver": receiver}
+	certs := map[string]*x509.Certificate{"seal": h.Seal.Certificate, "status": h.Status.Certificate, "list": h.ListSigner.Certificate, "registrar": h.Registrar.Certificate, "receiver": receiver, "metadata": h.Metadata.Certificate}
 	allowed := map[trust.Use][]string{
 		trust.UseSeal:              {"seal", "status"}, // the list of providers tells them apart
 		trust.UseStatus:            {"status"},
 		trust.UseListSigner:        {"list"},
 		trust.UseRegistrar:         {"registrar"},
-		trust.UseAccessCertificate: {"receiver"},
+		trust.UseAccessCertificate: {"receiver", "metadata"},
 	}
 	for use, names := range allowed {
 		for name, c := range certs {
@@ -129,7 +129,7 @@ func TestSeparation(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, sealer := range []func(func() time.Time) (*seal.Sealer, error){h.StatusSealer, h.RegistrarSealer} {
+	for _, sealer := range []func(func() time.Time) (*seal.Sealer, error){h.StatusSealer, h.RegistrarSealer, h.MetadataSealer} {
 		if _, err := sealer(func() time.Time { return now }); err != nil {
 			t.Error(err)
 		}
@@ -168,8 +168,8 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("%s has mode %o", f.Name(), info.Mode().Perm())
 		}
 	}
-	if keys != 7 {
-		t.Errorf("%d key files, expected 7", keys)
+	if keys != 8 {
+		t.Errorf("%d key files, expected 8", keys)
 	}
 	got, err := devca.Load(dir)
 	if err != nil {
@@ -306,6 +306,42 @@ func TestRotateOnDisk(t *testing.T) {
 }
 
 // No private key may be printed by accident.
+func TestRotateMetadata(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	h := newHierarchy(t, devca.Options{})
+	school := devca.Options{Now: now, Issuer: "https://issuer.example.org/school", Organization: "Oefenschool (TEST)", Registration: "NTRBE-0999999823"}
+	if err := h.AddTenant("school", school); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	first, theirs := h.Metadata.Certificate, h.Tenants["school"].Metadata.Certificate
+	if seal.CertifiesIssuer(first, h.Issuer()) != nil || seal.CertifiesIssuer(theirs, school.Issuer) != nil || seal.CertifiesIssuer(theirs, h.Issuer()) == nil {
+		t.Error("a metadata certificate names another issuer")
+	}
+	if err := h.RotateMetadata("", now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.RotateMetadata("other", now); !errors.Is(err, devca.ErrOptions) {
+		t.Errorf("another tenant: %v", err)
+	}
+	if err := h.Update(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := devca.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Metadata.Certificate.Equal(first) || !got.Tenants["school"].Metadata.Certificate.Equal(theirs) || !got.Seal.Certificate.Equal(h.Seal.Certificate) {
+		t.Error("not that key alone was rotated")
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "metadata-*"))
+	if err != nil || len(left) != 4 {
+		t.Errorf("%v %v", left, err)
+	}
+}
+
 func TestListHoldsNoKeys(t *testing.T) {
 	h := newHierarchy(t, devca.Options{})
 	tok, err := jose.Parse(h.List)

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +57,7 @@ type bodyManifest struct {
 	Source       qc.PublicBody `json:"source"`
 	Seal         string        `json:"seal"` // serial number, hexadecimal
 	FormerSeal   []string      `json:"former_seal"`
+	Metadata     string        `json:"metadata"` // serial number, hexadecimal
 }
 
 func bodyOf(o Options) bodyManifest {
@@ -125,7 +127,31 @@ func (h *Hierarchy) Update(dir string) error {
 			}
 		}
 	}
+	if err := h.removeFormerMetadata(dir); err != nil {
+		return err
+	}
 	return syncDir(dir)
+}
+
+// removeFormerMetadata removes the keys and certificates of metadata signers
+// that the manifest does not name.
+func (h *Hierarchy) removeFormerMetadata(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		named := func(b *Body) bool {
+			return strings.HasPrefix(file.Name(), metadataFile(serialOf(b.Metadata.Certificate), "."))
+		}
+		if !strings.HasPrefix(file.Name(), metadataFile("", "")) || slices.ContainsFunc(h.bodies(), named) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, file.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *Hierarchy) pairs() map[string]*Pair {
@@ -142,6 +168,8 @@ func (h *Hierarchy) pairs() map[string]*Pair {
 func serialOf(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
 
 func sealFile(serial, ext string) string { return "seal-" + serial + ext }
+
+func metadataFile(serial, ext string) string { return "metadata-" + serial + ext }
 
 func (h *Hierarchy) write(dir string) error {
 	files := map[string][]byte{listFile: []byte(h.List), sealCRLFile: h.SealCRL, accessCRLFile: h.AccessCRL}
@@ -168,7 +196,8 @@ func (h *Hierarchy) write(dir string) error {
 			d.FormerSeal = append(d.FormerSeal, serialOf(c))
 			files[sealFile(serialOf(c), ".pem")] = trust.EncodePEM(c)
 		}
-		return d, pair(sealFile(d.Seal, ""), b.Seal)
+		d.Metadata = serialOf(b.Metadata.Certificate)
+		return d, errors.Join(pair(sealFile(d.Seal, ""), b.Seal), pair(metadataFile(d.Metadata, ""), b.Metadata))
 	}
 	var err error
 	if m.bodyManifest, err = describe(&h.Body); err != nil {
@@ -260,6 +289,9 @@ func Load(dir string) (*Hierarchy, error) {
 	}
 	for _, b := range h.bodies() {
 		if b.Seal, err = readPair(dir, sealFile(b.body.Seal, "")); err != nil {
+			return nil, err
+		}
+		if b.Metadata, err = readPair(dir, metadataFile(b.body.Metadata, "")); err != nil {
 			return nil, err
 		}
 		for _, serial := range b.body.FormerSeal {

@@ -41,6 +41,21 @@ func (h *Hierarchy) RotateSeal(tenant string, now time.Time) error {
 	return nil
 }
 
+// RotateMetadata replaces the key that signs the metadata of a tenant (empty:
+// of the first body). The one before is dropped: what it signed lives for a day.
+func (h *Hierarchy) RotateMetadata(tenant string, now time.Time) error {
+	b, err := h.Tenant(tenant)
+	if err != nil {
+		return err
+	}
+	next, err := h.metadataLeaf(b, now.UTC().Truncate(time.Second))
+	if err != nil {
+		return err
+	}
+	b.Metadata = next
+	return nil
+}
+
 // Revoke revokes a certificate of the seal or the access authority and makes
 // its revocation list anew. reason is a CRLReason (RFC 5280, Section 5.3.1).
 func (h *Hierarchy) Revoke(c *x509.Certificate, reason int, now time.Time) error {

@@ -31,10 +31,14 @@ const Path = "/Magda-02.00/soap/WebService"
 const maxRequest = 256 << 10
 
 // Service is a service with its answers: <INSZ>.xml holds the response
-// element for that citizen.
+// element for that citizen, <INSZ>.later.xml the one that is given as long as
+// the data are not Ready.
 type Service struct {
 	Declared *magda.Service
 	Answers  fs.FS
+	// Ready says whether what is asked for a citizen's INSZ is there by now;
+	// nil means always.
+	Ready func(insz string) bool
 }
 
 // Config of the server.
@@ -141,7 +145,7 @@ func (s *server) answer(body *etree.Element) (soap.Envelope, error) {
 	if err != nil {
 		return soap.Envelope{}, err
 	}
-	stored, err := fs.ReadFile(q.service.Answers, q.subject.Reveal()+".xml")
+	stored, err := q.service.stored(q.subject.Reveal())
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.reply(q, nil), nil
 	}
@@ -156,6 +160,15 @@ func (s *server) answer(body *etree.Element) (soap.Envelope, error) {
 		return soap.Envelope{}, errors.New("the stored answer has no Repliek")
 	}
 	return s.reply(q, doc.Root()), nil
+}
+
+func (s Service) stored(insz string) ([]byte, error) {
+	if s.Ready != nil && !s.Ready(insz) {
+		if b, err := fs.ReadFile(s.Answers, insz+".later.xml"); !errors.Is(err, fs.ErrNotExist) {
+			return b, err
+		}
+	}
+	return fs.ReadFile(s.Answers, insz+".xml")
 }
 
 func (s *server) question(body *etree.Element) (question, error) {

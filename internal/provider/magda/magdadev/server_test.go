@@ -43,6 +43,26 @@ func TestUnknownCitizenHasNoData(t *testing.T) {
 	}
 }
 
+// What is not ready yet is answered in another way, for those who have one.
+func TestReadyLater(t *testing.T) {
+	answer := func(word string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(`<a:GeefBewijsResponse xmlns:a="http://geefbewijs.bewijsraadplegingdienst.led.vlaanderen.be"><Repliek><Antwoorden><Antwoord><Referte/><Inhoud>` + word + `</Inhoud></Antwoord></Antwoorden></Repliek></a:GeefBewijsResponse>`)}
+	}
+	ready := false
+	c := led(fstest.MapFS{fixtures.WithoutData + ".xml": answer("NOW"), fixtures.WithoutData + ".later.xml": answer("SOON"), fixtures.WithTraps + ".xml": answer("ALWAYS")})
+	c.Services[0].Ready = func(string) bool { return ready }
+	if code, body := ask(t, c, request, nil); code != 200 || !strings.Contains(body, "SOON") {
+		t.Error(code, body)
+	}
+	if code, body := ask(t, c, strings.Replace(request, fixtures.WithoutData, fixtures.WithTraps, 1), nil); code != 200 || !strings.Contains(body, "ALWAYS") {
+		t.Error(code, body)
+	}
+	ready = true
+	if code, body := ask(t, c, request, nil); code != 200 || !strings.Contains(body, "NOW") {
+		t.Error(code, body)
+	}
+}
+
 func TestBadRequestsAreFaults(t *testing.T) {
 	for _, c := range []struct {
 		name, old, new string
