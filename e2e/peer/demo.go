@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
 )
 
 // Demo is a running demonstration, seen from outside.
@@ -25,6 +27,9 @@ type Demo struct {
 	// Data is the demonstration's directory.
 	Data            string
 	program, wallet string
+	// WalletProvider is the private key of the provider of AttestedWalletID, with
+	// Serve only.
+	WalletProvider jose.JWK `json:"-"`
 
 	Issuer      string `json:"issuer"`
 	Verifier    string `json:"verifier"`
