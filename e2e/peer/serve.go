@@ -44,7 +44,7 @@ const (
 func Serve(t *testing.T, fronts Fronts) Demo {
 	t.Helper()
 	dir := t.TempDir()
-	s := Demo{program: filepath.Join(dir, "zegel"), Data: dir, wallet: filepath.Join(dir, "wallet")}
+	s := Demo{program: filepath.Join(dir, "zegel"), Data: dir, Wallet: filepath.Join(dir, "wallet")}
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "github.com/zegel-id/zegel/cmd/zegel").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
