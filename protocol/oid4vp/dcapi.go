@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -180,4 +181,13 @@ type DCResponse struct {
 	VPToken  VPToken   `json:"vp_token,omitempty"`
 	Response string    `json:"response,omitzero"`
 	Error    ErrorCode `json:"error,omitzero"`
+}
+
+// isOrigin compares with what a browser writes (HTML Standard, Section 7.1.1).
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || text != u.Scheme+"://"+u.Host || u.Host != strings.ToLower(u.Host) {
+		return false
+	}
+	return u.Port() != map[string]string{"https": "443", "http": "80"}[u.Scheme] && !strings.HasSuffix(u.Host, ":")
 }
