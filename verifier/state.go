@@ -35,8 +35,11 @@ const (
 	kindRequest     store.Kind = "vp-request"     // under the request secret
 	kindResponse    store.Kind = "vp-response"    // under the response secret
 	kindFetched     store.Kind = "vp-fetched"
-	kindAnswer      store.Kind = "vp-answer" // holds the result, under the transaction id
-	kindTry         store.Kind = "vp-try"    // of a response code
+	kindAnswer      store.Kind = "vp-answer"  // holds the result, under the transaction id
+	kindTry         store.Kind = "vp-try"     // of a response code
+	kindPage        store.Kind = "vp-page"    // under the secret of our page
+	kindVisit       store.Kind = "vp-visit"   // the one browser that opened it
+	kindDigital     store.Kind = "vp-digital" // under the transaction id
 )
 
 // Purposes of secrets.
@@ -46,6 +49,10 @@ const (
 	purposeResponse    = "vp response"
 	purposeResult      = "vp result"
 	purposeCode        = "vp response code"
+	purposePage        = "vp page"
+	purposeNote        = "vp page note"
+	purposeVisit       = "vp page visit"
+	purposeDigital     = "vp digital credentials"
 )
 
 // exchange is what request and response must agree on.
@@ -62,8 +69,18 @@ type exchange struct {
 	Expires     time.Time     `json:"expires"`
 	// Transactions are the transaction_data as they are sent.
 	Transactions []string `json:"transactions,omitempty"`
+	// Way tells the requests of one transaction apart, when there are several.
+	Way Flow `json:"way,omitempty"`
 
 	policy *policy.Policy // the one that Policy names, once it was looked up
+}
+
+// fetchMark is the id of the mark that the request object was handed out.
+func (x exchange) fetchMark() string {
+	if x.Way == "" {
+		return x.Transaction
+	}
+	return x.Transaction + "." + string(x.Way)
 }
 
 // requested is a transaction whose request object was not fetched.
@@ -81,7 +98,23 @@ type fetched struct {
 	RedirectURI string   `json:"redirect_uri,omitempty"`
 	Box         []byte   `json:"box"` // of the transaction id, for the result
 	Key         jose.JWK `json:"key"` // private, for this response only
+	// Page is the box of our page's secret, when the transaction has a page.
+	Page []byte `json:"page,omitempty"`
+	// Origin from which the request went over the Digital Credentials API.
+	Origin string `json:"origin,omitempty"`
 }
+
+// audience of the presentations (OpenID4VP 1.0, Section 14.10, Appendix A.4).
+func (f fetched) audience() string {
+	if f.Origin != "" {
+		return oid4vp.OriginAudience(f.Origin)
+	}
+	return f.ClientID
+}
+
+// coded says that a result is withheld until its response code comes back: a
+// browser is to bring it that was there when the transaction started.
+func (f fetched) coded() bool { return f.Flow == SameDevice || f.Page != nil }
 
 // transaction is what the bearer of the transaction id may know before there
 // is an answer.
@@ -106,6 +139,8 @@ type answer struct {
 	// Sealed opens with the transaction id only; nil once it was delivered.
 	Sealed    []byte    `json:"sealed,omitempty"`
 	Delivered time.Time `json:"delivered,omitzero"`
+	// Note is for our page, and opens with its secret only.
+	Note []byte `json:"note,omitempty"`
 	told
 }
 
@@ -202,7 +237,7 @@ func (v *Verifier) requested(ctx context.Context, text string) (requested, error
 	if v.over(r.Expires) {
 		return requested{}, expired()
 	}
-	done, err := v.exists(ctx, kindFetched, r.Transaction)
+	done, err := v.exists(ctx, kindFetched, r.fetchMark())
 	if err == nil && done {
 		err = &Error{Err: ErrSpent, Detail: "the request object was fetched before", Spec: "OpenID4VP 1.0, Section 5.10", Remedy: "Ask the receiver for a new link."}
 	}
@@ -211,7 +246,21 @@ func (v *Verifier) requested(ctx context.Context, text string) (requested, error
 
 // fetch hands the request out. One of those who try at once wins.
 func (r requested) fetch(ctx context.Context, v *Verifier) error {
-	event, err := v.event(ctx, r.exchange, webhooks.Fetched, StateFetched)
+	if r.Way != "" {
+		if err := v.mark(ctx, kindFetched, r.fetchMark(), nil, v.markEnd(r.Expires)); err != nil {
+			return err
+		}
+	}
+	err := r.exchange.seen(ctx, v)
+	if r.Way != "" && errors.Is(err, ErrSpent) {
+		return nil // another way was told already
+	}
+	return err
+}
+
+// seen marks that a wallet has a request of the transaction, and tells so.
+func (r exchange) seen(ctx context.Context, v *Verifier) error {
+	event, err := v.event(ctx, r, webhooks.Fetched, StateFetched)
 	if err != nil {
 		return err
 	}
@@ -236,7 +285,7 @@ func (v *Verifier) fetched(ctx context.Context, text string) (fetched, error) {
 	if v.over(f.Expires) {
 		return fetched{}, expired()
 	}
-	switch asked, err := v.exists(ctx, kindFetched, f.Transaction); {
+	switch asked, err := v.exists(ctx, kindFetched, f.fetchMark()); {
 	case err != nil:
 		return fetched{}, err
 	case !asked:
@@ -259,12 +308,16 @@ func expired() error {
 
 // answer takes the one answer: it is kept so that only the bearer of the
 // transaction id opens it. One of those who answer at once wins.
-func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult) error {
+func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult, code capsule.Secret) error {
 	plain, err := jose.Marshal(r)
 	if err != nil {
 		return err
 	}
 	sealed, err := capsule.SealTo(f.Box, plain, []byte(f.Transaction))
+	if err != nil {
+		return err
+	}
+	note, err := f.note(r, code)
 	if err != nil {
 		return err
 	}
@@ -276,7 +329,7 @@ func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult) error 
 	if err != nil {
 		return err
 	}
-	data, err := jose.Marshal(answer{Sealed: sealed, told: told{event}})
+	data, err := jose.Marshal(answer{Sealed: sealed, Note: note, told: told{event}})
 	if err != nil {
 		return err
 	}
