@@ -155,7 +155,7 @@ func (l *line) request(ctx context.Context, v *Vault, c oid4vci.CredentialConfig
 	keys := make([]*ecdsa.PrivateKey, copies)
 	for i := range keys {
 		var err error
-		if keys[i], err = newCopyKey(l.s.Random); err != nil {
+		if keys[i], err = newP256(l.s.Random); err != nil {
 			return nil, oid4vci.CredentialResponse{}, err
 		}
 	}
