@@ -57,13 +57,14 @@ What the issuer puts off stays waiting in the vault: see zegel wallet waiting.`,
 
 func (f *walletFlags) request() *cobra.Command {
 	var i issueFlags
+	var list bool
 	c := &cobra.Command{
 		Use:   "request ISSUER [CONFIGURATION...]",
 		Short: "Ask an issuer for credentials, and sign in there",
 		Long: `Looks up what an issuer offers and asks for it: you sign in and agree at the
 issuer in your browser, and the credentials come into the vault. Without a
 configuration it asks for all that the wallet can hold.`,
-		Example: "  zegel wallet request https://issuer.example led_diploma",
+		Example: "  zegel wallet request https://issuer.example --list\n  zegel wallet request https://issuer.example led_diploma",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, args []string) error {
 			i.language = f.language
@@ -75,9 +76,16 @@ configuration it asks for all that the wallet can hold.`,
 			if err != nil {
 				return err
 			}
+			if list {
+				for _, id := range o.Offer.CredentialConfigurationIDs {
+					fmt.Fprintf(out, "%s  %s\n", id, s.Title(o, id))
+				}
+				return nil
+			}
 			return w.taken(ctx, out, s, v, o, i)
 		}),
 	}
+	c.Flags().BoolVar(&list, "list", false, "show what the issuer offers, and ask for nothing")
 	i.on(c)
 	return c
 }
