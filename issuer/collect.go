@@ -20,6 +20,8 @@ type Collect struct {
 	// Client is the institution that asks; empty when the citizen does.
 	Client        string
 	CorrelationID string
+	// SignIn offers it with the authorization code grant, for the subject alone.
+	SignIn bool
 }
 
 // ReasonUnusable is why a record is refused that the supplier's mapping let
@@ -30,37 +32,47 @@ const ReasonUnusable = "unusable"
 // that may be issued. Records that are refused are named in the answer; when
 // nothing is left it is ErrNothing with Refused and NoData in the answer.
 func (i *Issuer) Collect(ctx context.Context, c Collect) (Offered, error) {
-	t, ok := i.types[c.Configuration]
-	if !ok {
-		return Offered{}, fmt.Errorf("%w: %q", ErrConfiguration, c.Configuration)
-	}
-	got, err := i.c.Source.Collect(ctx, c.Supplier, c.Subject, c.CorrelationID)
 	by := i.asker(c)
-	if err := errors.Join(err, i.logFetch(ctx, by, got, err, c.CorrelationID)); err != nil {
-		return Offered{}, err
+	w, err := i.collect(ctx, c, by)
+	if err != nil {
+		return Offered{Refused: w.refused, NoData: w.noData}, err
 	}
-	// What cannot be issued must not be offered; the other records go on.
-	var good []Dataset
-	for _, d := range got.Datasets {
-		if why := t.check(i, d.Claims); why != nil {
-			got.Refused = append(got.Refused, Refusal{Record: d.Record, Reason: ReasonUnusable, Detail: why.Error()})
-			continue
-		}
-		good = append(good, d)
-	}
-	pending, unnamed := namedPending(got.Pending)
-	got.Refused = append(got.Refused, unnamed...)
-	if len(good)+len(pending) == 0 {
-		return Offered{Refused: got.Refused, NoData: got.NoData && len(got.Refused) == 0}, ErrNothing
-	}
-	if n := len(good) + len(pending); n > MaxDatasets {
-		return Offered{}, tooMany(n)
-	}
-	o, err := i.offer(ctx, c, by, wares{good, pending, got.Refused})
+	o, err := i.offer(ctx, c, by, w)
 	if err != nil || c.Vault.Pseudonym == "" {
 		return o, err
 	}
 	return o, i.stillThere(ctx, c.Vault, o.ID)
+}
+
+// collect asks the supplier. When it is ErrNothing the wares say why.
+func (i *Issuer) collect(ctx context.Context, c Collect, by audit.Event) (wares, error) {
+	t, ok := i.types[c.Configuration]
+	if !ok {
+		return wares{}, fmt.Errorf("%w: %q", ErrConfiguration, c.Configuration)
+	}
+	got, err := i.c.Source.Collect(ctx, c.Supplier, c.Subject, c.CorrelationID)
+	if err := errors.Join(err, i.logFetch(ctx, by, got, err, c.CorrelationID)); err != nil {
+		return wares{}, err
+	}
+	w := wares{refused: got.Refused}
+	// What cannot be issued must not be offered; the other records go on.
+	for _, d := range got.Datasets {
+		if why := t.check(i, d.Claims); why != nil {
+			w.refused = append(w.refused, Refusal{Record: d.Record, Reason: ReasonUnusable, Detail: why.Error()})
+			continue
+		}
+		w.datasets = append(w.datasets, d)
+	}
+	pending, unnamed := namedPending(got.Pending)
+	w.pending, w.refused = pending, append(w.refused, unnamed...)
+	switch n := len(w.datasets) + len(w.pending); {
+	case n == 0:
+		w.noData = got.NoData && len(w.refused) == 0
+		return w, ErrNothing
+	case n > MaxDatasets:
+		return w, tooMany(n)
+	}
+	return w, nil
 }
 
 // namedPending keeps what can be known again when the supplier has it.
@@ -102,6 +114,10 @@ type Direct struct {
 	Datasets      []Dataset
 	Client        string
 	CorrelationID string
+	// SignIn offers them with the authorization code grant, for Subject alone.
+	// Without it Subject says nothing.
+	SignIn  bool
+	Subject identifier.INSZ
 }
 
 // ClaimsError says which of an institution's datasets cannot be sealed, and
@@ -141,7 +157,8 @@ func (i *Issuer) Offer(ctx context.Context, d Direct) (Offered, error) {
 		}
 	}
 	by := audit.Event{Actor: audit.Actor{Kind: audit.Organisation, ID: d.Client}}
-	return i.offer(ctx, Collect{Configuration: d.Configuration, Client: d.Client, CorrelationID: d.CorrelationID}, by, wares{datasets: d.Datasets})
+	c := Collect{Configuration: d.Configuration, Client: d.Client, CorrelationID: d.CorrelationID, SignIn: d.SignIn, Subject: d.Subject}
+	return i.offer(ctx, c, by, wares{datasets: d.Datasets})
 }
 
 // log writes to the use log. Its error fails the use: what cannot be logged

@@ -24,9 +24,9 @@ import (
 // bearer of an access token. Each dataset is issued once per offer, in as many
 // copies as keys were proven, each copy with its own subject, identifier,
 // salts, status index and key.
-func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.CredentialRequest, requestID string) (oid4vci.CredentialResponse, error) {
+func (i *Issuer) Credential(ctx context.Context, by authz.Protected, req oid4vci.CredentialRequest, requestID string) (oid4vci.CredentialResponse, error) {
 	// Step 1. The access token.
-	grant, p, err := i.authorize(ctx, token)
+	grant, p, err := i.authorize(ctx, by)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
@@ -37,11 +37,7 @@ func (i *Issuer) Credential(ctx context.Context, token string, req oid4vci.Crede
 	}
 	d, t := p.dataset(req.CredentialIdentifier), i.types[configuration]
 	// Step 3. Proofs of possession, each for a key of its own, each fresh.
-	client, err := i.clientOf(ctx, grant.ID)
-	if err != nil {
-		return oid4vci.CredentialResponse{}, err
-	}
-	keys, err := i.prove(ctx, t, *req.Proofs, client)
+	keys, err := i.prove(ctx, t, *req.Proofs, grant.To.Client)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
@@ -214,9 +210,9 @@ func (i *Issuer) recordTag(reference string) string {
 	return "record:" + jose.Encode(m.Sum(nil))
 }
 
-func (i *Issuer) authorize(ctx context.Context, token string) (authz.Grant, grantPayload, error) {
+func (i *Issuer) authorize(ctx context.Context, by authz.Protected) (authz.Grant, grantPayload, error) {
 	var p grantPayload
-	g, err := i.authz.Authorize(ctx, token)
+	g, err := i.authz.Admit(ctx, i.proofs, by)
 	if err != nil {
 		return g, p, refused(err)
 	}

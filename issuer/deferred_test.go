@@ -1,7 +1,6 @@
 package issuer_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/capsule"
-	"github.com/zegel-id/zegel/internal/provider"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/store"
@@ -49,7 +47,7 @@ func (h *house) ready() {
 func (h *house) pass(d time.Duration) { h.ahead.Add(int64(d)) }
 
 func (h *house) again(token string, id oid4vci.Secret) (oid4vci.CredentialResponse, error) {
-	return h.Deferred(h.Context(), token, oid4vci.DeferredCredentialRequest{TransactionID: id}, correlation)
+	return h.Deferred(h.Context(), bearer(token), oid4vci.DeferredCredentialRequest{TransactionID: id}, correlation)
 }
 
 // putOff begins a transaction for the record that comes later.
@@ -134,7 +132,7 @@ func TestDeferred(t *testing.T) {
 	if _, _, err := h.obtain(token, ids[0], 1); err != nil {
 		t.Error(err)
 	}
-	if err := h.Notify(t.Context(), token, oid4vci.NotificationRequest{NotificationID: done.NotificationID, Event: oid4vci.CredentialAccepted}); err != nil {
+	if err := h.Notify(t.Context(), bearer(token), oid4vci.NotificationRequest{NotificationID: done.NotificationID, Event: oid4vci.CredentialAccepted}); err != nil {
 		t.Error(err)
 	}
 }
@@ -216,7 +214,7 @@ func TestDeferredParallel(t *testing.T) {
 		for n := range 24 {
 			i := []*issuer.Issuer{h.Issuer, second}[n%2]
 			wg.Go(func() {
-				res, err := i.Deferred(t.Context(), token, oid4vci.DeferredCredentialRequest{TransactionID: first.TransactionID}, correlation)
+				res, err := i.Deferred(t.Context(), bearer(token), oid4vci.DeferredCredentialRequest{TransactionID: first.TransactionID}, correlation)
 				switch {
 				case err != nil:
 					wantError(t, err, oid4vci.InvalidTransactionID)
@@ -245,87 +243,6 @@ func TestDeferredParallel(t *testing.T) {
 	}
 }
 
-// The supplier's final no empties the transaction and is not asked for twice
-// (Section 9.3).
-func TestDeferredDenied(t *testing.T) {
-	for name, change := range map[string]func(h *house){
-		"refused":    func(h *house) { h.source.Refused = []issuer.Refusal{{Record: late, Reason: "annulled"}} },
-		"gone":       func(h *house) {},
-		"unsealable": func(h *house) { h.ready(); h.source.Datasets[2].Claims = []byte(`{"surprise":"x"}`) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			h, token, ids := waiting(t)
-			first := h.putOff(token, ids[2])
-			h.source.Pending = nil
-			change(h)
-			h.pass(time.Minute)
-			for range 2 {
-				_, err := h.again(token, first.TransactionID)
-				wantError(t, err, oid4vci.CredentialRequestDenied)
-				h.pass(time.Minute)
-			}
-			_, err := h.request(h.Issuer, token, ids[2], 1)
-			wantError(t, err, oid4vci.CredentialRequestDenied)
-			if recs := h.deferredRecords(); h.source.asked.Load() != 1 || len(recs) != 1 || bytes.Contains(recs[0].Data, []byte("sealed")) {
-				t.Errorf("asked %d times, %d records", h.source.asked.Load(), len(recs))
-			}
-		})
-	}
-}
-
-// A supplier that is away or talks nonsense keeps the wallet waiting, at both
-// endpoints; a fault of ours does not.
-func TestDeferredSupplierAway(t *testing.T) {
-	h, token, ids := waiting(t)
-	h.pass(31 * time.Second)
-	h.source.err = fmt.Errorf("503: %w", provider.ErrUnavailable)
-	first := h.putOff(token, ids[2])
-	h.pass(31 * time.Second)
-	h.source.err = fmt.Errorf("no JSON: %w", provider.ErrAnswer)
-	if res, err := h.again(token, first.TransactionID); err != nil || !res.Deferred() {
-		t.Errorf("%+v %v", res, err)
-	}
-	h.pass(31 * time.Second)
-	h.source.err = provider.ErrNotRegistered
-	if _, err := h.again(token, first.TransactionID); !errors.Is(err, provider.ErrNotRegistered) {
-		t.Errorf("%v", err)
-	}
-	h.source.err = nil
-	h.uses.broken.Store(true)
-	h.pass(31 * time.Second)
-	if _, err := h.again(token, first.TransactionID); !errors.Is(err, errLog) {
-		t.Errorf("%v", err)
-	}
-	h.uses.broken.Store(false)
-	h.ready()
-	h.pass(31 * time.Second)
-	if res, err := h.again(token, first.TransactionID); err != nil || len(res.Credentials) != 2 {
-		t.Errorf("%+v %v", res, err)
-	}
-}
-
-// A wallet that lost the answer begins anew: its new keys count, the old
-// transaction_id does not, and the supplier is not asked sooner.
-func TestDeferredAnew(t *testing.T) {
-	h, token, ids := waiting(t)
-	first := h.putOff(token, ids[2])
-	h.pass(31 * time.Second)
-	if res, err := h.again(token, first.TransactionID); err != nil || !res.Deferred() {
-		t.Fatal(res, err)
-	}
-	second := h.putOff(token, ids[2])
-	if second.TransactionID == first.TransactionID || h.source.asked.Load() != 1 {
-		t.Errorf("asked %d times", h.source.asked.Load())
-	}
-	_, err := h.again(token, first.TransactionID)
-	wantError(t, err, oid4vci.InvalidTransactionID)
-	h.ready()
-	h.pass(31 * time.Second)
-	if res, err := h.again(token, second.TransactionID); err != nil || len(res.Credentials) != 2 {
-		t.Errorf("%+v %v", res, err)
-	}
-}
-
 // Whoever deletes a vault deletes what waits for it, at any moment.
 func TestDeferredWithdrawn(t *testing.T) {
 	h, token, ids := waiting(t)
@@ -341,6 +258,40 @@ func TestDeferredWithdrawn(t *testing.T) {
 	wantError(t, err, oid4vci.CredentialRequestDenied)
 	if n := len(h.deferredRecords()); n != 0 || h.source.asked.Load() != 0 {
 		t.Errorf("%d records, asked %d times", n, h.source.asked.Load())
+	}
+}
+
+// An institution can withdraw what still waits; what was issued it can revoke.
+func TestDeferredCancelled(t *testing.T) {
+	for _, issued := range []bool{false, true} {
+		h := build(t)
+		h.source.Pending = []issuer.Pending{{Record: late, Again: 30 * time.Second}}
+		o := h.collect("")
+		token, ids, err := h.redeem(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Cancel(t.Context(), client, o.ID); !errors.Is(err, issuer.ErrRedeemed) {
+			t.Errorf("redeemed, nothing waits: %v", err)
+		}
+		if issued {
+			if _, _, err := h.obtain(token, ids[0], 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := h.putOff(token, ids[2])
+		if err := h.Cancel(t.Context(), client, o.ID); issued != errors.Is(err, issuer.ErrRedeemed) || !issued && err != nil {
+			t.Errorf("issued %v: %v", issued, err)
+		}
+		h.ready()
+		h.pass(31 * time.Second)
+		_, err = h.again(token, first.TransactionID)
+		wantError(t, err, oid4vci.InvalidTransactionID)
+		_, err = h.request(h.Issuer, token, ids[1], 1)
+		wantError(t, err, oid4vci.CredentialRequestDenied)
+		if n := len(h.deferredRecords()); n != 0 || h.source.asked.Load() != 1 {
+			t.Errorf("%d records, asked %d times", n, h.source.asked.Load())
+		}
 	}
 }
 

@@ -138,6 +138,22 @@ type Config struct {
 	// Attesters are the issuers of key attestations that are trusted: Key and
 	// CheckStatus count, the rest comes from each type. Nil trusts none.
 	Attesters *oid4vci.AttestationPolicy
+	// Wallets are the clients of the authorization server. Nil knows none and lets
+	// anonymous ones redeem pre-authorized codes.
+	Wallets *authz.Clients
+	// SignIn: citizens can sign in here, so that there is an authorization code
+	// flow.
+	SignIn bool
+	// Collectable maps configurations to the supplier that is asked when a citizen
+	// signs in for them.
+	Collectable map[string]string
+	// BoundTokens refuses tokens that are bound to no key of the wallet (HAIP 1.0,
+	// Section 4.4).
+	BoundTokens bool
+	// RefreshLife is how long a wallet can renew a grant, to have its records again
+	// when their copies are near their end: zero means 90 days, which is the most,
+	// less than zero never.
+	RefreshLife time.Duration
 	// BatchSize is how many copies of a credential may be asked for at once.
 	BatchSize int
 	// Life of a credential; zero means one year.
@@ -155,9 +171,10 @@ type Config struct {
 
 // Issuer is the issuer role. Its methods may be called from many goroutines.
 type Issuer struct {
-	c     Config
-	authz *authz.Server
-	nonce nonces
+	c      Config
+	authz  *authz.Server
+	nonce  nonces
+	proofs *authz.Nonces // of DPoP and attestations
 
 	requestKeys requestKeys
 	documents   documents
@@ -183,7 +200,8 @@ func New(c Config) (*Issuer, error) {
 	c.Types = slices.Clone(c.Types)
 	i := &Issuer{
 		c:      c,
-		authz:  &authz.Server{Store: c.Store, Now: c.Now},
+		authz:  &authz.Server{Store: c.Store, Now: c.Now, RefreshLife: c.RefreshLife, Renewable: renewable, Renewed: renewed},
+		proofs: &authz.Nonces{Key: derive("DPoP nonces"), Now: c.Now},
 		nonce:  nonces{store: c.Store, key: derive("c_nonce"), now: c.Now},
 		types:  map[string]*prepared{},
 		tagKey: derive("vault tags"),
@@ -252,6 +270,17 @@ func (c *Config) check() error {
 	}
 	if c.OfferLife == 0 {
 		c.OfferLife = 24 * time.Hour
+	}
+	if c.RefreshLife == 0 {
+		c.RefreshLife = maxRefreshLife
+	}
+	if c.Wallets == nil {
+		c.Wallets, err = authz.NewClients(true)
+		faults = append(faults, err)
+	}
+	need(c.RefreshLife <= maxRefreshLife, "RefreshLife must be at most %s, as long as offers are remembered", maxRefreshLife)
+	for configuration := range c.Collectable {
+		need(slices.ContainsFunc(c.Types, func(t Type) bool { return t.ID == configuration }), "Collectable names %q, which is none of the types", configuration)
 	}
 	need(c.Life >= time.Hour && c.OfferLife > 0, "Life must be at least an hour, and OfferLife positive")
 	return errors.Join(faults...)

@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/audit"
+	"github.com/zegel-id/zegel/internal/authz"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider/identifier"
 	"github.com/zegel-id/zegel/issuer"
@@ -155,7 +157,7 @@ func (h *house) wish(vault string) issuer.Collect {
 
 func (h *house) redeem(o issuer.Offered) (string, []string, error) {
 	code := oid4vci.Secret(o.TxCode.Reveal())
-	res, err := h.Token(h.Context(), oid4vci.TokenRequest{GrantType: oid4vci.GrantPreAuthorizedCode, PreAuthorizedCode: oid4vci.Secret(o.Code.Reveal()), TxCode: &code})
+	res, err := h.Token(h.Context(), oid4vci.TokenRequest{GrantType: oid4vci.GrantPreAuthorizedCode, PreAuthorizedCode: oid4vci.Secret(o.Code.Reveal()), TxCode: &code}, authz.Party{})
 	if err != nil {
 		return "", nil, err
 	}
@@ -184,7 +186,12 @@ func (h *house) request(i *issuer.Issuer, token, id string, n int) (oid4vci.Cred
 		}
 		proofs.JWT = append(proofs.JWT, p)
 	}
-	return i.Credential(h.Context(), token, oid4vci.CredentialRequest{CredentialIdentifier: id, Proofs: proofs}, correlation)
+	return i.Credential(h.Context(), bearer(token), oid4vci.CredentialRequest{CredentialIdentifier: id, Proofs: proofs}, correlation)
+}
+
+// bearer presents a token that is bound to no key.
+func bearer(token string) authz.Protected {
+	return authz.Protected{Header: http.Header{"Authorization": {"Bearer " + token}}}
 }
 
 func copiesOf(res oid4vci.CredentialResponse) (out []string) {

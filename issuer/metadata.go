@@ -2,7 +2,9 @@ package issuer
 
 import (
 	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/internal/authz"
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oauth"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
@@ -73,19 +75,44 @@ func (p *prepared) configuration() oid4vci.CredentialConfiguration {
 }
 
 // ServerMetadata is the authorization server metadata (RFC 8414; OpenID4VCI
-// 1.0, Section 12.3). The issuer is its own authorization server.
+// 1.0, Section 12.3; RFC 9126, Section 5; RFC 9449, Section 5.1; RFC 9207,
+// Section 3). The issuer is its own authorization server.
 func (i *Issuer) ServerMetadata() oid4vci.AuthorizationServerMetadata {
 	m := oid4vci.AuthorizationServerMetadata{
 		Issuer: i.c.URL, TokenEndpoint: i.c.URL + "/token",
 		GrantTypesSupported:                        []string{oid4vci.GrantPreAuthorizedCode},
-		TokenEndpointAuthMethodsSupported:          []string{"none"},
 		AuthorizationDetailsTypesSupported:         []string{oid4vci.TypeOpenIDCredential},
-		PreAuthorizedGrantAnonymousAccessSupported: true,
+		PreAuthorizedGrantAnonymousAccessSupported: i.c.Wallets.Anonymous,
+	}
+	for _, a := range oauth.ProofAlgs() {
+		m.DPoPSigningAlgValuesSupported = append(m.DPoPSigningAlgValuesSupported, string(a))
+	}
+	for _, method := range i.c.Wallets.Methods() {
+		m.TokenEndpointAuthMethodsSupported = append(m.TokenEndpointAuthMethodsSupported, string(method))
+		switch method {
+		case authz.MethodPrivateKeyJWT:
+			m.TokenEndpointAuthSigningAlgValuesSupported = m.DPoPSigningAlgValuesSupported
+		case authz.MethodTLS:
+			m.TLSClientCertificateBoundAccessTokens = true
+		case authz.MethodAttestation:
+			m.TokenEndpointAuthMethodsSupported = append(m.TokenEndpointAuthMethodsSupported, oauth.MethodAttestationDPoP)
+			m.ChallengeEndpoint = i.c.URL + "/challenge"
+			m.ClientAttestationSigningAlgValuesSupported = m.DPoPSigningAlgValuesSupported
+			m.ClientAttestationPoPSigningAlgValuesSupported = m.DPoPSigningAlgValuesSupported
+		}
+	}
+	if i.c.SignIn {
+		m.AuthorizationEndpoint = i.c.URL + "/authorize"
+		m.PushedAuthorizationRequestEndpoint, m.RequirePushedAuthorizationRequests = i.c.URL+"/par", true
+		m.ResponseTypesSupported, m.CodeChallengeMethodsSupported = []string{"code"}, []string{"S256"}
+		m.AuthorizationResponseIssParameterSupported = true
+		m.GrantTypesSupported = append(m.GrantTypesSupported, oid4vci.GrantAuthorizationCode)
+	}
+	if i.authz.RefreshLife > 0 {
+		m.GrantTypesSupported = append(m.GrantTypesSupported, oid4vci.GrantRefreshToken)
 	}
 	for _, t := range i.c.Types {
-		if t.Scope != "" {
-			m.ScopesSupported = append(m.ScopesSupported, t.Scope)
-		}
+		m.ScopesSupported = append(m.ScopesSupported, t.Scope)
 	}
 	return m
 }
@@ -108,15 +135,20 @@ func (i *Issuer) OfferLinks(o Offered) (byValue, byReference, uri string, err er
 }
 
 func (i *Issuer) offerOf(o Offered) oid4vci.CredentialOffer {
-	return oid4vci.CredentialOffer{
-		CredentialIssuer:           i.c.URL,
-		CredentialConfigurationIDs: []string{o.Configuration},
-		Grants: &oid4vci.Grants{PreAuthorizedCode: &oid4vci.PreAuthorizedCodeGrant{
-			Code: oid4vci.Secret(o.Code.Reveal()),
-			TxCode: &oid4vci.TxCode{
-				InputMode: oid4vci.Numeric, Length: txCodeLength,
-				Description: "The code that was shown to you when you asked for your data.",
-			},
-		}},
+	out := oid4vci.CredentialOffer{CredentialIssuer: i.c.URL, CredentialConfigurationIDs: []string{o.Configuration}}
+	if o.SignIn {
+		out.Grants = &oid4vci.Grants{AuthorizationCode: &oid4vci.AuthorizationCodeGrant{IssuerState: o.Code.Reveal()}}
+		return out
 	}
+	out.Grants = &oid4vci.Grants{PreAuthorizedCode: &oid4vci.PreAuthorizedCodeGrant{
+		Code: oid4vci.Secret(o.Code.Reveal()),
+		TxCode: &oid4vci.TxCode{
+			InputMode: oid4vci.Numeric, Length: txCodeLength,
+			Description: "The code that was shown to you when you asked for your data.",
+		},
+	}}
+	return out
 }
+
+// URL is the credential issuer identifier.
+func (i *Issuer) URL() string { return i.c.URL }

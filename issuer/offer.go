@@ -30,8 +30,11 @@ type Offered struct {
 	Code      capsule.Secret
 	Reference capsule.Secret
 	TxCode    authz.TxCode
-	Expires   time.Time
-	Accepted  []string
+	// SignIn: Code is the issuer_state of an offer that the citizen must sign in
+	// for.
+	SignIn   bool
+	Expires  time.Time
+	Accepted []string
 	// Pending are records that are offered although the supplier will only have
 	// them later.
 	Pending []string
@@ -74,7 +77,15 @@ type grantPayload struct {
 	Vault         string           `json:"vault,omitempty"` // tag, already keyed
 	Client        string           `json:"client,omitempty"`
 	Datasets      []waitingDataset `json:"datasets"`
-	Ask           *question        `json:"ask,omitempty"` // set when some dataset waits for its supplier
+	// Ask is set when a supplier has the records: for those that it did not have
+	// yet, and to have them again when the grant is renewed.
+	Ask *question `json:"ask,omitempty"`
+	// Subject, keyed, is whom an offer is for that a citizen must sign in for.
+	Subject string `json:"subject,omitempty"`
+	// Detailed: the wallet asked with authorization_details; Scope is what it asked
+	// with otherwise. Both are of the authorization code flow.
+	Detailed bool   `json:"detailed,omitempty"`
+	Scope    string `json:"scope,omitempty"`
 }
 
 // storedOffer is what the issuance API may know of an offer.
@@ -116,36 +127,23 @@ type wares struct {
 	datasets []Dataset
 	pending  []Pending
 	refused  []Refusal
+	noData   bool
 }
 
 // offer makes an offer.
 func (i *Issuer) offer(ctx context.Context, c Collect, by audit.Event, w wares) (Offered, error) {
-	o := Offered{
-		ID: uuid.NewString(), Configuration: c.Configuration, Code: capsule.NewSecret(), Reference: capsule.NewSecret(),
-		TxCode: authz.NewTxCode(txCodeLength), Expires: i.c.Now().Add(i.c.OfferLife).Truncate(time.Second), Refused: w.refused,
+	o := i.offered(c, w)
+	o.Code, o.Reference, o.SignIn = capsule.NewSecret(), capsule.NewSecret(), c.SignIn
+	if !o.SignIn {
+		o.TxCode = authz.NewTxCode(txCodeLength)
 	}
-	p := grantPayload{
-		Offer: o.ID, Configuration: c.Configuration, Reference: o.Reference.ID(purposeReference),
-		Vault: i.vaultTag(c.Vault.Pseudonym), Client: c.Client,
-	}
-	for _, d := range w.datasets {
-		p.Datasets = append(p.Datasets, waitingDataset{Identifier: c.Configuration + "." + uuid.NewString(), Record: d.Record, Claims: d.Claims})
-		o.Accepted = append(o.Accepted, d.Record)
-	}
-	for _, d := range w.pending {
-		p.Ask = &question{Supplier: c.Supplier, Subject: c.Subject.Reveal()}
-		wait := interval(d.Again)
-		p.Datasets = append(p.Datasets, waitingDataset{
-			Identifier: c.Configuration + "." + uuid.NewString(), Record: d.Record,
-			Later: &askedWhen{Next: i.c.Now().Add(wait), Interval: int64(wait / time.Second)},
-		})
-		o.Pending = append(o.Pending, d.Record)
-	}
+	p := i.payload(c, o, w)
+	p.Reference = o.Reference.ID(purposeReference)
 	plain, err := jose.Marshal(p)
 	if err != nil {
 		return Offered{}, err
 	}
-	handle, err := i.authz.Create(ctx, authz.Offer{Code: o.Code, TxCode: o.TxCode, Payload: plain, Expires: o.Expires, Tags: []string{"offer:" + o.ID}})
+	handle, err := i.authz.Create(ctx, authz.Offer{Code: o.Code, TxCode: o.TxCode, SignIn: o.SignIn, Payload: plain, Expires: o.Expires, Tags: []string{"offer:" + o.ID}})
 	if err != nil {
 		return Offered{}, err
 	}
@@ -155,8 +153,49 @@ func (i *Issuer) offer(ctx context.Context, c Collect, by audit.Event, w wares) 
 	if err := i.keepOffer(ctx, o, p, handle); err != nil {
 		return Offered{}, err
 	}
-	return o, i.log(ctx, audit.Event{Kind: audit.OfferCreate, Actor: by.Actor, Subject: by.Subject, DataType: i.vct(c.Configuration), Outcome: audit.OK, RequestID: c.CorrelationID})
+	return o, i.logOffer(ctx, c, by)
 }
+
+func (i *Issuer) logOffer(ctx context.Context, c Collect, by audit.Event) error {
+	return i.log(ctx, audit.Event{Kind: audit.OfferCreate, Actor: by.Actor, Subject: by.Subject, DataType: i.vct(c.Configuration), Outcome: audit.OK, RequestID: c.CorrelationID})
+}
+
+// offered is what is offered, without codes.
+func (i *Issuer) offered(c Collect, w wares) Offered {
+	o := Offered{ID: uuid.NewString(), Configuration: c.Configuration, Expires: i.c.Now().Add(i.c.OfferLife).Truncate(time.Second), Refused: w.refused}
+	for _, d := range w.datasets {
+		o.Accepted = append(o.Accepted, d.Record)
+	}
+	for _, d := range w.pending {
+		o.Pending = append(o.Pending, d.Record)
+	}
+	return o
+}
+
+// payload is what a token for the wares will open.
+func (i *Issuer) payload(c Collect, o Offered, w wares) grantPayload {
+	p := grantPayload{Offer: o.ID, Configuration: c.Configuration, Vault: i.vaultTag(c.Vault.Pseudonym), Client: c.Client}
+	if c.SignIn {
+		p.Subject = i.subjectTag(c.Subject)
+	}
+	if c.Supplier != "" {
+		p.Ask = &question{Supplier: c.Supplier, Subject: c.Subject.Reveal()}
+	}
+	for _, d := range w.datasets {
+		p.Datasets = append(p.Datasets, waitingDataset{Identifier: identifierOf(c.Configuration), Record: d.Record, Claims: d.Claims})
+	}
+	for _, d := range w.pending {
+		wait := interval(d.Again)
+		p.Datasets = append(p.Datasets, waitingDataset{
+			Identifier: identifierOf(c.Configuration), Record: d.Record,
+			Later: &askedWhen{Next: i.c.Now().Add(wait), Interval: int64(wait / time.Second)},
+		})
+	}
+	return p
+}
+
+// identifierOf draws a credential_identifier.
+func identifierOf(configuration string) string { return configuration + "." + uuid.NewString() }
 
 // keepOffer stores what may be known of an offer without its codes.
 func (i *Issuer) keepOffer(ctx context.Context, o Offered, p grantPayload, handle authz.Handle) error {

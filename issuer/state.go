@@ -64,8 +64,9 @@ func (i *Issuer) State(ctx context.Context, client, id string) (OfferState, erro
 // ErrRedeemed is returned for cancelling an offer that a wallet has redeemed.
 var ErrRedeemed = errors.New("issuer: the offer was redeemed already")
 
-// Cancel withdraws an offer that nobody redeemed yet; again changes nothing.
-// ErrRedeemed when a wallet was faster: then credentials can be revoked.
+// Cancel withdraws an offer that nobody redeemed yet, and what of a redeemed
+// one still waits for its supplier; again changes nothing. ErrRedeemed when a
+// wallet was faster: then credentials can be revoked.
 func (i *Issuer) Cancel(ctx context.Context, client, id string) error {
 	_, o, err := i.find(ctx, client, id)
 	if err != nil {
@@ -77,7 +78,13 @@ func (i *Issuer) Cancel(ctx context.Context, client, id string) error {
 			return err
 		}
 		if where == authz.StateRedeemed {
-			return ErrRedeemed
+			waiting, _, err := i.c.Store.Find(ctx, kindDeferred, offerTag(id), store.Page{Limit: 1})
+			if err != nil {
+				return err
+			}
+			if len(waiting) == 0 {
+				return ErrRedeemed
+			}
 		}
 	}
 	if err := i.withdraw(ctx, id); err != nil {

@@ -34,6 +34,9 @@ type Type struct {
 	Metadata []byte
 	// Proofs of the keys that its credentials are bound to.
 	Proofs KeyProofs
+	// WithoutVault lets citizens have it in a wallet whose vault platform is not
+	// known here: the wallet need not bring a vault handle.
+	WithoutVault bool
 }
 
 //go:embed types/led-diploma.json

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -142,6 +143,24 @@ func (i *Issuer) withdrawAll(ctx context.Context, tag string) error {
 		}
 		next = after
 	}
+}
+
+// tie makes an offer end with a vault, which its citizen brings along only when
+// they sign in for it.
+func (i *Issuer) tie(ctx context.Context, offer, tag string) error {
+	const tries = 5
+	for range tries {
+		rec, err := i.c.Store.Get(ctx, kindOffer, offer)
+		if err != nil || slices.Contains(rec.Tags, tag) {
+			return err
+		}
+		next := rec
+		next.Tags = append(slices.Clone(rec.Tags), tag)
+		if _, err := i.c.Store.Replace(ctx, rec, next); !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return store.ErrConflict
 }
 
 // stillThere withdraws a new offer whose vault was deleted after it was shown

@@ -112,6 +112,18 @@ type IssuerConfig struct {
 	// Attesters of wallets' keys; none by default.
 	Attesters AttestersConfig `yaml:"attesters"`
 	SignIn    *SignInConfig   `yaml:"sign_in"`
+	// Wallets and WalletProviders are the clients of the authorization server.
+	Wallets         []WalletConfig         `yaml:"wallets"`
+	WalletProviders []WalletProviderConfig `yaml:"wallet_providers"`
+	// AnonymousWallets may redeem offers with a pre-authorized code; true if left
+	// out.
+	AnonymousWallets *bool `yaml:"anonymous_wallets"`
+	// BoundTokens refuses wallets that do not bind their tokens to a key.
+	BoundTokens bool `yaml:"bound_tokens"`
+	// RefreshLife is how long wallets can renew what they collected, such as
+	// "2160h" (the default and the most); "0s" for never.
+	RefreshLife string `yaml:"refresh_life"`
+	refreshLife time.Duration
 	// Register is a YAML file: the register of supplying organisations.
 	Register string `yaml:"register"`
 	// Connectors say how registered suppliers are asked.
@@ -151,6 +163,9 @@ type TypeConfig struct {
 	// KeyCertificates lets jwt proofs carry keys in certificates, which are not
 	// checked.
 	KeyCertificates bool `yaml:"key_certificates"`
+	// WithoutVault lets citizens have it in wallets of others, which bring no
+	// handle of a vault.
+	WithoutVault bool `yaml:"without_vault"`
 	// AttestedKeys demands that a trusted attester vouches for the keys.
 	AttestedKeys *AttestedKeysConfig `yaml:"attested_keys"`
 }

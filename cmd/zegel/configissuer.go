@@ -6,10 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
-	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/store"
 )
 
@@ -122,6 +120,7 @@ func (i *IssuerConfig) checkBody(at string) []error {
 			fault("connectors[%d].configuration: found %q, which is none of the types", n, x.Configuration)
 		}
 	}
+	i.checkWallets(fault)
 	if i.Attestation == "" {
 		i.Attestation = "etsi"
 	}
@@ -144,7 +143,7 @@ func (i *IssuerConfig) types() ([]issuer.Type, error) {
 			made.Metadata = b
 		}
 		made.ID, made.Name, made.Scope = t.ID, t.Name, t.Scope
-		made.Proofs = t.proofs()
+		made.Proofs, made.WithoutVault = t.proofs(), t.WithoutVault
 		out = append(out, made)
 	}
 	return out, nil
@@ -165,33 +164,9 @@ func (c AttestersConfig) read(now func() time.Time) (*oid4vci.AttestationPolicy,
 	if c.Keys == "" && c.Anchors == "" {
 		return nil, nil
 	}
-	trusted := oid4vci.Attesters{Now: now}
-	if c.Keys != "" {
-		b, err := os.ReadFile(c.Keys)
-		if err != nil {
-			return nil, err
-		}
-		var set struct {
-			Keys []jose.JWK `json:"keys"`
-		}
-		if err := jose.Unmarshal(b, &set); err != nil {
-			return nil, fmt.Errorf("keys: %s is no JWK set: %w", c.Keys, err)
-		}
-		for n, k := range set.Keys {
-			if _, err := k.Key(); err != nil || k.Kid == "" {
-				return nil, fmt.Errorf("keys: keys[%d] of %s is no public key with a kid", n, c.Keys)
-			}
-		}
-		trusted.Keys = set.Keys
-	}
-	if c.Anchors != "" {
-		b, err := os.ReadFile(c.Anchors)
-		if err != nil {
-			return nil, err
-		}
-		if trusted.Anchors, err = trust.ParsePEM(b); err != nil {
-			return nil, fmt.Errorf("anchors: %s: %w", c.Anchors, err)
-		}
+	trusted, err := readAttesters(c.Keys, c.Anchors, now)
+	if err != nil {
+		return nil, err
 	}
 	return &oid4vci.AttestationPolicy{Key: trusted.Key}, nil
 }

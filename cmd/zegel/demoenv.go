@@ -207,6 +207,7 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 		Issuer: &IssuerConfig{
 			ListenConfig: ListenConfig{URL: d.urls["issuer"]}, SignIn: &issuerSignIn, Register: register, BatchSize: 8, StatusTTL: "1s",
 			VaultPlatforms: []string{d.urls["holder"]},
+			Wallets:        []WalletConfig{{ID: defaultClientID, Name: "Zegel", RedirectURIs: []string{"http://127.0.0.1/callback"}}},
 			Connectors: []ConnectorConfig{{
 				Supplier: "led", DataType: "led-diploma", Configuration: "led_diploma", Kind: "magda", Mapping: led,
 				URL: d.urls["magda"] + magdadev.Path, Sender: "kbo0999999922.be/ipdc0000-demo", Certificate: certificate, Key: key,

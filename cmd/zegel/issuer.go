@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -129,6 +130,13 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		Log:     a.uses, Names: a.names, Key: a.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
 		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig), Encryption: c.Encryption,
 	}
+	if config.Wallets, err = c.wallets(a.now); err != nil {
+		return nil, err
+	}
+	config.SignIn, config.BoundTokens, config.RefreshLife, config.Collectable = c.SignIn != nil, c.BoundTokens, cmp.Or(c.refreshLife, -1), map[string]string{}
+	for supplier, configuration := range c.collectable() {
+		config.Collectable[configuration] = supplier
+	}
 	if !c.UnsignedMetadata {
 		config.MetadataKeys = a.signs
 	}
@@ -151,7 +159,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		return nil, fmt.Errorf("clients: %w", err)
 	}
 	o := issuerapi.Options{
-		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, Collectable: c.collectable(),
+		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, Collectable: c.collectable(), SupplierName: source.name,
 		ProviderList: a.local.List, CRL: a.local.CRL, TrustedProxies: c.TrustedProxies,
 		Store: a.store, Secret: a.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
 	}

@@ -50,11 +50,14 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 		return nil, err
 	}
 	t := &localTrust{dir: filepath.Join(keys, hierarchyDir), now: now, hierarchy: h}
+	if _, err := t.renewMetadata(); err != nil {
+		return nil, err
+	}
 	if err := t.remake(); err != nil {
 		return nil, err
 	}
 	t.keys, t.metadata = map[string]*seal.Keys{}, map[string]*seal.Keys{}
-	for _, tenant := range append(slices.Collect(maps.Keys(h.Tenants)), "") {
+	for _, tenant := range t.tenants() {
 		body, err := h.Tenant(tenant)
 		if err != nil {
 			return nil, err
@@ -75,6 +78,47 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 	}
 	t.crls, err = h.CRLs(nil, now)
 	return t, err
+}
+
+// tenants are the names of all, "" the issuer itself.
+func (t *localTrust) tenants() []string {
+	return append(slices.Collect(maps.Keys(t.hierarchy.Tenants)), "")
+}
+
+// renewBefore is how long before its end a metadata certificate is replaced.
+// Nobody keeps it, as there is one with every signature.
+const renewBefore = 30 * 24 * time.Hour
+
+// renewMetadata replaces the keys of metadata whose certificates run out soon,
+// and names whose they are. The next remake keeps them.
+func (t *localTrust) renewMetadata() (renewed []string, err error) {
+	for _, tenant := range t.tenants() {
+		body, err := t.hierarchy.Tenant(tenant)
+		if err != nil {
+			return nil, err
+		}
+		if t.now().Before(body.Metadata.Certificate.NotAfter.Add(-renewBefore)) {
+			continue
+		}
+		if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
+			return nil, err
+		}
+		renewed = append(renewed, tenant)
+	}
+	return renewed, nil
+}
+
+// useMetadata signs the metadata of a tenant with the key that it has now.
+func (t *localTrust) useMetadata(tenant string) (*seal.Sealer, error) {
+	body, err := t.hierarchy.Tenant(tenant)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := body.MetadataSealer(t.now)
+	if err != nil {
+		return nil, err
+	}
+	return signer, t.metadata[tenant].Rotate(signer)
 }
 
 // remake makes the provider list and the revocation lists anew and keeps them.
@@ -103,12 +147,22 @@ func (t *localTrust) install() error {
 	return t.crls.Add(t.hierarchy.AccessCRL, t.hierarchy.AccessCA.Certificate)
 }
 
-// Refresh makes the lists anew before they run out; call it each day.
+// Refresh makes the lists, and keys of metadata, anew before they run out; call
+// it each day.
 func (t *localTrust) Refresh(context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	renewed, err := t.renewMetadata()
+	if err != nil {
+		return err
+	}
 	if err := t.remake(); err != nil {
 		return err
+	}
+	for _, tenant := range renewed {
+		if _, err := t.useMetadata(tenant); err != nil {
+			return err
+		}
 	}
 	return t.install()
 }
@@ -147,8 +201,7 @@ func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 func (t *localTrust) RotateMetadata(tenant string) (*seal.Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	keys, ok := t.metadata[tenant]
-	if !ok {
+	if t.metadata[tenant] == nil {
 		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
 	if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
@@ -157,15 +210,7 @@ func (t *localTrust) RotateMetadata(tenant string) (*seal.Sealer, error) {
 	if err := t.hierarchy.Update(t.dir); err != nil {
 		return nil, err
 	}
-	body, err := t.hierarchy.Tenant(tenant)
-	if err != nil {
-		return nil, err
-	}
-	signer, err := body.MetadataSealer(t.now)
-	if err != nil {
-		return nil, err
-	}
-	return signer, keys.Rotate(signer)
+	return t.useMetadata(tenant)
 }
 
 // List is the provider list as it is served.

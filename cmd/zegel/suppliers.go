@@ -75,6 +75,20 @@ func organisation(s provider.Supplier) string {
 	return string(s.Supplier.KBO)
 }
 
+// name is what citizens read of a supplier.
+func (s suppliers) name(supplier, language string) string {
+	entry, err := s.register.Supplier(supplier)
+	if err != nil {
+		return supplier
+	}
+	for _, l := range []string{language, "nl", "en"} {
+		if name := entry.Supplier.Name[l]; name != "" {
+			return name
+		}
+	}
+	return supplier
+}
+
 // published is the register as anyone may read it.
 func (s suppliers) published() ([]byte, error) {
 	return json.Marshal(map[string]any{"suppliers": s.register.Suppliers()})

@@ -55,13 +55,25 @@ func (s Issuance) Accept(ctx context.Context, v *Vault, o Offered, txCode string
 }
 
 // fetch gets all that a token is good for. A grant that can be used again is
-// in the vault before anything is fetched with it.
+// in the vault before anything is fetched with it, and does not stay there if
+// the issuer gave nothing for it, or nothing that can be taken.
 func (l *line) fetch(ctx context.Context, v *Vault, token oid4vci.TokenResponse, renewing bool) (Taken, error) {
-	if l.grant.RefreshToken != "" && l.etag == "" {
-		if err := l.keep(ctx, v); err != nil {
-			return Taken{}, err
-		}
+	if l.grant.RefreshToken == "" || l.etag != "" {
+		return l.fetchAll(ctx, v, token, renewing)
 	}
+	if err := l.keep(ctx, v); err != nil {
+		return Taken{}, err
+	}
+	taken, err := l.fetchAll(ctx, v, token, renewing)
+	var refused *Refusal
+	var unfit *oid4vci.Error
+	if len(taken.Items)+len(taken.Waiting) == 0 && (errors.As(err, &refused) || errors.As(err, &unfit) || errors.Is(err, ErrCredential)) {
+		err = errors.Join(err, v.release(context.WithoutCancel(ctx), l.grant.Name))
+	}
+	return taken, err
+}
+
+func (l *line) fetchAll(ctx context.Context, v *Vault, token oid4vci.TokenResponse, renewing bool) (Taken, error) {
 	requests := token.Requests(l.grant.Configurations)
 	if len(requests) > maxDatasets {
 		return Taken{}, fmt.Errorf("%w: the token response covers %d credentials, expected at most %d", ErrCredential, len(requests), maxDatasets)

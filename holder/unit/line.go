@@ -112,6 +112,9 @@ func (l *line) once(ctx context.Context, m message) ([]byte, http.Header, error)
 	// Section 8.2).
 	if n := h.Values(oauth.NonceHeader); len(n) == 1 && len(n[0]) <= maxNonce {
 		l.nonces[m.to] = n[0]
+		if l.server.Issuer == l.metadata.CredentialIssuer { // one server plays both
+			l.nonces[authorization], l.nonces[resource] = n[0], n[0]
+		}
 	}
 	if m.to == authorization {
 		l.client.hear(h)

@@ -1,14 +1,16 @@
-// Package authz is the core of the issuer's authorization server: an offer
-// waits under its pre-authorized code, the code is redeemed once for an access
-// token, the token opens what was offered.
+// Package authz is the core of the issuer's authorization server: what was
+// offered waits under a pre-authorized code, what a citizen agreed to under an
+// authorization code; a code is redeemed once for an access token, which opens
+// the grant, and for a refresh token, which renews it. It authenticates clients
+// and binds tokens to their keys.
 //
-// It sees no HTTP and knows nothing of credentials: what an offer holds is
-// opaque to it and is never readable in the store. The authorization code
-// flow, client authentication and sender-constrained tokens of HAIP are not
-// here yet.
+// It knows nothing of credentials: what a grant holds is opaque to it and is
+// never readable in the store. It serves no HTTP; where proofs stand in headers
+// it reads those.
 package authz
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -22,6 +24,8 @@ const (
 	CodeInvalidGrant         = "invalid_grant"
 	CodeUnsupportedGrantType = "unsupported_grant_type"
 	CodeInvalidToken         = "invalid_token"
+	CodeInvalidClient        = "invalid_client"
+	CodeUnauthorizedClient   = "unauthorized_client"
 )
 
 // Error is a refusal with its code on the wire.
@@ -36,28 +40,38 @@ func refuse(code, format string, args ...any) error {
 	return &Error{Code: code, Description: fmt.Sprintf(format, args...)}
 }
 
-// Server keeps offers and grants in a store.
+// Server keeps offers, codes and grants in a store.
 type Server struct {
 	Store store.Store
 	Now   func() time.Time
-	// TokenLife is how long an access token works. Bearer tokens must live at
-	// most five minutes (OpenID4VCI 1.0, Section 13.10); zero means that.
+	// TokenLife is how long an access token works. Bearer tokens live at most five
+	// minutes whatever it says (OpenID4VCI 1.0, Section 13.10); zero means five
+	// minutes for them and ten for those that are bound to a key.
 	TokenLife time.Duration
+	// RefreshLife is how long a refresh token works; zero means that there are
+	// none.
+	RefreshLife time.Duration
+	// Renewable gives what a refresh token keeps of a grant, nil for a grant that
+	// cannot be renewed. Renewed makes of it what the new access token opens.
+	Renewable func(payload []byte) ([]byte, error)
+	Renewed   func(kept []byte) ([]byte, error)
 	// Tries is how many transaction codes may be tried for an offer; zero
 	// means 5 (OpenID4VCI 1.0, Section 13.6.3).
 	Tries int
 }
 
 const (
-	maxTokenLife = 5 * time.Minute
-	defaultTries = 5
+	maxBearerLife    = 5 * time.Minute
+	defaultBoundLife = 10 * time.Minute
+	defaultTries     = 5
 )
 
-func (s *Server) tokenLife() time.Duration {
-	if s.TokenLife <= 0 || s.TokenLife > maxTokenLife {
-		return maxTokenLife
+// life of an access token for somebody.
+func (s *Server) life(to Party) time.Duration {
+	if to.bound() {
+		return cmp.Or(max(s.TokenLife, 0), defaultBoundLife)
 	}
-	return s.TokenLife
+	return min(cmp.Or(max(s.TokenLife, 0), maxBearerLife), maxBearerLife)
 }
 
 func (s *Server) tries() int {
@@ -71,12 +85,33 @@ func (s *Server) tries() int {
 const (
 	kindOffer store.Kind = "authz-offer"
 	kindTry   store.Kind = "authz-try"
+	kindCode  store.Kind = "authz-code"
 	kindGrant store.Kind = "authz-grant"
+	kindOnce  store.Kind = "authz-once"
 )
 
 // Purposes of secrets (internal/capsule).
 const (
-	purposeOffer = "authz offer"
-	purposeGrant = "authz grant"
-	purposeToken = "authz token"
+	purposeOffer   = "authz offer"
+	purposeCode    = "authz code"
+	purposeGrant   = "authz grant"
+	purposeToken   = "authz token"
+	purposeRefresh = "authz refresh"
 )
+
+// Party is who a token is given to, and what it is bound to.
+type Party struct {
+	// Client is the client_id, empty for a wallet that named none.
+	Client string `json:"client,omitempty"`
+	// JKT is the thumbprint of the key of the DPoP proof (RFC 9449, Section 6.1).
+	JKT string `json:"jkt,omitempty"`
+	// X5T is the thumbprint of the client's certificate (RFC 8705, Section 3.1).
+	X5T string `json:"x5t,omitempty"`
+	// Instance is the thumbprint of the attested key of a wallet instance. Access
+	// tokens are not bound to it; codes and refresh tokens are
+	// (attestation-based client authentication, Sections 9.3 and 9.4).
+	Instance string `json:"instance,omitempty"`
+}
+
+// bound: its access tokens are of no use to others.
+func (p Party) bound() bool { return p.JKT != "" || p.X5T != "" }

@@ -81,7 +81,7 @@ func TestRedeemOnce(t *testing.T) {
 	if st, _ := s.State(t.Context(), h); st != StateRedeemed {
 		t.Errorf("state %s", st)
 	}
-	g, err := s.Authorize(t.Context(), token.Load().(string))
+	g, err := s.Authorize(t.Context(), token.Load().(string), Party{})
 	if err != nil || string(g.Payload) != "CANARY diploma" || g.Tags[0] != "offer:1" {
 		t.Fatalf("%+v %v", g, err)
 	}
@@ -143,7 +143,7 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("token lives %s", g.ExpiresIn)
 	}
 	c.advance(5 * time.Minute)
-	_, err = s.Authorize(t.Context(), g.AccessToken.Reveal())
+	_, err = s.Authorize(t.Context(), g.AccessToken.Reveal(), Party{})
 	wantCode(t, err, CodeInvalidToken)
 	if n, err := s.Sweep(t.Context()); n != 1 || err != nil {
 		t.Errorf("swept %d, %v", n, err)
@@ -193,7 +193,7 @@ func TestTokenRefused(t *testing.T) {
 		"no identifier": "\xff" + id[1:] + "." + capsule.NewSecret().Reveal(), "spaces": strings.Repeat(" ", 43) + "." + capsule.NewSecret().Reveal(),
 		"no secret": id + ".", "other grant": capsule.NewSecret().Reveal() + g.AccessToken.Reveal()[43:],
 	} {
-		_, err := s.Authorize(t.Context(), token)
+		_, err := s.Authorize(t.Context(), token, Party{})
 		if err == nil {
 			t.Errorf("%s was accepted", name)
 		}

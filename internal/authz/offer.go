@@ -41,9 +41,12 @@ func (TxCode) GoString() string { return "[transaction code]" }
 
 // Offer is what waits to be fetched.
 type Offer struct {
-	// Code is the pre-authorized code.
+	// Code is the pre-authorized code, or the issuer_state if SignIn is set.
 	Code   capsule.Secret
 	TxCode TxCode
+	// SignIn: the citizen must sign in for it, so that no wallet can redeem it
+	// (OpenID4VCI 1.0, Section 4.1.1, authorization_code).
+	SignIn bool
 	// Payload is what the token will open. It is stored only encrypted under
 	// the code.
 	Payload []byte
@@ -56,7 +59,8 @@ type Offer struct {
 // Handle names the records of an offer without its code, so that its state
 // can be asked for and it can be cancelled.
 type Handle struct {
-	Offer string `json:"offer"`
+	Offer string `json:"offer,omitempty"`
+	Code  string `json:"code,omitempty"`
 	Grant string `json:"grant"`
 }
 
@@ -67,6 +71,7 @@ type waiting struct {
 
 type storedOffer struct {
 	TxCode bool   `json:"tx_code"`
+	SignIn bool   `json:"sign_in,omitempty"`
 	Sealed []byte `json:"sealed"`
 }
 
@@ -81,7 +86,7 @@ func (s *Server) Create(ctx context.Context, o Offer) (Handle, error) {
 	if err != nil {
 		return h, err
 	}
-	data, err := jose.Marshal(storedOffer{TxCode: o.TxCode.text != "", Sealed: sealed})
+	data, err := jose.Marshal(storedOffer{TxCode: o.TxCode.text != "", SignIn: o.SignIn, Sealed: sealed})
 	if err != nil {
 		return h, err
 	}
@@ -89,13 +94,57 @@ func (s *Server) Create(ctx context.Context, o Offer) (Handle, error) {
 	return h, err
 }
 
-// Cancel withdraws an offer that was not redeemed.
+// Cancel withdraws what waits, and ends the refresh token that was given for it.
+// An access token still opens the grant for its last minutes; what it is good
+// for is for the caller to say. It may be called again.
 func (s *Server) Cancel(ctx context.Context, h Handle) error {
-	err := s.Store.Delete(ctx, store.Record{Kind: kindOffer, ID: h.Offer})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+	for _, rec := range []store.Record{{Kind: kindOffer, ID: h.Offer}, {Kind: kindCode, ID: h.Code}} {
+		if rec.ID == "" {
+			continue
+		}
+		if err := s.Store.Delete(ctx, rec); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
 	}
-	return err
+	return s.change(ctx, h.Grant, func(g *storedGrant) bool {
+		had := g.Refresh != nil
+		g.Refresh = nil
+		return had
+	})
+}
+
+// SignedIn opens an offer by its issuer_state: what waits, and the grant that
+// its code must become, so that of all codes for it one is redeemed. ok is false
+// for a state that nobody gave, or that is over.
+func (s *Server) SignedIn(ctx context.Context, state string) (payload []byte, grant string, ok bool, err error) {
+	secret, err := capsule.ParseSecret(state)
+	if err != nil {
+		return nil, "", false, nil
+	}
+	id := secret.ID(purposeOffer)
+	rec, err := s.Store.Get(ctx, kindOffer, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, "", false, nil
+	}
+	if err != nil {
+		return nil, "", false, err
+	}
+	var stored storedOffer
+	if err := jose.Unmarshal(rec.Data, &stored); err != nil {
+		return nil, "", false, err
+	}
+	if !stored.SignIn {
+		return nil, "", false, nil
+	}
+	plain, err := capsule.Open(secret, purposeOffer, stored.Sealed, []byte(id))
+	if err != nil {
+		return nil, "", false, err
+	}
+	var w waiting
+	if err := jose.Unmarshal(plain, &w); err != nil {
+		return nil, "", false, err
+	}
+	return w.Payload, secret.ID(purposeGrant), true, nil
 }
 
 // State of an offer.
@@ -118,7 +167,11 @@ func (s *Server) State(ctx context.Context, h Handle) (State, error) {
 	if !errors.Is(err, store.ErrNotFound) {
 		return "", err
 	}
-	_, err = s.Store.Get(ctx, kindOffer, h.Offer)
+	if h.Code != "" {
+		_, err = s.Store.Get(ctx, kindCode, h.Code)
+	} else {
+		_, err = s.Store.Get(ctx, kindOffer, h.Offer)
+	}
 	switch {
 	case err == nil:
 		return StateOffered, nil
@@ -136,6 +189,10 @@ type Redemption struct {
 	// TxCode as sent; HasTxCode tells an absent one from an empty one.
 	TxCode    string
 	HasTxCode bool
+	// To is who redeems.
+	To Party
+	// Check, if set, is asked before the code is spent, with what it opens.
+	Check func(payload []byte) error
 }
 
 // errCode is one text for unknown, expired, spent and exhausted codes and for
@@ -165,6 +222,9 @@ func (s *Server) Redeem(ctx context.Context, r Redemption) (Granted, error) {
 	if err := jose.Unmarshal(rec.Data, &stored); err != nil {
 		return Granted{}, err
 	}
+	if stored.SignIn {
+		return Granted{}, errCode()
+	}
 	// Step 2. A transaction code is there if and only if it is expected.
 	if stored.TxCode && !r.HasTxCode {
 		return Granted{}, refuse(CodeInvalidRequest, "tx_code is missing; the offer asks for it (OpenID4VCI 1.0, Section 6.3)")
@@ -190,8 +250,13 @@ func (s *Server) Redeem(ctx context.Context, r Redemption) (Granted, error) {
 	if subtle.ConstantTimeCompare([]byte(w.TxCode), []byte(r.TxCode)) != 1 {
 		return Granted{}, errCode()
 	}
+	if r.Check != nil {
+		if err := r.Check(w.Payload); err != nil {
+			return Granted{}, err
+		}
+	}
 	// Step 5. Spend the code.
-	granted, err := s.grant(ctx, code.ID(purposeGrant), w.Payload, rec)
+	granted, err := s.grant(ctx, code.ID(purposeGrant), w.Payload, rec, r.To)
 	if errors.Is(err, store.ErrExists) {
 		return Granted{}, errCode()
 	}

@@ -7,12 +7,16 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/capsule"
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/issuer"
@@ -69,6 +73,8 @@ type Options struct {
 	Secret []byte
 	Log    *slog.Logger
 	Now    func() time.Time
+	// SupplierName is what citizens read of a supplier; nil shows none.
+	SupplierName func(supplier, language string) string
 	// HTTPS: callers come over https, so cookies are Secure.
 	HTTPS bool
 	// Health checks for /health/ready.
@@ -76,8 +82,10 @@ type Options struct {
 }
 
 type server struct {
-	i *issuer.Issuer
-	o Options
+	i       *issuer.Issuer
+	o       Options
+	base    string         // path of the issuer, empty at the root of its host
+	consent capsule.Secret // seals what a citizen is about to agree to
 }
 
 // New makes the handler.
@@ -85,13 +93,21 @@ func New(i *issuer.Issuer, o Options) (http.Handler, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := server{i: i, o: o}
+	at, err := url.Parse(i.URL())
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(append([]byte("consent"), o.Secret...))
+	s := server{i: i, o: o, base: at.EscapedPath()}
+	if s.consent, err = capsule.ParseSecret(jose.Encode(sum[:])); err != nil {
+		return nil, err
+	}
 	idempotent, err := rest.NewIdempotency(rest.IdempotencyOptions{Store: o.Store, Secret: o.Secret, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}
 	e := rest.New(rest.Options{
-		Log: o.Log, Now: o.Now, Clients: o.Clients, HTTPS: o.HTTPS, TrustedProxies: o.TrustedProxies, Errors: problem, CSP: csp, ErrorPage: s.errorPage,
+		Log: o.Log, Now: o.Now, Clients: o.Clients, HTTPS: o.HTTPS, TrustedProxies: o.TrustedProxies, Errors: s.problem, CSP: csp, ErrorPage: s.errorPage,
 		Limiter: rest.NewLimiter(200, 400, 10_000, o.Now),
 	})
 	e.Mount(s.routes(idempotent)...)
@@ -120,6 +136,10 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/.well-known/oauth-authorization-server", Handler: s.serverMetadata, Spec: "RFC 8414, Section 3", CORS: true},
 		{Method: "GET", Path: "/offers/:secret", Handler: s.offer, Spec: vci + "4.1.3", CORS: true, OAuth: true, Limit: guesses},
 		{Method: "POST", Path: "/token", Handler: s.token, Spec: vci + "6", CORS: true, OAuth: true, MaxBody: 16 * kib, Limit: guesses},
+		{Method: "POST", Path: "/par", Handler: s.push, Spec: "RFC 9126, Section 2", CORS: true, OAuth: true, MaxBody: 32 * kib, Limit: guesses},
+		{Method: "GET", Path: "/authorize", Handler: s.authorize, Once: true, Spec: "RFC 6749, Section 4.1.1; RFC 9126, Section 4", Page: true, Limit: guesses},
+		{Method: "POST", Path: "/consent", Handler: s.answered, Spec: "RFC 6749, Section 4.1.2; RFC 9207, Section 2", Page: true, MaxBody: 4 * kib, Limit: guesses, Timeout: time.Minute},
+		{Method: "POST", Path: "/challenge", Handler: s.challenge, Spec: "attestation-based client authentication, Section 6.1", CORS: true, OAuth: true, MaxBody: kib},
 		{Method: "POST", Path: "/nonce", Handler: s.nonce, Spec: vci + "7", CORS: true, OAuth: true, MaxBody: kib},
 		{Method: "POST", Path: "/credential", Handler: s.credential, Spec: vci + "8", CORS: true, OAuth: true, MaxBody: 256 * kib, Timeout: time.Minute},
 		{Method: "POST", Path: "/deferred_credential", Handler: s.deferred, Spec: vci + "9", CORS: true, OAuth: true, MaxBody: 16 * kib, Timeout: time.Minute},

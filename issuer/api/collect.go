@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
@@ -16,15 +18,24 @@ type journey struct {
 	Vault    issuer.VaultHandle `json:"vault"`
 	JSON     bool               `json:"json,omitzero"`
 	Language string             `json:"language"`
+	// Client and Request are those of an authorization request; nothing else is
+	// set then.
+	Client  string `json:"client,omitempty"`
+	Request string `json:"request,omitempty"`
 }
 
-// cookie is the name of the ticket's cookie; with https it is bound to this
-// host (RFC 6265bis, Section 4.1.3.2).
-func (s server) cookie() string {
-	if s.o.HTTPS {
-		return "__Host-zegel-collect"
+// cookie is the name of a cookie; with https it is bound to this host (RFC
+// 6265bis, Section 4.1.3.2). Issuers on one host have names of their own.
+func (s server) cookie(use string) string {
+	name := "zegel-" + use
+	if s.base != "" {
+		sum := sha256.Sum256([]byte(s.base))
+		name += "-" + hex.EncodeToString(sum[:4])
 	}
-	return "zegel-collect"
+	if s.o.HTTPS {
+		name = "__Host-" + name
+	}
+	return name
 }
 
 // collect starts: a vault handle is used up, then the citizen signs in. With
@@ -54,7 +65,7 @@ func (s server) collect(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.SeeOther(location).Cookie(http.Cookie{Name: s.cookie(), Value: ticket, Path: "/", MaxAge: 600}), nil
+	return rest.SeeOther(location).Cookie(http.Cookie{Name: s.cookie("collect"), Value: ticket, Path: "/", MaxAge: 600}), nil
 }
 
 // collectedAnswer is the outcome; without an offer its members are left out.
@@ -76,7 +87,7 @@ func (s server) collected(r *rest.Request) (rest.Answer, error) {
 	if s.o.SignIn == nil {
 		return rest.Answer{}, issuer.ErrNotFound
 	}
-	cookie, err := r.HTTP.Cookie(s.cookie())
+	cookie, err := r.HTTP.Cookie(s.cookie("collect"))
 	if err != nil {
 		cookie = &http.Cookie{}
 	}
@@ -87,6 +98,9 @@ func (s server) collected(r *rest.Request) (rest.Answer, error) {
 	var j journey
 	if err := jose.Unmarshal(extra, &j); err != nil {
 		return rest.Answer{}, err
+	}
+	if j.Request != "" {
+		return s.ask(r, j, identity.INSZ)
 	}
 	o, err := s.i.Collect(r.Context(), issuer.Collect{
 		Configuration: s.o.Collectable[j.Supplier], Supplier: j.Supplier, Subject: identity.INSZ, Vault: j.Vault, CorrelationID: r.ID,
@@ -103,11 +117,11 @@ func (s server) collected(r *rest.Request) (rest.Answer, error) {
 		}
 		a.offerAnswer = &offer
 	}
-	done := http.Cookie{Name: s.cookie(), Path: "/", MaxAge: -1}
+	done := http.Cookie{Name: s.cookie("collect"), Path: "/", MaxAge: -1}
 	if j.JSON {
 		return rest.JSON(http.StatusOK, a).Cookie(done), nil
 	}
-	page, err := render(j.Language, a)
+	page, err := s.render(j.Language, a)
 	if err != nil {
 		return rest.Answer{}, err
 	}

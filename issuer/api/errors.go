@@ -22,15 +22,22 @@ const (
 	titleUnusable  = "Supplier's answer not usable"
 	titleSignInOff = "Sign-in not available"
 	titleSignIn    = "Not signed in"
+	titleRequest   = "Unknown authorization request"
 )
 
 // problem maps what the issuer refuses to answers.
+func (s server) problem(err error) error { return problem(s.proofError(err, http.StatusUnauthorized)) }
+
 func problem(err error) error {
+	var answer *rest.OAuthError
+	if errors.As(err, &answer) {
+		return answer
+	}
 	var words *oid4vci.Error
 	var claims *issuer.ClaimsError
 	switch {
 	case errors.As(err, &words):
-		return oauth(words)
+		return protocolError(words)
 	case errors.As(err, &claims):
 		return &rest.Problem{
 			Status: http.StatusUnprocessableEntity, Title: "Claims cannot be sealed", Field: fmt.Sprintf("claims[%d]", claims.Dataset), Detail: claims.Err.Error(),
@@ -38,6 +45,8 @@ func problem(err error) error {
 		}
 	case errors.Is(err, issuer.ErrNotFound):
 		return &rest.Problem{Status: http.StatusNotFound, Title: "Not found", Detail: "There is no such offer, credential or document, or it is not yours.", Remedy: "Check the identifier; offers can be seen for 90 days after they end.", Cause: err}
+	case errors.Is(err, issuer.ErrRequest):
+		return &rest.Problem{Status: http.StatusBadRequest, Title: titleRequest, Field: "request_uri", Detail: "The request is unknown, over, answered, or of another client.", Expected: "the request_uri of a pushed request and its client_id", Spec: "RFC 9126, Section 4", Remedy: "Start again from your wallet.", Cause: err}
 	case errors.Is(err, issuer.ErrFinal):
 		return &rest.Problem{Status: http.StatusConflict, Title: "Revoked for ever", Detail: "A revoked credential cannot be suspended or reinstated.", Spec: "Regulation (EU) 910/2014, Article 45d(4)", Remedy: "Offer a new credential.", Cause: err}
 	case errors.Is(err, issuer.ErrRedeemed):
@@ -71,15 +80,15 @@ func problem(err error) error {
 	}
 }
 
-// oauth is a refusal of a protocol endpoint (RFC 6749, Section 5.2; RFC 6750,
+// protocolError is a refusal of a protocol endpoint (RFC 6749, Section 5.2; RFC 6750,
 // Section 3; OpenID4VCI 1.0, Section 8.3.1).
-func oauth(e *oid4vci.Error) error {
+func protocolError(e *oid4vci.Error) error {
 	r := e.Response()
 	out := &rest.OAuthError{Status: http.StatusBadRequest, Code: string(r.Error), Description: r.Description, Cause: e}
 	switch e.Code {
 	case oid4vci.InvalidToken:
 		out.Status = http.StatusUnauthorized
-		out.Header = http.Header{"WWW-Authenticate": {`Bearer error="invalid_token"`}}
+		out.Header = http.Header{"WWW-Authenticate": {`Bearer error="invalid_token"`, dpopChallenge("invalid_token")}}
 	case oid4vci.InsufficientScope:
 		out.Status = http.StatusForbidden
 		out.Header = http.Header{"WWW-Authenticate": {`Bearer error="insufficient_scope"`}}

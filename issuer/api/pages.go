@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/issuer"
 )
 
 // csp lets pages load their own style sheet and nothing else.
@@ -33,7 +34,15 @@ func languageOf(accept string) string {
 type view struct {
 	Lang    string
 	T       text
+	Base    string // path of the issuer, before each path of a page
 	Heading string
+
+	// The page that asks for consent.
+	Wallet, What, Supplier, Form string
+	// The page after it.
+	Return  template.URL
+	Waiting int
+	Nothing bool
 
 	Offer   *offerAnswer
 	Link    template.URL
@@ -47,21 +56,30 @@ type view struct {
 type refusedView struct{ Record, Reason string }
 
 // render is the page of a collection's outcome.
-func render(lang string, a collectedAnswer) ([]byte, error) {
-	v := view{Lang: lang, T: words[lang], Offer: a.offerAnswer, NoData: a.NoData, Heading: words[lang]["nothing"]}
+func (s server) render(lang string, a collectedAnswer) ([]byte, error) {
+	v := view{Lang: lang, T: words[lang], Base: s.base, Offer: a.offerAnswer, NoData: a.NoData, Heading: words[lang]["nothing"]}
 	if a.offerAnswer != nil {
 		// The link was made by us of URL-escaped parts.
 		v.Heading, v.Link, v.Until = v.T["offer"], template.URL(a.OfferLink), a.ExpiresAt.Format("2006-01-02 15:04")+" UTC"
 	}
-	for _, r := range a.Refused {
+	v.Refused = refusals(lang, a.Refused)
+	return execute("collected.html", v)
+}
+
+func refusals(lang string, all []issuer.Refusal) (out []refusedView) {
+	for _, r := range all {
 		reason := reasons[r.Reason][lang]
 		if reason == "" {
 			reason = r.Reason
 		}
-		v.Refused = append(v.Refused, refusedView{r.Record, reason})
+		out = append(out, refusedView{r.Record, reason})
 	}
-	return execute("collected.html", v)
+	return out
 }
+
+// templateURL is a link to a wallet: its redirect_uri was registered, and what
+// was added is URL-escaped.
+func templateURL(text string) template.URL { return template.URL(text) }
 
 // errorPage tells a person what went wrong in their language, and a program as
 // a problem.
@@ -70,7 +88,7 @@ func (s server) errorPage(r *rest.Request, p *rest.Problem) rest.Answer {
 		return rest.TypedJSON(p.Status, "application/problem+json", p)
 	}
 	lang := languageOf(r.HTTP.Header.Get("Accept-Language"))
-	page, err := execute("error.html", view{Lang: lang, T: words[lang], Heading: words[lang]["error"], Why: why(lang, p), RequestID: r.ID})
+	page, err := execute("error.html", view{Lang: lang, T: words[lang], Base: s.base, Heading: words[lang]["error"], Why: why(lang, p), RequestID: r.ID})
 	if err != nil {
 		return rest.Status(p.Status)
 	}

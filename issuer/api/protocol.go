@@ -55,11 +55,15 @@ func (s server) token(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	res, err := s.i.Token(r.Context(), req)
+	to, _, err := s.client(r, form, "/token", req.GrantType == oid4vci.GrantPreAuthorizedCode)
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.JSON(http.StatusOK, res), nil
+	res, err := s.i.Token(r.Context(), req, to)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return s.withNonce(r, rest.JSON(http.StatusOK, res)), nil
 }
 
 func (s server) nonce(*rest.Request) (rest.Answer, error) {
@@ -67,10 +71,6 @@ func (s server) nonce(*rest.Request) (rest.Answer, error) {
 }
 
 func (s server) credential(r *rest.Request) (rest.Answer, error) {
-	token, err := bearer(r)
-	if err != nil {
-		return rest.Answer{}, err
-	}
 	b, encrypted, err := s.credentialBody(r)
 	if err != nil {
 		return rest.Answer{}, err
@@ -80,11 +80,11 @@ func (s server) credential(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	req.Encrypted = encrypted
-	res, err := s.i.Credential(r.Context(), token, req, r.ID)
+	res, err := s.i.Credential(r.Context(), s.protected(r, "/credential"), req, r.ID)
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return answerTo(req.CredentialResponseEncryption, res)
+	return s.answerTo(r, req.CredentialResponseEncryption, res)
 }
 
 // credentialBody reads a request that may come encrypted (OpenID4VCI 1.0,
@@ -104,10 +104,6 @@ func (s server) credentialBody(r *rest.Request) (body []byte, encrypted bool, er
 // deferred answers with the credentials or once more with the transaction, in
 // the encryption that this request asks for (OpenID4VCI 1.0, Section 9.1).
 func (s server) deferred(r *rest.Request) (rest.Answer, error) {
-	token, err := bearer(r)
-	if err != nil {
-		return rest.Answer{}, err
-	}
 	b, encrypted, err := s.credentialBody(r)
 	if err != nil {
 		return rest.Answer{}, err
@@ -117,36 +113,32 @@ func (s server) deferred(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	req.Encrypted = encrypted
-	res, err := s.i.Deferred(r.Context(), token, req, r.ID)
+	res, err := s.i.Deferred(r.Context(), s.protected(r, "/deferred_credential"), req, r.ID)
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return answerTo(req.CredentialResponseEncryption, res)
+	return s.answerTo(r, req.CredentialResponseEncryption, res)
 }
 
 // answerTo answers in the way that the request asked for: 202 when there is
 // nothing yet (OpenID4VCI 1.0, Section 8.3). Refusals never come here: they are
 // not encrypted (Section 8.3.1.2).
-func answerTo(e *oid4vci.ResponseEncryption, res oid4vci.CredentialResponse) (rest.Answer, error) {
+func (s server) answerTo(r *rest.Request, e *oid4vci.ResponseEncryption, res oid4vci.CredentialResponse) (rest.Answer, error) {
 	status := http.StatusOK
 	if res.Deferred() {
 		status = http.StatusAccepted
 	}
 	if e == nil {
-		return rest.JSON(status, res), nil
+		return s.withNonce(r, rest.JSON(status, res)), nil
 	}
 	text, err := e.Encrypt(res)
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.Text(status, oid4vci.MediaTypeJWT, []byte(text)), nil
+	return s.withNonce(r, rest.Text(status, oid4vci.MediaTypeJWT, []byte(text))), nil
 }
 
 func (s server) notification(r *rest.Request) (rest.Answer, error) {
-	token, err := bearer(r)
-	if err != nil {
-		return rest.Answer{}, err
-	}
 	b, err := jsonBody(r, oid4vci.InvalidNotificationRequest)
 	if err != nil {
 		return rest.Answer{}, err
@@ -155,7 +147,10 @@ func (s server) notification(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.NoContent(), s.i.Notify(r.Context(), token, req)
+	if err := s.i.Notify(r.Context(), s.protected(r, "/notification"), req); err != nil {
+		return rest.Answer{}, err
+	}
+	return s.withNonce(r, rest.NoContent()), nil
 }
 
 func (s server) typeMetadata(r *rest.Request) (rest.Answer, error) {
@@ -214,21 +209,6 @@ func (s server) suppliers(*rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	return rest.Text(http.StatusOK, "application/json", b).Cache(5 * time.Minute), nil
-}
-
-// bearer is the access token of a protected endpoint (RFC 6750, Section 2.1).
-func bearer(r *rest.Request) (string, error) {
-	scheme, token, ok, err := r.Authorization()
-	if err != nil {
-		return "", err
-	}
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return "", &rest.OAuthError{
-			Status: http.StatusUnauthorized, Code: string(oid4vci.InvalidToken), Description: "the request needs an access token as Authorization: Bearer (RFC 6750, Section 2.1)",
-			Header: http.Header{"WWW-Authenticate": {"Bearer"}},
-		}
-	}
-	return token, nil
 }
 
 // form reads a form body. rest has refused repeated parameters and other media

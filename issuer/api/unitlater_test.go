@@ -86,8 +86,8 @@ func TestWalletUnitWaits(t *testing.T) {
 			t.Errorf("%v", c)
 		}
 	}
-	// Index and two credentials: neither transaction nor grant is left.
-	if p.size() != 3 {
+	// Index, two credentials and the grant to renew them with: no transaction.
+	if p.size() != 4 {
 		t.Errorf("%d resources", p.size())
 	}
 	w.nowhere("the wallet took what came late", late)
@@ -111,7 +111,7 @@ func TestWalletUnitDenied(t *testing.T) {
 	never := promised()
 	never.Pending, never.Refused = nil, []issuer.Refusal{{Record: late, Reason: "annulled"}}
 	w.source.set(never, nil)
-	if _, err := s.Await(t.Context(), v, taken.Waiting[0].Name, time.Minute, nil); !errors.Is(err, unit.ErrDenied) || p.size() != 2 {
+	if _, err := s.Await(t.Context(), v, taken.Waiting[0].Name, time.Minute, nil); !errors.Is(err, unit.ErrDenied) || p.size() != 3 {
 		t.Errorf("%v, %d resources", err, p.size())
 	}
 }

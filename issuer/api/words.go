@@ -5,6 +5,9 @@ type text map[string]string
 // words are all texts of the pages, by language.
 var words = map[string]text{
 	"nl": {
+		"consent": "Mag uw portemonnee deze gegevens ophalen?", "wallet": "Portemonnee", "what": "Gegevens", "from": "Bij",
+		"consenthelp": "Kwam u hier niet vanuit uw eigen portemonnee? Weiger dan: iemand anders kan u deze koppeling gestuurd hebben.",
+		"allow":       "Ja, ophalen", "deny": "Nee, weigeren", "back": "Terug naar uw portemonnee", "notforyou": "Dit aanbod is niet voor u, of het is verlopen.",
 		"offer": "Uw gegevens staan klaar", "nothing": "Geen gegevens gevonden", "error": "Dat is niet gelukt",
 		"later": "Aantal bewijzen die de leverancier later klaar heeft; uw portemonnee vraagt ze dan opnieuw:",
 		"count": "Aantal bewijzen dat u kunt ophalen:", "open": "Ophalen met uw portemonnee",
@@ -15,6 +18,9 @@ var words = map[string]text{
 		"ask": "Vraagt u hulp? Geef dan deze referentie:",
 	},
 	"fr": {
+		"consent": "Votre portefeuille peut-il récupérer ces données ?", "wallet": "Portefeuille", "what": "Données", "from": "Auprès de",
+		"consenthelp": "Vous n’êtes pas venu ici depuis votre propre portefeuille ? Refusez : quelqu’un d’autre a pu vous envoyer ce lien.",
+		"allow":       "Oui, récupérer", "deny": "Non, refuser", "back": "Retour à votre portefeuille", "notforyou": "Cette offre ne vous est pas destinée, ou elle a expiré.",
 		"offer": "Vos données sont prêtes", "nothing": "Aucune donnée trouvée", "error": "Cela n’a pas fonctionné",
 		"later": "Nombre de titres que le fournisseur aura plus tard ; votre portefeuille les redemandera :",
 		"count": "Nombre de titres que vous pouvez récupérer :", "open": "Récupérer avec votre portefeuille",
@@ -25,6 +31,9 @@ var words = map[string]text{
 		"ask": "Besoin d’aide ? Indiquez cette référence :",
 	},
 	"de": {
+		"consent": "Darf Ihre Brieftasche diese Daten abholen?", "wallet": "Brieftasche", "what": "Daten", "from": "Bei",
+		"consenthelp": "Kamen Sie nicht aus Ihrer eigenen Brieftasche hierher? Dann lehnen Sie ab: Jemand anderes kann Ihnen diesen Link geschickt haben.",
+		"allow":       "Ja, abholen", "deny": "Nein, ablehnen", "back": "Zurück zu Ihrer Brieftasche", "notforyou": "Dieses Angebot ist nicht für Sie, oder es ist abgelaufen.",
 		"offer": "Ihre Daten stehen bereit", "nothing": "Keine Daten gefunden", "error": "Das hat nicht geklappt",
 		"later": "Anzahl der Nachweise, die der Lieferant später hat; Ihre Brieftasche fragt dann erneut:",
 		"count": "Anzahl der Nachweise, die Sie abholen können:", "open": "Mit Ihrer Brieftasche abholen",
@@ -35,6 +44,9 @@ var words = map[string]text{
 		"ask": "Brauchen Sie Hilfe? Nennen Sie diese Referenz:",
 	},
 	"en": {
+		"consent": "May your wallet collect these data?", "wallet": "Wallet", "what": "Data", "from": "From",
+		"consenthelp": "Did you not come here from your own wallet? Then refuse: somebody else may have sent you this link.",
+		"allow":       "Yes, collect", "deny": "No, refuse", "back": "Back to your wallet", "notforyou": "This offer is not for you, or it is over.",
 		"offer": "Your data are ready", "nothing": "No data found", "error": "That did not work",
 		"later": "Number of records that the supplier will have later; your wallet will ask again:",
 		"count": "Number of records you can collect:", "open": "Collect with your wallet",
@@ -91,6 +103,12 @@ var troubles = map[string]text{
 		"fr": "Le fournisseur a donné une réponse inutilisable. Signalez-le avec la référence ci-dessous.",
 		"de": "Der Lieferant gab eine Antwort, die wir nicht verwenden können. Melden Sie es mit der Referenz unten.",
 		"en": "The supplier gave an answer that we cannot use. Report it with the reference below.",
+	},
+	titleRequest: {
+		"nl": "Deze aanvraag van uw portemonnee is verlopen of werd al beantwoord. Begin opnieuw vanuit uw portemonnee.",
+		"fr": "Cette demande de votre portefeuille a expiré ou a déjà reçu une réponse. Recommencez depuis votre portefeuille.",
+		"de": "Diese Anfrage Ihrer Brieftasche ist abgelaufen oder wurde schon beantwortet. Beginnen Sie erneut in Ihrer Brieftasche.",
+		"en": "This request of your wallet is over or was answered before. Start again from your wallet.",
 	},
 	titleSignInOff: {
 		"nl": "Aanmelden lukt nu niet. Probeer het over enkele minuten opnieuw.",

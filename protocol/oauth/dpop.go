@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ var (
 const NonceHeader = "DPoP-Nonce"
 
 var dpopAlgs = []jose.Alg{jose.ES256, jose.ES384, jose.EdDSA}
+
+// ProofAlgs are the algorithms of DPoP proofs, and of what else clients sign here.
+func ProofAlgs() []jose.Alg { return slices.Clone(dpopAlgs) }
 
 // Proof is a DPoP proof that was checked.
 type Proof struct {

@@ -3,6 +3,7 @@ package oid4vci
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -141,5 +142,29 @@ func TestMetadataBounds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// So is every list of the authorization server's: each member of the type that
+// is a list is tried, so that none is forgotten.
+func TestServerMetadataBounds(t *testing.T) {
+	tried := 0
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[AuthorizationServerMetadata]()) {
+		if f.Type.Kind() != reflect.Slice {
+			continue
+		}
+		tried++
+		for n, good := range map[int]bool{0: true, 4 * MaxList: true, 4*MaxList + 1: false} {
+			m := AuthorizationServerMetadata{Issuer: "https://a.example", TokenEndpoint: "https://a.example/t"}
+			reflect.ValueOf(&m).Elem().FieldByIndex(f.Index).Set(reflect.ValueOf(make([]string, n)))
+			err := m.Validate()
+			var e *Error
+			if good != (err == nil) || !good && (!errors.As(err, &e) || e.Field != strings.Split(f.Tag.Get("json"), ",")[0]) {
+				t.Errorf("%s with %d: %v", f.Name, n, err)
+			}
+		}
+	}
+	if tried < 10 {
+		t.Errorf("%d lists", tried)
 	}
 }

@@ -70,7 +70,7 @@ func ParseAuthorizationServerMetadata(b []byte, identifier string, opts ...Optio
 	return m, nil
 }
 
-// Validate checks identifier and endpoints.
+// Validate checks identifier, endpoints and the lengths of lists.
 func (m AuthorizationServerMetadata) Validate(opts ...Option) error {
 	if err := wire.CheckIdentifier(m.Issuer, insecure(opts)); err != nil {
 		return refuseURL("", specServer, "issuer", err)
@@ -90,6 +90,25 @@ func (m AuthorizationServerMetadata) Validate(opts ...Option) error {
 		}
 		if err := wire.CheckURL(e.url, insecure(opts)); err != nil {
 			return refuseURL("", specServer, e.field, err)
+		}
+	}
+	for _, l := range []struct {
+		field string
+		list  []string
+	}{
+		{"scopes_supported", m.ScopesSupported},
+		{"response_types_supported", m.ResponseTypesSupported},
+		{"grant_types_supported", m.GrantTypesSupported},
+		{"token_endpoint_auth_methods_supported", m.TokenEndpointAuthMethodsSupported},
+		{"token_endpoint_auth_signing_alg_values_supported", m.TokenEndpointAuthSigningAlgValuesSupported},
+		{"code_challenge_methods_supported", m.CodeChallengeMethodsSupported},
+		{"authorization_details_types_supported", m.AuthorizationDetailsTypesSupported},
+		{"dpop_signing_alg_values_supported", m.DPoPSigningAlgValuesSupported},
+		{"client_attestation_signing_alg_values_supported", m.ClientAttestationSigningAlgValuesSupported},
+		{"client_attestation_pop_signing_alg_values_supported", m.ClientAttestationPoPSigningAlgValuesSupported},
+	} {
+		if n := len(l.list); n > 4*MaxList {
+			return refuse("", specServer, l.field, "expected at most %d values, found %d", 4*MaxList, n)
 		}
 	}
 	return nil

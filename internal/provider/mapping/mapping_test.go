@@ -295,6 +295,7 @@ func TestClaimsShowNothing(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(ledDiploma)
 	f.Add([]byte(head + "  - {claim: c, as: list, from: A, items: [{claim: d, from: B}]}\n"))
+	f.Add([]byte(strings.Replace(head, "refuse:\n", "later: [{from: A, is: [x], again: 10s}]\nrefuse:\n", 1) + "  - {claim: c, from: A}\n"))
 	rec := doc("Ref=1", "A=x", "Y=2014")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Parse("m.yaml", b)

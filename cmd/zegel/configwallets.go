@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/authz"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal/trust"
+)
+
+// WalletConfig is a wallet that may use the authorization code flow.
+type WalletConfig struct {
+	// ID is its client_id.
+	ID string `yaml:"id"`
+	// Name is what citizens read when it asks for their data.
+	Name string `yaml:"name"`
+	// RedirectURIs are compared as they are; the port of a loopback address does
+	// not count.
+	RedirectURIs []string `yaml:"redirect_uris"`
+	// Keys is a JSON file, a JWK set: the wallet authenticates with
+	// private_key_jwt.
+	Keys string `yaml:"keys"`
+	// Certificates are PEM files: it authenticates with one of them over mutual
+	// TLS. With neither it is a public client.
+	Certificates []string `yaml:"certificates"`
+}
+
+// WalletProviderConfig is a wallet provider whose attestations are trusted.
+type WalletProviderConfig struct {
+	Name string `yaml:"name"`
+	// Issuer is the iss of its attestations, if they have one.
+	Issuer string `yaml:"issuer"`
+	// Keys is a JSON file, a JWK set; Anchors a PEM file with authorities of those
+	// who sign with x5c.
+	Keys    string `yaml:"keys"`
+	Anchors string `yaml:"anchors"`
+	// Wallets it attests: id is the sub of the attestations.
+	Wallets []WalletConfig `yaml:"wallets"`
+}
+
+// checkWallets reports the faults of the clients of the authorization server.
+func (i *IssuerConfig) checkWallets(fault func(format string, args ...any)) {
+	for n, w := range i.Wallets {
+		if w.ID == "" || w.Name == "" {
+			fault("wallets[%d]: id and name are needed", n)
+		}
+		if w.Keys != "" && w.Certificates != nil {
+			fault("wallets[%d]: keys and certificates are two ways to authenticate; choose one", n)
+		}
+	}
+	for n, p := range i.WalletProviders {
+		if p.Keys == "" && p.Anchors == "" {
+			fault("wallet_providers[%d]: keys or anchors are needed", n)
+		}
+		if len(p.Wallets) == 0 {
+			fault("wallet_providers[%d].wallets: name the wallets that it may attest", n)
+		}
+		for m, w := range p.Wallets {
+			if w.ID == "" || w.Name == "" {
+				fault("wallet_providers[%d].wallets[%d]: id and name are needed", n, m)
+			}
+			if w.Keys != "" || w.Certificates != nil {
+				fault("wallet_providers[%d].wallets[%d]: leave out keys and certificates; the provider's attestation takes their place", n, m)
+			}
+		}
+	}
+	if i.RefreshLife == "" {
+		i.RefreshLife = "2160h"
+	}
+	var err error
+	if i.refreshLife, err = time.ParseDuration(i.RefreshLife); err != nil || i.refreshLife < 0 || i.refreshLife > 90*24*time.Hour {
+		fault("refresh_life: found %q, expected a duration from 0s to 2160h", i.RefreshLife)
+	}
+}
+
+// wallets are the clients of the authorization server.
+func (i *IssuerConfig) wallets(now func() time.Time) (*authz.Clients, error) {
+	var list []authz.Client
+	var faults []error
+	for n, w := range i.Wallets {
+		c, err := w.client()
+		if err != nil {
+			faults = append(faults, fmt.Errorf("wallets[%d].%w", n, err))
+		}
+		list = append(list, c)
+	}
+	for n, p := range i.WalletProviders {
+		trusted, err := readAttesters(p.Keys, p.Anchors, now)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("wallet_providers[%d].%w", n, err))
+			continue
+		}
+		provider := &authz.Provider{Name: p.Name, Issuer: p.Issuer, Key: trusted.Key}
+		for _, w := range p.Wallets {
+			list = append(list, authz.Client{ID: w.ID, Name: w.Name, RedirectURIs: w.RedirectURIs, Method: authz.MethodAttestation, Provider: provider})
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return authz.NewClients(i.AnonymousWallets == nil || *i.AnonymousWallets, list...)
+}
+
+func (w WalletConfig) client() (c authz.Client, err error) {
+	c = authz.Client{ID: w.ID, Name: w.Name, RedirectURIs: w.RedirectURIs, Method: authz.MethodNone}
+	if w.Keys != "" {
+		c.Method = authz.MethodPrivateKeyJWT
+		if c.Keys, err = readJWKSet(w.Keys); err != nil {
+			return c, fmt.Errorf("keys: %w", err)
+		}
+	}
+	for n, file := range w.Certificates {
+		c.Method = authz.MethodTLS
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return c, fmt.Errorf("certificates[%d]: %w", n, err)
+		}
+		found, err := trust.ParsePEM(b)
+		if err != nil || len(found) == 0 {
+			return c, fmt.Errorf("certificates[%d]: %s holds no certificate: %w", n, file, err)
+		}
+		c.Certificates = append(c.Certificates, jose.X5TS256(found[0]))
+	}
+	return c, nil
+}
+
+// readJWKSet reads public keys, each with a kid.
+func readJWKSet(file string) ([]jose.JWK, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var set struct {
+		Keys []jose.JWK `json:"keys"`
+	}
+	if err := jose.Unmarshal(b, &set); err != nil {
+		return nil, fmt.Errorf("%s is no JWK set: %w", file, err)
+	}
+	for n, k := range set.Keys {
+		if _, err := k.Key(); err != nil || k.Kid == "" {
+			return nil, fmt.Errorf("keys[%d] of %s is no public key with a kid", n, file)
+		}
+	}
+	return set.Keys, nil
+}
+
+// readAttesters reads who may attest: keys, a JWK set, and anchors, a PEM file;
+// either may be empty.
+func readAttesters(keys, anchors string, now func() time.Time) (oid4vci.Attesters, error) {
+	trusted := oid4vci.Attesters{Now: now}
+	var err error
+	if keys != "" {
+		if trusted.Keys, err = readJWKSet(keys); err != nil {
+			return trusted, fmt.Errorf("keys: %w", err)
+		}
+	}
+	if anchors != "" {
+		b, err := os.ReadFile(anchors)
+		if err != nil {
+			return trusted, fmt.Errorf("anchors: %w", err)
+		}
+		if trusted.Anchors, err = trust.ParsePEM(b); err != nil {
+			return trusted, fmt.Errorf("anchors: %s: %w", anchors, err)
+		}
+	}
+	return trusted, nil
+}
