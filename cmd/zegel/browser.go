@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/zegel-id/zegel/holder/unit"
@@ -23,11 +25,12 @@ import (
 type browser struct {
 	citizen string
 	client  *http.Client
+	tell    func(string)
 }
 
-func newBrowser(citizen string, transport http.RoundTripper) *browser {
+func newBrowser(citizen string, transport http.RoundTripper, tell func(string)) *browser {
 	jar, _ := cookiejar.New(nil) // never fails without options
-	return &browser{citizen: citizen, client: &http.Client{
+	return &browser{citizen: citizen, tell: tell, client: &http.Client{
 		Jar: jar, Transport: transport, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -51,6 +54,17 @@ func (b *browser) visit(ctx context.Context, address string, accept string, stop
 			if res, body, err = b.chooseCitizen(ctx, req.URL); err != nil {
 				return nil, nil, err
 			}
+		}
+		if form := consentForm.FindSubmatch(body); form != nil && res.StatusCode == http.StatusOK {
+			next, err := b.agree(ctx, req.URL, string(form[1]), string(form[2]))
+			if err != nil {
+				return nil, nil, err
+			}
+			if stop(next) {
+				return next, nil, nil
+			}
+			address = next.String()
+			continue
 		}
 		if res.StatusCode < 300 || res.StatusCode >= 400 {
 			if res.StatusCode != http.StatusOK {
@@ -78,6 +92,53 @@ func (b *browser) chooseCitizen(ctx context.Context, page *url.URL) (*http.Respo
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return b.do(req)
+}
+
+// consentForm is the form of the issuer's page on which the citizen agrees.
+var consentForm = regexp.MustCompile(`<form method="post" action="([^"]*/consent)">\s*<input type="hidden" name="form" value="([\w-]+)">`)
+
+// agree plays the citizen who agrees that the wallet gets the data, and tells
+// what cannot be had. It returns where the issuer sends the browser.
+func (b *browser) agree(ctx context.Context, page *url.URL, action, form string) (*url.URL, error) {
+	to, err := page.Parse(html.UnescapeString(action))
+	if err != nil || to.Scheme != page.Scheme || to.Host != page.Host {
+		return nil, errors.New("the issuer's form leads elsewhere")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), formBody(url.Values{"form": {form}, "decision": {"allow"}}))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	res, body, err := b.do(req)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, answered(res, body)
+	}
+	var left struct {
+		RedirectTo string `json:"redirect_to"`
+		Refused    []struct {
+			Record string `json:"record"`
+			Reason string `json:"reason"`
+		} `json:"refused"`
+		Pending []string `json:"pending"`
+		NoData  bool     `json:"no_data"`
+	}
+	if err := json.Unmarshal(body, &left); err != nil {
+		return nil, err
+	}
+	for _, r := range left.Refused {
+		b.tell(fmt.Sprintf("not issued: record %s (%s)", r.Record, r.Reason))
+	}
+	for _, record := range left.Pending {
+		b.tell("comes later: record " + record)
+	}
+	if left.NoData {
+		b.tell("The supplier says that it holds no data about you.")
+	}
+	return url.Parse(left.RedirectTo)
 }
 
 func (b *browser) do(req *http.Request) (*http.Response, []byte, error) {
@@ -140,7 +201,7 @@ func throughBrowser(ctx context.Context, citizen string, transport http.RoundTri
 	if citizen == "" {
 		return waitForBrowser(ctx, l, address, state, tell)
 	}
-	arrived, _, err := newBrowser(citizen, transport).visit(ctx, address, "", func(u *url.URL) bool { return u.Host == l.Addr().String() })
+	arrived, _, err := newBrowser(citizen, transport, tell).visit(ctx, address, "", func(u *url.URL) bool { return u.Host == l.Addr().String() })
 	if err != nil {
 		return nil, err
 	}

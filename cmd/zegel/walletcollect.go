@@ -77,7 +77,7 @@ func (w *wallet) ask(ctx context.Context, v *unit.Vault, supplier string) (colle
 		return o, fmt.Errorf("getting a vault handle: %w", err)
 	}
 	address := w.state.Environment.Issuer + "/collect/" + url.PathEscape(supplier) + "?vault_handle=" + url.QueryEscape(handle)
-	_, body, err := newBrowser(w.state.SignInAs, w.transport).visit(ctx, address, "application/json", func(*url.URL) bool { return false })
+	_, body, err := newBrowser(w.state.SignInAs, w.transport, w.tell).visit(ctx, address, "application/json", func(*url.URL) bool { return false })
 	if err != nil {
 		return o, err
 	}
