@@ -13,6 +13,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/verifier/policy"
 )
 
 // CheckDisclosure says whether the wallet disclosed more than was asked.
@@ -35,9 +36,18 @@ type checked struct {
 	report     credential.Report
 	validation *seal.Validation
 	credential *sdjwt.Verified
+	// reservations are findings that the policy only reports, and open the
+	// checks that did not pass because of them.
+	reservations []policy.Finding
+	open         []string
+	// status is the status list token that was relied on.
+	status *jose.Token
 }
 
-func (c *checked) holds() bool { return c.credential != nil && c.report.OK(required...) }
+func (c *checked) holds() bool {
+	must := slices.DeleteFunc(slices.Clone(required), func(name string) bool { return slices.Contains(c.open, name) })
+	return c.credential != nil && c.report.OK(must...)
+}
 
 // replayed says that the presentation was not made for this request.
 func (c *checked) replayed() bool {
@@ -49,7 +59,7 @@ func (c *checked) replayed() bool {
 func (v *Verifier) checkSDJWT(ctx context.Context, f fetched, q oid4vp.CredentialQuery, text string, now time.Time) (checked, error) {
 	var c checked
 	// Steps 1 to 8. Structure, seal, issuer, type, validity, holder, replay.
-	ok, err := v.genuine(ctx, &c, f, text, now)
+	ok, err := v.genuine(ctx, &c, f, q, text, now)
 	if err != nil {
 		return checked{}, err
 	}
@@ -66,27 +76,16 @@ func (v *Verifier) checkSDJWT(ctx context.Context, f fetched, q oid4vp.Credentia
 	// Step 10. More than asked is no fault of the receiver and is not given to
 	// it (GDPR, Article 5(1)(c)).
 	if ok {
-		c.disclosure(q)
+		ok = c.disclosure(f.policy, q)
 	}
 	// Step 11. Whether it is accepted from this issuer.
 	if ok {
-		if against := v.judge(c.credential, *c.validation); against != "" {
-			c.report.Fail(credential.CheckPolicy, "SD-JWT VC, Sections 7.7 and 7.8", against)
-			ok = false
-		} else {
-			c.report.Pass(credential.CheckPolicy, "SD-JWT VC, Sections 7.7 and 7.8", "issuer accepted for this type, seal "+string(c.validation.Qualification))
-		}
+		ok = c.accepted(f.policy, now)
 	}
 	// Step 12. Whether it still stands.
 	if ok {
-		against, err := v.notStanding(ctx, c.credential, *c.validation)
-		if err != nil {
-			return checked{}, fmt.Errorf("checking a status: %w", err)
-		}
-		if against != "" {
-			c.report.Fail(credential.CheckStatus, specStatus, against)
-		} else {
-			c.report.Pass(credential.CheckStatus, specStatus, "VALID")
+		if err := v.stands(ctx, &c, f.policy, now); err != nil {
+			return checked{}, err
 		}
 	}
 	c.complete()
@@ -97,11 +96,12 @@ func (v *Verifier) checkSDJWT(ctx context.Context, f fetched, q oid4vp.Credentia
 var errJudged = errors.New("the seal is not accepted")
 
 // genuine is what the format and the seal prove.
-func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, text string, now time.Time) (bool, error) {
+func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.CredentialQuery, text string, now time.Time) (bool, error) {
 	var failed error // of judging, not of the seal
+	binding := f.binding(q, text)
 	verified, err := sdjwt.Verify(text, sdjwt.Policy{
-		Now: now, Skew: v.c.Skew, IssuerAlgs: issuerAlgs, HolderAlgs: holderAlgs,
-		KeyBinding: sdjwt.BindingRequired, Nonce: string(f.Nonce), Audience: f.ClientID, MaxAge: v.c.RequestLife,
+		Now: now, Skew: v.c.Skew, IssuerAlgs: algs(f.policy, issuerAlgs), HolderAlgs: algs(f.policy, holderAlgs),
+		KeyBinding: binding, Nonce: string(f.Nonce), Audience: f.ClientID, MaxAge: v.c.RequestLife,
 		IssuerKey: func(t *jose.Token, claimed sdjwt.Unverified) (crypto.PublicKey, error) {
 			c.report.Pass(credential.CheckStructure, "RFC 9901, Section 7.1", "")
 			s, err := v.c.Seals.Validate(ctx, t, now)
@@ -126,6 +126,9 @@ func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, text stri
 			}
 		}
 		c.credential = verified
+		if binding == sdjwt.BindingForbidden {
+			c.unbound(f.policy)
+		}
 		return true, nil
 	}
 	if errors.Is(err, errJudged) {
@@ -194,7 +197,7 @@ func detailOf(r credential.Report, name string) string {
 }
 
 // disclosure notes what was disclosed and not asked for.
-func (c *checked) disclosure(q oid4vp.CredentialQuery) {
+func (c *checked) disclosure(p *policy.Policy, q oid4vp.CredentialQuery) bool {
 	asked, beyond := q.Asked(), 0
 	for _, d := range c.credential.Disclosed {
 		p := credential.Path(d)
@@ -204,10 +207,10 @@ func (c *checked) disclosure(q oid4vp.CredentialQuery) {
 		}
 	}
 	if beyond > 0 {
-		c.report.Skip(CheckDisclosure, "OpenID4VP 1.0, Section 6.4", fmt.Sprintf("%d claims were disclosed that were not asked for; they are not given to the receiver", beyond))
-		return
+		return c.found(p, policy.DisclosedTooMuch, CheckDisclosure, "OpenID4VP 1.0, Section 6.4", fmt.Sprintf("%d claims were disclosed that were not asked for; they are not given to the receiver", beyond))
 	}
 	c.report.Pass(CheckDisclosure, "OpenID4VP 1.0, Section 6.4", "nothing more than was asked for")
+	return true
 }
 
 // around says that the value at p holds the one at asked.

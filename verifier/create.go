@@ -17,6 +17,7 @@ import (
 	"github.com/zegel-id/zegel/internal/capsule"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/verifier/policy"
 	"github.com/zegel-id/zegel/verifier/receivers"
 )
 
@@ -43,6 +44,8 @@ type Order struct {
 	Flow    Flow
 	// RedirectURI is where the citizen comes back to on the same device.
 	RedirectURI string
+	// Policy is the id of the policy to judge by; empty is the platform's.
+	Policy string
 }
 
 // Started is a transaction that was created.
@@ -64,7 +67,11 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err != nil {
 		return Started{}, &Error{Err: ErrRequest, Field: "dcql_query", Detail: "is not a query", Cause: err}
 	}
-	if err := supported(query); err != nil {
+	p, err := v.named(receiver, o.Policy)
+	if err != nil {
+		return Started{}, err
+	}
+	if err := supported(query, p); err != nil {
 		return Started{}, err
 	}
 	e, err := v.entitled(receiver, o.Purpose, query)
@@ -85,7 +92,7 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 		return Started{}, err
 	}
 	x := exchange{
-		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, ClientID: e.access.clientID(), Query: query,
+		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), ClientID: e.access.clientID(), Query: query,
 		Nonce: oid4vp.Secret(capsule.NewSecret().Reveal()), State: oid4vp.Secret(capsule.NewSecret().Reveal()), Expires: v.c.Now().Add(v.c.RequestLife).UTC(),
 	}
 	end := v.end(x.Expires)
@@ -118,14 +125,14 @@ func responseKey() (public, private jose.JWK, err error) {
 	return private.Public(), private, nil
 }
 
-// supported refuses queries that this verifier could not judge.
-func supported(q oid4vp.Query) error {
+// supported refuses queries that the policy could not judge.
+func supported(q oid4vp.Query, p *policy.Policy) error {
 	for i, c := range q.Credentials {
 		at := fmt.Sprintf("dcql_query.credentials[%d]", i)
-		if c.Format != string(credential.FormatSDJWTVC) {
-			return &Error{Err: ErrRequest, Field: at + ".format", Detail: fmt.Sprintf("must be %s; other formats cannot be verified here", credential.FormatSDJWTVC)}
+		if !slices.Contains(p.Formats, credential.Format(c.Format)) {
+			return &Error{Err: ErrRequest, Field: at + ".format", Detail: fmt.Sprintf("must be of %v; other formats are not verified under policy %s", p.Formats, p.ID)}
 		}
-		if !c.HolderBinding() {
+		if !c.HolderBinding() && p.Effect(policy.HolderBindingMissing) != policy.Reports {
 			return &Error{Err: ErrRequest, Field: at + ".require_cryptographic_holder_binding", Detail: "must be true or left out: a credential without proof of its holder is not accepted", Spec: "RFC 9901, Section 7.3"}
 		}
 	}

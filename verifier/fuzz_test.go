@@ -24,7 +24,11 @@ func FuzzResponse(f *testing.F) {
 		f.Fatal(err)
 	}
 	v := &Verifier{c: Config{Now: func() time.Time { return now }, Seals: &seal.Validator{Trust: store}, RequestLife: time.Minute}}
-	asked := fetched{exchange: exchange{Query: q, Nonce: "n", ClientID: "x509_hash:c", State: "s"}}
+	p, err := platform([]Acceptance{{VCT: "x:y", Issuers: []string{"https://i.example"}, Registrations: []string{"NTRBE-0999999922"}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	asked := fetched{exchange: exchange{policy: p, Query: q, Nonce: "n", ClientID: "x509_hash:c", State: "s"}}
 	for _, seed := range []string{
 		`{"vp_token":{"a":["x~y"]},"state":"s"}`, `{"vp_token":{"a":[{"b":1}],"b":[""]}}`, `{"error":"access_denied"}`, `{"error":"x","vp_token":{}}`,
 		`{"vp_token":{"a":["eyJhbGciOiJFUzI1NiIsInR5cCI6ImRjK3NkLWp3dCJ9.eyJ2Y3QiOiJ4OnkiLCJpc3MiOiJodHRwczovL2kuZXhhbXBsZSJ9.AAAA~e30.e30.AAAA"]}}`,

@@ -45,11 +45,11 @@ func TestJudge(t *testing.T) {
 		v := &sdjwt.Verified{VCT: vct, Issuer: iss, Expires: time.Unix(1, 0)}
 		s := seal.Validation{Qualification: seal.AdESeal, Provider: &trust.Provider{Registration: registration}}
 		c.change(&a, v, &s)
-		accept, err := acceptances([]Acceptance{a})
+		p, err := platform([]Acceptance{a})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if against := (&Verifier{accept: accept}).judge(v, s); (against == "") != c.holds {
+		if against := judge(p, v, s); (against == "") != c.holds {
 			t.Errorf("%s: %q", name, against)
 		}
 	}
@@ -59,12 +59,16 @@ func TestJudge(t *testing.T) {
 // List, Section 8.3), and without a listed provider nobody may sign its status.
 func TestNotStandingFailsClosed(t *testing.T) {
 	v := &Verifier{c: Config{Now: func() time.Time { return time.Unix(0, 0) }}}
+	p, err := platform([]Acceptance{{VCT: "a:b", Issuers: []string{"i"}, Registrations: []string{"NTRBE-0999999922"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, claim := range map[string]string{"no status": "", "no list": `{}`, "another mechanism": `{"identifier_list":{"id":"x"}}`, "no index": `{"status_list":{"uri":"https://a.example/1"}}`, "negative": `{"status_list":{"idx":-1,"uri":"https://a.example/1"}}`} {
-		c := &sdjwt.Verified{}
+		c := &checked{credential: &sdjwt.Verified{}, validation: &seal.Validation{}}
 		if claim != "" {
-			c.Status = []byte(claim)
+			c.credential.Status = []byte(claim)
 		}
-		if against, err := v.notStanding(t.Context(), c, seal.Validation{}); err == nil && against == "" {
+		if err := v.stands(t.Context(), c, p, time.Unix(0, 0)); err == nil && len(c.report.Failures()) != 1 {
 			t.Errorf("%s: the credential stands", name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/verifier/policy"
 )
 
 // Algorithms that are offered, and the only ones that are taken (OpenID4VP 1.0,
@@ -39,6 +40,9 @@ func (v *Verifier) RequestObject(ctx context.Context, secret string, post oid4vp
 	if e.access.clientID() != r.ClientID {
 		return "", &Error{Err: ErrExpired, Detail: "the receiver's access certificate was replaced", Remedy: "Start a new transaction."}
 	}
+	if r.policy, err = v.judging(r.exchange); err != nil {
+		return "", err
+	}
 	// Step 3. Sign, with the registration certificate of the use inside.
 	object, err := v.sign(r, e, post.WalletNonce)
 	if err != nil {
@@ -59,7 +63,7 @@ func (v *Verifier) sign(r requested, e entitlement, walletNonce oid4vp.Secret) (
 	if err != nil {
 		return "", err
 	}
-	metadata, err := clientMetadata(r.Key)
+	metadata, err := clientMetadata(r.policy, r.Key)
 	if err != nil {
 		return "", err
 	}
@@ -81,8 +85,8 @@ func urlSafe(s string) bool {
 	return true
 }
 
-func clientMetadata(key jose.JWK) (*oid4vp.ClientMetadata, error) {
-	formats := map[string]any{string(credential.FormatSDJWTVC): oid4vp.SDJWTFormat(issuerAlgs, holderAlgs)}
+func clientMetadata(p *policy.Policy, key jose.JWK) (*oid4vp.ClientMetadata, error) {
+	formats := map[string]any{string(credential.FormatSDJWTVC): oid4vp.SDJWTFormat(algs(p, issuerAlgs), algs(p, holderAlgs))}
 	b, err := jose.Marshal(map[string]any{
 		"jwks":                 map[string]any{"keys": []jose.JWK{key}},
 		"vp_formats_supported": formats,

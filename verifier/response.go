@@ -41,11 +41,14 @@ func (v *Verifier) Respond(ctx context.Context, secret string, form url.Values) 
 	if err != nil {
 		return "", err
 	}
+	if f.policy, err = v.judging(f.exchange); err != nil {
+		return "", err
+	}
 	if in.Error != "" {
 		if !f.State.Equal(in.State) {
 			return "", wrongState()
 		}
-		return v.conclude(ctx, f, e, refusal(in.Error), digest(string(in.Error)))
+		return v.conclude(ctx, f, e, refusal(f.policy, in.Error), digest(string(in.Error)))
 	}
 	// Step 4. Open it with the key of this request alone.
 	plain, err := f.decrypt(in)
@@ -99,7 +102,7 @@ func (f fetched) decrypt(in oid4vp.Form) ([]byte, error) {
 
 // judgeResponse is the decision about a whole response (Section 8.6).
 func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (Result, error) {
-	out := Result{State: StateAnswered, Qualification: seal.NotApplicable, Presentations: []Presentation{}}
+	out := Result{State: StateAnswered, Policy: f.policy.Ref(), Qualification: seal.NotApplicable, Presentations: []Presentation{}}
 	// Step 1. An object keyed by ids of the query, with arrays of the length
 	// that was asked for.
 	response, err := oid4vp.ParseResponse(plain, f.Query)
@@ -108,7 +111,7 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 		return out.failed(), nil
 	}
 	if response.Error != "" {
-		return refusal(response.Error), nil
+		return refusal(f.policy, response.Error), nil
 	}
 	out.Checks.Pass(credential.CheckStructure, "OpenID4VP 1.0, Section 8.6", "")
 

@@ -16,6 +16,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/store"
+	"github.com/zegel-id/zegel/verifier/policy"
 )
 
 // Result is what a receiver gets. Claims stand in it only when Verified is
@@ -23,6 +24,8 @@ import (
 type Result struct {
 	State    State `json:"state"`
 	Verified bool  `json:"verified"`
+	// Policy is what it was judged by.
+	Policy policy.Ref `json:"policy"`
 	// Qualification is the least of the presentations that hold.
 	Qualification seal.Qualification `json:"qualification"`
 	Presentations []Presentation     `json:"presentations"`
@@ -40,12 +43,15 @@ type Presentation struct {
 	// Issuer, VCT, Expires and Claims are there only when Verified is true; they
 	// are what the issuer signed. A claim identifies somebody only together with
 	// its issuer (Section 14.5).
-	Issuer  string            `json:"issuer,omitempty"`
-	VCT     string            `json:"vct,omitempty"`
-	Expires *time.Time        `json:"expires_at,omitempty"`
-	Claims  jsontext.Value    `json:"claims,omitempty"`
-	Checks  credential.Report `json:"checks"`
-	Seal    *Seal             `json:"seal,omitempty"`
+	Issuer  string         `json:"issuer,omitempty"`
+	VCT     string         `json:"vct,omitempty"`
+	Expires *time.Time     `json:"expires_at,omitempty"`
+	Claims  jsontext.Value `json:"claims,omitempty"`
+	// Reservations are what was found and, under this policy, is only reported:
+	// the presentation is not verified in these respects.
+	Reservations []policy.Finding  `json:"reservations,omitempty"`
+	Checks       credential.Report `json:"checks"`
+	Seal         *Seal             `json:"seal,omitempty"`
 }
 
 // Seal is what validating the seal gave.
@@ -78,7 +84,7 @@ type Provider struct {
 }
 
 func presentation(q oid4vp.CredentialQuery, c checked) (Presentation, error) {
-	p := Presentation{QueryID: q.ID, Verified: c.holds(), Checks: c.report}
+	p := Presentation{QueryID: q.ID, Verified: c.holds(), Reservations: c.reservations, Checks: c.report}
 	if s := c.validation; s != nil {
 		p.Seal = &Seal{Indication: s.Indication, SubIndication: s.SubIndication, Qualification: s.Qualification, Level: s.Level, Checks: s.Checks}
 		if p.Verified {
@@ -121,21 +127,21 @@ func (s *Seal) describe(v *seal.Validation) {
 }
 
 // refusal is the result of a wallet that answered with an error.
-func refusal(code oid4vp.ErrorCode) Result {
+func refusal(p *policy.Policy, code oid4vp.ErrorCode) Result {
 	switch code {
 	case oid4vp.InvalidRequest, oid4vp.InvalidScope, oid4vp.InvalidClient, oid4vp.AccessDenied, oid4vp.VPFormatsNotSupported, oid4vp.InvalidRequestURIMethod,
 		oid4vp.InvalidTransactionData, oid4vp.WalletUnavailable, oid4vp.UnsupportedResponseType, oid4vp.TemporarilyUnavailable, oid4vp.ServerError:
 	default:
 		code = "unknown_error" // free text could carry anything
 	}
-	return Result{State: StateRefused, Qualification: seal.NotApplicable, Presentations: []Presentation{}, Checks: credential.Report{}, WalletError: code}
+	return Result{State: StateRefused, Policy: p.Ref(), Qualification: seal.NotApplicable, Presentations: []Presentation{}, Checks: credential.Report{}, WalletError: code}
 }
 
 // failed takes out everything that could be read as verified.
 func (r Result) failed() Result {
 	r.Verified, r.Qualification = false, seal.NotApplicable
 	for i, p := range r.Presentations {
-		stripped := Presentation{QueryID: p.QueryID, Checks: p.Checks}
+		stripped := Presentation{QueryID: p.QueryID, Reservations: p.Reservations, Checks: p.Checks}
 		if p.Seal != nil {
 			stripped.Seal = &Seal{Indication: p.Seal.Indication, SubIndication: p.Seal.SubIndication, Qualification: p.Seal.Qualification, Level: p.Seal.Level, Checks: p.Seal.Checks}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/store"
+	"github.com/zegel-id/zegel/verifier/policy"
 )
 
 // State of a transaction, as a receiver sees it.
@@ -52,11 +53,14 @@ type exchange struct {
 	Transaction string        `json:"transaction"`
 	Receiver    string        `json:"receiver"`
 	Use         string        `json:"use"`
+	Policy      policy.Ref    `json:"policy"`
 	ClientID    string        `json:"client_id"`
 	Query       oid4vp.Query  `json:"query"`
 	Nonce       oid4vp.Secret `json:"nonce"`
 	State       oid4vp.Secret `json:"state"`
 	Expires     time.Time     `json:"expires"`
+
+	policy *policy.Policy // the one that Policy names, once it was looked up
 }
 
 // requested is a transaction whose request object was not fetched.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
@@ -16,33 +17,61 @@ import (
 
 const specStatus = "Token Status List, Section 8.3"
 
-// notStanding says why a credential is not to be relied on; nothing when it
-// stands. What cannot be found out counts as a reason.
-func (v *Verifier) notStanding(ctx context.Context, c *sdjwt.Verified, s seal.Validation) (string, error) {
-	if c.Status == nil {
-		return "the credential has no status that could be checked", nil
-	}
+// standing is what the status of a credential says.
+type standing struct {
+	// against says why it is not to be relied on; empty when it stands. What
+	// cannot be found out counts as a reason.
+	against string
+	// unavailable: nobody says anything bad of it, the list is just not there.
+	unavailable bool
+	// token is the list that was relied on, and signed when that was made.
+	token  *jose.Token
+	signed time.Time
+}
+
+// status looks a credential up.
+func (v *Verifier) status(ctx context.Context, c *sdjwt.Verified, s seal.Validation) (standing, error) {
 	ref, err := status.ParseClaim(c.Status)
 	if err != nil {
-		return err.Error(), nil
+		return standing{against: err.Error()}, nil
 	}
-	value, err := v.c.Statuses.Check(ctx, ref, v.statusTrust(s))
+	var out standing
+	trusted := v.statusTrust(s)
+	value, err := v.c.Statuses.Check(ctx, ref, func(ctx context.Context, t *jose.Token) (crypto.PublicKey, error) {
+		key, err := trusted(ctx, t)
+		if err == nil {
+			out.token = t
+		}
+		return key, err
+	})
 	if ended := ctx.Err(); ended != nil {
-		return "", ended // nothing was found out: the wallet may send again
+		return standing{}, ended // nothing was found out: the wallet may send again
 	}
-	if err != nil {
-		return err.Error(), nil
-	}
-	switch value {
-	case status.Valid:
-		return "", nil
-	case status.Invalid:
-		return "the credential is revoked", nil
-	case status.Suspended:
-		return "the credential is suspended", nil
+	switch {
+	case err != nil:
+		return standing{against: err.Error(), unavailable: errors.Is(err, status.ErrUnavailable) || errors.Is(err, status.ErrExpired)}, nil
+	case value == status.Valid:
+	case value == status.Invalid:
+		out.against = "the credential is revoked"
+	case value == status.Suspended:
+		out.against = "the credential is suspended"
 	default:
-		return "the status is " + value.String(), nil
+		out.against = "the status is " + value.String()
 	}
+	out.signed = signedAt(out.token)
+	return out, nil
+}
+
+// signedAt is the iat of a status list; zero, and so too old, when there is
+// none.
+func signedAt(t *jose.Token) time.Time {
+	var p struct {
+		IssuedAt jose.NumericDate `json:"iat"`
+	}
+	if t == nil || jose.Unmarshal(t.Payload, &p) != nil {
+		return time.Time{}
+	}
+	return p.IssuedAt.Time()
 }
 
 var statusAlgs = []jose.Alg{jose.ES256, jose.ES384}

@@ -33,6 +33,7 @@ import (
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/store"
+	"github.com/zegel-id/zegel/verifier/policy"
 	"github.com/zegel-id/zegel/verifier/receivers"
 )
 
@@ -84,7 +85,11 @@ type Config struct {
 	// Accept says which types are accepted from whom. What no entry names is
 	// not accepted.
 	Accept []Acceptance
-	Log    UseLog
+	// Policies are those that transactions may name. They may be laxer than the
+	// platform, which has all checks and Accept, only in the ways of Relax.
+	Policies []*policy.Policy
+	Relax    []policy.Relaxation
+	Log      UseLog
 	// RequestID names the call that a context belongs to, for the use log; nil
 	// names none.
 	RequestID func(context.Context) string
@@ -114,9 +119,9 @@ type Config struct {
 // Verifier is the verifier role. Its methods may be called from many
 // goroutines.
 type Verifier struct {
-	c      Config
-	accept map[string]Acceptance
-	now    atomic.Pointer[admission]
+	c        Config
+	policies map[string]*policy.Policy
+	now      atomic.Pointer[admission]
 }
 
 // admission is who may ask, with whose certificate: what changes together.
@@ -167,7 +172,7 @@ func New(c Config) (*Verifier, error) {
 		fault("Registrar: %w", err)
 	}
 	var err error
-	if v.accept, err = acceptances(c.Accept); err != nil {
+	if v.policies, err = policies(c); err != nil {
 		faults = append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {

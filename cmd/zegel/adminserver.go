@@ -130,10 +130,12 @@ func (a *app) receiversReload(r *rest.Request) (rest.Answer, error) {
 // environment is what a wallet on this machine has to know of the platform:
 // addresses, and whom to trust.
 type environment struct {
-	Holder    string   `json:"holder"`
-	Issuer    string   `json:"issuer"`
-	Verifier  string   `json:"verifier"`
-	Suppliers []string `json:"suppliers"`
+	Holder   string `json:"holder"`
+	Issuer   string `json:"issuer"`
+	Verifier string `json:"verifier"`
+	// Suppliers that can be asked, with the credential configuration of their
+	// records.
+	Suppliers map[string]string `json:"suppliers"`
 	// Anchors are PEM certificates: of the signer of the list of providers,
 	// and of the authority of receivers' access certificates.
 	SealAnchors   string   `json:"seal_anchors"`
@@ -177,9 +179,7 @@ func (a *app) environment() (environment, error) {
 			{URL: a.c.Issuer.URL + "/crl/" + accessCRL, Issuer: string(trust.EncodePEM(a.local.hierarchy.AccessCA.Certificate))},
 		},
 	}
-	for _, c := range a.c.Issuer.Connectors {
-		e.Suppliers = append(e.Suppliers, c.Supplier)
-	}
+	e.Suppliers = a.c.Issuer.collectable()
 	var err error
 	e.Registrar, err = jose.PublicJWK(a.local.hierarchy.Registrar.Key.Public())
 	if err != nil {

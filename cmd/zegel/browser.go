@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"net"
 	"net/http"
@@ -25,12 +24,23 @@ import (
 type browser struct {
 	citizen string
 	client  *http.Client
-	tell    func(string)
+	left    *left
 }
 
-func newBrowser(citizen string, transport http.RoundTripper, tell func(string)) *browser {
+// left is what the issuer's page says before it leads back to the wallet.
+type left struct {
+	RedirectTo string `json:"redirect_to"`
+	Refused    []struct {
+		Record string `json:"record"`
+		Reason string `json:"reason"`
+	} `json:"refused"`
+	Pending []string `json:"pending"`
+	NoData  bool     `json:"no_data"`
+}
+
+func newBrowser(citizen string, transport http.RoundTripper) *browser {
 	jar, _ := cookiejar.New(nil) // never fails without options
-	return &browser{citizen: citizen, tell: tell, client: &http.Client{
+	return &browser{citizen: citizen, client: &http.Client{
 		Jar: jar, Transport: transport, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -55,22 +65,17 @@ func (b *browser) visit(ctx context.Context, address string, accept string, stop
 				return nil, nil, err
 			}
 		}
-		if form := consentForm.FindSubmatch(body); form != nil && res.StatusCode == http.StatusOK {
-			next, err := b.agree(ctx, req.URL, string(form[1]), string(form[2]))
-			if err != nil {
-				return nil, nil, err
-			}
-			if stop(next) {
-				return next, nil, nil
-			}
-			address = next.String()
-			continue
-		}
 		if res.StatusCode < 300 || res.StatusCode >= 400 {
 			if res.StatusCode != http.StatusOK {
 				return nil, nil, answered(res, body)
 			}
-			return req.URL, body, nil
+			if !consentForm.Match(body) {
+				return req.URL, body, nil
+			}
+			if address, err = b.agree(ctx, req.URL, body); err != nil {
+				return nil, nil, err
+			}
+			res.Header.Set("Location", address)
 		}
 		next, err := res.Location()
 		if err != nil {
@@ -84,6 +89,33 @@ func (b *browser) visit(ctx context.Context, address string, accept string, stop
 	return nil, nil, errors.New("too many redirects while signing in")
 }
 
+var consentForm = regexp.MustCompile(`action="([^"]*/consent)">\s*<input type="hidden" name="form" value="([^"]+)"`)
+
+// agree answers the issuer's page as a citizen who says yes, and gives the way
+// back to the wallet.
+func (b *browser) agree(ctx context.Context, page *url.URL, body []byte) (string, error) {
+	m := consentForm.FindSubmatch(body)
+	form := url.Values{"form": {string(m[2])}, "decision": {"allow"}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, page.Scheme+"://"+page.Host+string(m[1]), formBody(form))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	res, answer, err := b.do(req)
+	if err != nil {
+		return "", err
+	}
+	if res.StatusCode != http.StatusOK {
+		return "", answered(res, answer)
+	}
+	b.left = &left{}
+	if err := json.Unmarshal(answer, b.left); err != nil {
+		return "", err
+	}
+	return b.left.RedirectTo, nil
+}
+
 func (b *browser) chooseCitizen(ctx context.Context, page *url.URL) (*http.Response, []byte, error) {
 	form := url.Values{"id": page.Query()["id"], "citizen": {b.citizen}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, page.Scheme+"://"+page.Host+"/login", formBody(form))
@@ -92,53 +124,6 @@ func (b *browser) chooseCitizen(ctx context.Context, page *url.URL) (*http.Respo
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return b.do(req)
-}
-
-// consentForm is the form of the issuer's page on which the citizen agrees.
-var consentForm = regexp.MustCompile(`<form method="post" action="([^"]*/consent)">\s*<input type="hidden" name="form" value="([\w-]+)">`)
-
-// agree plays the citizen who agrees that the wallet gets the data, and tells
-// what cannot be had. It returns where the issuer sends the browser.
-func (b *browser) agree(ctx context.Context, page *url.URL, action, form string) (*url.URL, error) {
-	to, err := page.Parse(html.UnescapeString(action))
-	if err != nil || to.Scheme != page.Scheme || to.Host != page.Host {
-		return nil, errors.New("the issuer's form leads elsewhere")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), formBody(url.Values{"form": {form}, "decision": {"allow"}}))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	res, body, err := b.do(req)
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, answered(res, body)
-	}
-	var left struct {
-		RedirectTo string `json:"redirect_to"`
-		Refused    []struct {
-			Record string `json:"record"`
-			Reason string `json:"reason"`
-		} `json:"refused"`
-		Pending []string `json:"pending"`
-		NoData  bool     `json:"no_data"`
-	}
-	if err := json.Unmarshal(body, &left); err != nil {
-		return nil, err
-	}
-	for _, r := range left.Refused {
-		b.tell(fmt.Sprintf("not issued: record %s (%s)", r.Record, r.Reason))
-	}
-	for _, record := range left.Pending {
-		b.tell("comes later: record " + record)
-	}
-	if left.NoData {
-		b.tell("The supplier says that it holds no data about you.")
-	}
-	return url.Parse(left.RedirectTo)
 }
 
 func (b *browser) do(req *http.Request) (*http.Response, []byte, error) {
@@ -166,7 +151,7 @@ func answered(res *http.Response, body []byte) error {
 // signIn gets a session of the vault platform.
 func signIn(ctx context.Context, p *unit.Platform, citizen string, transport http.RoundTripper, tell func(string)) (time.Time, error) {
 	verifier, state := oauth.NewVerifier(), rand.Text()
-	q, err := throughBrowser(ctx, citizen, transport, tell, func(callback string) (string, string, error) {
+	q, _, err := throughBrowser(ctx, citizen, transport, tell, func(callback string) (string, string, error) {
 		return p.LoginURL(callback, state, verifier), state, nil
 	})
 	if err != nil {
@@ -188,24 +173,26 @@ func signIn(ctx context.Context, p *unit.Platform, citizen string, transport htt
 // address, and returns what it comes back with. With a citizen of the
 // development identity provider it plays the browser; otherwise it tells the
 // address to open in one and waits on loopback (RFC 8252, Section 7.3).
-func throughBrowser(ctx context.Context, citizen string, transport http.RoundTripper, tell func(string), begin func(callback string) (address, state string, err error)) (url.Values, error) {
+func throughBrowser(ctx context.Context, citizen string, transport http.RoundTripper, tell func(string), begin func(callback string) (address, state string, err error)) (url.Values, *left, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer l.Close()
 	address, state, err := begin(fmt.Sprintf("http://%s/callback", l.Addr()))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if citizen == "" {
-		return waitForBrowser(ctx, l, address, state, tell)
+		q, err := waitForBrowser(ctx, l, address, state, tell)
+		return q, nil, err
 	}
-	arrived, _, err := newBrowser(citizen, transport, tell).visit(ctx, address, "", func(u *url.URL) bool { return u.Host == l.Addr().String() })
+	b := newBrowser(citizen, transport)
+	arrived, _, err := b.visit(ctx, address, "", func(u *url.URL) bool { return u.Host == l.Addr().String() })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return arrived.Query(), nil
+	return arrived.Query(), b.left, nil
 }
 
 // waitForBrowser serves the redirect address until the citizen comes back with

@@ -18,6 +18,8 @@ import (
 	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/verifier/policy"
 )
 
 // Config is the one configuration of a running zegel. Unknown keys are errors;
@@ -284,8 +286,13 @@ type VerifierConfig struct {
 	ResultGrace string `yaml:"result_grace"`
 	resultGrace time.Duration
 	// Accept says which types are accepted from whom.
-	Accept  []AcceptConfig `yaml:"accept"`
-	Clients []ClientConfig `yaml:"clients"`
+	Accept []AcceptConfig `yaml:"accept"`
+	// Policies are those that transactions may name beside the platform's, which
+	// is Accept with every check.
+	Policies []PolicyConfig `yaml:"policies"`
+	// Relax names the ways in which policies may be laxer than the platform.
+	Relax   []policy.Relaxation `yaml:"relax"`
+	Clients []ClientConfig      `yaml:"clients"`
 	// Trust names lists and anchors beyond the local hierarchy.
 	Trust TrustConfig `yaml:"trust"`
 }
@@ -296,6 +303,23 @@ type AcceptConfig struct {
 	VCT           string   `yaml:"vct"`
 	Issuers       []string `yaml:"issuers"`
 	Registrations []string `yaml:"registrations"`
+	// Qualification is the least that the seal must be worth: QESeal, AdESeal-QC
+	// or AdESeal, the default.
+	Qualification seal.Qualification `yaml:"qualification"`
+	// MaxAge is how long ago a credential may have been issued, such as 8760h;
+	// empty is any time.
+	MaxAge string `yaml:"max_age"`
+	maxAge time.Duration
+	// WithoutExpiry accepts credentials that have no exp.
+	WithoutExpiry bool `yaml:"without_expiry"`
+}
+
+// PolicyConfig is a policy document (docs/verifier.md): one of the two.
+type PolicyConfig struct {
+	// File is a JSON file.
+	File string `yaml:"file"`
+	// Document is the same JSON as a text in this file.
+	Document string `yaml:"document"`
 }
 
 // TrustConfig is what a relying side trusts.
@@ -372,6 +396,9 @@ func (c *Config) relativeTo(dir string) {
 	if v := c.Verifier; v != nil {
 		listen(&v.ListenConfig)
 		paths = append(paths, &v.Receivers, &v.Trust.ListSigner)
+		for i := range v.Policies {
+			paths = append(paths, &v.Policies[i].File)
+		}
 	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
@@ -445,6 +472,7 @@ func (c *Config) Check() error {
 		if v.resultGrace, err = time.ParseDuration(v.ResultGrace); err != nil || v.resultGrace < 0 || v.resultGrace > 5*time.Minute {
 			fault("verifier.result_grace: found %q, expected a duration from 0s to 5m", v.ResultGrace)
 		}
+		faults = append(faults, v.checkPolicies()...)
 		if (v.Trust.PubEAAList == "") != (v.Trust.ListSigner == "") {
 			fault("verifier.trust: pub_eaa_list and list_signer belong together")
 		}

@@ -166,25 +166,13 @@ func (s *story) tell(ctx context.Context) error {
 		return err
 	}
 
-	s.begin("She asks for her diplomas: the issuer asks LED through MAGDA, signed SOAP")
+	s.begin("She asks for her diplomas over OpenID4VCI: she signs in and agrees, the issuer asks LED through MAGDA, signed SOAP; four copies of each credential")
 	v, err := w.vault(ctx)
 	if err != nil {
 		return err
 	}
-	offer, err := w.ask(ctx, v, "led")
-	if err != nil {
-		return err
-	}
-	if len(offer.Accepted) == 0 {
-		return errors.New("LED gave nothing to issue")
-	}
-	s.say("   %d records can be sealed, %d are refused; offer and transaction code went to her alone", len(offer.Accepted), len(offer.Refused))
-	for _, r := range offer.Refused {
-		s.say("   refused: %s (%s)", r.Record, r.Reason)
-	}
-
-	s.begin("Her wallet unit accepts the offer over OpenID4VCI, four copies of each credential")
-	if err := w.take(ctx, indent{s.out}, v, offer.Link, issueFlags{txCode: offer.TxCode, copies: 4, language: "en"}); err != nil {
+	w.tell = func(text string) { s.say("   %s", text) }
+	if err := w.fetch(ctx, indent{s.out}, v, "led", issueFlags{clientID: defaultClientID, copies: 4, language: "en"}); err != nil {
 		return err
 	}
 	credentials, err := s.credentials(ctx, v)
@@ -315,7 +303,7 @@ func (s *story) ask(ctx context.Context) (transaction, error) {
 
 func (s *story) share(ctx context.Context, w *wallet, t transaction) (result, error) {
 	var r result
-	_, err := w.share(ctx, t.Link, "en", func(_ context.Context, c unit.Consent) (bool, error) {
+	_, err := w.share(ctx, asking{link: t.Link}, "en", openTrust{}, false, func(_ context.Context, c unit.Consent) (bool, error) {
 		printConsent(indent{s.out}, c)
 		return true, nil
 	})
@@ -408,6 +396,15 @@ func (s *story) revoke(ctx context.Context, w *wallet, v *unit.Vault) error {
 	if err != nil {
 		return err
 	}
+	if _, err := s.share(ctx, w, t); !errors.Is(err, unit.ErrRefused) {
+		return fmt.Errorf("a revoked credential was offered: %w", err)
+	}
+	s.say("   Her wallet offers it to nobody any more. One that does not ask for the status would be found out:")
+	if t, err = s.ask(ctx); err != nil {
+		return err
+	}
+	w.blind = true
+	defer func() { w.blind = false }()
 	r, err := s.share(ctx, w, t)
 	if err != nil {
 		return err

@@ -50,8 +50,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		Seals:     &seal.Validator{Trust: store, Revocation: crls}, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID,
 		ResultGrace: c.resultGrace, Now: a.now, InsecureLoopback: insecure,
 	}
-	for _, x := range c.Accept {
-		config.Accept = append(config.Accept, verifier.Acceptance{VCT: x.VCT, Issuers: x.Issuers, Registrations: x.Registrations})
+	config.Accept, config.Relax = c.accepted(), c.Relax
+	if config.Policies, err = c.policies(); err != nil {
+		return err
 	}
 	v, err := verifier.New(config)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zegel-id/zegel/holder/unit"
+	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
 // issueFlags are the flags of the commands that fetch credentials.
@@ -122,12 +123,15 @@ func (w *wallet) taken(ctx context.Context, out io.Writer, s unit.Issuance, v *u
 	return errors.Join(err, w.tellTaken(ctx, out, s, v, taken, i.patience))
 }
 
+// errNothing: the issuer has nothing for the citizen, and its page said why.
+var errNothing = errors.New("the issuer gives nothing: it was refused at the sign-in, or there is nothing to give; the page in the browser said which")
+
 func (w *wallet) obtain(ctx context.Context, s unit.Issuance, v *unit.Vault, o unit.Offered, txCode string) (unit.Taken, error) {
 	if !o.NeedsSignIn() {
 		return s.Accept(ctx, v, o, txCode)
 	}
 	var a *unit.Authorization
-	answer, err := throughBrowser(ctx, w.state.SignInAs, w.transport, w.tell, func(callback string) (address, state string, err error) {
+	answer, said, err := throughBrowser(ctx, w.state.SignInAs, w.transport, w.tell, func(callback string) (address, state string, err error) {
 		if a, err = s.Authorize(ctx, v, o, callback); err != nil {
 			return "", "", err
 		}
@@ -136,7 +140,30 @@ func (w *wallet) obtain(ctx context.Context, s unit.Issuance, v *unit.Vault, o u
 	if err != nil {
 		return unit.Taken{}, err
 	}
-	return s.Redeem(ctx, v, a, answer)
+	if said != nil {
+		for _, r := range said.Refused {
+			w.tell(fmt.Sprintf("not issued: record %s (%s)", r.Record, r.Reason))
+		}
+		for _, p := range said.Pending {
+			w.tell("comes later: record " + p)
+		}
+	}
+	taken, err := s.Redeem(ctx, v, a, answer)
+	r := (*unit.Refusal)(nil)
+	if !errors.As(err, &r) || r.Code != string(oid4vci.AccessDenied) {
+		return taken, err
+	}
+	switch {
+	case said == nil:
+		return taken, errNothing
+	case said.NoData:
+		w.tell("The supplier says that it holds no data about you.")
+	case len(said.Refused) > 0:
+		w.tell("The supplier has records about you, but none of them can be sealed.")
+	default:
+		return taken, errNothing
+	}
+	return taken, nil
 }
 
 func (w *wallet) tellTaken(ctx context.Context, out io.Writer, s unit.Issuance, v *unit.Vault, t unit.Taken, patience time.Duration) error {

@@ -34,6 +34,9 @@ type wallet struct {
 	now       func() time.Time
 	transport http.RoundTripper
 	tell      func(string)
+	// blind presents without asking for a credential's status, so that the
+	// demonstration can show that receivers do.
+	blind bool
 }
 
 // walletState is what the wallet keeps, in a file that only its user reads.
@@ -235,18 +238,6 @@ func (w *wallet) issuance(t trusted, copies int, languages []string) (unit.Issua
 	return unit.Issuance{
 		HTTP: w.http(), Now: w.now, Wait: wait, Random: rand.Reader, Metadata: t, Handles: w.state.Environment.Issuer, Seals: seals, Status: checker, StatusTrust: statusTrust(t, w.now),
 		Copies: copies, Words: words, Languages: languages,
-	}, nil
-}
-
-func (w *wallet) presentation(t trusted, languages []string, consent func(context.Context, unit.Consent) (bool, error)) (unit.Presentation, error) {
-	_, words := w.words()
-	registrar, err := w.state.Environment.Registrar.Key()
-	if err != nil {
-		return unit.Presentation{}, fmt.Errorf("registrar: %w", err)
-	}
-	register := unit.PublishedRegister{URL: w.state.Environment.Receivers, HTTP: w.http(), Registrar: registrar, Now: w.now}
-	return unit.Presentation{
-		HTTP: w.http(), Now: w.now, Random: rand.Reader, Chain: t, Registrar: registrar, Register: register, Consent: consent, Words: words, Languages: languages,
 	}, nil
 }
 

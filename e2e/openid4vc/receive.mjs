@@ -4,7 +4,7 @@
 import { Openid4vciClient } from '@openid4vc/openid4vci';
 import { resourceRequest } from '@openid4vc/oauth2';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { callbacks, clientId, leafOf, newKey, publicOf, run, sdJwt } from './wallet.mjs';
+import { callbacks, clientId, fetchList, leafOf, newKey, publicOf, run, sdJwt } from './wallet.mjs';
 
 await run(async ({ offer, txCode, copies, anchor, event, again }) => {
   const keys = [];
@@ -30,15 +30,37 @@ await run(async ({ offer, txCode, copies, anchor, event, again }) => {
 
   // The library asks by configuration only. Where the token response names
   // datasets, each is asked by its identifier (OpenID4VCI 1.0, Section 8.2).
-  const obtain = async ({ configuration, identifier }) => {
+  const ask = async ({ configuration, identifier }) => {
     const { proven, proofs } = await prove(configuration);
-    let response;
     if (identifier === undefined) {
-      ({ credentialResponse: response } = await client.retrieveCredentials({ issuerMetadata, accessToken, credentialConfigurationId: configuration, proofs }));
-    } else {
+      const { credentialResponse: response } = await client.retrieveCredentials({ issuerMetadata, accessToken, credentialConfigurationId: configuration, proofs });
+      return { proven, response };
+    }
+    const res = await resourceRequest({
+      url: issuerMetadata.credentialIssuer.credential_endpoint, accessToken, callbacks: cb,
+      requestOptions: { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ credential_identifier: identifier, proofs }) },
+    });
+    const response = await res.response.json();
+    if (!res.ok) throw Object.assign(new Error(response.error_description), { code: response.error });
+    return { proven, response };
+  };
+  const codeOf = (err) => err.code ?? err.response?.credentialErrorResponseResult?.data?.error;
+  let deferred = 0;
+  const obtain = async (wanted) => {
+    // A nonce may have gone stale in the meantime (Section 8.3.1.2), and the
+    // credential may come later (Section 9).
+    const { proven, response: first } = await ask(wanted).catch((err) => {
+      if (codeOf(err) !== 'invalid_nonce') throw err;
+      return ask(wanted);
+    });
+    let response = first;
+    while (response.credentials === undefined) {
+      deferred++;
+      await new Promise((resolve) => setTimeout(resolve, response.interval * 1000));
+      // The library refuses such an answer when it has a notification_id.
       const res = await resourceRequest({
-        url: issuerMetadata.credentialIssuer.credential_endpoint, accessToken, callbacks: cb,
-        requestOptions: { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ credential_identifier: identifier, proofs }) },
+        url: issuerMetadata.credentialIssuer.deferred_credential_endpoint, accessToken, callbacks: cb,
+        requestOptions: { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ transaction_id: first.transaction_id }) },
       });
       response = await res.response.json();
       if (!res.ok) throw Object.assign(new Error(response.error_description), { code: response.error });
@@ -59,8 +81,8 @@ await run(async ({ offer, txCode, copies, anchor, event, again }) => {
     for (const c of copies) c.claims = await check(c, anchor, issuerMetadata.credentialIssuer.credential_configurations_supported[w.configuration]);
     credentials.push({ ...w, copies });
   }
-  const out = { version: issuerMetadata.originalDraftVersion, tokenType: accessTokenResponse.token_type, credentials, clientId };
-  if (again) out.again = await obtain(wanted[0]).then(() => 'issued', (err) => err.code ?? err.response?.credentialErrorResponseResult?.data?.error ?? String(err));
+  const out = { version: issuerMetadata.originalDraftVersion, tokenType: accessTokenResponse.token_type, credentials, clientId, deferred };
+  if (again) out.again = await obtain(wanted[0]).then(() => 'issued', (err) => codeOf(err) ?? String(err));
   return out;
 });
 
@@ -73,11 +95,6 @@ async function check({ credential, key }, anchor, configuration) {
   if (!(certificate.subjectAltName ?? '').split(', ').includes(`URI:${iss}`)) throw new Error(`iss ${iss} does not stand in the certificate: ${certificate.subjectAltName}`);
   if (vct !== configuration.vct) throw new Error(`vct ${vct}, but the metadata say ${configuration.vct}`);
   if (cnf?.jwk?.x !== key.x || cnf?.jwk?.y !== key.y) throw new Error('the credential is bound to another key');
-  const fetchList = async (uri) => {
-    const res = await fetch(uri, { headers: { Accept: 'application/statuslist+jwt' } });
-    if (!res.ok || res.headers.get('content-type') !== 'application/statuslist+jwt') throw new Error(`status list: ${res.status} ${res.headers.get('content-type')}`);
-    return res.text();
-  };
   const { payload } = await (await sdJwt({ certificate, fetchList })).verify(credential);
   return payload;
 }

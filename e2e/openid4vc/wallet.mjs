@@ -74,11 +74,19 @@ export function callbacks({ keys = [], anchor } = {}) {
   };
 }
 
+// fetchList fetches a status list token.
+export async function fetchList(uri) {
+  const res = await fetch(uri, { headers: { Accept: 'application/statuslist+jwt' } });
+  if (!res.ok || res.headers.get('content-type') !== 'application/statuslist+jwt') throw new Error(`status list: ${res.status} ${res.headers.get('content-type')}`);
+  return res.text();
+}
+
 // sdJwt reads credentials with @sd-jwt/sd-jwt-vc. A key makes presentations, a
-// certificate verifies.
-export async function sdJwt({ certificate, key, fetchList } = {}) {
+// certificate verifies, and the holder's key verifies presentations.
+export async function sdJwt({ certificate, key, holder, fetchList } = {}) {
   const config = { hasher: digest, hashAlg: 'sha-256', saltGenerator: generateSalt, verifier: async () => false };
   if (certificate) config.verifier = await ES256.getVerifier(certificate.publicKey.export({ format: 'jwk' }));
+  if (holder) config.kbVerifier = await ES256.getVerifier(holder);
   if (key) Object.assign(config, { kbSigner: await ES256.getSigner(key), kbSignAlg: 'ES256' });
   if (fetchList) {
     config.statusListFetcher = fetchList;

@@ -8,23 +8,21 @@
 package openid4vc_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/zegel-id/zegel/e2e/peer"
 )
 
 func TestWallets(t *testing.T) {
-	s := start(t)
+	s := peer.StartDemo(t)
 	t.Run("ours", func(t *testing.T) { testOurs(t, s) })
 	t.Run("independent", func(t *testing.T) {
-		install(t)
+		peer.Install(t, ".", "the wallet of @openid4vc")
 		testIndependent(t, s)
 	})
 }
@@ -32,26 +30,26 @@ func TestWallets(t *testing.T) {
 // testOurs has the command line wallet of a citizen accept what an institution
 // offers, and present it. She is not the demonstration's citizen, whose vault
 // holds a revoked credential by now.
-func testOurs(t *testing.T, s system) {
-	s.zegel(t, "wallet", "activate", "--sign-in-as", "noor")
-	for name, link := range map[string]func(offer) string{"by reference": offer.reference, "by value": offer.value} {
+func testOurs(t *testing.T, s peer.Demo) {
+	s.Zegel(t, "wallet", "activate", "--sign-in-as", "noor")
+	for name, link := range map[string]func(peer.Offer) string{"by reference": peer.Offer.Reference, "by value": peer.Offer.Value} {
 		t.Run(name, func(t *testing.T) {
-			o := s.offer(t)
-			out := s.zegel(t, "wallet", "accept", link(o), "--tx-code", o.TxCode)
+			o := s.Offer(t)
+			out := s.Zegel(t, "wallet", "accept", link(o), "--tx-code", o.TxCode)
 			if n := strings.Count(out, "accepted: "); n != len(o.Accepted) {
 				t.Errorf("%d of %d credentials accepted: %s", n, len(o.Accepted), out)
 			}
-			s.issued(t, o, 4, "credential_accepted")
+			s.Issued(t, o, 4, "credential_accepted")
 		})
 	}
-	tx := s.ask(t, "", `[{"path":["title"]},{"path":["level","eqf"]}]`)
-	s.zegel(t, "wallet", "present", tx.Link, "--yes")
-	s.verified(t, tx, "", "title", "level.eqf")
+	tx := s.Ask(t, "", `[{"path":["title"]},{"path":["level","eqf"]}]`)
+	s.Zegel(t, "wallet", "present", tx.Link, "--yes")
+	s.Verified(t, tx, "", "title", "level.eqf")
 }
 
 // received is what receive.mjs answers.
 type received struct {
-	refusal
+	peer.Refusal
 	Version     string `json:"version"`
 	Credentials []struct {
 		Identifier string `json:"identifier"`
@@ -78,7 +76,7 @@ func (r received) copies() []held {
 
 // presented is what present.mjs answers.
 type presented struct {
-	refusal
+	peer.Refusal
 	Prefix       string         `json:"prefix"`
 	ResponseMode string         `json:"responseMode"`
 	Enc          string         `json:"enc"`
@@ -89,21 +87,21 @@ type presented struct {
 	} `json:"body"`
 }
 
-func testIndependent(t *testing.T, s system) {
+func testIndependent(t *testing.T, s peer.Demo) {
 	receive := func(t *testing.T, link, txCode string, more map[string]any) (r received) {
-		order := map[string]any{"offer": link, "txCode": txCode, "anchor": s.anchor(t, "seal-ca.pem")}
+		order := map[string]any{"offer": link, "txCode": txCode, "anchor": s.Anchor(t, "seal-ca.pem")}
 		for k, v := range more {
 			order[k] = v
 		}
-		node(t, "receive.mjs", order, &r)
+		peer.Run(t, ".", "receive.mjs", order, &r)
 		return r
 	}
 	var wallet []held
 
 	t.Run("receives the whole batch, by reference", func(t *testing.T) {
-		o := s.offer(t)
-		r := receive(t, o.reference(), o.TxCode, map[string]any{"event": "credential_accepted", "again": true})
-		r.accepted(t)
+		o := s.Offer(t)
+		r := receive(t, o.Reference(), o.TxCode, map[string]any{"event": "credential_accepted", "again": true})
+		r.Accepts(t)
 		if r.Version != "V1" {
 			t.Errorf("the library takes the metadata for those of %s", r.Version)
 		}
@@ -122,46 +120,46 @@ func testIndependent(t *testing.T, s system) {
 				seen[id] = true
 			}
 		}
-		s.issued(t, o, 8, "credential_accepted")
+		s.Issued(t, o, 8, "credential_accepted")
 		if r.Again != "credential_request_denied" {
 			t.Errorf("the same dataset again: %s", r.Again)
 		}
 		wallet = r.copies()
 	})
 	t.Run("receives some copies, by value", func(t *testing.T) {
-		o := s.offer(t)
-		receive(t, o.value(), o.TxCode, map[string]any{"copies": 3, "event": "credential_failure"}).accepted(t)
-		s.issued(t, o, 3, "credential_failure")
+		o := s.Offer(t)
+		receive(t, o.Value(), o.TxCode, map[string]any{"copies": 3, "event": "credential_failure"}).Accepts(t)
+		s.Issued(t, o, 3, "credential_failure")
 	})
 	t.Run("receives an institution's own credential", func(t *testing.T) {
-		o := s.own(t, `{"title":"Getuigschrift","award_date":"2020"}`)
-		r := receive(t, o.reference(), o.TxCode, nil)
-		r.accepted(t)
+		o := s.Own(t, `{"title":"Getuigschrift","award_date":"2020"}`)
+		r := receive(t, o.Reference(), o.TxCode, nil)
+		r.Accepts(t)
 		if len(r.Credentials) != 1 || len(r.copies()) != 8 || r.copies()[0].Claims["title"] != "Getuigschrift" {
 			t.Errorf("%d credentials, %d copies", len(r.Credentials), len(r.copies()))
 		}
 	})
 	t.Run("is refused", func(t *testing.T) {
-		o := s.offer(t)
+		o := s.Offer(t)
 		wrong := "000000"
 		if o.TxCode == wrong {
 			wrong = "000001"
 		}
-		receive(t, o.reference(), wrong, nil).refused(t, "invalid_grant")
-		receive(t, o.value(), o.TxCode, map[string]any{"copies": 1}).accepted(t)
-		receive(t, o.value(), o.TxCode, nil).refused(t, "invalid_grant")
+		receive(t, o.Reference(), wrong, nil).Refuses(t, "invalid_grant")
+		receive(t, o.Value(), o.TxCode, map[string]any{"copies": 1}).Accepts(t)
+		receive(t, o.Value(), o.TxCode, nil).Refuses(t, "invalid_grant")
 		// What the offer's address held has served.
-		if r := receive(t, o.reference(), o.TxCode, nil); !strings.Contains(r.Message, "status '404'") {
+		if r := receive(t, o.Reference(), o.TxCode, nil); !strings.Contains(r.Message, "status '404'") {
 			t.Errorf("the address of a redeemed offer: %q", r.Message)
 		}
 	})
 
-	present := func(t *testing.T, tx transaction, more map[string]any) (p presented) {
-		order := map[string]any{"request": tx.Link, "held": wallet, "anchor": s.anchor(t, "access-ca.pem")}
+	present := func(t *testing.T, tx peer.Transaction, more map[string]any) (p presented) {
+		order := map[string]any{"request": tx.Link, "held": wallet, "anchor": s.Anchor(t, "access-ca.pem")}
 		for k, v := range more {
 			order[k] = v
 		}
-		node(t, "present.mjs", order, &p)
+		peer.Run(t, ".", "present.mjs", order, &p)
 		return p
 	}
 	t.Run("presents", func(t *testing.T) {
@@ -175,13 +173,13 @@ func testIndependent(t *testing.T, s system) {
 			"one value of a choice": {`[{"path":["level","eqf"],"values":["4","5"]}]`, []string{"level.eqf"}},
 		} {
 			t.Run(name, func(t *testing.T) {
-				tx := s.ask(t, "", claims.claims)
+				tx := s.Ask(t, "", claims.claims)
 				p := present(t, tx, nil)
-				p.accepted(t)
+				p.Accepts(t)
 				if p.Prefix != "x509_hash" || p.ResponseMode != "direct_post.jwt" || p.Enc != "A256GCM" || p.Status != http.StatusOK {
 					t.Errorf("%s, %s with %s: %d", p.Prefix, p.ResponseMode, p.Enc, p.Status)
 				}
-				if got := s.verified(t, tx, "", claims.want...); !reflect.DeepEqual(got, p.Selected["diploma"]) {
+				if got := s.Verified(t, tx, "", claims.want...); !reflect.DeepEqual(got, p.Selected["diploma"]) {
 					t.Errorf("the verifier tells %v, the wallet shared %v", got, p.Selected["diploma"])
 				}
 				if p := present(t, tx, nil); !strings.Contains(p.Message, "failed with status code '4") {
@@ -191,28 +189,28 @@ func testIndependent(t *testing.T, s system) {
 		}
 	})
 	t.Run("presents on the same device", func(t *testing.T) {
-		tx := s.ask(t, "http://localhost/done", `[{"path":["title"]}]`)
+		tx := s.Ask(t, "http://localhost/done", `[{"path":["title"]}]`)
 		p := present(t, tx, nil)
-		p.accepted(t)
+		p.Accepts(t)
 		back, err := url.Parse(p.Body.RedirectURI)
 		if err != nil || !strings.HasPrefix(p.Body.RedirectURI, "http://localhost/done") || back.Query().Get("response_code") == "" {
 			t.Fatalf("sent on to %q", p.Body.RedirectURI)
 		}
-		if code, r := s.result(t, tx, "another"); code == http.StatusOK || r.Verified || len(r.Presentations) != 0 {
+		if code, r := s.Result(t, tx, "another"); code == http.StatusOK || r.Verified || len(r.Presentations) != 0 {
 			t.Errorf("another response code: %d", code)
 		}
-		s.verified(t, tx, back.Query().Get("response_code"), "title")
+		s.Verified(t, tx, back.Query().Get("response_code"), "title")
 	})
 	t.Run("declines", func(t *testing.T) {
 		for name, encrypted := range map[string]bool{"encrypted": true, "in clear": false} {
 			t.Run(name, func(t *testing.T) {
-				tx := s.ask(t, "", `[{"path":["title"]}]`)
+				tx := s.Ask(t, "", `[{"path":["title"]}]`)
 				p := present(t, tx, map[string]any{"refuse": "access_denied", "encrypted": encrypted})
-				p.accepted(t)
+				p.Accepts(t)
 				if p.Status != http.StatusOK {
 					t.Errorf("the verifier answers %d", p.Status)
 				}
-				code, r := s.result(t, tx, "")
+				code, r := s.Result(t, tx, "")
 				if code != http.StatusOK || r.Verified || len(r.Presentations) != 0 || r.State != "refused" || r.WalletError != "access_denied" {
 					t.Errorf("%d %+v", code, r)
 				}
@@ -220,79 +218,9 @@ func testIndependent(t *testing.T, s system) {
 		}
 	})
 	t.Run("has nothing that fits", func(t *testing.T) {
-		tx := s.ask(t, "", `[{"path":["level","eqf"],"values":["nothing"]}]`)
+		tx := s.Ask(t, "", `[{"path":["level","eqf"],"values":["nothing"]}]`)
 		if p := present(t, tx, nil); !strings.Contains(p.Message, "nothing that the wallet holds") {
 			t.Errorf("presented all the same: %d %s", p.Status, p.Message)
 		}
 	})
-}
-
-// refusal is what a script answers when something was refused: the code on the
-// wire, if there is one, and its library's message.
-type refusal struct {
-	Code    string `json:"error"`
-	Message string `json:"message"`
-}
-
-func (r refusal) accepted(t *testing.T) {
-	t.Helper()
-	if r.Message != "" {
-		t.Fatalf("%s %s", r.Code, r.Message)
-	}
-}
-
-func (r refusal) refused(t *testing.T, code string) {
-	t.Helper()
-	if r.Code != code || r.Message == "" {
-		t.Errorf("refused with %q (%s), want %q", r.Code, r.Message, code)
-	}
-}
-
-// install makes the independent wallet. Without node, or unless the peers are
-// asked for, the test is skipped and says so; with CI=true it fails, because a
-// skipped peer proves nothing.
-func install(t *testing.T) {
-	t.Helper()
-	ci := os.Getenv("CI") == "true"
-	if !ci && os.Getenv("ZEGEL_TEST_PEERS") != "1" {
-		t.Skip("SKIPPED: set ZEGEL_TEST_PEERS=1 to test with the independent wallet of @openid4vc (needs node 20 and npm; installs from the npm registry)")
-	}
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if ci {
-				t.Fatalf("%s is not installed, and CI=true asks for the independent wallet", program)
-			}
-			t.Skipf("SKIPPED: %s is not installed; the independent wallet of @openid4vc was not run", program)
-		}
-	}
-	if out, err := exec.CommandContext(t.Context(), "npm", "ci").CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-}
-
-// node gives an order to a script and reads its answer.
-func node(t *testing.T, script string, order, answer any) {
-	t.Helper()
-	in, err := json.Marshal(order)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "node", script)
-	cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v", script, err)
-	}
-	if err := json.Unmarshal(out, answer); err != nil {
-		t.Fatalf("%s: %v", script, err)
-	}
-}
-
-func (s system) anchor(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(s.data, "keys", "hierarchy", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }

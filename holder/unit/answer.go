@@ -25,6 +25,9 @@ func (p Presentation) Answer(ctx context.Context, v *Vault, a Asked) (Shared, er
 	if !a.read {
 		return Shared{}, fmt.Errorf("%w: the request was not read and checked", ErrReceiver)
 	}
+	if p.Consent == nil {
+		return Shared{}, errors.New("nothing is shared without a way to ask the citizen: Presentation.Consent is not set")
+	}
 	picks, chosen, err := p.pick(ctx, v, a, nil)
 	if err != nil {
 		return Shared{}, err
@@ -109,6 +112,9 @@ func (p Presentation) consent(a Asked, picks []pick) Consent {
 	}
 	for _, x := range picks {
 		c.Items = append(c.Items, x.shown())
+	}
+	if slices.ContainsFunc(c.Items, func(it ConsentItem) bool { return it.Unchecked }) {
+		c.Warnings = append(c.Warnings, warnStatus.In(p.Languages...))
 	}
 	return c
 }

@@ -62,6 +62,12 @@ func (a *authority) statusToken(t testing.TB, uri string, v status.Value) string
 			t.Fatal(err)
 		}
 	}
+	return a.listToken(t, uri, l)
+}
+
+// listToken signs a status list.
+func (a *authority) listToken(t testing.TB, uri string, l *status.List) string {
+	t.Helper()
 	signer := must(a.StatusSealer(now))(t)
 	payload := must(jose.Marshal(m{"sub": uri, "iat": at.Unix(), "exp": at.Add(time.Hour).Unix(), "ttl": 60, "status_list": l}))(t)
 	return must(signer.SignCompact(status.Typ, at, payload))(t)

@@ -83,7 +83,10 @@ func (c Chosen) fits(q oid4vp.CredentialQuery, fits []oid4vp.Fit, name func(oid4
 		return nil, fmt.Errorf("%d items were chosen for %s, which takes one", len(names), q.ID)
 	}
 	var out []oid4vp.Fit
-	for _, want := range names {
+	for n, want := range names {
+		if slices.Contains(names[:n], want) {
+			return nil, fmt.Errorf("%s was chosen twice for %s", shown(want, 40), q.ID)
+		}
 		i := slices.IndexFunc(fits, func(f oid4vp.Fit) bool { return name(f) == want })
 		if i < 0 {
 			return nil, fmt.Errorf("%s was chosen for %s and does not fit it", shown(want, 40), q.ID)

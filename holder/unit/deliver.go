@@ -72,8 +72,10 @@ func (p Presentation) decline(ctx context.Context, v *Vault, a Asked, c Consent)
 }
 
 // Tell tells the sender of a request that was refused what is wrong with it,
-// if the refusal came from Read or ReadDC and the sender is known; otherwise
-// the error is ErrUntold. Call it after the citizen has seen the refusal.
+// if the refusal came from Read or ReadDC and the sender is known, and with
+// TrustRegister admitted; otherwise the error is ErrUntold. Call it only when
+// the citizen wants it told: it says that there is a wallet (OpenID4VP 1.0,
+// Section 15.1).
 func (p Presentation) Tell(ctx context.Context, refusal error) (Shared, error) {
 	var r *oid4vp.Rejection
 	if !errors.As(refusal, &r) {
@@ -111,6 +113,7 @@ func (p Presentation) submit(ctx context.Context, v oid4vp.Verified, form url.Va
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent)
 	b, h, err := send(p.HTTP, req)
 	if err != nil {
 		return "", fmt.Errorf("sending the answer: %w", err)

@@ -23,6 +23,8 @@ type pick struct {
 	copy  int
 	sd    *sdjwt.SDJWT
 	paths []credential.Path
+	// unchecked: the status of the copy could not be asked for.
+	unchecked bool
 	// transactions that this presentation authorises.
 	transactions []oid4vp.TransactionData
 }
@@ -112,18 +114,21 @@ func (c Chosen) take(a Asked, o oid4vp.Options, held []pick) ([]pick, error) {
 	return out, nil
 }
 
-// authorise gives a transaction to the first credential that may authorise it,
-// and to no other (OpenID4VP 1.0, Section 5.1).
+// authorise gives a transaction to the first presentation that may authorise it
+// and has a hash in common with it, and to no other: also where a query takes
+// several credentials, the citizen authorises once (OpenID4VP 1.0, Section 5.1).
 func authorise(picks []pick, t oid4vp.TransactionData) bool {
 	for _, id := range t.CredentialIDs {
-		found := false
 		for i := range picks {
-			if picks[i].query == id && (heldCredential{sd: picks[i].sd}).HolderBound() {
-				picks[i].transactions = append(picks[i].transactions, t)
-				found = true
+			x := &picks[i]
+			if x.query != id || !(heldCredential{sd: x.sd}).HolderBound() {
+				continue
 			}
-		}
-		if found {
+			all := append(slices.Clone(x.transactions), t)
+			if _, _, err := oid4vp.HashAlg(all); err != nil {
+				continue
+			}
+			x.transactions = all
 			return true
 		}
 	}
@@ -149,12 +154,17 @@ func (p Presentation) held(ctx context.Context, v *Vault, a Asked) ([]pick, erro
 		if err != nil {
 			return nil, fmt.Errorf("opening %s of the vault: %w", e.Name, err)
 		}
-		n, sd, err := p.freshest(ctx, item)
+		x, err := p.freshest(ctx, item)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s of the vault: %w", e.Name, err)
 		}
-		if sd != nil && a.ClientMetadata.AcceptsSDJWT(sd.Token().Header.Alg, item.Copies[n].alg()) {
-			held = append(held, pick{item: item, etag: etag, copy: n, sd: sd})
+		// The index and the item are not sealed by the issuer: its own word counts.
+		if x.sd == nil || x.sd.Claims().Text("vct") != e.Type || item.Type != e.Type {
+			continue
+		}
+		if a.ClientMetadata.AcceptsSDJWT(x.sd.Token().Header.Alg, item.Copies[x.copy].alg()) {
+			x.item, x.etag = item, etag
+			held = append(held, x)
 		}
 	}
 	return held, nil
@@ -168,16 +178,20 @@ func asksFor(q oid4vp.Query, vct string) bool {
 
 // freshest is the copy that was shown least of those that can be shown: what
 // is over or revoked would only be refused. Without one, sd is nil.
-func (p Presentation) freshest(ctx context.Context, it Item) (n int, sd *sdjwt.SDJWT, err error) {
+func (p Presentation) freshest(ctx context.Context, it Item) (pick, error) {
 	for _, n := range leastShown(it) {
-		if sd, err = sdjwt.Parse(it.Copies[n].Credential); err != nil {
-			return 0, nil, err
+		sd, err := sdjwt.Parse(it.Copies[n].Credential)
+		if err != nil {
+			return pick{}, err
 		}
-		if (heldCredential{sd: sd}).current(p.Now()) && !p.revoked(ctx, sd) {
-			return n, sd, nil
+		if !(heldCredential{sd: sd}).current(p.Now()) {
+			continue
+		}
+		if valid, checked := p.valid(ctx, sd); valid || !checked {
+			return pick{copy: n, sd: sd, unchecked: !checked}, nil
 		}
 	}
-	return 0, nil, nil
+	return pick{}, nil
 }
 
 // leastShown are the copies by how often they were shown.
@@ -190,19 +204,23 @@ func leastShown(it Item) []int {
 	return order
 }
 
-// revoked reports whether a copy's status is known to be anything but valid.
-// That it cannot be had now is for the receiver to judge.
-func (p Presentation) revoked(ctx context.Context, sd *sdjwt.SDJWT) bool {
+// valid reports whether a copy's status is valid, and whether it could be asked
+// for. That it cannot be had now is for the citizen to know and for the receiver
+// to judge.
+func (p Presentation) valid(ctx context.Context, sd *sdjwt.SDJWT) (valid, checked bool) {
 	claim := sd.Claims().Member("status")
-	if p.Status == nil || claim == nil {
-		return false
+	if claim == nil {
+		return true, true
+	}
+	if p.Status == nil {
+		return false, false
 	}
 	ref, err := status.ParseClaim(claim)
 	if err != nil {
-		return false
+		return false, false
 	}
 	value, err := p.Status.Check(ctx, ref, p.StatusTrust)
-	return err == nil && value != status.Valid
+	return value == status.Valid, err == nil
 }
 
 // alg is what the copy's holder key signs with; empty for a copy without one.
@@ -220,7 +238,7 @@ func (c Copy) alg() jose.Alg {
 
 // shown is the pick as the citizen sees it.
 func (x pick) shown() ConsentItem {
-	return ConsentItem{Query: x.query, Name: x.item.Name, Title: x.item.Title, Type: x.item.Type, Paths: x.paths}
+	return ConsentItem{Query: x.query, Name: x.item.Name, Title: x.item.Title, Type: x.item.Type, Paths: x.paths, Unchecked: x.unchecked}
 }
 
 // heldCredential is a held SD-JWT VC as DCQL sees it.
@@ -251,9 +269,22 @@ func (h heldCredential) Select(path credential.Path) [][]byte {
 	return h.sd.Claims().Select(sdjwt.Path(path))
 }
 
-// current: presenting what is over would only be refused.
+// current: presenting what is over, or not valid yet, would only be refused.
 func (h heldCredential) current(now time.Time) bool {
-	var exp jose.NumericDate
-	b := h.sd.Claims().Member("exp")
-	return b == nil || jose.Unmarshal(b, &exp) == nil && now.Before(exp.Time())
+	exp, ends, ok := h.date("exp")
+	if !ok || ends && !now.Before(exp) {
+		return false
+	}
+	nbf, starts, ok := h.date("nbf")
+	return ok && !(starts && nbf.After(now.Add(time.Minute)))
+}
+
+func (h heldCredential) date(name string) (at time.Time, there, ok bool) {
+	b := h.sd.Claims().Member(name)
+	if b == nil {
+		return time.Time{}, false, true
+	}
+	var d jose.NumericDate
+	err := jose.Unmarshal(b, &d)
+	return d.Time(), true, err == nil
 }

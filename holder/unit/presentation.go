@@ -51,8 +51,8 @@ type Presentation struct {
 	Attesters map[string][]jose.JWK
 	Clients   map[string]oid4vp.Client
 	// Status asks for the status of a copy, so that a revoked one is not
-	// offered; without it, or when there is no answer, the copy is offered and
-	// the receiver finds out.
+	// offered. Without it, or when there is no answer, the copy is offered with
+	// a warning, and the receiver finds out.
 	Status      *status.Checker
 	StatusTrust status.Trust
 	// Choose lets the citizen choose when there are several ways to answer. Nil
@@ -107,6 +107,8 @@ type ConsentItem struct {
 	Title string
 	Type  string
 	Paths []credential.Path
+	// Unchecked: whether the credential was revoked could not be asked for now.
+	Unchecked bool
 }
 
 // ConsentTransaction is a transaction in words of the citizen's language.

@@ -29,8 +29,12 @@ func TestReadRefuses(t *testing.T) {
 		{"crit", "critical header is not understood", func(_ *testing.T, r *receiver) { r.header = func(h m) { h["crit"] = []string{"x"} } }},
 		{"no x5c", "x5c must hold 1 to 8 certificates", func(_ *testing.T, r *receiver) { r.header = func(h m) { delete(h, "x5c") } }},
 		{"signed by another key", "request object is not signed by the certificate's key", func(_ *testing.T, r *receiver) { r.key = other }},
-		{"changed after signing", "request object is not signed by the certificate's key", func(_ *testing.T, r *receiver) {
-			r.object = func(s string) string { return strings.Replace(s, ".", ".A", 1) }
+		{"changed after signing", "request object is not signed by the certificate's key", func(t *testing.T, r *receiver) {
+			r.object = func(s string) string {
+				parts := strings.Split(s, ".")
+				payload := must(jose.Decode(parts[1]))(t)
+				return parts[0] + "." + jose.Encode([]byte(strings.Replace(string(payload), "nonce-1", "nonce-2", 1))) + "." + parts[2]
+			}
 		}},
 		{"alg none", "signature algorithm is not allowed here", func(_ *testing.T, r *receiver) { r.object = unsigned }},
 		{"no request object", "request object is malformed", func(_ *testing.T, r *receiver) { r.object = func(string) string { return "<html>" } }},
@@ -46,7 +50,7 @@ func TestReadRefuses(t *testing.T) {
 		{"client_id of another", "client_id differs from the one in the link", func(_ *testing.T, r *receiver) { r.payload = func(p m) { p["client_id"] = "x509_hash:AAAA" } }},
 		{"hash of another certificate", "client_id is not the hash of the certificate", func(_ *testing.T, r *receiver) { r.request.ClientID = "x509_hash:AAAA" }},
 		{"prefix redirect_uri", "client_id must have the prefix x509_hash or x509_san_dns", func(_ *testing.T, r *receiver) { r.request.ClientID = "redirect_uri:" + r.request.ResponseURI }},
-		{"prefix origin", "client_id must have the prefix x509_hash or x509_san_dns", func(_ *testing.T, r *receiver) { r.request.ClientID = "origin:https://receiver.example" }},
+		{"prefix origin", "client_id has the prefix origin, which no request may have", func(_ *testing.T, r *receiver) { r.request.ClientID = "origin:https://receiver.example" }},
 		{"prefix did", "client_id must have the prefix x509_hash or x509_san_dns", func(_ *testing.T, r *receiver) {
 			r.request.ClientID = "decentralized_identifier:did:web:receiver.example"
 		}},
@@ -61,8 +65,8 @@ func TestReadRefuses(t *testing.T) {
 		{"redirect_uri that is null", "redirect_uri must not stand beside response_uri", func(_ *testing.T, r *receiver) { r.payload = func(p m) { p["redirect_uri"] = nil } }},
 		{"wallet_nonce of another", "wallet_nonce is not the one that was sent", func(_ *testing.T, r *receiver) { r.payload = func(p m) { p["wallet_nonce"] = "x" } }},
 		{"no wallet_nonce", "wallet_nonce is not the one that was sent", func(_ *testing.T, r *receiver) { r.payload = func(p m) { delete(p, "wallet_nonce") } }},
-		{"for another wallet", "aud names another wallet", func(_ *testing.T, r *receiver) { r.request.Audience = "https://wallet.example" }},
-		{"transaction data", "transaction_data has no type that this wallet knows", func(_ *testing.T, r *receiver) { r.payload = func(p m) { p["transaction_data"] = []any{"e30"} } }},
+		{"for another wallet", "aud is missing or names another wallet", func(_ *testing.T, r *receiver) { r.request.Audience = "https://wallet.example" }},
+		{"transaction data", "transaction_data has an element without a type", func(_ *testing.T, r *receiver) { r.payload = func(p m) { p["transaction_data"] = []any{"e30"} } }},
 		{"over", "exp is over", func(_ *testing.T, r *receiver) { r.request.Expires = jose.Date(at) }},
 		{"of the future", "iat lies ahead", func(_ *testing.T, r *receiver) { r.request.IssuedAt = jose.Date(at.Add(time.Hour)) }},
 		{"answers in clear", "response_mode must be direct_post.jwt", func(_ *testing.T, r *receiver) { r.request.ResponseMode = oid4vp.ModeDirectPost }},
@@ -151,8 +155,8 @@ func TestReadRefuses(t *testing.T) {
 			if err == nil {
 				t.Fatal("the request was accepted")
 			}
-			if true {
-				t.Log(err)
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("refused for %q, expected %q", err, c.want)
 			}
 			if strings.Contains(err.Error(), "s3cr3t") {
 				t.Errorf("the error tells a secret: %v", err)
@@ -178,16 +182,17 @@ func unsigned(object string) string {
 func TestReadRefusesLinks(t *testing.T) {
 	r := newReceiver(t, newAuthority(t, issuerURL), newNetwork())
 	p := r.wallet(yes)
-	for name, link := range map[string]string{
-		"another client": oid4vp.Link("x509_hash:BBBB", "https://receiver.example/request", "post"),
-		"http":           oid4vp.Link(r.request.ClientID, "http://receiver.example/request", "post"),
-		"loopback http":  oid4vp.Link(r.request.ClientID, "http://localhost/request", "post"),
-		"method":         oid4vp.Link(r.request.ClientID, "https://receiver.example/request", "put"),
-		"by value":       "openid4vp://?client_id=x&request=" + r.sign(""),
-		"no link":        "https://receiver.example/request",
+	for name, c := range map[string]struct{ link, want string }{
+		"another client": {oid4vp.Link("x509_hash:BBBB", "https://receiver.example/request", "post"), "client_id differs from the one in the link"},
+		"http":           {oid4vp.Link(r.request.ClientID, "http://receiver.example/request", "post"), "request_uri cannot be used"},
+		"loopback http":  {oid4vp.Link(r.request.ClientID, "http://localhost/request", "post"), "request_uri cannot be used"},
+		"method":         {oid4vp.Link(r.request.ClientID, "https://receiver.example/request", "put"), "request_uri_method must be get or post"},
+		"by value":       {"openid4vp://?client_id=x&request=" + r.sign(""), "nothing shows that it is fresh"},
+		"parameters":     {"openid4vp://?client_id=redirect_uri%3Ahttps%3A%2F%2Freceiver.example&response_type=vp_token", "nothing shows that it is fresh"},
+		"no link":        {"https://receiver.example/request", "client_id is missing"},
 	} {
-		if _, err := p.Read(t.Context(), link); err == nil {
-			t.Errorf("%s: accepted", name)
+		if _, err := p.Read(t.Context(), c.link); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, expected %q", name, err, c.want)
 		}
 	}
 	// The two ways that are right.

@@ -76,7 +76,7 @@ func (p Presentation) verify(ctx context.Context, object string, v oid4vp.Verifi
 // admit decides whether a receiver that is known may ask this.
 func (p Presentation) admit(ctx context.Context, v oid4vp.Verified, err error) (Asked, error) {
 	if err != nil {
-		return Asked{}, err
+		return Asked{}, p.heard(ctx, err)
 	}
 	a := Asked{Verified: v}
 	if a.Transactions, err = v.Transactions(); err != nil {
@@ -96,17 +96,29 @@ func (p Presentation) admit(ctx context.Context, v oid4vp.Verified, err error) (
 	return a, nil
 }
 
+// heard lets a rejection be told only to a sender that may ask at all: by the
+// rule of the register nobody else learns that there is a wallet, whatever is
+// wrong with what they sent (OpenID4VP 1.0, Sections 15.1 and 15.9).
+func (p Presentation) heard(ctx context.Context, err error) error {
+	var r *oid4vp.Rejection
+	if p.Trust.open() || !errors.As(err, &r) {
+		return err
+	}
+	known, refused := p.certified(r.Sender)
+	if refused == nil {
+		refused = p.Register.Admitted(ctx, known.Receiver)
+	}
+	if refused != nil {
+		// In words only: as a cause the rejection could be told.
+		return fmt.Errorf("%w: %w; besides, %s", ErrReceiver, refused, err.Error())
+	}
+	return err
+}
+
 // registration holds the receiver against the register: its registration
 // certificate, the query within it, and that it is admitted now.
 func (p Presentation) registration(ctx context.Context, v oid4vp.Verified) (oid4vp.Registration, error) {
-	if len(v.Chain) == 0 || p.Register == nil {
-		return oid4vp.Registration{}, errors.New("the receiver has no access certificate, and only those are in the register")
-	}
-	text, err := v.RegistrationIn()
-	if err != nil {
-		return oid4vp.Registration{}, err
-	}
-	r, err := oid4vp.VerifyRegistration(text, p.Registrar, v.Chain[0], p.Now())
+	r, err := p.certified(v)
 	if err != nil {
 		return oid4vp.Registration{}, err
 	}
@@ -117,6 +129,18 @@ func (p Presentation) registration(ctx context.Context, v oid4vp.Verified) (oid4
 		return oid4vp.Registration{}, err
 	}
 	return r, nil
+}
+
+// certified is the registration certificate that came with a request.
+func (p Presentation) certified(v oid4vp.Verified) (oid4vp.Registration, error) {
+	if len(v.Chain) == 0 || p.Register == nil {
+		return oid4vp.Registration{}, errors.New("the receiver has no access certificate, and only those are in the register")
+	}
+	text, err := v.RegistrationIn()
+	if err != nil {
+		return oid4vp.Registration{}, err
+	}
+	return oid4vp.VerifyRegistration(text, p.Registrar, v.Chain[0], p.Now())
 }
 
 // requestEncryption is how a request object may be encrypted to the unit.
@@ -171,6 +195,10 @@ func (p Presentation) metadata(clientID string, key *ecdsa.PrivateKey) (*oid4vp.
 	return m, nil
 }
 
+// userAgent says no more than the request does: receivers must not tell wallets
+// or their software apart (OpenID4VP 1.0, Sections 15.6 and 15.8).
+const userAgent = "wallet"
+
 func (p Presentation) ask(ctx context.Context, method, address string, form []byte) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(form))
 	if err != nil {
@@ -182,6 +210,7 @@ func (p Presentation) ask(ctx context.Context, method, address string, form []by
 		req.Body, req.GetBody, req.ContentLength = nil, nil, 0
 	}
 	req.Header.Set("Accept", oid4vp.MediaTypeRequest)
+	req.Header.Set("User-Agent", userAgent)
 	b, _, err := send(p.HTTP, req)
 	if err != nil {
 		return "", fmt.Errorf("fetching the request: %w", err)

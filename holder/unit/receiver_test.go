@@ -41,6 +41,8 @@ type receiver struct {
 	registrar                 crypto.Signer
 	published                 func(w http.ResponseWriter) // instead of the register
 	object                    func(string) string         // after signing
+	encrypt                   bool                        // the object, to the key that was posted
+	encryptTo                 func(k *jose.JWK)           // changes that key
 	// answer replies to what is posted to the response URI.
 	answer func(w http.ResponseWriter)
 
@@ -97,7 +99,7 @@ func (r *receiver) serve(w http.ResponseWriter, in *http.Request) {
 	switch {
 	case in.URL.Path == "/request":
 		w.Header().Set("Content-Type", oid4vp.MediaTypeRequest)
-		_, _ = w.Write([]byte(r.sign(in.PostForm.Get("wallet_nonce"))))
+		_, _ = w.Write([]byte(r.sealed(in.PostForm, r.sign(in.PostForm.Get("wallet_nonce")))))
 	case in.URL.Path == "/response/s3cr3t" && in.Method == http.MethodPost:
 		r.mu.Lock()
 		r.posted = append(r.posted, in.PostForm)
@@ -110,6 +112,18 @@ func (r *receiver) serve(w http.ResponseWriter, in *http.Request) {
 	default:
 		r.t.Errorf("%s %s was asked", in.Method, in.URL)
 	}
+}
+
+// sealed encrypts a request object to the wallet that asks for it.
+func (r *receiver) sealed(form url.Values, object string) string {
+	if !r.encrypt {
+		return object
+	}
+	p := must(oid4vp.ParseRequestURIPost(form))(r.t)
+	if r.encryptTo != nil {
+		r.encryptTo(&p.WalletMetadata.JWKS.Keys[0])
+	}
+	return must(p.WalletMetadata.Encrypt(object))(r.t)
 }
 
 func (r *receiver) sign(walletNonce string) string {

@@ -80,6 +80,14 @@ var (
 	}
 )
 
+// warnStatus is about what would be shared.
+var warnStatus = oid4vp.Labels{
+	"nl": "Of wat u zou delen nog geldig is, kon nu niet worden nagegaan.",
+	"fr": "Il n'a pas été possible de vérifier si ce que vous partageriez est encore valable.",
+	"de": "Ob noch gilt, was Sie teilen würden, ließ sich jetzt nicht prüfen.",
+	"en": "Whether what you would share is still valid could not be checked now.",
+}
+
 // warnings of a request, for the citizen.
 func (a Asked) warnings(languages []string) []string {
 	var out []string

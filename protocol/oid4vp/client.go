@@ -184,6 +184,9 @@ func (v Verification) verify(ctx context.Context, t *jose.Token, r Request) (Ver
 	if v.Chain == nil || v.Now.IsZero() {
 		return Verified{}, errors.New("oid4vp: verifying a request needs a chain verifier and the time")
 	}
+	if v.Origin != "" {
+		r = r.overBrowser()
+	}
 	// Step 2. The same client that the link named.
 	switch {
 	case r.ClientID == "" || len(r.ClientID) > MaxText:
@@ -196,15 +199,20 @@ func (v Verification) verify(ctx context.Context, t *jose.Token, r Request) (Ver
 	if err != nil {
 		return Verified{}, err
 	}
-	// Step 4. It was made for this wallet, now, and for where it came from.
-	if err := v.addressed(r); err != nil {
-		return Verified{}, err
-	}
-	// Step 5. An answer goes where this client may have it, and nowhere else.
+	// Step 4. An answer goes where this client may have it, and nowhere else.
 	if err := v.answerable(r); err != nil {
 		return Verified{}, err
 	}
 	if err := out.bound(); err != nil {
+		return Verified{}, err
+	}
+	// Step 5. It was made for this wallet, now, and for where it came from. Over
+	// the Digital Credentials API the platform knows who called, so that they
+	// may hear of it (Appendix A.2).
+	if err := v.addressed(r); err != nil {
+		if v.Origin != "" {
+			return Verified{}, &Rejection{Sender: out, Err: err}
+		}
 		return Verified{}, err
 	}
 	// Step 6. Content. From here on the sender may be told what is wrong.
@@ -220,7 +228,7 @@ func (v Verification) addressed(r Request) error {
 	// Over the Digital Credentials API aud is no parameter (Appendix A.2), but
 	// what is there must not name another wallet.
 	unnamed := r.Audience == "" && v.Origin != ""
-	if !unnamed && r.Audience != AudienceSelfIssued && (v.Audience == "" || r.Audience != v.Audience) {
+	if !unnamed && !v.isAudience(r.Audience) {
 		return refuse(InvalidRequest, specRequest+".8", "aud", "is missing or names another wallet")
 	}
 	if subtle.ConstantTimeCompare([]byte(r.WalletNonce), []byte(v.WalletNonce)) != 1 {
@@ -230,6 +238,11 @@ func (v Verification) addressed(r Request) error {
 		return nil
 	}
 	return r.expects(v.Origin)
+}
+
+// isAudience reports whether aud is this wallet, or any wallet.
+func (v Verification) isAudience(aud string) bool {
+	return aud == AudienceSelfIssued || aud != "" && aud == v.Audience
 }
 
 // answerable checks the response mode and the address for the response.

@@ -2,6 +2,7 @@ package oid4vp
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"slices"
 
@@ -78,20 +79,30 @@ func VerifyDC(ctx context.Context, protocol string, data []byte, v Verification)
 // are of other trust frameworks and do not count.
 func (m MultiSigned) verify(ctx context.Context, v Verification) (Verified, error) {
 	const spec = specDCAPI + ".3.2.2"
-	if n := len(m.Signatures); n == 0 || n > MaxList {
-		return Verified{}, refuse(InvalidRequest, spec, "signatures", "must have 1 to %d elements, found %d", MaxList, n)
+	if n := len(m.Signatures); n == 0 || n > maxSignatures {
+		return Verified{}, refuse(InvalidRequest, spec, "signatures", "must have 1 to %d elements, found %d", maxSignatures, n)
 	}
-	var first error
+	// Of the reasons to refuse, that of a client that is known says most.
+	var why error
 	for _, s := range m.Signatures {
 		out, err := m.verifyOne(ctx, s, v)
 		if err == nil {
 			return out, nil
 		}
-		if first == nil {
-			first = err
+		if why == nil || !rejected(why) && rejected(err) {
+			why = err
 		}
 	}
-	return Verified{}, first
+	return Verified{}, why
+}
+
+// maxSignatures of one request: for each a certificate chain may have to be
+// validated, or a DID resolved.
+const maxSignatures = 8
+
+func rejected(err error) bool {
+	r := (*Rejection)(nil)
+	return errors.As(err, &r)
 }
 
 func (m MultiSigned) verifyOne(ctx context.Context, s RequestSignature, v Verification) (Verified, error) {
@@ -128,6 +139,13 @@ func (m MultiSigned) verifyOne(ctx context.Context, s RequestSignature, v Verifi
 	}
 	r.ClientID, r.VerifierInfo = own.ClientID, own.VerifierInfo
 	return v.verify(ctx, t, r)
+}
+
+// overBrowser leaves out what is no parameter of the Digital Credentials API and
+// so does not count: a state, and addresses for the response (Appendix A.2).
+func (r Request) overBrowser() Request {
+	r.State, r.ResponseURI, r.RedirectURI = "", "", ""
+	return r
 }
 
 // expects compares the origin with those that a signed request names, as plain

@@ -30,6 +30,7 @@ type WalletMetadata struct {
 	RequestObjectSigningAlgValuesSupported []string                  `json:"request_object_signing_alg_values_supported,omitempty"`
 	RequestObjectEncryptionEncValues       []string                  `json:"request_object_encryption_enc_values_supported,omitempty"`
 	ClientIDPrefixesSupported              []string                  `json:"client_id_prefixes_supported,omitempty"`
+	AuthorizationEncryptionAlgValues       []string                  `json:"authorization_encryption_alg_values_supported,omitempty"`
 	AuthorizationEncryptionEncValues       []string                  `json:"authorization_encryption_enc_values_supported,omitempty"`
 	// JWKS, when it is there, asks for an encrypted request object.
 	JWKS *JWKS `json:"jwks,omitzero"`
@@ -103,6 +104,7 @@ func (m *WalletMetadata) Encrypt(object string) (string, error) {
 func NewWalletMetadata(prefixes []Prefix, clientID string) *WalletMetadata {
 	m := &WalletMetadata{
 		VPFormatsSupported:               map[string]jsontext.Value{string(credential.FormatSDJWTVC): SDJWTFormat([]jose.Alg{jose.ES256, jose.ES384}, []jose.Alg{jose.ES256})},
+		AuthorizationEncryptionAlgValues: []string{"ECDH-ES"},
 		AuthorizationEncryptionEncValues: []string{jose.A256GCM, jose.A128GCM},
 	}
 	for _, p := range (Verification{Prefixes: prefixes}).prefixes() {

@@ -179,11 +179,17 @@ func HashAlg(transactions []TransactionData) (alg string, named bool, err error)
 
 func (r Request) validateTransactionData() error {
 	list, err := r.Transactions()
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return err
 	}
-	_, _, err = HashAlg(list)
-	return err
+	// Each by itself: which of them one presentation authorises is not known
+	// before the citizen chose.
+	for i := range list {
+		if _, _, err := HashAlg(list[i : i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // TransactionHashes are the members of a key binding JWT that authorise

@@ -22,14 +22,20 @@ func VerifyUnsigned(parameters []byte, v Verification) (Verified, error) {
 	}
 	out := Verified{Origin: v.Origin}
 	if v.Origin != "" {
-		// client_id and expected_origins do not count (Appendix A.2).
+		// client_id and expected_origins do not count, nor what is no parameter of
+		// this way (Appendix A.2).
+		r = r.overBrowser()
 		r.ClientID, r.ExpectedOrigins = "", nil
+		r.Audience, r.IssuedAt, r.NotBefore, r.Expires = "", 0, 0, 0
 		out.Request, out.Prefix = r, PrefixOrigin
 	} else if out, err = v.unsignedClient(r); err != nil {
 		return Verified{}, err
 	}
 	if v.WalletNonce != "" && !r.WalletNonce.Equal(Secret(v.WalletNonce)) {
 		return Verified{}, refuse(InvalidRequest, specRequest+".10", "wallet_nonce", "is not the one that was sent")
+	}
+	if r.Audience != "" && !v.isAudience(r.Audience) {
+		return Verified{}, refuse(InvalidRequest, specRequest+".8", "aud", "names another wallet")
 	}
 	if err := v.answerable(out.Request); err != nil {
 		return Verified{}, err

@@ -71,6 +71,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "POST", Path: "/verifier/v1/transactions", Handler: s.start, Permission: Permission, Idempotent: idempotent, MaxBody: 256 * kib, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction", Handler: s.state, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/result", Handler: s.result, Once: true, Permission: Permission, Spec: "verifier API"},
+		{Method: "GET", Path: "/verifier/v1/policies", Handler: s.policies, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/openapi.json", Handler: openAPI, Spec: "OpenAPI 3.1", CORS: true},
 
 		// Each address holds a secret and serves one wallet, once.

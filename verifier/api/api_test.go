@@ -23,6 +23,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/verifier/api"
 	"github.com/zegel-id/zegel/verifier/internal/world"
+	"github.com/zegel-id/zegel/verifier/policy"
 	"github.com/zegel-id/zegel/verifier/receivers"
 )
 
@@ -264,6 +265,8 @@ func TestRefusals(t *testing.T) {
 		{"misspelt member", post(world.University, with(`"purpose"`, `"purpos"`)), 400, ""},
 		{"claim outside the registration", post(world.University, with(`["title"]`, `["person","given_name"]`)), 400, `"field":"dcql_query"`},
 		{"unknown purpose", post(world.University, with("enrolment", "marketing")), 400, `those are: enrolment`},
+		{"unknown policy", post(world.University, with(`"purpose"`, `"policy":"none","purpose"`)), 400, `"field":"policy"`},
+		{"policies without a key", call{method: "GET", path: "/verifier/v1/policies"}, 401, ""},
 		{"redirect elsewhere", post(world.University, with("www.university.example", "evil.example")), 400, `"field":"redirect_uri"`},
 		{"media type", call{method: "POST", path: "/verifier/v1/transactions", client: world.University, body: order, mediaType: "text/plain"}, 415, ""},
 		{"other receiver's state", call{method: "GET", path: tx, client: world.Employer}, 404, ""},
@@ -327,6 +330,32 @@ func TestRefusals(t *testing.T) {
 	e.do(call{method: "GET", path: tx + "/result", client: world.University}, 403)
 }
 
+// The policies that a receiver may name are listed, and the result names the
+// one that judged.
+func TestPolicies(t *testing.T) {
+	e := open(t)
+	rec := e.do(call{method: "GET", path: "/verifier/v1/policies", client: world.University}, 200)
+	var list struct {
+		Policies []struct {
+			Digest string          `json:"digest"`
+			Policy json.RawMessage `json:"policy"`
+		} `json:"policies"`
+	}
+	if err := json.Unmarshal(rec.Body.Bytes(), &list); err != nil || len(list.Policies) != 1 {
+		t.Fatalf("%s %v", rec.Body, err)
+	}
+	if p, err := policy.Parse("platform", list.Policies[0].Policy); err != nil || p.Ref().Digest != list.Policies[0].Digest || p.ID != policy.Platform {
+		t.Errorf("%s %v", rec.Body, err)
+	}
+	s := e.start(strings.Replace(order, `"purpose"`, `"policy":"platform","purpose"`, 1))
+	a := e.fetch(s)
+	e.respond(a, url.Values{"error": {"access_denied"}, "state": {string(a.State)}}, 200)
+	rec = e.do(call{method: "GET", path: "/verifier/v1/transactions/" + s.ID + "/result", client: world.University}, 200)
+	if !strings.Contains(rec.Body.String(), list.Policies[0].Digest) {
+		t.Errorf("the result names no policy: %s", rec.Body)
+	}
+}
+
 func TestWalletRefuses(t *testing.T) {
 	e := open(t)
 	s := e.start(order)
@@ -366,7 +395,7 @@ func TestRegister(t *testing.T) {
 func TestDocumentIsComplete(t *testing.T) {
 	e := open(t)
 	for path, methods := range map[string][]string{
-		"/verifier/v1/transactions": {"POST"}, "/verifier/v1/transactions/x": {"GET"}, "/verifier/v1/transactions/x/result": {"GET"},
+		"/verifier/v1/transactions": {"POST"}, "/verifier/v1/transactions/x": {"GET"}, "/verifier/v1/transactions/x/result": {"GET"}, "/verifier/v1/policies": {"GET"},
 		"/request/x": {"GET", "POST"}, "/response/x": {"POST"}, "/receivers": {"GET"}, "/receivers.jwt": {"GET"},
 	} {
 		for _, m := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {

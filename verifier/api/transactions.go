@@ -24,6 +24,7 @@ type startRequest struct {
 	Purpose     string         `json:"purpose"`
 	Flow        verifier.Flow  `json:"flow"`
 	RedirectURI string         `json:"redirect_uri"`
+	Policy      string         `json:"policy"`
 }
 
 type startAnswer struct {
@@ -39,7 +40,7 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	t, err := s.v.Start(r.Context(), r.Client.ID, verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI})
+	t, err := s.v.Start(r.Context(), r.Client.ID, verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy})
 	if err != nil {
 		return rest.Answer{}, err
 	}

@@ -86,6 +86,11 @@ func (a Anchored) VerifyChain(_ context.Context, chain []*x509.Certificate, at t
 	return err
 }
 
+// Object fetches a request object without reading it.
+func (w *World) Object(s verifier.Started) (string, error) {
+	return w.Verifier.RequestObject(w.T.Context(), Last(s.RequestURI), oid4vp.RequestURIPost{})
+}
+
 // Asked is a request that a wallet read.
 type Asked struct {
 	oid4vp.Verified

@@ -96,6 +96,7 @@ type World struct {
 	Verifier  *verifier.Verifier
 	// Down makes the status lists unreachable, LogDown the use log.
 	Down, LogDown atomic.Bool
+	frozen        atomic.Pointer[map[string][]byte]
 
 	now   atomic.Int64
 	seals *seal.Sealer
@@ -267,8 +268,20 @@ func (f fetcher) Fetch(ctx context.Context, url, _ string) ([]byte, time.Duratio
 	if f.w.Down.Load() {
 		return nil, 0, errors.New("no route to host")
 	}
+	if kept := f.w.frozen.Load(); kept != nil {
+		return (*kept)[url], 0, nil
+	}
 	p, err := f.w.Statuses.Token(ctx, strings.TrimPrefix(url, Issuer+"/status/"))
 	return p.JWT, 0, err
+}
+
+// Freeze makes the status list of a credential stay what it is now, as a cache
+// on the way would.
+func (w *World) Freeze(h Held) {
+	w.T.Helper()
+	jwt, _, err := fetcher{w}.Fetch(w.T.Context(), h.Ref.URI, "")
+	w.must(err)
+	w.frozen.Store(&map[string][]byte{h.Ref.URI: jwt})
 }
 
 type useLog struct{ w *World }

@@ -1,4 +1,7 @@
-package openid4vc_test
+// Package peer runs what the tests with independent software share: the
+// demonstration as a child process, seen from outside, and scripts of Node.js
+// packages. It is for tests only.
+package peer
 
 import (
 	"bytes"
@@ -17,9 +20,11 @@ import (
 	"time"
 )
 
-// system is a running demonstration, seen from outside.
-type system struct {
-	program, data, wallet string
+// Demo is a running demonstration, seen from outside.
+type Demo struct {
+	// Data is the demonstration's directory.
+	Data            string
+	program, wallet string
 
 	Issuer      string `json:"issuer"`
 	Verifier    string `json:"verifier"`
@@ -28,16 +33,16 @@ type system struct {
 	Citizen     string `json:"citizen_with_diplomas"`
 }
 
-// start builds the command and runs `zegel demo` until the test ends.
-func start(t *testing.T) system {
+// StartDemo builds the command and runs `zegel demo` until the test ends.
+func StartDemo(t *testing.T) Demo {
 	t.Helper()
 	dir := t.TempDir()
-	s := system{program: filepath.Join(dir, "zegel"), data: filepath.Join(dir, "demo"), wallet: filepath.Join(dir, "wallet")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "../../cmd/zegel").CombinedOutput(); err != nil {
+	s := Demo{program: filepath.Join(dir, "zegel"), Data: filepath.Join(dir, "demo"), wallet: filepath.Join(dir, "wallet")}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "github.com/zegel-id/zegel/cmd/zegel").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), s.program, "demo", "--port", "0", "--data", s.data)
+	cmd := exec.CommandContext(t.Context(), s.program, "demo", "--port", "0", "--data", s.Data)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 20*time.Second
 	if err := cmd.Start(); err != nil {
@@ -58,7 +63,7 @@ func start(t *testing.T) system {
 	// serving; it is not an address to wait for, because the listeners are open
 	// before that.
 	for {
-		if _, err := os.Stat(filepath.Join(s.data, "ready")); err == nil {
+		if _, err := os.Stat(filepath.Join(s.Data, "ready")); err == nil {
 			break
 		}
 		select {
@@ -70,7 +75,7 @@ func start(t *testing.T) system {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	b, err := os.ReadFile(filepath.Join(s.data, "demo.json"))
+	b, err := os.ReadFile(filepath.Join(s.Data, "demo.json"))
 	if err == nil {
 		err = json.Unmarshal(b, &s)
 	}
@@ -80,11 +85,11 @@ func start(t *testing.T) system {
 	return s
 }
 
-// zegel runs a command against the demonstration, with a wallet of its own.
-func (s system) zegel(t *testing.T, args ...string) string {
+// Zegel runs a command against the demonstration, with a wallet of its own.
+func (s Demo) Zegel(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), s.program, args...)
-	cmd.Env = append(os.Environ(), "ZEGEL_SOCKET="+filepath.Join(s.data, "admin.sock"), "ZEGEL_WALLET="+s.wallet)
+	cmd.Env = append(os.Environ(), "ZEGEL_SOCKET="+filepath.Join(s.Data, "admin.sock"), "ZEGEL_WALLET="+s.wallet)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("zegel %s: %v\n%s", strings.Join(args[:2], " "), err, out)
@@ -92,8 +97,8 @@ func (s system) zegel(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// call uses an API as an institution does.
-func (s system) call(t *testing.T, method, address, key string, in, out any) int {
+// Call uses an API as an institution does.
+func (s Demo) Call(t *testing.T, method, address, key string, in, out any) int {
 	t.Helper()
 	b, err := json.Marshal(in)
 	if err != nil {
@@ -124,8 +129,8 @@ func (s system) call(t *testing.T, method, address, key string, in, out any) int
 	return res.StatusCode
 }
 
-// offer is what the issuance API answers.
-type offer struct {
+// Offer is what the issuance API answers.
+type Offer struct {
 	ID       string          `json:"offer_id"`
 	Object   json.RawMessage `json:"credential_offer"`
 	Link     string          `json:"credential_offer_link"`
@@ -135,16 +140,16 @@ type offer struct {
 	} `json:"accepted"`
 }
 
-func (o offer) reference() string { return o.Link }
+func (o Offer) Reference() string { return o.Link }
 
-// value is the link that an institution makes itself, for a wallet that cannot
+// Value is the link that an institution makes itself, for a wallet that cannot
 // reach the offer's address (OpenID4VCI 1.0, Section 4.1).
-func (o offer) value() string {
+func (o Offer) Value() string {
 	return "openid-credential-offer://?" + url.Values{"credential_offer": {string(o.Object)}}.Encode()
 }
 
-// offer of a citizen's records, several in one.
-func (s system) offer(t *testing.T) offer {
+// Offer of a citizen's records, several in one.
+func (s Demo) Offer(t *testing.T) Offer {
 	t.Helper()
 	o := s.post(t, map[string]any{"credential_configuration_id": "led_diploma", "supplier": "led", "subject": map[string]string{"insz": s.Citizen}})
 	if len(o.Accepted) < 2 {
@@ -153,23 +158,23 @@ func (s system) offer(t *testing.T) offer {
 	return o
 }
 
-// own is an offer of claims that the institution answers for.
-func (s system) own(t *testing.T, claims string) offer {
+// Own is an offer of claims that the institution answers for.
+func (s Demo) Own(t *testing.T, claims string) Offer {
 	t.Helper()
 	return s.post(t, map[string]any{"credential_configuration_id": "led_diploma", "claims": []json.RawMessage{json.RawMessage(claims)}})
 }
 
-func (s system) post(t *testing.T, order any) offer {
+func (s Demo) post(t *testing.T, order any) Offer {
 	t.Helper()
-	var o offer
-	if code := s.call(t, "POST", s.Issuer+"/issuance/v1/offers", s.SchoolKey, order, &o); code != http.StatusCreated || !strings.Contains(o.Link, "credential_offer_uri=") {
+	var o Offer
+	if code := s.Call(t, "POST", s.Issuer+"/issuance/v1/offers", s.SchoolKey, order, &o); code != http.StatusCreated || !strings.Contains(o.Link, "credential_offer_uri=") {
 		t.Fatalf("the offer: %d", code)
 	}
 	return o
 }
 
-// issued checks what the institution sees of an offer that a wallet has taken.
-func (s system) issued(t *testing.T, o offer, copies int, notification string) {
+// Issued checks what the institution sees of an offer that a wallet has taken.
+func (s Demo) Issued(t *testing.T, o Offer, copies int, notification string) {
 	t.Helper()
 	var state struct {
 		State       string `json:"state"`
@@ -179,7 +184,7 @@ func (s system) issued(t *testing.T, o offer, copies int, notification string) {
 			Notification string `json:"notification"`
 		} `json:"credentials"`
 	}
-	if code := s.call(t, "GET", s.Issuer+"/issuance/v1/offers/"+o.ID, s.SchoolKey, nil, &state); code != http.StatusOK {
+	if code := s.Call(t, "GET", s.Issuer+"/issuance/v1/offers/"+o.ID, s.SchoolKey, nil, &state); code != http.StatusOK {
 		t.Fatalf("the offer's state: %d", code)
 	}
 	if state.State != "issued" || len(state.Credentials) != len(o.Accepted) {
@@ -192,61 +197,63 @@ func (s system) issued(t *testing.T, o offer, copies int, notification string) {
 	}
 }
 
-// transaction is what the verifier's API answers.
-type transaction struct {
+// Transaction is what the verifier's API answers.
+type Transaction struct {
 	ID   string `json:"transaction_id"`
 	Link string `json:"link"`
 }
 
-// ask starts a transaction for claims of a diploma: on the same device when
+// Ask starts a transaction for claims of a diploma: on the same device when
 // there is an address to come back to.
-func (s system) ask(t *testing.T, redirect, claims string) transaction {
+func (s Demo) Ask(t *testing.T, redirect, claims string) Transaction {
 	t.Helper()
 	in := map[string]any{"purpose": "recruitment", "flow": "cross-device"}
 	if redirect != "" {
 		in["flow"], in["redirect_uri"] = "same-device", redirect
 	}
 	in["dcql_query"] = json.RawMessage(`{"credentials":[{"id":"diploma","format":"dc+sd-jwt","meta":{"vct_values":["` + s.Issuer + `/types/led-diploma"]},"claims":` + claims + `}]}`)
-	var tx transaction
-	if code := s.call(t, "POST", s.Verifier+"/verifier/v1/transactions", s.EmployerKey, in, &tx); code != http.StatusCreated {
+	var tx Transaction
+	if code := s.Call(t, "POST", s.Verifier+"/verifier/v1/transactions", s.EmployerKey, in, &tx); code != http.StatusCreated {
 		t.Fatalf("the transaction: %d", code)
 	}
 	return tx
 }
 
-type outcome struct {
+// Outcome is what became of one check.
+type Outcome struct {
 	Name    string `json:"name"`
 	Outcome string `json:"outcome"`
 }
 
-type result struct {
+// Result is what the receiver learns of a transaction.
+type Result struct {
 	State         string `json:"state"`
 	Verified      bool   `json:"verified"`
 	Qualification string `json:"qualification"`
 	Presentations []struct {
 		Verified bool           `json:"verified"`
 		Claims   map[string]any `json:"claims"`
-		Checks   []outcome      `json:"checks"`
+		Checks   []Outcome      `json:"checks"`
 	} `json:"presentations"`
-	Checks      []outcome `json:"checks"`
+	Checks      []Outcome `json:"checks"`
 	WalletError string    `json:"wallet_error"`
 }
 
-func (s system) result(t *testing.T, tx transaction, responseCode string) (int, result) {
+func (s Demo) Result(t *testing.T, tx Transaction, responseCode string) (int, Result) {
 	t.Helper()
 	address := s.Verifier + "/verifier/v1/transactions/" + tx.ID + "/result"
 	if responseCode != "" {
 		address += "?response_code=" + url.QueryEscape(responseCode)
 	}
-	var r result
-	return s.call(t, "GET", address, s.EmployerKey, nil, &r), r
+	var r Result
+	return s.Call(t, "GET", address, s.EmployerKey, nil, &r), r
 }
 
-// verified fetches the result and checks that it holds and tells the claims at
+// Verified fetches the result and checks that it holds and tells the claims at
 // these paths, no more and no fewer.
-func (s system) verified(t *testing.T, tx transaction, responseCode string, paths ...string) map[string]any {
+func (s Demo) Verified(t *testing.T, tx Transaction, responseCode string, paths ...string) map[string]any {
 	t.Helper()
-	code, r := s.result(t, tx, responseCode)
+	code, r := s.Result(t, tx, responseCode)
 	if code != http.StatusOK || !r.Verified || len(r.Presentations) != 1 || !r.Presentations[0].Verified {
 		t.Fatalf("the result: %d %+v", code, r)
 	}
@@ -276,4 +283,14 @@ func leaves(at string, claims map[string]any) []string {
 		}
 	}
 	return out
+}
+
+// Anchor is a certificate of the demonstration's hierarchy.
+func (s Demo) Anchor(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.Data, "keys", "hierarchy", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/verifier/policy"
+)
+
+const policyDocument = `{"id":"own","version":"1","formats":["dc+sd-jwt"],"algorithms":["ES256"],"credentials":[{"vct":"a:b","issuers":["https://i.example"],"registrations":["NTRBE-0999999922"]}]}`
+
+func TestVerifierPolicies(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "p.json")
+	if err := os.WriteFile(file, []byte(strings.Replace(policyDocument, "own", "filed", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v := VerifierConfig{Policies: []PolicyConfig{{Document: policyDocument}, {File: file}}, Accept: []AcceptConfig{{VCT: "a:b", MaxAge: "8760h", WithoutExpiry: true}}, Relax: []policy.Relaxation{policy.RelaxIssuers}}
+	if faults := v.checkPolicies(); faults != nil {
+		t.Fatal(faults)
+	}
+	list, err := v.policies()
+	if err != nil || len(list) != 2 || list[0].ID != "own" || list[1].ID != "filed" {
+		t.Errorf("%v %v", list, err)
+	}
+	if a := v.accepted(); a[0].MaxAge != 8760*time.Hour || !a[0].WithoutExpiry {
+		t.Errorf("%+v", a)
+	}
+}
+
+// Faults name the key, or the file and the member in it.
+func TestVerifierPolicyFaults(t *testing.T) {
+	v := VerifierConfig{Policies: []PolicyConfig{{}, {File: "a", Document: "b"}}, Accept: []AcceptConfig{{MaxAge: "a year"}}, Relax: []policy.Relaxation{"all"}}
+	text := errors.Join(v.checkPolicies()...).Error()
+	for _, want := range []string{"verifier.policies[0]: give either", "verifier.policies[1]: give either", "verifier.accept[0].max_age", `verifier.relax[0]: found "all", expected one of`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s does not hold %s", text, want)
+		}
+	}
+	v = VerifierConfig{Policies: []PolicyConfig{{File: "/nowhere/p.json"}, {Document: strings.Replace(policyDocument, "ES256", "", 1) + "x"}, {Document: strings.Replace(policyDocument, `"own"`, `"Own"`, 1)}}}
+	_, err := v.policies()
+	if err == nil {
+		t.Fatal("read")
+	}
+	for _, want := range []string{"verifier.policies[0].file", "verifier.policies[1].document: not strict JSON", "verifier.policies[2].document: id: expected"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not hold %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package peer
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/provider/magda/fixtures"
+	"github.com/zegel-id/zegel/internal/rest"
+	issuerapi "github.com/zegel-id/zegel/issuer/api"
+	"github.com/zegel-id/zegel/seal/trust/devca"
+	verifierapi "github.com/zegel-id/zegel/verifier/api"
+)
+
+// Fronts make the handler that stands at the public address of a role, before
+// the handler that leads to the role. Nil leads there straight.
+type Fronts func(role, base string, next http.Handler) http.Handler
+
+// Serve runs `zegel serve` with an issuer and a verifier behind fronts, until
+// the test ends. It has no suppliers to ask, so that institutions offer what
+// they answer for themselves (Own).
+func Serve(t *testing.T, fronts Fronts) Demo {
+	t.Helper()
+	dir := t.TempDir()
+	s := Demo{program: filepath.Join(dir, "zegel"), Data: dir, wallet: filepath.Join(dir, "wallet")}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "github.com/zegel-id/zegel/cmd/zegel").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	issuerAt, verifierAt := "", ""
+	s.Issuer, issuerAt = public(t, "issuer", fronts)
+	s.Verifier, verifierAt = public(t, "verifier", fronts)
+	s.Zegel(t, "keys", "init", "--dir", filepath.Join(dir, "keys"), "--issuer", s.Issuer)
+	s.configure(t, issuerAt, verifierAt)
+	s.launch(t)
+	return s
+}
+
+// public opens the public address of a role. Behind its front the role listens
+// at the other address that is returned.
+func public(t *testing.T, role string, fronts Fronts) (base, listen string) {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen = free.Addr().String()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Close()
+	base = fmt.Sprintf("http://localhost:%d", l.Addr().(*net.TCPAddr).Port)
+	var h http.Handler = &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: listen})
+			r.Out.Host = r.In.Host
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	}
+	if fronts != nil {
+		h = fronts(role, base, h)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return base, listen
+}
+
+const receivers = `
+receivers:
+  - id: employer
+    status: admitted
+    legal_name: Voorbeeld Werkgever (TEST)
+    registration: NTRBE-0999999823
+    country: BE
+    privacy_statement: https://employer.example/privacy
+    hosts: [localhost]
+    intended_uses:
+      - id: recruitment
+        purpose: {nl: Nagaan van het diploma, fr: Vérifier le diplôme, de: Prüfen des Diploms, en: Check of the diploma}
+        legal_basis: GDPR, Article 6(1)(b)
+        credentials:
+          - format: dc+sd-jwt
+            vct_values: ["%s/types/led-diploma"]
+            claims: [[title], [level]]
+`
+
+func (s *Demo) configure(t *testing.T, issuerAt, verifierAt string) {
+	t.Helper()
+	hierarchy, err := devca.Load(filepath.Join(s.Data, "keys", "hierarchy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var school, employer string
+	s.SchoolKey, school = rest.NewKey()
+	s.EmployerKey, employer = rest.NewKey()
+	files := map[string]string{
+		"suppliers.yaml": string(fixtures.Register()),
+		"receivers.yaml": fmt.Sprintf(receivers, s.Issuer),
+		"zegel.yaml": fmt.Sprintf(`
+profile: development
+data: data
+keys: keys
+issuer:
+  url: %[1]s
+  listen: %[9]s
+  register: suppliers.yaml
+  status_ttl: 1s
+  clients:
+    - {id: school, key_sha256: [%[3]s], permissions: ["%[5]s", "%[6]s:led_diploma"]}
+verifier:
+  url: %[2]s
+  listen: %[10]s
+  receivers: receivers.yaml
+  result_grace: 0s
+  accept:
+    - {vct: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
+  clients:
+    - {id: employer, key_sha256: [%[4]s], permissions: [%[7]s]}
+`, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt),
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(s.Data, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// launch starts the command and waits until both roles serve.
+func (s *Demo) launch(t *testing.T) {
+	t.Helper()
+	var said strings.Builder
+	cmd := exec.CommandContext(t.Context(), s.program, "serve", "--config", filepath.Join(s.Data, "zegel.yaml"))
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 20*time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		if err := <-ended; t.Failed() {
+			t.Logf("zegel serve ended with %v and said:\n%s", err, said.String())
+		}
+	})
+	for _, base := range []string{s.Issuer, s.Verifier} {
+		for {
+			res, err := http.Get(base + "/health/ready")
+			if err == nil {
+				res.Body.Close()
+			}
+			if err == nil && res.StatusCode == http.StatusOK {
+				break
+			}
+			select {
+			case err := <-ended:
+				ended <- err
+				t.Fatalf("zegel serve ended early: %v", err)
+			case <-t.Context().Done():
+				t.Fatal("zegel serve does not serve")
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+}

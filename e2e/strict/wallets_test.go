@@ -1,0 +1,80 @@
+package strict_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/zegel-id/zegel/e2e/peer"
+	"github.com/zegel-id/zegel/e2e/strict"
+	"github.com/zegel-id/zegel/holder/unit"
+)
+
+const claims = `{"title":"Getuigschrift","award_date":"2020"}`
+
+// behindFronts runs issuer and verifier behind fronts with some habits.
+func behindFronts(t *testing.T, habits ...strict.Habit) (peer.Demo, map[string]*strict.Front) {
+	t.Helper()
+	seed, fronts := strict.Seed(t), map[string]*strict.Front{}
+	s := peer.Serve(t, func(role, base string, next http.Handler) http.Handler {
+		fronts[role] = strict.New(next, base, seed, habits...)
+		return fronts[role]
+	})
+	return s, fronts
+}
+
+// showed makes sure that the wallet did not get through because nothing
+// happened.
+func showed(t *testing.T, front *strict.Front, habits ...strict.Habit) {
+	t.Helper()
+	for _, h := range habits {
+		if front.Count(h) == 0 {
+			t.Errorf("%s: never", h)
+		}
+	}
+}
+
+// The wallet unit lives with everything that the specifications allow.
+func TestOurWallet(t *testing.T) {
+	habits := append([]strict.Habit{strict.StaleNonce}, strict.Harmless...)
+	s, fronts := behindFronts(t, habits...)
+	w := peer.NewWallet(t, s.Hierarchy(t))
+	for name, link := range map[string]func(peer.Offer) string{"by reference": peer.Offer.Reference, "by value": peer.Offer.Value} {
+		t.Run("receives "+name, func(t *testing.T) {
+			o, in := s.Own(t, claims), w.Issuance(t, 3)
+			offered, err := in.Read(t.Context(), link(o))
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken, err := in.Accept(t.Context(), w.Vault, offered, o.TxCode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			items := taken.Items
+			if len(items) != 1 || len(items[0].Copies) != 3 {
+				t.Errorf("%d items", len(items))
+			}
+			s.Issued(t, o, 3, "credential_accepted")
+		})
+	}
+	showed(t, fronts["issuer"], strict.StaleNonce, strict.UnknownMembers, strict.OtherOrder, strict.Pieces)
+
+	t.Run("presents", func(t *testing.T) {
+		tx := s.Ask(t, "http://localhost/done", `[{"path":["title"]}]`)
+		p := w.Presentation(func(unit.Consent) bool { return true })
+		asked, err := p.Read(t.Context(), tx.Link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared, err := p.Answer(t.Context(), w.Vault, asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := url.Parse(shared.RedirectURI)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Verified(t, tx, back.Query().Get("response_code"), "title")
+	})
+	showed(t, fronts["verifier"], strict.UnknownMembers, strict.OtherOrder, strict.Pieces)
+}
