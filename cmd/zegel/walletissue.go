@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,7 +65,7 @@ func (f *walletFlags) request() *cobra.Command {
 		Short: "Ask an issuer for credentials, and sign in there",
 		Long: `Looks up what an issuer offers and asks for it: you sign in and agree at the
 issuer in your browser, and the credentials come into the vault. Without a
-configuration it asks for all that the wallet can hold.`,
+configuration it asks for the only one that there is.`,
 		Example: "  zegel wallet request https://issuer.example --list\n  zegel wallet request https://issuer.example led_diploma",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, args []string) error {
@@ -82,6 +83,9 @@ configuration it asks for all that the wallet can hold.`,
 					fmt.Fprintf(out, "%s  %s\n", id, s.Title(o, id))
 				}
 				return nil
+			}
+			if ids := o.Offer.CredentialConfigurationIDs; len(args) == 1 && len(ids) > 1 {
+				return fmt.Errorf("the issuer offers several credentials; name one of them: %s", strings.Join(ids, ", "))
 			}
 			return w.taken(ctx, out, s, v, o, i)
 		}),
@@ -311,13 +315,18 @@ func (w *wallet) renewDue(ctx context.Context, out io.Writer, s unit.Issuance, v
 			return errors.Join(err, w.tellTaken(ctx, out, s, v, taken, i.patience))
 		}
 	}
-	fmt.Fprintf(out, "%s wants you to sign in.\n", d.Issuer)
-	o, err := s.Discover(ctx, d.Issuer, d.Configurations...)
-	if err != nil {
-		return err
+	// One at a time: not every issuer takes several in one request.
+	var all []error
+	for _, c := range d.Configurations {
+		fmt.Fprintf(out, "%s wants you to sign in for %s.\n", d.Issuer, c)
+		o, err := s.Discover(ctx, d.Issuer, c)
+		if err == nil {
+			o.Renewing = true
+			err = w.taken(ctx, out, s, v, o, i)
+		}
+		all = append(all, err)
 	}
-	o.Renewing = true
-	return w.taken(ctx, out, s, v, o, i)
+	return errors.Join(all...)
 }
 
 // removeItem removes what has a name, and tells the issuer of a credential.
