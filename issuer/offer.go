@@ -246,8 +246,12 @@ func (i *Issuer) keepReference(ctx context.Context, o Offered) error {
 	return err
 }
 
-// dropReference makes an offer's URI lead nowhere.
+// dropReference makes an offer's URI lead nowhere; what a citizen agreed to after
+// signing in has none.
 func (i *Issuer) dropReference(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
 	return i.drop(ctx, kindReference, id)
 }
 

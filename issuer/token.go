@@ -33,11 +33,9 @@ func (i *Issuer) Token(ctx context.Context, req oid4vci.TokenRequest, to authz.P
 	if err := jose.Unmarshal(granted.Grant.Payload, &p); err != nil {
 		return oid4vci.TokenResponse{}, err
 	}
-	if p.Reference != "" {
-		// The offer's URI has served; that it could not be deleted harms nobody,
-		// because the code in it is spent.
-		_ = i.dropReference(ctx, p.Reference)
-	}
+	// The offer's URI has served; that it could not be deleted harms nobody,
+	// because the code in it is spent.
+	_ = i.dropReference(ctx, p.Reference)
 	out := oid4vci.TokenResponse{
 		AccessToken: oid4vci.Secret(granted.AccessToken.Reveal()), TokenType: oid4vci.Bearer, Scope: p.Scope,
 		ExpiresIn: int64(granted.ExpiresIn.Seconds()), RefreshToken: oid4vci.Secret(granted.RefreshToken.Reveal()),

@@ -61,7 +61,7 @@ func (s server) token(r *rest.Request) (rest.Answer, error) {
 	}
 	res, err := s.i.Token(r.Context(), req, to)
 	if err != nil {
-		return rest.Answer{}, err
+		return rest.Answer{}, s.proofError(err, http.StatusBadRequest)
 	}
 	return s.withNonce(r, rest.JSON(http.StatusOK, res)), nil
 }
