@@ -19,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/verifier/policy"
 	"github.com/zegel-id/zegel/verifier/receivers"
+	"github.com/zegel-id/zegel/verifier/webhooks"
 )
 
 // Flow says where the citizen's wallet is.
@@ -46,18 +47,28 @@ type Order struct {
 	RedirectURI string
 	// Policy is the id of the policy to judge by; empty is the platform's.
 	Policy string
+	// Transactions are JSON objects that the citizen is asked to authorise with
+	// the presentation, of registered types (OpenID4VP 1.0, Section 8.4).
+	Transactions [][]byte
+	// Browser is for the flow over the Digital Credentials API.
+	Browser *Browser
 }
 
 // Started is a transaction that was created.
 type Started struct {
 	// ID is for the receiver alone. It fetches the result.
 	ID capsule.Secret
+	// Reference names the transaction where events are told. It fetches nothing.
+	Reference string
 	// RequestURI is inside Link too.
 	RequestURI string
 	// Link calls the wallet: as a link on the same device, as a QR code on
 	// another.
 	Link    string
 	Expires time.Time
+	// Browser is the request for the Digital Credentials API, in that flow; there
+	// is neither RequestURI nor Link then.
+	Browser *DigitalCredential
 }
 
 // Start creates a transaction for an admitted receiver, within one of its
@@ -81,6 +92,10 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.checkFlow(o, e.receiver); err != nil {
 		return Started{}, err
 	}
+	transactions, err := encodeTransactions(o.Transactions, query)
+	if err != nil {
+		return Started{}, err
+	}
 
 	id, request, response := capsule.NewSecret(), capsule.NewSecret(), capsule.NewSecret()
 	box, err := capsule.NewBox(id, purposeResult)
@@ -94,8 +109,20 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	x := exchange{
 		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), ClientID: e.access.clientID(), Query: query,
 		Nonce: oid4vp.Secret(capsule.NewSecret().Reveal()), State: oid4vp.Secret(capsule.NewSecret().Reveal()), Expires: v.c.Now().Add(v.c.RequestLife).UTC(),
+		Transactions: transactions,
 	}
 	end := v.end(x.Expires)
+	started := Started{ID: id, Expires: x.Expires}
+	if o.Flow == DigitalCredentials {
+		x.policy = p
+		if started.Browser, err = v.startBrowser(ctx, id, x, *o.Browser, e, box, public, private); err != nil {
+			return Started{}, err
+		}
+		if err := v.put(ctx, kindTransaction, id, purposeTransaction, transaction{Receiver: receiver, Use: o.Purpose, Flow: o.Flow, Expires: x.Expires, Box: box}, end); err != nil {
+			return Started{}, err
+		}
+		return started, v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)})
+	}
 	// What waits comes first: a crash leaves records that nobody can name.
 	if err := errors.Join(
 		v.put(ctx, kindResponse, response, purposeResponse, fetched{exchange: x, Flow: o.Flow, RedirectURI: o.RedirectURI, Box: box, Key: private}, end),
@@ -107,7 +134,10 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)}); err != nil {
 		return Started{}, err
 	}
-	s := Started{ID: id, RequestURI: v.at("/request/" + request.Reveal()), Expires: x.Expires}
+	if _, err := v.event(ctx, x, webhooks.Expired, StateExpired); err != nil {
+		return Started{}, err
+	}
+	s := Started{ID: id, Reference: x.Transaction, RequestURI: v.at("/request/" + request.Reveal()), Expires: x.Expires}
 	s.Link = oid4vp.Link(x.ClientID, s.RequestURI, "post")
 	return s, nil
 }
@@ -195,7 +225,15 @@ func (v *Verifier) admitted(id, use string) (entitlement, error) {
 }
 
 func (v *Verifier) checkFlow(o Order, r receivers.Receiver) error {
+	if (o.Browser != nil) != (o.Flow == DigitalCredentials) {
+		return &Error{Err: ErrRequest, Field: "browser", Detail: "must be there in the flow " + string(DigitalCredentials) + ", and in no other", Spec: specBrowser}
+	}
 	switch o.Flow {
+	case DigitalCredentials:
+		if o.RedirectURI != "" {
+			return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must be left out: the page that calls the wallet gets the answer", Spec: specBrowser}
+		}
+		return v.checkBrowser(o.Browser, r)
 	case CrossDevice:
 		if o.RedirectURI != "" {
 			return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must be left out in the cross-device flow: it would open on the other device"}
@@ -203,7 +241,7 @@ func (v *Verifier) checkFlow(o Order, r receivers.Receiver) error {
 		return nil
 	case SameDevice:
 	default:
-		return &Error{Err: ErrRequest, Field: "flow", Detail: fmt.Sprintf("must be %s or %s", SameDevice, CrossDevice)}
+		return &Error{Err: ErrRequest, Field: "flow", Detail: fmt.Sprintf("must be %s, %s or %s", SameDevice, CrossDevice, DigitalCredentials)}
 	}
 	if err := checkURL(o.RedirectURI, v.c.InsecureLoopback); err != nil {
 		return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "is needed in the same-device flow", Spec: "OpenID4VP 1.0, Section 8.2", Cause: err}

@@ -119,6 +119,7 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 	now := v.c.Now()
 	var answered []string
 	var worths []seal.Qualification
+	var held []bound
 	replayed := false
 	for _, q := range f.Query.Credentials {
 		for _, raw := range response.VPToken[q.ID] {
@@ -139,6 +140,7 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 			replayed = replayed || c.replayed()
 			if p.Verified {
 				answered, worths = append(answered, q.ID), append(worths, c.validation.Qualification)
+				held = append(held, bound{q.ID, c.credential.KeyBinding})
 			}
 		}
 	}
@@ -161,6 +163,11 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 		return out.failed(), nil
 	}
 	out.Checks.Pass(credential.CheckQuery, "OpenID4VP 1.0, Sections 6.4.2 and 8.6", "")
+	// Step 5. What the citizen was asked to authorise was authorised, and nothing
+	// else.
+	if !f.authorised(held, &out) {
+		return out.failed(), nil
+	}
 	out.Verified, out.Qualification = true, least(worths)
 	return out, nil
 }

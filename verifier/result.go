@@ -29,6 +29,9 @@ type Result struct {
 	// Qualification is the least of the presentations that hold.
 	Qualification seal.Qualification `json:"qualification"`
 	Presentations []Presentation     `json:"presentations"`
+	// Transactions are those that were authorised; all that were asked for when
+	// Verified is true.
+	Transactions []Authorised `json:"transactions,omitempty"`
 	// Checks are those of the response as a whole.
 	Checks credential.Report `json:"checks"`
 	// WalletError is the error code of a wallet that refused. A wallet does not
@@ -139,7 +142,7 @@ func refusal(p *policy.Policy, code oid4vp.ErrorCode) Result {
 
 // failed takes out everything that could be read as verified.
 func (r Result) failed() Result {
-	r.Verified, r.Qualification = false, seal.NotApplicable
+	r.Verified, r.Qualification, r.Transactions = false, seal.NotApplicable, nil
 	for i, p := range r.Presentations {
 		stripped := Presentation{QueryID: p.QueryID, Reservations: p.Reservations, Checks: p.Checks}
 		if p.Seal != nil {

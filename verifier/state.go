@@ -11,6 +11,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/verifier/policy"
+	"github.com/zegel-id/zegel/verifier/webhooks"
 )
 
 // State of a transaction, as a receiver sees it.
@@ -59,6 +60,8 @@ type exchange struct {
 	Nonce       oid4vp.Secret `json:"nonce"`
 	State       oid4vp.Secret `json:"state"`
 	Expires     time.Time     `json:"expires"`
+	// Transactions are the transaction_data as they are sent.
+	Transactions []string `json:"transactions,omitempty"`
 
 	policy *policy.Policy // the one that Policy names, once it was looked up
 }
@@ -76,6 +79,7 @@ type fetched struct {
 	exchange
 	Flow        Flow     `json:"flow"`
 	RedirectURI string   `json:"redirect_uri,omitempty"`
+	Browser     *Browser `json:"browser,omitempty"`
 	Box         []byte   `json:"box"` // of the transaction id, for the result
 	Key         jose.JWK `json:"key"` // private, for this response only
 }
@@ -103,6 +107,7 @@ type answer struct {
 	// Sealed opens with the transaction id only; nil once it was delivered.
 	Sealed    []byte    `json:"sealed,omitempty"`
 	Delivered time.Time `json:"delivered,omitzero"`
+	told
 }
 
 // put seals v under a secret and creates its record.
@@ -181,6 +186,12 @@ func (v *Verifier) end(expires time.Time) time.Time {
 	return v.until(expires).Add(v.c.ResultGrace + margin)
 }
 
+// markEnd is until when the marks of its steps are kept: as long as anybody may
+// have to be told of them.
+func (v *Verifier) markEnd(expires time.Time) time.Time {
+	return v.end(expires).Add(v.hooks.RetryFor())
+}
+
 func (v *Verifier) over(expires time.Time) bool { return !v.c.Now().Before(expires) }
 
 // requested opens a request by its secret. It refuses one that was fetched.
@@ -201,7 +212,19 @@ func (v *Verifier) requested(ctx context.Context, text string) (requested, error
 
 // fetch hands the request out. One of those who try at once wins.
 func (r requested) fetch(ctx context.Context, v *Verifier) error {
-	return v.mark(ctx, kindFetched, r.Transaction, nil, v.end(r.Expires))
+	event, err := v.event(ctx, r.exchange, webhooks.Fetched, StateFetched)
+	if err != nil {
+		return err
+	}
+	data, err := jose.Marshal(told{event})
+	if err != nil {
+		return err
+	}
+	if err := v.mark(ctx, kindFetched, r.Transaction, data, v.markEnd(r.Expires)); err != nil {
+		return err
+	}
+	v.hooks.Tell(r.Receiver)
+	return nil
 }
 
 // fetched opens a response address. It refuses one whose request nobody has
@@ -246,13 +269,24 @@ func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult) error 
 	if err != nil {
 		return err
 	}
-	data, err := jose.Marshal(answer{Sealed: sealed})
+	kind := webhooks.Answered
+	if r.State == StateRefused {
+		kind = webhooks.Refused
+	}
+	event, err := v.event(ctx, f.exchange, kind, r.State)
 	if err != nil {
 		return err
 	}
-	err = v.mark(ctx, kindAnswer, f.Transaction, data, v.end(f.Expires))
+	data, err := jose.Marshal(answer{Sealed: sealed, told: told{event}})
+	if err != nil {
+		return err
+	}
+	err = v.mark(ctx, kindAnswer, f.Transaction, data, v.markEnd(f.Expires))
 	if errors.Is(err, ErrSpent) {
 		return spentResponse()
+	}
+	if err == nil {
+		v.hooks.Tell(f.Receiver)
 	}
 	return err
 }
@@ -298,7 +332,7 @@ func (a answered) deliver(ctx context.Context, v *Verifier) error {
 	if !a.stored.Delivered.IsZero() {
 		return nil // within the grace
 	}
-	next := answer{Delivered: v.c.Now()}
+	next := answer{Delivered: v.c.Now(), told: a.stored.told}
 	if v.c.ResultGrace > 0 {
 		next.Sealed = a.stored.Sealed
 	}
@@ -341,7 +375,7 @@ func (v *Verifier) Sweep(ctx context.Context) (int, error) {
 			if a.stored.Sealed == nil || !a.done(v) && !v.late(rec) {
 				continue
 			}
-			err := a.replace(ctx, v, answer{Delivered: a.stored.Delivered})
+			err := a.replace(ctx, v, answer{Delivered: a.stored.Delivered, told: a.stored.told})
 			if err != nil && !errors.Is(err, ErrSpent) {
 				return emptied, err
 			}
@@ -357,4 +391,6 @@ func (v *Verifier) Sweep(ctx context.Context) (int, error) {
 }
 
 // late says whether the receiver has let the result lie too long.
-func (v *Verifier) late(rec store.Record) bool { return v.over(rec.Expiry.Add(-margin)) }
+func (v *Verifier) late(rec store.Record) bool {
+	return v.over(rec.Expiry.Add(-margin - v.hooks.RetryFor()))
+}

@@ -35,6 +35,7 @@ import (
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/verifier/policy"
 	"github.com/zegel-id/zegel/verifier/receivers"
+	"github.com/zegel-id/zegel/verifier/webhooks"
 )
 
 // UseLog is told of every use; *audit.Log is one. What it does not take does
@@ -90,6 +91,9 @@ type Config struct {
 	Policies []*policy.Policy
 	Relax    []policy.Relaxation
 	Log      UseLog
+	// Webhooks are the endpoints of receivers that want to be told of the steps
+	// of their transactions.
+	Webhooks webhooks.Config
 	// RequestID names the call that a context belongs to, for the use log; nil
 	// names none.
 	RequestID func(context.Context) string
@@ -121,6 +125,7 @@ type Config struct {
 type Verifier struct {
 	c        Config
 	policies map[string]*policy.Policy
+	hooks    *webhooks.Outbox
 	now      atomic.Pointer[admission]
 }
 
@@ -173,6 +178,9 @@ func New(c Config) (*Verifier, error) {
 	}
 	var err error
 	if v.policies, err = policies(c); err != nil {
+		faults = append(faults, err)
+	}
+	if v.hooks, err = webhooks.New(c.Webhooks, c.Store, c.Now, v.happened); err != nil {
 		faults = append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {

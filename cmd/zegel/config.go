@@ -293,6 +293,12 @@ type VerifierConfig struct {
 	// Relax names the ways in which policies may be laxer than the platform.
 	Relax   []policy.Relaxation `yaml:"relax"`
 	Clients []ClientConfig      `yaml:"clients"`
+	// Webhooks tell receivers of the steps of their transactions.
+	Webhooks []WebhookConfig `yaml:"webhooks"`
+	// WebhookRetries is how long an undelivered webhook is tried: "24h" is the
+	// default, 1m to 336h.
+	WebhookRetries string `yaml:"webhook_retries"`
+	webhookRetries time.Duration
 	// Trust names lists and anchors beyond the local hierarchy.
 	Trust TrustConfig `yaml:"trust"`
 }
@@ -320,6 +326,17 @@ type PolicyConfig struct {
 	File string `yaml:"file"`
 	// Document is the same JSON as a text in this file.
 	Document string `yaml:"document"`
+}
+
+// WebhookConfig is the endpoint of one receiver.
+type WebhookConfig struct {
+	// Receiver is its id in the register.
+	Receiver string `yaml:"receiver"`
+	// URL is posted to.
+	URL string `yaml:"url"`
+	// SecretFiles hold a signing secret each, whsec_… or whsk_…: one, or the old
+	// and the new while they are exchanged.
+	SecretFiles []string `yaml:"secret_files"`
 }
 
 // TrustConfig is what a relying side trusts.
@@ -399,6 +416,11 @@ func (c *Config) relativeTo(dir string) {
 		for i := range v.Policies {
 			paths = append(paths, &v.Policies[i].File)
 		}
+		for i := range v.Webhooks {
+			for n := range v.Webhooks[i].SecretFiles {
+				paths = append(paths, &v.Webhooks[i].SecretFiles[n])
+			}
+		}
 	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
@@ -473,6 +495,7 @@ func (c *Config) Check() error {
 			fault("verifier.result_grace: found %q, expected a duration from 0s to 5m", v.ResultGrace)
 		}
 		faults = append(faults, v.checkPolicies()...)
+		faults = append(faults, v.checkWebhooks(c.Profile)...)
 		if (v.Trust.PubEAAList == "") != (v.Trust.ListSigner == "") {
 			fault("verifier.trust: pub_eaa_list and list_signer belong together")
 		}

@@ -3,12 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net/url"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/verifier"
 	"github.com/zegel-id/zegel/verifier/policy"
+	"github.com/zegel-id/zegel/verifier/webhooks"
 )
 
 // checkPolicies reports the faults of accept, policies and relax that show
@@ -69,6 +72,64 @@ func (v *VerifierConfig) policies() ([]*policy.Policy, error) {
 			continue
 		}
 		out = append(out, p)
+	}
+	return out, errors.Join(faults...)
+}
+
+// checkWebhooks reports the faults of webhooks that show without reading a
+// secret.
+func (v *VerifierConfig) checkWebhooks(profile string) []error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("- verifier."+format, args...))
+	}
+	if v.WebhookRetries == "" {
+		v.WebhookRetries = "24h"
+	}
+	var err error
+	if v.webhookRetries, err = time.ParseDuration(v.WebhookRetries); err != nil || v.webhookRetries < time.Minute || v.webhookRetries > 14*24*time.Hour {
+		fault("webhook_retries: found %q, expected a duration from 1m to 336h", v.WebhookRetries)
+	}
+	seen := map[string]bool{}
+	for i, w := range v.Webhooks {
+		if w.Receiver == "" || seen[w.Receiver] {
+			fault("webhooks[%d].receiver: name a receiver of the register that has no endpoint yet", i)
+		}
+		seen[w.Receiver] = true
+		u, err := url.Parse(w.URL)
+		plain := err == nil && u.Scheme == "http" && profile == ProfileDevelopment && isLoopback(u.Hostname())
+		if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && !plain {
+			fault("webhooks[%d].url: expected an https address without user and fragment (plain http is for the development profile on loopback)", i)
+		}
+		if len(w.SecretFiles) == 0 {
+			fault("webhooks[%d].secret_files: name a file with a signing secret, whsec_ and 24 to 64 random bytes in base64", i)
+		}
+	}
+	return faults
+}
+
+// webhooks reads the secrets of the receivers' endpoints.
+func (a *app) webhooks(c *VerifierConfig) (webhooks.Config, error) {
+	out := webhooks.Config{
+		Endpoints: map[string]webhooks.Endpoint{}, Client: a.operator, RetryFor: c.webhookRetries, Jitter: rand.Float64, InsecureLoopback: a.c.Profile == ProfileDevelopment,
+		Report: func(err error) { a.log.Warn("webhooks", "error", err) },
+	}
+	var faults []error
+	for i, w := range c.Webhooks {
+		e := webhooks.Endpoint{URL: w.URL}
+		for _, path := range w.SecretFiles {
+			text, err := readToken(path)
+			var s webhooks.Secret
+			if err == nil {
+				s, err = webhooks.ParseSecret(text)
+			}
+			if err != nil {
+				faults = append(faults, fmt.Errorf("verifier.webhooks[%d].secret_files: %s: %w", i, path, err))
+				continue
+			}
+			e.Secrets = append(e.Secrets, s)
+		}
+		out.Endpoints[w.Receiver] = e
 	}
 	return out, errors.Join(faults...)
 }

@@ -51,3 +51,41 @@ func TestVerifierPolicyFaults(t *testing.T) {
 		}
 	}
 }
+
+func TestVerifierWebhooks(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := write("good", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", 0o600)
+	v := VerifierConfig{Webhooks: []WebhookConfig{{Receiver: "a", URL: "https://a.example/hook", SecretFiles: []string{good, good}}}}
+	if faults := v.checkWebhooks(ProfileProduction); faults != nil {
+		t.Fatal(faults)
+	}
+	a := &app{c: &Config{}}
+	out, err := a.webhooks(&v)
+	if err != nil || len(out.Endpoints["a"].Secrets) != 2 || out.RetryFor != 24*time.Hour {
+		t.Errorf("%+v %v", out, err)
+	}
+	v.Webhooks[0].SecretFiles = []string{write("open", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", 0o644), write("bad", "hunter2", 0o600), filepath.Join(dir, "none")}
+	_, err = a.webhooks(&v)
+	for _, want := range []string{"open may be read by others", "bad: webhooks: not a signing secret", "none is missing"} {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v does not hold %s", err, want)
+		}
+	}
+	v = VerifierConfig{WebhookRetries: "ever", Webhooks: []WebhookConfig{{}, {Receiver: "b", URL: "http://b.example/"}, {Receiver: "b", URL: "https://u:p@b.example/"}}}
+	text := errors.Join(v.checkWebhooks(ProfileProduction)...).Error()
+	for _, want := range []string{"webhook_retries", "webhooks[0].receiver", "webhooks[0].url", "webhooks[0].secret_files", "webhooks[1].url", "webhooks[2].receiver", "webhooks[2].url"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s does not hold %s", text, want)
+		}
+	}
+	if strings.Contains(text, "u:p") {
+		t.Error("a password is repeated")
+	}
+}

@@ -54,6 +54,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if config.Policies, err = c.policies(); err != nil {
 		return err
 	}
+	if config.Webhooks, err = a.webhooks(c); err != nil {
+		return err
+	}
 	v, err := verifier.New(config)
 	if err != nil {
 		return err
@@ -76,6 +79,10 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		return err
 	}
 	a.servers = append(a.servers, server{name: "verifier", listen: c.ListenConfig, handler: handler})
+	a.background = append(a.background, func(ctx context.Context) error {
+		v.Webhooks().Run(ctx)
+		return nil
+	})
 	a.every(time.Minute, "verifier housekeeping", func(ctx context.Context) error {
 		_, err := v.Sweep(ctx)
 		return err

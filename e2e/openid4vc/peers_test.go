@@ -76,6 +76,18 @@ func chain(certs ...*x509.Certificate) (out []string) {
 	return out
 }
 
+// attest has the issuer trust a provider of wallets.
+func (s strangers) attest(t *testing.T, provider *ecdsa.PrivateKey) {
+	t.Helper()
+	jwk, err := jose.PublicJWK(provider.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ok peer.Refusal
+	s.issuer.Ask(t, "trust", map[string]any{"attester": jwk}, &ok)
+	ok.Accepts(t)
+}
+
 // offer is a link of the issuer that demands what the order says.
 func (s strangers) offer(t *testing.T, order map[string]any) string {
 	t.Helper()
@@ -118,9 +130,21 @@ func (s strangers) receive(t *testing.T, copies int, order map[string]any) (unit
 	if err != nil {
 		return unit.Item{}, err
 	}
-	items := taken.Items
-	if len(items) != 1 || len(items[0].Copies) != copies {
-		t.Errorf("%d items", len(items))
+	return s.one(t, in, taken), nil
+}
+
+// one is the one item that was taken, awaited where the issuer put it off.
+func (s strangers) one(t *testing.T, in unit.Issuance, taken unit.Taken) unit.Item {
+	t.Helper()
+	for _, w := range taken.Waiting {
+		item, err := in.Await(t.Context(), s.wallet.Vault, w.Name, time.Minute, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken.Items = append(taken.Items, item)
 	}
-	return items[0], nil
+	if len(taken.Items) != 1 || len(taken.Items[0].Copies) != in.Copies {
+		t.Fatalf("%d items", len(taken.Items))
+	}
+	return taken.Items[0]
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/internal/devidp"
 	"github.com/zegel-id/zegel/internal/provider/magda/fixtures"
 	"github.com/zegel-id/zegel/internal/rest"
 	issuerapi "github.com/zegel-id/zegel/issuer/api"
@@ -24,9 +25,16 @@ import (
 // the handler that leads to the role. Nil leads there straight.
 type Fronts func(role, base string, next http.Handler) http.Handler
 
+// WalletID is the client_id of wallets that the issuer of Serve knows, Callback
+// where their browsers come back to.
+const (
+	WalletID = "independent-wallet"
+	Callback = "http://127.0.0.1:7/callback"
+)
+
 // Serve runs `zegel serve` with an issuer and a verifier behind fronts, until
-// the test ends. It has no suppliers to ask, so that institutions offer what
-// they answer for themselves (Own).
+// the test ends. Institutions offer what they answer for themselves (Own); a
+// citizen who signs in gets a record out of a file, into any wallet.
 func Serve(t *testing.T, fronts Fronts) Demo {
 	t.Helper()
 	dir := t.TempDir()
@@ -34,11 +42,12 @@ func Serve(t *testing.T, fronts Fronts) Demo {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "github.com/zegel-id/zegel/cmd/zegel").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+	s.Citizen = fixtures.WithDiplomas
 	issuerAt, verifierAt := "", ""
 	s.Issuer, issuerAt = public(t, "issuer", fronts)
 	s.Verifier, verifierAt = public(t, "verifier", fronts)
 	s.Zegel(t, "keys", "init", "--dir", filepath.Join(dir, "keys"), "--issuer", s.Issuer)
-	s.configure(t, issuerAt, verifierAt)
+	s.configure(t, issuerAt, verifierAt, s.signIn(t))
 	s.launch(t)
 	return s
 }
@@ -93,7 +102,38 @@ receivers:
             claims: [[title], [level]]
 `
 
-func (s *Demo) configure(t *testing.T, issuerAt, verifierAt string) {
+// signIn serves the development identity provider and returns its address.
+func (s *Demo) signIn(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := fmt.Sprintf("http://localhost:%d", l.Addr().(*net.TCPAddr).Port)
+	p, err := devidp.New(devidp.Config{
+		Issuer: base, Now: time.Now, Citizens: []devidp.Citizen{{ID: "lotte", GivenName: "Lotte", FamilyName: "Test", RRN: s.Citizen}},
+		Clients: []devidp.Client{{ID: "issuer", Secret: signInSecret, RedirectURI: s.Issuer + "/collected"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return base
+}
+
+const signInSecret = "secret of a test"
+
+// recordsMapping is what a line of the file means.
+const recordsMapping = `data_type: led-diploma
+record: {reference: id, subject: insz}
+claims:
+  - {claim: title, from: title, required: true}
+  - {claim: level.eqf, from: eqf}
+`
+
+func (s *Demo) configure(t *testing.T, issuerAt, verifierAt, signInAt string) {
 	t.Helper()
 	hierarchy, err := devca.Load(filepath.Join(s.Data, "keys", "hierarchy"))
 	if err != nil {
@@ -105,6 +145,10 @@ func (s *Demo) configure(t *testing.T, issuerAt, verifierAt string) {
 	files := map[string]string{
 		"suppliers.yaml": string(fixtures.Register()),
 		"receivers.yaml": fmt.Sprintf(receivers, s.Issuer),
+		"sign-in.secret": signInSecret,
+		"mapping.yaml":   recordsMapping,
+		"source.yaml":    "format: jsonl\n",
+		"records.jsonl":  `{"id":"1","insz":"` + s.Citizen + `","title":"Getuigschrift","eqf":"4"}` + "\n",
 		"zegel.yaml": fmt.Sprintf(`
 profile: development
 data: data
@@ -114,6 +158,13 @@ issuer:
   listen: %[9]s
   register: suppliers.yaml
   status_ttl: 1s
+  sign_in: {issuer: "%[11]s", client_id: issuer, client_secret_file: sign-in.secret, acr: ["%[12]s"]}
+  connectors:
+    - {supplier: led, data_type: led-diploma, configuration: led_diploma, kind: file, mapping: mapping.yaml, source: source.yaml, file: records.jsonl}
+  types:
+    - {id: led_diploma, metadata: led-diploma, without_vault: true}
+  wallets:
+    - {id: %[13]s, name: Wallet of others (TEST), redirect_uris: ["%[14]s"]}
   clients:
     - {id: school, key_sha256: [%[3]s], permissions: ["%[5]s", "%[6]s:led_diploma"]}
 verifier:
@@ -125,7 +176,7 @@ verifier:
     - {vct: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
   clients:
     - {id: employer, key_sha256: [%[4]s], permissions: [%[7]s]}
-`, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt),
+`, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt, signInAt, devidp.ACR, WalletID, Callback),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(s.Data, name), []byte(text), 0o600); err != nil {

@@ -88,6 +88,14 @@ func (w *Wallet) Issuance(t testing.TB, copies int) unit.Issuance {
 	return unit.Issuance{
 		HTTP: w.http, Now: time.Now, Random: rand.Reader, Seals: &seal.Validator{Trust: w.store, Revocation: w.crls}, Status: checker, StatusTrust: w.statusTrust,
 		Copies: copies, Words: []oid4vci.Option{oid4vci.InsecureLoopback}, Languages: []string{"nl"},
+		Wait: func(ctx context.Context, d time.Duration) error {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(d):
+				return nil
+			}
+		},
 	}
 }
 

@@ -148,14 +148,25 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := httptest.NewRecorder()
 	if !f.refuse(rec, r) && !f.collect(rec, r, body) {
 		f.next.ServeHTTP(rec, r)
-		if nonce := rec.Header().Get("DPoP-Nonce"); nonce != "" {
-			f.mu.Lock()
-			f.nonce = nonce
-			f.mu.Unlock()
-		}
+		f.remember(rec, r)
 		f.putOff(rec, r, random)
 	}
 	f.answer(w, r, rec, random)
+}
+
+// remember keeps the nonce that the server told. Where the server demanded it
+// itself that is not done again: clients need not try a third time.
+func (f *Front) remember(rec *httptest.ResponseRecorder, r *http.Request) {
+	nonce := rec.Header().Get("DPoP-Nonce")
+	if nonce == "" {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nonce = nonce
+	if rec.Code >= 400 {
+		f.done[string(DPoPNonce)+" "+r.URL.Path] = true
+	}
 }
 
 // refuse answers some first requests as a server whose nonces went stale.

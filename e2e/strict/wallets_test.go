@@ -36,7 +36,7 @@ func showed(t *testing.T, front *strict.Front, habits ...strict.Habit) {
 
 // The wallet unit lives with everything that the specifications allow.
 func TestOurWallet(t *testing.T) {
-	habits := append([]strict.Habit{strict.StaleNonce}, strict.Harmless...)
+	habits := append([]strict.Habit{strict.StaleNonce, strict.DPoPNonce}, strict.Harmless...)
 	s, fronts := behindFronts(t, habits...)
 	w := peer.NewWallet(t, s.Hierarchy(t))
 	for name, link := range map[string]func(peer.Offer) string{"by reference": peer.Offer.Reference, "by value": peer.Offer.Value} {
@@ -50,14 +50,41 @@ func TestOurWallet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			items := taken.Items
-			if len(items) != 1 || len(items[0].Copies) != 3 {
-				t.Errorf("%d items", len(items))
+			if len(taken.Items) != 1 || len(taken.Items[0].Copies) != 3 {
+				t.Errorf("%+v", taken)
 			}
 			s.Issued(t, o, 3, "credential_accepted")
 		})
 	}
 	showed(t, fronts["issuer"], strict.StaleNonce, strict.UnknownMembers, strict.OtherOrder, strict.Pieces)
+
+	t.Run("asks with a code", func(t *testing.T) {
+		in := w.Issuance(t, 2)
+		in.Client = unit.Client{ID: peer.WalletID}
+		offered, err := in.Read(t.Context(), s.CodeOffer())
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := in.Authorize(t.Context(), w.Vault, offered, peer.Callback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := url.Parse(peer.Browse(t, a.URL, "allow"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken, err := in.Redeem(t.Context(), w.Vault, a, back.Query())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(taken.Items) != 1 || len(taken.Items[0].Copies) != 2 || taken.Items[0].Title != "Getuigschrift" {
+			t.Errorf("%+v", taken)
+		}
+		if taken, err = in.Renew(t.Context(), w.Vault, taken.Items[0].Source.Grant); err != nil || len(taken.Items) != 1 {
+			t.Errorf("renewed: %+v, %v", taken, err)
+		}
+	})
+	showed(t, fronts["issuer"], strict.DPoPNonce, strict.UnknownParameters)
 
 	t.Run("presents", func(t *testing.T) {
 		tx := s.Ask(t, "http://localhost/done", `[{"path":["title"]}]`)

@@ -171,3 +171,20 @@ func TestCopies(t *testing.T) {
 		t.Errorf("what was removed was shared: %v", err)
 	}
 }
+
+// A credential that is bound to a key is shown with proof of it, also where the
+// query does not ask for that (HAIP 1.0, Section 6.1.1.1).
+func TestKeyBindingAlways(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	for _, more := range []string{"", `,"require_cryptographic_holder_binding":false`} {
+		r := newReceiver(t, a, newNetwork())
+		v, _ := newVault(t, r.net)
+		a.hold(t, v, 1)
+		r.ask(`{"credentials":[{"id":"q","format":"dc+sd-jwt","meta":{"vct_values":["` + vct + `"]}` + more + `}]}`)
+		w := r.wallet(yes)
+		must(w.Answer(t.Context(), v, r.read(w)))(t)
+		if got := r.verified(r.opened(), "q"); len(got) != 1 || got[0].KeyBinding == nil {
+			t.Errorf("%q: shown without its key", more)
+		}
+	}
+}

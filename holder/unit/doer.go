@@ -21,7 +21,7 @@ type Doer interface {
 
 // ErrRedirected is returned when a request was answered by another address
 // than it was sent to. No endpoint of the protocols here may redirect
-// (OpenID4VP 1.0, Section 14.10), and a Doer that follows is set up wrongly.
+// (OpenID4VP 1.0, Section 14.8), and a Doer that follows is set up wrongly.
 var ErrRedirected = errors.New("the answer came from another address; redirects are not followed")
 
 // Refusal is an answer of a server that is not success.

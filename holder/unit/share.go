@@ -26,6 +26,9 @@ func (p Presentation) share(ctx context.Context, v *Vault, a Asked, c Consent, p
 			s.Disclosed = append(s.Disclosed, path.String())
 		}
 		receipt.Shared = append(receipt.Shared, s)
+		for _, t := range x.transactions {
+			receipt.Authorised = append(receipt.Authorised, t.Type.Name)
+		}
 	}
 	out, err := prepare(a.Verified, oid4vp.Response{VPToken: token, State: a.State})
 	if err != nil {
@@ -70,7 +73,7 @@ func outcome(sent error) string {
 }
 
 // present discloses the paths and binds them to the request: its nonce, who
-// asked as audience (OpenID4VP 1.0, Sections 5.10 and 14.1.2; Appendix A.4), and
+// asked as audience (OpenID4VP 1.0, Sections 5.2 and 14.2.2; Appendix A.4), and
 // the transactions that it authorises. A credential that is bound to no key is
 // shown as it is.
 func (p Presentation) present(a Asked, x pick) (string, error) {

@@ -53,13 +53,14 @@ func (o *ServeOptions) defaults() error {
 }
 
 // Serve serves until ctx ends and then waits for requests under way. It owns
-// the listener. Requests do not end with ctx, but with the grace time.
+// the listener. Requests do not end with ctx, but with the grace time; long ones
+// look at Stopping.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, o ServeOptions) error {
 	if err := o.defaults(); err != nil {
 		l.Close()
 		return err
 	}
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	base, cancel := context.WithCancel(context.WithValue(context.WithoutCancel(ctx), stoppingKey{}, ctx.Done()))
 	defer cancel()
 	s := &http.Server{
 		Handler:           h,

@@ -12,6 +12,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider/identifier"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/issuer"
 )
 
@@ -37,11 +38,35 @@ func (s server) authorize(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	location, ticket, err := s.o.SignIn.Start(r.Context(), extra)
+	location, ticket, err := s.o.SignIn.Start(r.Context(), extra, s.demand(p.Configuration))
 	if err != nil {
 		return rest.Answer{}, err
 	}
 	return rest.SeeOther(location).Cookie(http.Cookie{Name: s.cookie("collect"), Value: ticket, Path: "/", MaxAge: 600}), nil
+}
+
+// demand is what the sign-in for a configuration must be.
+func (s server) demand(configuration string) signin.Demand {
+	d := s.i.SignInFor(configuration)
+	return signin.Demand{ACR: d.ACR, MaxAge: d.MaxAge}
+}
+
+// notSignedIn sends a citizen who did not want to sign in back to the wallet that
+// asked (RFC 6749, Section 4.1.2.1); one who came without a wallet reads why.
+func (s server) notSignedIn(r *rest.Request, extra []byte, why error) (rest.Answer, error) {
+	var j journey
+	if err := jose.Unmarshal(extra, &j); err != nil || j.Request == "" {
+		return rest.Answer{}, why
+	}
+	p, err := s.i.Pushed(r.Context(), j.Client, j.Request)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	to, err := s.i.Decline(r.Context(), p)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return s.leave(r, issuer.Agreed{Return: to}).Cookie(http.Cookie{Name: s.cookie("collect"), Path: "/", MaxAge: -1}), nil
 }
 
 // signedIn is what a citizen who signed in is about to agree to. It waits in

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/issuer"
 )
 
@@ -61,7 +62,7 @@ func (s server) collect(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	location, ticket, err := s.o.SignIn.Start(r.Context(), extra)
+	location, ticket, err := s.o.SignIn.Start(r.Context(), extra, s.demand(s.o.Collectable[supplier]))
 	if err != nil {
 		return rest.Answer{}, err
 	}
@@ -92,6 +93,9 @@ func (s server) collected(r *rest.Request) (rest.Answer, error) {
 		cookie = &http.Cookie{}
 	}
 	identity, extra, err := s.o.SignIn.Finish(r.Context(), r.HTTP.URL.Query(), cookie.Value)
+	if errors.Is(err, signin.ErrRefused) {
+		return s.notSignedIn(r, extra, err)
+	}
 	if err != nil {
 		return rest.Answer{}, err
 	}

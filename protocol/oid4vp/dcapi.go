@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -180,4 +181,45 @@ type DCResponse struct {
 	VPToken  VPToken   `json:"vp_token,omitempty"`
 	Response string    `json:"response,omitzero"`
 	Error    ErrorCode `json:"error,omitzero"`
+}
+
+// CheckOrigin says whether a request may come from an origin: an https one
+// without a path, or one of an app.
+func CheckOrigin(origin string, opts ...Option) error {
+	if err := checkOrigin(origin, opts); err != nil {
+		return err
+	}
+	if u, err := url.Parse(origin); err != nil || u.Opaque != "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Host == "" || strings.HasSuffix(origin, "#") || strings.HasSuffix(origin, "?") {
+		return refuse(InvalidRequest, specDCAPI+".2", "origin", "must be a scheme and a host, perhaps with a port, and nothing more")
+	}
+	return nil
+}
+
+// OriginAudience is whom a presentation is for that answers an unsigned request
+// (Appendix A.4).
+func OriginAudience(origin string) string { return string(PrefixOrigin) + ":" + origin }
+
+// ParseDCResponse reads what came back over the API to a request of the given
+// mode (Appendix A.4). An answer in clear to a request for an encrypted one is
+// refused.
+func ParseDCResponse(data []byte, mode string) (DCResponse, error) {
+	var r DCResponse
+	if len(data) > jose.MaxToken {
+		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "data", "is longer than %d bytes", jose.MaxToken)
+	}
+	if err := jose.Unmarshal(data, &r); err != nil {
+		return DCResponse{}, refuseCause(InvalidRequest, specDCAPI+".4", "data", "cannot be read", err)
+	}
+	switch {
+	case r.Error != "" && (r.VPToken != nil || r.Response != ""):
+		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "error", "must stand alone")
+	case r.Error != "" && !r.Error.wellFormed():
+		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "error", "is no error code")
+	case r.Error != "":
+	case mode == ModeDCAPIJWT && (r.Response == "" || r.VPToken != nil):
+		return DCResponse{}, refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", "response", "is missing; the answer must be encrypted")
+	case mode == ModeDCAPI && (r.VPToken == nil || r.Response != ""):
+		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "vp_token", "is missing")
+	}
+	return r, nil
 }

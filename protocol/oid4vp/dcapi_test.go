@@ -204,6 +204,7 @@ func TestMultiSigned(t *testing.T) {
 		{name: "more than are looked at", headers: append(slices.Repeat([]m{theirs}, maxSignatures), ours), field: "signatures", code: InvalidRequest},
 		{name: "none", field: "signatures", code: InvalidRequest},
 		{name: "another's alone", headers: []m{theirs}, field: "x5c", code: InvalidClient},
+		{name: "the first reason counts", headers: []m{theirs, but(ours, "typ", "JWT")}, field: "x5c", code: InvalidClient},
 		{name: "no typ", headers: []m{but(ours, "typ", "JWT")}, field: "request object", code: InvalidRequest},
 		{name: "alg none", headers: []m{ours}, change: cut(func(s m) {
 			s["protected"], s["signature"] = jose.Encode([]byte(`{"alg":"none","typ":"oauth-authz-req+jwt","client_id":"`+HashClientID(leaf)+`"}`)), ""

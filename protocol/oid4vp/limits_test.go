@@ -1,11 +1,13 @@
 package oid4vp
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
@@ -111,6 +113,11 @@ func TestQueryLimits(t *testing.T) {
 	}
 }
 
+// anyChain takes every chain.
+type anyChain struct{}
+
+func (anyChain) VerifyChain(context.Context, []*x509.Certificate, time.Time) error { return nil }
+
 // The same for the rest of a request object.
 func TestRequestLimits(t *testing.T) {
 	ca, key := newAuthority(t), newKey(t)
@@ -142,10 +149,23 @@ func TestRequestLimits(t *testing.T) {
 		"a number of it": {func(p m) { p["verifier_info"] = []any{m{"format": "x", "data": 1}} }, "verifier_info[0]"},
 		"no ids of it":   {func(p m) { p["verifier_info"] = []any{m{"format": "x", "data": "y", "credential_ids": []any{}}} }, "credential_ids"},
 		"keys": {func(p m) {
-			p["client_metadata"].(m)["jwks"] = m{"keys": many(64, func(int) any { return p["client_metadata"].(m)["jwks"].(m)["keys"].([]any)[0] })}
+			key := p["client_metadata"].(m)["jwks"].(m)["keys"].([]any)[0].(jose.JWK)
+			p["client_metadata"].(m)["jwks"] = m{"keys": many(33, func(i int) any { key.Kid = fmt.Sprint(i); return key })}
 		}, "client_metadata.jwks"},
+		"depth": {func(p m) {
+			var v any
+			for range jose.MaxDepth {
+				v = []any{v}
+			}
+			p["unknown"] = v
+		}, "request object"},
 	} {
 		t.Run(name, func(t *testing.T) { wantField(t, verify(c.change, nil), c.field, InvalidRequest) })
+	}
+	// A client_id has an end also where the link has the same.
+	wantField(t, verify(func(p m) { p["client_id"] = "x509_hash:" + long }, func(v *Verification) { v.ClientID = "x509_hash:" + long }), "client_id", InvalidRequest)
+	if err := verify(func(m) {}, func(v *Verification) { v.Now, v.Chain = time.Time{}, anyChain{} }); err == nil || ofTheSender(err) {
+		t.Errorf("at no time: %v", err)
 	}
 	// A wallet that has an issuer identifier of its own takes requests for it,
 	// and for any wallet, and for no other (Section 5.8).

@@ -14,14 +14,20 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
-// dids are DID documents by their DID.
-type dids map[string]*did.Document
+// dids are DID documents by their DID, and count what is asked for.
+type dids struct {
+	known map[string]*did.Document
+	asked *int
+}
+
+var errNoDID = errors.New("no such DID")
 
 func (d dids) Resolve(_ context.Context, id string) (*did.Document, error) {
-	if doc, ok := d[id]; ok {
+	*d.asked++
+	if doc, ok := d.known[id]; ok {
 		return doc, nil
 	}
-	return nil, errors.New("no such DID")
+	return nil, errNoDID
 }
 
 // document of a DID with one key under one relationship.
@@ -93,14 +99,15 @@ func TestDecentralizedIdentifier(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := dids{
+	known := dids{asked: new(int), known: map[string]*did.Document{
+		"did:web:nothing.example":      nil,
 		id:                             document(t, id, key.Public(), "assertionMethod"),
 		"did:web:other.example":        document(t, "did:web:other.example", other.Public(), "authentication"),
 		"did:web:agreement.example":    document(t, "did:web:agreement.example", key.Public(), "capabilityDelegation"),
 		"did:web:liar.example":         document(t, id, key.Public(), "authentication"),
 		"did:web:ed.example":           document(t, "did:web:ed.example", ed.Public(), "authentication"),
 		"did:web:authenticate.example": document(t, "did:web:authenticate.example", key.Public(), "authentication"),
-	}
+	}}
 	v := Verification{Prefixes: []Prefix{PrefixDecentralized}, DIDs: known}
 	kid := func(s string) func(h, p m) { return func(h, _ m) { h["kid"] = s } }
 	as := func(id, kid string) func(h, p m) {
@@ -125,12 +132,25 @@ func TestDecentralizedIdentifier(t *testing.T) {
 		{name: "no resolver", tune: func(v *Verification) { v.DIDs = nil }, field: "client_id", code: InvalidClient},
 		{name: "prefix not accepted", tune: func(v *Verification) { v.Prefixes = nil }, field: "client_id", code: InvalidClient},
 		{name: "cannot be resolved", change: as("did:web:gone.example", "did:web:gone.example#k"), tune: named("did:web:gone.example"), field: "client_id", code: InvalidClient},
+		{name: "resolves to nothing", change: as("did:web:nothing.example", "did:web:nothing.example#k"), tune: named("did:web:nothing.example"), field: "client_id", code: InvalidClient},
 		{name: "document of another DID", change: as("did:web:liar.example", "did:web:liar.example#k"), tune: named("did:web:liar.example"), field: "client_id", code: InvalidClient},
 		{name: "key of another use", change: as("did:web:agreement.example", "did:web:agreement.example#k"), tune: named("did:web:agreement.example"), field: "kid", code: InvalidClient},
 		{name: "signed by another key", change: as("did:web:other.example", "did:web:other.example#k"), tune: named("did:web:other.example"), field: "request object", code: InvalidClient},
 		{name: "key of another algorithm", change: as("did:web:ed.example", "did:web:ed.example#k"), tune: named("did:web:ed.example"), field: "request object", code: InvalidClient},
 	} {
-		t.Run(tt.name, func(t *testing.T) { tt.run(t, key, client, m{"kid": id + "#k"}, v) })
+		t.Run(tt.name, func(t *testing.T) {
+			*known.asked = 0
+			_, err := tt.run(t, key, client, m{"kid": id + "#k"}, v)
+			if gone := strings.Contains(tt.name, "cannot be resolved"); gone != errors.Is(err, errNoDID) {
+				t.Error(err)
+			}
+			// A kid that cannot be right makes this wallet fetch nothing.
+			if strings.HasPrefix(tt.name, "kid of") || strings.Contains(tt.name, "fragment") && tt.name != "unknown fragment" && tt.field != "" {
+				if *known.asked != 0 {
+					t.Error("a document was fetched for it")
+				}
+			}
+		})
 	}
 	for name, signer := range map[string]crypto.Signer{"did:web:authenticate.example": key, "did:web:ed.example": ed} {
 		alg, _ := jose.AlgFor(signer.Public())
@@ -211,6 +231,20 @@ func TestVerifierAttestation(t *testing.T) {
 			}
 		})
 	}
+	// Nobody is no client, and over the Digital Credentials API there is no
+	// address to hold against the attestation.
+	clientCase{change: func(h, p m) {
+		changed(func(_, a m) { a["sub"] = "" })(h, p)
+		p["client_id"] = "verifier_attestation:"
+	}, tune: func(v *Verification) { v.ClientID = "verifier_attestation:" }, field: "client_id", code: InvalidClient}.run(t, key, client, nil, v)
+	h := m{"alg": "ES256", "typ": TypRequest}
+	claim("redirect_uris", []any{"https://receiver.example/cb"})(h, nil)
+	b, _ := jose.Marshal(m{"request": signObject(t, key, h, browserRequest(t, client))})
+	browser := v
+	browser.Origin, browser.Now, browser.Chain = site, now, newAuthority(t)
+	if got, err := VerifyDC(t.Context(), ProtocolSigned, b, browser); err != nil || got.Attester != "https://attester.example" {
+		t.Errorf("%+v, %v", got, err)
+	}
 	// alg none in the attestation.
 	none := func(h, p m) {
 		changed(nil)(h, p)
@@ -258,6 +292,14 @@ func TestPreRegistered(t *testing.T) {
 			}
 		})
 	}
+	// Over the Digital Credentials API there is no address to register.
+	p := browserRequest(t, "receiver")
+	b, _ := jose.Marshal(m{"request": signObject(t, key, m{"alg": "ES256", "typ": TypRequest}, p)})
+	v.Origin, v.Now, v.Chain = site, now, newAuthority(t)
+	if got, err := VerifyDC(t.Context(), ProtocolSigned, b, v); err != nil || got.Client.Name != "Receiver" || got.PresentTo() != "origin:"+site {
+		t.Errorf("%+v, %v", got, err)
+	}
+	v.Origin = ""
 	// What is registered takes precedence over what the request says (Section
 	// 5.1): the answer is encrypted to the registered key.
 	tt := clientCase{tune: with(func(c *Client) { c.Metadata = &own })}
@@ -292,5 +334,9 @@ func TestPrefixesNeverAccepted(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || rejected(err) {
 			t.Errorf("%s: %v, expected %q", client, err, want)
 		}
+	}
+	// The remedy names what would do, and not the lack of a prefix.
+	if err := (Verification{Prefixes: []Prefix{PrefixNone, PrefixX509Hash, PrefixRedirectURI}}).accepts(PrefixX509SANDNS); err == nil || !strings.Contains(err.Error(), "must have the prefix x509_hash or redirect_uri (") {
+		t.Error(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"slices"
+	"strings"
 
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/internal/wire"
@@ -54,8 +55,12 @@ func (r Request) signable(leaf *x509.Certificate) error {
 	switch {
 	case r.Audience == "":
 		return refuse(InvalidRequest, specRequest+".8", "aud", "is missing")
-	case !r.Encrypted():
+	case !r.Encrypted() && r.ResponseMode != ModeDCAPI:
 		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", "response_mode", "must ask for an encrypted answer, found %s", r.Mode())
+	case r.viaBrowser() && len(r.ExpectedOrigins) == 0:
+		return refuse(InvalidRequest, specDCAPI+".2", "expected_origins", "is missing; another site could send the request on")
+	case r.viaBrowser() && r.State != "":
+		return refuse(InvalidRequest, specDCAPI+".2", "state", "is no parameter over the Digital Credentials API")
 	}
 	if err := r.validate(r.IssuedAt.Time(), []Option{InsecureLoopback}); err != nil {
 		return err
@@ -72,4 +77,36 @@ func (r Request) signable(leaf *x509.Certificate) error {
 	}
 	prefix, name := Split(r.ClientID)
 	return bound(prefix, name, r, leaf)
+}
+
+// SignMulti makes a request with a signature of its one client, in the form that
+// has room for those of other trust frameworks (Appendix A.3.2.2): client_id and
+// verifier_info stand in the protected header.
+func (r Request) SignMulti(key crypto.Signer, chain []*x509.Certificate) (MultiSigned, error) {
+	// What would not be signed alone is not signed so either.
+	if _, err := r.Sign(key, chain); err != nil {
+		return MultiSigned{}, err
+	}
+	alg, err := jose.AlgFor(key.Public())
+	if err != nil {
+		return MultiSigned{}, err
+	}
+	header := struct {
+		Alg          jose.Alg       `json:"alg"`
+		Typ          string         `json:"typ"`
+		X5C          []string       `json:"x5c"`
+		ClientID     string         `json:"client_id"`
+		VerifierInfo []VerifierInfo `json:"verifier_info,omitempty"`
+	}{alg, TypRequest, jose.EncodeX5C(chain), r.ClientID, r.VerifierInfo}
+	r.ClientID, r.VerifierInfo = "", nil
+	payload, err := jose.Marshal(r)
+	if err != nil {
+		return MultiSigned{}, err
+	}
+	compact, err := jose.SignCompact(key, header, payload)
+	if err != nil {
+		return MultiSigned{}, err
+	}
+	part := strings.Split(compact, ".")
+	return MultiSigned{Payload: part[1], Signatures: []RequestSignature{{Protected: part[0], Signature: part[2]}}}, nil
 }

@@ -3,6 +3,7 @@ package oid4vp
 import (
 	"crypto/sha256"
 	"crypto/sha512"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -175,6 +176,10 @@ func TestTransactions(t *testing.T) {
 		q := query(t, `{"credentials":[{"id":"led","format":"dc+sd-jwt","meta":{"vct_values":["a"]}`+first+`},`+second+`]}`)
 		return Request{DCQLQuery: &q}
 	}
+	var endless []string
+	for i := range MaxList + 1 {
+		endless = append(endless, payment(t, func(d m) { d["reference"] = fmt.Sprint(i) }))
+	}
 	const other = `{"id":"other","format":"dc+sd-jwt","meta":{"vct_values":["b"]}}`
 	is := func(ids ...any) func(d m) { return func(d m) { d["credential_ids"] = ids } }
 	for _, tt := range []struct {
@@ -195,7 +200,9 @@ func TestTransactions(t *testing.T) {
 		{"of another format", two("", `{"id":"other","format":"mso_mdoc","meta":{"doctype_value":"d"}}`), []string{payment(t, is("led", "other"))}, false},
 		{"a hash that is not known", two("", other), []string{payment(t, nil), payment(t, func(d m) { d["transaction_data_hashes_alg"] = []any{"md5"} })}, false},
 		{"none", two("", other), []string{}, false},
-		{"endless", two("", other), slices.Repeat([]string{payment(t, nil)}, MaxList+1), false},
+		{"endless", two("", other), endless, false},
+		{"as many as there may be", two("", other), endless[:MaxList], true},
+		{"one twice", two("", other), []string{payment(t, nil), payment(t, is("other")), payment(t, nil)}, false},
 	} {
 		tt.r.TransactionData = tt.data
 		err := tt.r.validateTransactionData()

@@ -91,9 +91,9 @@ func (v Verification) unsignedClient(r Request) (Verified, error) {
 // some verifiers serve at a request URI. They count no more than parameters of
 // a link, and are for VerifyUnsigned. ok is false for any signed object.
 func UnsignedObject(object string) (parameters []byte, ok bool) {
-	head, rest, found := strings.Cut(object, ".")
+	head, rest, _ := strings.Cut(object, ".")
 	body, signature, _ := strings.Cut(rest, ".")
-	if !found || signature != "" || len(object) > jose.MaxToken || !strings.HasSuffix(object, ".") {
+	if signature != "" || len(object) > jose.MaxToken || !strings.HasSuffix(object, ".") {
 		return nil, false
 	}
 	b, err := jose.Decode(head)

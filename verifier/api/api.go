@@ -37,11 +37,19 @@ type Options struct {
 	TrustedProxies []string
 	// Health checks for /health/ready.
 	Health map[string]rest.Check
+	// Streams bounds the event streams; 50 for a receiver and 2,000 in all if nil.
+	Streams *rest.Slots
+	// StreamPoll is how often each looks at the state; default 1 second.
+	StreamPoll time.Duration
 	// Observe is told of every request, for metrics.
 	Observe func(method, route string, status int, took time.Duration)
 }
 
-type server struct{ v *verifier.Verifier }
+type server struct {
+	v          *verifier.Verifier
+	streams    *rest.Slots
+	poll, beat time.Duration // of event streams
+}
 
 // New makes the handler.
 func New(v *verifier.Verifier, o Options) (http.Handler, error) {
@@ -56,7 +64,14 @@ func New(v *verifier.Verifier, o Options) (http.Handler, error) {
 		Log: o.Log, Now: o.Now, Clients: o.Clients, HTTPS: o.HTTPS, TrustedProxies: o.TrustedProxies, Errors: problem, Observe: o.Observe,
 		Limiter: rest.NewLimiter(200, 400, 10_000, o.Now),
 	})
-	e.Mount(server{v}.routes(idempotent)...)
+	s := server{v: v, streams: rest.NewSlots(streamsEach, streamsInAll), poll: streamPoll, beat: streamBeat}
+	if o.Streams != nil {
+		s.streams = o.Streams
+	}
+	if o.StreamPoll > 0 {
+		s.poll = o.StreamPoll
+	}
+	e.Mount(s.routes(idempotent)...)
 	e.Mount(rest.Health(o.Health)...)
 	return e, nil
 }
@@ -71,6 +86,8 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "POST", Path: "/verifier/v1/transactions", Handler: s.start, Permission: Permission, Idempotent: idempotent, MaxBody: 256 * kib, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction", Handler: s.state, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/result", Handler: s.result, Once: true, Permission: Permission, Spec: "verifier API"},
+		{Method: "POST", Path: "/verifier/v1/transactions/:transaction/response", Handler: s.respondBrowser, Permission: Permission, Spec: "OpenID4VP 1.0, Appendix A.4", MaxBody: 1536 * kib},
+		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/events", Handler: s.events, Once: true, Permission: Permission, Timeout: streamLife, Spec: "HTML Standard, Section 9.2"},
 		{Method: "GET", Path: "/verifier/v1/policies", Handler: s.policies, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/openapi.json", Handler: openAPI, Spec: "OpenAPI 3.1", CORS: true},
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -46,7 +47,7 @@ func (e *edge) Write(b []byte) (int, error) {
 	return e.log.Write(b)
 }
 
-func open(t *testing.T) *edge {
+func open(t *testing.T, change ...func(*api.Options)) *edge {
 	t.Helper()
 	e := &edge{t: t, w: world.New(t), keys: map[string]string{}}
 	var clients []rest.Client
@@ -62,10 +63,14 @@ func open(t *testing.T) *edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.handler, err = api.New(e.w.Verifier, api.Options{
+	o := api.Options{
 		Clients: known, Store: e.w.Store, Secret: bytes.Repeat([]byte{1}, 32), Now: e.w.Now,
-		Log: slog.New(slog.NewJSONHandler(e, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+		Log: slog.New(slog.NewJSONHandler(e, &slog.HandlerOptions{Level: slog.LevelDebug})), StreamPoll: 2 * time.Millisecond,
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	e.handler, err = api.New(e.w.Verifier, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +90,7 @@ func open(t *testing.T) *edge {
 }
 
 func init() {
-	for _, text := range []string{"application/oauth-authz-req+jwt", "application/jwt", "text/html"} {
+	for _, text := range []string{"application/oauth-authz-req+jwt", "application/jwt", "text/html", "text/event-stream"} {
 		openapi3filter.RegisterBodyDecoder(text, openapi3filter.PlainBodyDecoder)
 	}
 }
@@ -395,7 +400,7 @@ func TestRegister(t *testing.T) {
 func TestDocumentIsComplete(t *testing.T) {
 	e := open(t)
 	for path, methods := range map[string][]string{
-		"/verifier/v1/transactions": {"POST"}, "/verifier/v1/transactions/x": {"GET"}, "/verifier/v1/transactions/x/result": {"GET"}, "/verifier/v1/policies": {"GET"},
+		"/verifier/v1/transactions": {"POST"}, "/verifier/v1/transactions/x": {"GET"}, "/verifier/v1/transactions/x/result": {"GET"}, "/verifier/v1/policies": {"GET"}, "/verifier/v1/transactions/x/events": {"GET"},
 		"/request/x": {"GET", "POST"}, "/response/x": {"POST"}, "/receivers": {"GET"}, "/receivers.jwt": {"GET"},
 	} {
 		for _, m := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {

@@ -2,6 +2,7 @@ package api
 
 import (
 	_ "embed"
+	"errors"
 	"net/http"
 	"time"
 
@@ -25,14 +26,24 @@ type startRequest struct {
 	Flow        verifier.Flow  `json:"flow"`
 	RedirectURI string         `json:"redirect_uri"`
 	Policy      string         `json:"policy"`
+	// Transactions are the transaction_data in clear.
+	Transactions []jsontext.Value  `json:"transaction_data"`
+	Browser      *verifier.Browser `json:"browser"`
 }
 
 type startAnswer struct {
 	TransactionID string         `json:"transaction_id"`
+	Reference     string         `json:"reference"`
 	State         verifier.State `json:"state"`
-	RequestURI    string         `json:"request_uri"`
-	Link          string         `json:"link"`
+	RequestURI    string         `json:"request_uri,omitempty"`
+	Link          string         `json:"link,omitempty"`
 	ExpiresAt     time.Time      `json:"expires_at"`
+	// Browser is the argument of navigator.credentials.get, its member digital.
+	Browser *digital `json:"digital,omitempty"`
+}
+
+type digital struct {
+	Requests []verifier.DigitalCredential `json:"requests"`
 }
 
 func (s server) start(r *rest.Request) (rest.Answer, error) {
@@ -40,12 +51,22 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	t, err := s.v.Start(r.Context(), r.Client.ID, verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy})
+	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy, Browser: in.Browser}
+	if in.Transactions != nil {
+		o.Transactions = [][]byte{} // an empty list is none, and refused
+	}
+	for _, t := range in.Transactions {
+		o.Transactions = append(o.Transactions, t)
+	}
+	t, err := s.v.Start(r.Context(), r.Client.ID, o)
 	if err != nil {
 		return rest.Answer{}, err
 	}
 	id := t.ID.Reveal()
-	out := startAnswer{TransactionID: id, State: verifier.StateRequested, RequestURI: t.RequestURI, Link: t.Link, ExpiresAt: t.Expires}
+	out := startAnswer{TransactionID: id, Reference: t.Reference, State: verifier.StateRequested, RequestURI: t.RequestURI, Link: t.Link, ExpiresAt: t.Expires}
+	if t.Browser != nil {
+		out.Browser = &digital{[]verifier.DigitalCredential{*t.Browser}}
+	}
 	return rest.JSON(http.StatusCreated, out).With("Location", "/verifier/v1/transactions/"+id), nil
 }
 
@@ -67,4 +88,23 @@ func (s server) result(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	return rest.JSON(http.StatusOK, out), nil
+}
+
+type browserResponse struct {
+	Origin   string         `json:"origin"`
+	Protocol string         `json:"protocol"`
+	Data     jsontext.Value `json:"data"`
+}
+
+// respondBrowser takes what the browser gave to the receiver's page.
+func (s server) respondBrowser(r *rest.Request) (rest.Answer, error) {
+	in, err := rest.DecodeClosedJSON[browserResponse](r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	if err := s.v.RespondBrowser(r.Context(), r.Path("transaction"), r.Client.ID, verifier.BrowserResponse{Origin: in.Origin, Protocol: in.Protocol, Data: in.Data}); err != nil && !errors.Is(err, verifier.ErrNotVerified) {
+		return rest.Answer{}, err
+	}
+	// Good or bad, the answer was taken; the result says which.
+	return s.state(r)
 }

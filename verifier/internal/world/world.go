@@ -161,7 +161,7 @@ func (w *World) Restart() {
 	w.must(errors.Join(w.Store.Close(), w.Audit.Close()))
 	c := w.Config
 	w.Open(func(n *verifier.Config) {
-		n.ResultGrace, n.Accept = c.ResultGrace, c.Accept
+		n.ResultGrace, n.Accept, n.Policies, n.Relax, n.Webhooks = c.ResultGrace, c.Accept, c.Policies, c.Relax, c.Webhooks
 	})
 	signer, err := w.Hierarchy.StatusSealer(w.Now)
 	w.must(err)
