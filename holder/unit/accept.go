@@ -67,7 +67,7 @@ func (l *line) fetch(ctx context.Context, v *Vault, token oid4vci.TokenResponse,
 	taken, err := l.fetchAll(ctx, v, token, renewing)
 	var refused *Refusal
 	var unfit *oid4vci.Error
-	if len(taken.Items)+len(taken.Waiting) == 0 && (errors.As(err, &refused) || errors.As(err, &unfit) || errors.Is(err, ErrCredential)) {
+	if len(taken.Items)+len(taken.Waiting) == 0 && !passing(err) && (errors.As(err, &refused) || errors.As(err, &unfit) || errors.Is(err, ErrCredential)) {
 		err = errors.Join(err, v.release(context.WithoutCancel(ctx), l.grant.Name))
 	}
 	return taken, err
