@@ -69,14 +69,14 @@ func (v *Verifier) checkBrowser(b *Browser, r receivers.Receiver) error {
 // receiver that brings the answer.
 func (v *Verifier) startBrowser(ctx context.Context, id capsule.Secret, x exchange, b Browser, e entitlement, box []byte, public, private jose.JWK) (*DigitalCredential, error) {
 	x.State = "" // no parameter here (Appendix A.2)
-	if b.Protocol == oid4vp.ProtocolUnsigned {
-		x.ClientID = oid4vp.OriginAudience(b.Origin)
-	}
 	r := requested{exchange: x, Key: public}
 	made, err := v.browserRequest(r, b, e)
 	if err != nil {
 		return nil, err
 	}
+	// A presentation is for the origin, also when the request is signed (Appendix
+	// A.4).
+	x.ClientID = oid4vp.OriginAudience(b.Origin)
 	kept := fetched{exchange: x, Flow: DigitalCredentials, Browser: &b, Box: box, Key: private}
 	return &DigitalCredential{b.Protocol, made}, v.put(ctx, kindResponse, id, purposeResponse, kept, v.end(x.Expires))
 }

@@ -66,7 +66,7 @@ func (v *Verifier) checkSDJWT(ctx context.Context, f fetched, q oid4vp.Credentia
 	// Step 9. It is what was asked: nothing of the wallet's word is believed
 	// (Section 14.11).
 	if ok {
-		if err := q.Check(candidate{&c}); err != nil {
+		if err := q.Check(candidate{&c, v.c.Lists}); err != nil {
 			c.report.Fail(credential.CheckQuery, "OpenID4VP 1.0, Sections 8.6 and 14.11", err.Error())
 			ok = false
 		} else {
@@ -244,7 +244,10 @@ func (c *checked) complete() {
 }
 
 // candidate is a verified presentation as a query sees it.
-type candidate struct{ c *checked }
+type candidate struct {
+	c     *checked
+	lists []string
+}
 
 func (candidate) Format() string      { return string(credential.FormatSDJWTVC) }
 func (x candidate) Types() []string   { return []string{x.c.credential.VCT} }
@@ -253,12 +256,24 @@ func (x candidate) Select(p credential.Path) [][]byte {
 	return x.c.credential.Claims.Select(sdjwt.Path(p))
 }
 
+// AuthorityKeys are those of the certificates that came with the credential,
+// not of the anchor that they led to (OpenID4VP 1.0, Section 6.1.1.1).
 func (x candidate) AuthorityKeys() [][]byte {
 	var keys [][]byte
-	for _, cert := range x.c.validation.Path.Certificates {
+	certs := x.c.validation.Path.Certificates
+	for _, cert := range certs[:min(len(certs), len(x.c.credential.IssuerToken.Header.X5C))] {
 		if len(cert.AuthorityKeyId) > 0 {
 			keys = append(keys, cert.AuthorityKeyId)
 		}
 	}
 	return keys
+}
+
+// TrustedLists are the names of the configured list on which the issuer was
+// found.
+func (x candidate) TrustedLists() []string {
+	if x.c.validation.Provider == nil {
+		return nil
+	}
+	return x.lists
 }

@@ -85,6 +85,9 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := supported(query, p); err != nil {
 		return Started{}, err
 	}
+	if err := v.authorities(query); err != nil {
+		return Started{}, err
+	}
 	e, err := v.entitled(receiver, o.Purpose, query)
 	if err != nil {
 		return Started{}, err
@@ -164,6 +167,30 @@ func supported(q oid4vp.Query, p *policy.Policy) error {
 		}
 		if !c.HolderBinding() && p.Effect(policy.HolderBindingMissing) != policy.Reports {
 			return &Error{Err: ErrRequest, Field: at + ".require_cryptographic_holder_binding", Detail: "must be true or left out: a credential without proof of its holder is not accepted", Spec: "RFC 9901, Section 7.3"}
+		}
+	}
+	return nil
+}
+
+// authorities refuses trusted authorities of which this verifier could tell
+// nothing: it would have to take the wallet's word (OpenID4VP 1.0, Sections
+// 6.1.1 and 14.11).
+func (v *Verifier) authorities(q oid4vp.Query) error {
+	for i, c := range q.Credentials {
+		for j, a := range c.TrustedAuthorities {
+			at := fmt.Sprintf("dcql_query.credentials[%d].trusted_authorities[%d]", i, j)
+			switch a.Type {
+			case oid4vp.AuthorityAKI:
+			case oid4vp.AuthorityETSI:
+				for _, list := range a.Values {
+					if !slices.Contains(v.c.Lists, list) {
+						return &Error{Err: ErrRequest, Field: at + ".values", Detail: "names a list that is not configured here; those are: " + strings.Join(v.c.Lists, ", "), Spec: "OpenID4VP 1.0, Section 6.1.1.2",
+							Remedy: "Name a configured list, or have the operator configure this one."}
+					}
+				}
+			default:
+				return &Error{Err: ErrRequest, Field: at + ".type", Detail: "must be aki or etsi_tl; others cannot be verified here", Spec: "OpenID4VP 1.0, Section 6.1.1"}
+			}
 		}
 	}
 	return nil

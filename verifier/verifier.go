@@ -83,6 +83,9 @@ type Config struct {
 	// the signers of status lists.
 	Seals    *seal.Validator
 	Statuses Statuses
+	// Lists are the addresses by which queries may name the list of providers
+	// in the trust store of Seals (etsi_tl). None of them is ever fetched.
+	Lists []string
 	// Accept says which types are accepted from whom. What no entry names is
 	// not accepted.
 	Accept []Acceptance

@@ -168,6 +168,12 @@ type TypeConfig struct {
 	// WithoutVault lets citizens have it in wallets of others, which bring no
 	// handle of a vault.
 	WithoutVault bool `yaml:"without_vault"`
+	// ACR are the authentication methods that are strong enough for it, on top of
+	// those of sign_in; MaxAge is how long ago the citizen may have authenticated,
+	// such as "15m".
+	ACR    []string `yaml:"acr"`
+	MaxAge string   `yaml:"max_age"`
+	maxAge time.Duration
 	// AttestedKeys demands that a trusted attester vouches for the keys.
 	AttestedKeys *AttestedKeysConfig `yaml:"attested_keys"`
 }

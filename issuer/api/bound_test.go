@@ -84,6 +84,9 @@ func TestCodeBoundByParameter(t *testing.T) {
 func TestProofAtTokenEndpoint(t *testing.T) {
 	w, _ := withWallets(t)
 	l := w.public()
+	if a := w.send("POST", "/nonce", nil, ""); a.header.Get(oauth.NonceHeader) == "" {
+		t.Errorf("the nonce endpoint gives none: %v", a.header)
+	}
 	send := func(proof string) answer {
 		w.Helper()
 		return w.send("POST", "/token", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "DPoP": proof}, l.tokenForm("x").Encode())

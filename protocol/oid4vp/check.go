@@ -24,7 +24,7 @@ func (c CredentialQuery) Check(x Candidate) error {
 	case c.HolderBinding() && !x.HolderBound():
 		return refuse("", specVPToken, "holder binding", "is missing; the query %s asks for it", c.ID)
 	}
-	if len(c.TrustedAuthorities) > 0 && c.onlyAKI() && !c.authorityFits(x) {
+	if !c.issuedUnder(x) {
 		return refuse("", "OpenID4VP 1.0, Section 6.1.1", "trusted_authorities", "of the query %s hold none that issued the credential", c.ID)
 	}
 	var missing []string
@@ -42,10 +42,26 @@ func (c CredentialQuery) Check(x Candidate) error {
 	return refuse("", specVPToken, "claims", "of the query %s are missing or have other values than asked for: %s", c.ID, strings.Join(missing, ", "))
 }
 
-// onlyAKI: the verifier can judge aki here; lists and federations are judged
-// by its own trust, not by the query.
-func (c CredentialQuery) onlyAKI() bool {
-	return !slices.ContainsFunc(c.TrustedAuthorities, func(a TrustedAuthority) bool { return a.Type != AuthorityAKI })
+// ListedCandidate is a candidate of which the verifier knows by its own trust
+// on which lists of trusted entities the issuer stands.
+type ListedCandidate interface {
+	Candidate
+	// TrustedLists are the identifiers of those lists, as etsi_tl names them.
+	TrustedLists() []string
+}
+
+// issuedUnder holds a credential against trusted_authorities: one of them must
+// have issued it. A list counts only as far as the verifier itself trusts it;
+// none is fetched because a query names it. Of a federation, or a type that is
+// not known, nothing can be told, so that it admits nothing (Section 6.1.1).
+func (c CredentialQuery) issuedUnder(x Candidate) bool {
+	if c.authorityFits(x) {
+		return true
+	}
+	listed, ok := x.(ListedCandidate)
+	return ok && slices.ContainsFunc(c.TrustedAuthorities, func(a TrustedAuthority) bool {
+		return a.Type == AuthorityETSI && slices.ContainsFunc(listed.TrustedLists(), func(list string) bool { return slices.Contains(a.Values, list) })
+	})
 }
 
 // CheckSets holds the ids of the queries that were answered well against the

@@ -195,8 +195,7 @@ func CheckOrigin(origin string, opts ...Option) error {
 	return nil
 }
 
-// OriginAudience is whom a presentation is for that answers an unsigned request
-// (Appendix A.4).
+// OriginAudience is whom a presentation over the API is for (Appendix A.4).
 func OriginAudience(origin string) string { return string(PrefixOrigin) + ":" + origin }
 
 // ParseDCResponse reads what came back over the API to a request of the given
