@@ -57,7 +57,7 @@ func TestWalletUnitSignsIn(t *testing.T) {
 	w.source.set(promised(), nil)
 	s, v, p := w.wallet(plain, 3)
 	w.withHandles(v, p)
-	s.Metadata, s.SignedMetadataOnly, s.Handles = signers{w}, true, w.base
+	s.Metadata, s.SignedMetadataOnly, s.Handles = signers{w}, true, []string{w.base}
 	s.Client.Provider = vouching{w, k, newKey(t)}
 	s.Wait = func(_ context.Context, d time.Duration) error { w.clock.advance(d); return nil }
 	o, err := s.Discover(t.Context(), w.base, "led_diploma")
@@ -108,7 +108,7 @@ func TestWalletUnitOfAnother(t *testing.T) {
 	w, k := withWallets(t)
 	s, v, p := w.wallet(plain, 1)
 	w.withHandles(v, p)
-	s.Handles, s.Client.Provider = w.base, vouching{w, k, newKey(t)}
+	s.Handles, s.Client.Provider = []string{w.base}, vouching{w, k, newKey(t)}
 	o, err := s.Discover(t.Context(), w.base, "led_diploma")
 	if err != nil {
 		t.Fatal(err)
