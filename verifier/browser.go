@@ -78,6 +78,9 @@ func (v *Verifier) startBrowser(ctx context.Context, id capsule.Secret, x exchan
 	// A.4).
 	x.ClientID = oid4vp.OriginAudience(b.Origin)
 	kept := fetched{exchange: x, Flow: DigitalCredentials, Browser: &b, Box: box, Key: private}
+	if signed, ok := made.(signedRequest); ok && x.Evidence {
+		kept.Object, _ = signed.Request.(string) // Start refuses evidence of other kinds
+	}
 	return &DigitalCredential{b.Protocol, made}, v.put(ctx, kindResponse, id, purposeResponse, kept, v.end(x.Expires))
 }
 
@@ -129,6 +132,7 @@ func (v *Verifier) RespondBrowser(ctx context.Context, id, receiver string, in B
 	if v.over(f.Expires) {
 		return expired()
 	}
+	f.gather(v.c.Now())
 	if done, err := v.exists(ctx, kindAnswer, f.Transaction); err != nil {
 		return err
 	} else if done {
@@ -152,7 +156,11 @@ func (v *Verifier) RespondBrowser(ctx context.Context, id, receiver string, in B
 		return &Error{Err: ErrResponse, Field: "data", Detail: "is malformed", Cause: err}
 	}
 	if answer.Error != "" {
-		_, err := v.conclude(ctx, f, e, refusal(f.policy, answer.Error), digest(string(answer.Error)))
+		plain, err := jose.Marshal(oid4vp.Response{Error: answer.Error})
+		if err != nil {
+			return err
+		}
+		_, err = v.conclude(ctx, f, e, refusal(f.policy, answer.Error), plain, digest(string(answer.Error)))
 		return err
 	}
 	plain := in.Data
@@ -167,6 +175,6 @@ func (v *Verifier) RespondBrowser(ctx context.Context, id, receiver string, in B
 	if err != nil {
 		return err
 	}
-	_, err = v.conclude(ctx, f, e, r, digest(string(in.Data)))
+	_, err = v.conclude(ctx, f, e, r, plain, digest(string(in.Data)))
 	return err
 }

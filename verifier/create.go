@@ -47,6 +47,8 @@ type Order struct {
 	RedirectURI string
 	// Policy is the id of the policy to judge by; empty is the platform's.
 	Policy string
+	// Evidence keeps what the result comes from, to be fetched with it.
+	Evidence bool
 	// Transactions are JSON objects that the citizen is asked to authorise with
 	// the presentation, of registered types (OpenID4VP 1.0, Section 8.4).
 	Transactions [][]byte
@@ -95,6 +97,9 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.checkFlow(o, e.receiver); err != nil {
 		return Started{}, err
 	}
+	if err := checkEvidence(o); err != nil {
+		return Started{}, err
+	}
 	transactions, err := encodeTransactions(o.Transactions, query)
 	if err != nil {
 		return Started{}, err
@@ -110,12 +115,12 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 		return Started{}, err
 	}
 	x := exchange{
-		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), ClientID: e.access.clientID(), Query: query,
+		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), Evidence: o.Evidence, ClientID: e.access.clientID(), Query: query,
 		Nonce: oid4vp.Secret(capsule.NewSecret().Reveal()), State: oid4vp.Secret(capsule.NewSecret().Reveal()), Expires: v.c.Now().Add(v.c.RequestLife).UTC(),
 		Transactions: transactions,
 	}
 	end := v.end(x.Expires)
-	started := Started{ID: id, Expires: x.Expires}
+	started := Started{ID: id, Reference: x.Transaction, Expires: x.Expires}
 	if o.Flow == DigitalCredentials {
 		x.policy = p
 		if started.Browser, err = v.startBrowser(ctx, id, x, *o.Browser, e, box, public, private); err != nil {
@@ -124,7 +129,11 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 		if err := v.put(ctx, kindTransaction, id, purposeTransaction, transaction{Receiver: receiver, Use: o.Purpose, Flow: o.Flow, Expires: x.Expires, Box: box}, end); err != nil {
 			return Started{}, err
 		}
-		return started, v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)})
+		if err := v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)}); err != nil {
+			return Started{}, err
+		}
+		_, err := v.event(ctx, x, webhooks.Expired, StateExpired)
+		return started, err
 	}
 	// What waits comes first: a crash leaves records that nobody can name.
 	if err := errors.Join(

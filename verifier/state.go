@@ -60,6 +60,8 @@ type exchange struct {
 	Nonce       oid4vp.Secret `json:"nonce"`
 	State       oid4vp.Secret `json:"state"`
 	Expires     time.Time     `json:"expires"`
+	// Evidence: the receiver wants to keep what the result comes from.
+	Evidence bool `json:"evidence,omitempty"`
 	// Transactions are the transaction_data as they are sent.
 	Transactions []string `json:"transactions,omitempty"`
 
@@ -82,6 +84,13 @@ type fetched struct {
 	Browser     *Browser `json:"browser,omitempty"`
 	Box         []byte   `json:"box"` // of the transaction id, for the result
 	Key         jose.JWK `json:"key"` // private, for this response only
+
+	// Object is the request object, where it was handed out at the start and the
+	// receiver wants evidence.
+	Object string `json:"object,omitempty"`
+
+	secret capsule.Secret // of the response
+	keep   *gathering     // nil without evidence
 }
 
 // transaction is what the bearer of the transaction id may know before there
@@ -211,12 +220,16 @@ func (v *Verifier) requested(ctx context.Context, text string) (requested, error
 }
 
 // fetch hands the request out. One of those who try at once wins.
-func (r requested) fetch(ctx context.Context, v *Verifier) error {
+func (r requested) fetch(ctx context.Context, v *Verifier, object string) error {
+	sealed, err := r.keepObject(object)
+	if err != nil {
+		return err
+	}
 	event, err := v.event(ctx, r.exchange, webhooks.Fetched, StateFetched)
 	if err != nil {
 		return err
 	}
-	data, err := jose.Marshal(told{event})
+	data, err := jose.Marshal(told{Event: event, Object: sealed})
 	if err != nil {
 		return err
 	}
@@ -231,9 +244,11 @@ func (r requested) fetch(ctx context.Context, v *Verifier) error {
 // fetched, and one that was answered (OpenID4VP 1.0, Section 14.4.2).
 func (v *Verifier) fetched(ctx context.Context, text string) (fetched, error) {
 	var f fetched
-	if _, err := v.open(ctx, kindResponse, text, purposeResponse, &f); err != nil {
+	var err error
+	if f.secret, err = v.open(ctx, kindResponse, text, purposeResponse, &f); err != nil {
 		return fetched{}, err
 	}
+	f.gather(v.c.Now())
 	if v.over(f.Expires) {
 		return fetched{}, expired()
 	}
@@ -277,7 +292,7 @@ func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult) error 
 	if err != nil {
 		return err
 	}
-	data, err := jose.Marshal(answer{Sealed: sealed, told: told{event}})
+	data, err := jose.Marshal(answer{Sealed: sealed, told: told{Event: event}})
 	if err != nil {
 		return err
 	}

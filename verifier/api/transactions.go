@@ -26,6 +26,7 @@ type startRequest struct {
 	Flow        verifier.Flow  `json:"flow"`
 	RedirectURI string         `json:"redirect_uri"`
 	Policy      string         `json:"policy"`
+	Evidence    bool           `json:"evidence"`
 	// Transactions are the transaction_data in clear.
 	Transactions []jsontext.Value  `json:"transaction_data"`
 	Browser      *verifier.Browser `json:"browser"`
@@ -51,7 +52,7 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy, Browser: in.Browser}
+	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy, Evidence: in.Evidence, Browser: in.Browser}
 	if in.Transactions != nil {
 		o.Transactions = [][]byte{} // an empty list is none, and refused
 	}
