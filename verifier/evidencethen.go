@@ -178,4 +178,3 @@ func (k keptLists) Fetch(_ context.Context, url, _ string) ([]byte, time.Duratio
 	}
 	return nil, 0, errors.New("it is not in the evidence")
 }
-
