@@ -142,12 +142,12 @@ func TestWebhookRefusedAndExpired(t *testing.T) {
 // Over the Digital Credentials API there is nothing to fetch; the rest is told.
 func TestWebhooksOfTheBrowser(t *testing.T) {
 	w, i := listening(t)
-	s, late := start(t, w, browserOrder(verifier.Browser{Origin: origin})), start(t, w, browserOrder(verifier.Browser{Origin: origin}))
-	a, err := called(t, w, s.Browser, origin)
+	s, late := start(t, w, browserOrder()), start(t, w, browserOrder())
+	a, err := w.Browser(s.Digital[0], origin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Verifier.RespondBrowser(t.Context(), s.ID.Reveal(), world.University, verifier.BrowserResponse{Origin: origin, Protocol: s.Browser.Protocol, Data: brought(t, a, w.Issue())}); err != nil {
+	if err := w.Verifier.RespondDigital(t.Context(), s.ID.Reveal(), world.University, s.Digital[0].Protocol, a.DC(a.Present(w.Issue(), a.Paths()))); err != nil {
 		t.Fatal(err)
 	}
 	w.Advance(10 * time.Minute)

@@ -198,9 +198,7 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 		Settings: EvidenceSettings{Skew: int64(v.c.Skew / time.Second), RequestLife: int64(v.c.RequestLife / time.Second), UnknownRevocationAccepted: v.c.Seals.InsecureAcceptUnknownRevocation, Lists: v.c.Lists},
 		Trust:    g.trust, StatusLists: g.statuses,
 	}
-	if f.Browser != nil {
-		doc.Origin = f.Browser.Origin
-	}
+	doc.Origin = f.Origin
 	payload, err := jose.Marshal(doc)
 	if err != nil {
 		return nil, err
@@ -218,8 +216,8 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 // checkEvidence refuses evidence of requests that are not signed by one key:
 // nothing would prove later what was asked.
 func checkEvidence(o Order) error {
-	if o.Evidence && o.Browser != nil && o.Browser.Protocol != oid4vp.ProtocolSigned {
-		return &Error{Err: ErrRequest, Field: "evidence", Detail: "is kept only of requests of the protocol " + oid4vp.ProtocolSigned, Remedy: "Use that protocol, or leave evidence out."}
+	if o.Evidence && o.Protocols != nil && !slices.Equal(o.Protocols, []string{oid4vp.ProtocolSigned}) {
+		return &Error{Err: ErrRequest, Field: "evidence", Detail: "is kept only of requests of the protocol " + oid4vp.ProtocolSigned, Remedy: "Use that protocol alone, or leave evidence out."}
 	}
 	return nil
 }
@@ -242,7 +240,7 @@ func (f fetched) object(ctx context.Context, v *Verifier) (string, error) {
 	if f.Object != "" {
 		return f.Object, nil
 	}
-	rec, err := v.c.Store.Get(ctx, kindFetched, f.Transaction)
+	rec, err := v.c.Store.Get(ctx, kindFetched, f.fetchMark())
 	if err != nil {
 		return "", fmt.Errorf("reading a request object: %w", err)
 	}

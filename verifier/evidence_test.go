@@ -113,29 +113,29 @@ func TestReverifyOtherWays(t *testing.T) {
 		}
 		return text
 	}
-	for _, mode := range []string{oid4vp.ModeDCAPI, oid4vp.ModeDCAPIJWT} {
-		o := browserOrder(verifier.Browser{Origin: origin, Mode: mode})
+	for _, protocols := range [][]string{nil, {oid4vp.ProtocolSigned}} {
+		o := browserOrder(protocols...)
 		o.Evidence = true
 		s := start(t, w, o)
-		a, err := called(t, w, s.Browser, origin)
+		a, err := w.Browser(s.Digital[0], origin)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Verifier.RespondBrowser(t.Context(), s.ID.Reveal(), world.University, verifier.BrowserResponse{Origin: origin, Protocol: s.Browser.Protocol, Data: brought(t, a, w.Issue())}); err != nil {
+		if err := w.Verifier.RespondDigital(t.Context(), s.ID.Reveal(), world.University, s.Digital[0].Protocol, a.DC(a.Present(w.Issue(), a.Paths()))); err != nil {
 			t.Fatal(err)
 		}
 		text := fetched(s)
-		look(mode, text)
+		look("digital credentials", text)
 		// For another page it was not.
 		for _, other := range []any{"https://evil.example", ""} {
 			moved := resign(t, w, text, func(d map[string]any) { d["origin"] = other })
 			if holds, _ := verifier.Reverify(t.Context(), moved, w.Hierarchy.Anchors()).OK(); holds {
-				t.Errorf("%s: it holds for the origin %q", mode, other)
+				t.Errorf("it holds for the origin %q", other)
 			}
 		}
 	}
-	for _, protocol := range []string{oid4vp.ProtocolUnsigned, oid4vp.ProtocolMultiSigned} {
-		o := browserOrder(verifier.Browser{Origin: origin, Protocol: protocol})
+	for _, protocols := range [][]string{{oid4vp.ProtocolUnsigned}, {oid4vp.ProtocolMultiSigned}, everyProtocol} {
+		o := browserOrder(protocols...)
 		o.Evidence = true
 		_, err := w.Verifier.Start(t.Context(), world.University, o)
 		refused(t, err, verifier.ErrRequest)

@@ -201,7 +201,7 @@ func (v *Verifier) conclude(ctx context.Context, f fetched, e entitlement, r Res
 	if err != nil {
 		return "", err
 	}
-	if err := f.answer(ctx, v, kept); err != nil {
+	if err := f.answer(ctx, v, kept, code); err != nil {
 		return "", errors.Join(err, v.logNot(ctx, audit.PresentationReceived, e, f.Query, event))
 	}
 	if r.State != StateRefused && !r.Verified {

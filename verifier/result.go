@@ -171,7 +171,7 @@ type sealedResult struct {
 	Evidence []byte `json:"evidence,omitempty"`
 }
 
-// seal withholds a verified result of the same-device flow until the response
+// seal withholds a verified result that a browser is to release until the response
 // code comes back. Others hold nothing that had to be withheld.
 func (r Result) seal(f fetched, code capsule.Secret, evidence []byte) (sealedResult, error) {
 	body, err := jose.Marshal(r)
@@ -179,7 +179,7 @@ func (r Result) seal(f fetched, code capsule.Secret, evidence []byte) (sealedRes
 		return sealedResult{}, err
 	}
 	out := sealedResult{State: r.State, Body: body, Evidence: evidence}
-	if f.Flow != SameDevice || !r.Verified {
+	if !f.coded() || !r.Verified {
 		return out, nil
 	}
 	out.Coded = true

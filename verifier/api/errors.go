@@ -22,8 +22,6 @@ func problem(err error) error {
 	switch e.Err {
 	case verifier.ErrRequest:
 		p.Status, p.Title = http.StatusBadRequest, "The transaction cannot be created as asked"
-	case verifier.ErrResponse:
-		p.Status, p.Title = http.StatusBadRequest, "The answer cannot be taken"
 	case verifier.ErrNotAdmitted:
 		p.Status, p.Title = http.StatusForbidden, "Receiver not admitted"
 	case verifier.ErrNotFound:
