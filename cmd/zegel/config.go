@@ -396,6 +396,17 @@ func (c *Config) relativeTo(dir string) {
 		listen(&i.ListenConfig)
 		signIn(i.SignIn)
 		paths = append(paths, &i.Register, &i.Attesters.Keys, &i.Attesters.Anchors)
+		for n := range i.Wallets {
+			w := &i.Wallets[n]
+			paths = append(paths, &w.Keys, &w.Authorities)
+			for m := range w.Certificates {
+				paths = append(paths, &w.Certificates[m])
+			}
+		}
+		for n := range i.WalletProviders {
+			p := &i.WalletProviders[n]
+			paths = append(paths, &p.Keys, &p.Anchors)
+		}
 		for n := range i.Connectors {
 			c := &i.Connectors[n]
 			paths = append(paths, &c.Source, &c.File, &c.Certificate, &c.Key, &c.Roots, &c.TokenFile, &c.Security.AnswersRoots)

@@ -132,7 +132,7 @@ func (s *Demo) signIn(t *testing.T) string {
 	base := fmt.Sprintf("http://localhost:%d", l.Addr().(*net.TCPAddr).Port)
 	p, err := devidp.New(devidp.Config{
 		Issuer: base, Now: time.Now, Citizens: []devidp.Citizen{{ID: "lotte", GivenName: "Lotte", FamilyName: "Test", RRN: s.Citizen}},
-		Clients: []devidp.Client{{ID: "issuer", Secret: signInSecret, RedirectURI: s.Issuer + "/collected"}},
+		Clients: []devidp.Client{{ID: "issuer", Secret: signInSecret, RedirectURI: s.Issuer + "/signed-in"}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -151,17 +151,19 @@ func TestSignInForWallet(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Only with the state of this browser's sign-in.
-	w.problem(b.send("GET", w.base+"/collected?error=access_denied&state=x", nil), http.StatusForbidden, "Not signed in")
-	a = b.send("GET", w.base+"/collected?error=access_denied&state="+u.Query().Get("state"), nil)
+	w.problem(b.send("GET", w.base+"/signed-in?error=access_denied&state=x", nil), http.StatusForbidden, "Not signed in")
+	a = b.send("GET", w.base+"/signed-in?error=access_denied&state="+u.Query().Get("state"), nil)
 	if q := back(t, a, loopbackCallback); q.Get("error") != "access_denied" || q.Get("state") != "state-1" || q.Get("iss") != w.base {
 		t.Errorf("%v", q)
 	}
 	w.problem(b.send("GET", l.address(uri), nil), http.StatusBadRequest, "Unknown authorization request")
 
-	strict, _ := withWallets(t, func(c *issuer.Config) { c.Types[0].SignIn = issuer.SignIn{ACR: []string{"urn:stronger"}, MaxAge: time.Minute} })
+	strict, _ := withWallets(t, func(c *issuer.Config) {
+		c.Types[0].SignIn = issuer.SignIn{ACR: []string{"urn:stronger"}, MaxAge: time.Minute}
+	})
 	l = strict.public()
 	b = strict.browser(asProgram)
-	for _, address := range []string{l.address(l.push(l.request())), strict.base + "/collect/led?vault_handle=" + url.QueryEscape(strict.handle("v"))} {
+	for _, address := range []string{l.address(l.push(l.request()))} {
 		a = b.send("GET", address, nil)
 		if u, err = url.Parse(a.header.Get("Location")); err != nil || u.Query().Get("acr_values") != "urn:stronger" || u.Query().Get("max_age") != "60" {
 			t.Errorf("%v", u)
