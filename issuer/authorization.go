@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,7 +110,8 @@ func (i *Issuer) asked(req oid4vci.AuthorizationRequest) (configuration string, 
 			}
 		}
 	}
-	switch {
+	slices.Sort(all)
+	switch all = slices.Compact(all); {
 	case len(all) == 0:
 		return "", false, refuse(oid4vci.InvalidScope, "OpenID4VCI 1.0, Section 5.1", "scope", "neither scope nor authorization_details name a credential of scopes_supported")
 	case len(all) > 1:

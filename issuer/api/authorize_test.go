@@ -107,7 +107,7 @@ func TestPushedRefused(t *testing.T) {
 	}
 	// Unknown scopes beside a known one do not count (OpenID4VCI 1.0, Section 5.1.2).
 	form := l.request()
-	form.Set("scope", "openid led_diploma offline_access")
+	form.Set("scope", "openid led_diploma offline_access led_diploma")
 	l.push(form)
 	basic := w.send("POST", "/par", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic cHVibGljOg=="}, l.request().Encode())
 	says(t, "Basic", basic, http.StatusUnauthorized, "invalid_client")
