@@ -137,7 +137,9 @@ func (i *Issuer) keepPushed(ctx context.Context, p pushed) (oid4vci.PushedRespon
 
 // PendingRequest is an authorization request that a citizen looks at.
 type PendingRequest struct {
-	Wallet, Configuration, Supplier, Languages string
+	Wallet, Configuration, Languages string
+	// Supplier that will be asked; empty when something waits that was offered.
+	Supplier string
 	// RedirectURI is where the answer goes.
 	RedirectURI string
 	// Names of what is asked for, by language.
@@ -175,8 +177,10 @@ func (i *Issuer) Pushed(ctx context.Context, client, requestURI string) (Pending
 	if r.p.To.Client != client || t == nil {
 		return PendingRequest{}, ErrRequest
 	}
-	r.Wallet, r.Configuration, r.Languages, r.Supplier = r.p.Wallet, r.p.Configuration, r.p.Languages, i.c.Collectable[r.p.Configuration]
-	r.RedirectURI = r.p.RedirectURI
+	r.Wallet, r.Configuration, r.Languages, r.RedirectURI = r.p.Wallet, r.p.Configuration, r.p.Languages, r.p.RedirectURI
+	if r.p.IssuerState == "" {
+		r.Supplier = i.c.Collectable[r.p.Configuration]
+	}
 	r.Names = map[string]string{}
 	for _, d := range t.metadata.Display {
 		r.Names[d.Locale] = d.Name
