@@ -96,9 +96,11 @@ func TestPushedRefused(t *testing.T) {
 		"another key":                 {func(f url.Values) { f.Set("dpop_jkt", strings.Repeat("A", 43)) }, 400, "invalid_dpop_proof"},
 		"an unknown scope alone":      {func(f url.Values) { f.Set("scope", "openid") }, 400, "invalid_scope"},
 		"another issuer":              {func(f url.Values) { f.Set("resource", "https://other.example") }, 400, "invalid_target"},
-		"another configuration":       {func(f url.Values) { f.Set("authorization_details", `[{"type":"openid_credential","credential_configuration_id":"other"}]`) }, 400, "invalid_authorization_details"},
-		"no vault":                    {func(f url.Values) { f.Del("vault_handle") }, 400, "invalid_request"},
-		"a used vault handle":         {func(f url.Values) { f["vault_handle"] = used["vault_handle"] }, 400, "invalid_request"},
+		"another configuration": {func(f url.Values) {
+			f.Set("authorization_details", `[{"type":"openid_credential","credential_configuration_id":"other"}]`)
+		}, 400, "invalid_authorization_details"},
+		"no vault":            {func(f url.Values) { f.Del("vault_handle") }, 400, "invalid_request"},
+		"a used vault handle": {func(f url.Values) { f["vault_handle"] = used["vault_handle"] }, 400, "invalid_request"},
 	} {
 		form := l.request()
 		c.change(form)

@@ -28,15 +28,17 @@ func TestCodeRedemptionRefused(t *testing.T) {
 		change func(*wallet, url.Values)
 		code   string
 	}{
-		"another verifier":      {func(_ *wallet, f url.Values) { f.Set("code_verifier", oauth.NewVerifier()) }, "invalid_grant"},
-		"no verifier":           {func(_ *wallet, f url.Values) { f.Del("code_verifier") }, "invalid_request"},
-		"another redirect_uri":  {func(_ *wallet, f url.Values) { f.Set("redirect_uri", "http://127.0.0.1:1/callback") }, "invalid_grant"},
-		"another key":           {func(l *wallet, _ url.Values) { l.key = newKey(t) }, "invalid_grant"},
-		"no key":                {func(l *wallet, _ url.Values) { l.key = nil }, "invalid_grant"},
-		"too late":              {func(*wallet, url.Values) { w.clock.advance(61 * time.Second) }, "invalid_grant"},
-		"another code":          {func(_ *wallet, f url.Values) { f.Set("code", f.Get("code")[1:]+"A") }, "invalid_grant"},
-		"another configuration": {func(_ *wallet, f url.Values) { f.Set("authorization_details", `[{"type":"openid_credential","credential_configuration_id":"other"}]`) }, "invalid_authorization_details"},
-		"another issuer":        {func(_ *wallet, f url.Values) { f.Set("resource", "https://other.example") }, "invalid_target"},
+		"another verifier":     {func(_ *wallet, f url.Values) { f.Set("code_verifier", oauth.NewVerifier()) }, "invalid_grant"},
+		"no verifier":          {func(_ *wallet, f url.Values) { f.Del("code_verifier") }, "invalid_request"},
+		"another redirect_uri": {func(_ *wallet, f url.Values) { f.Set("redirect_uri", "http://127.0.0.1:1/callback") }, "invalid_grant"},
+		"another key":          {func(l *wallet, _ url.Values) { l.key = newKey(t) }, "invalid_grant"},
+		"no key":               {func(l *wallet, _ url.Values) { l.key = nil }, "invalid_grant"},
+		"too late":             {func(*wallet, url.Values) { w.clock.advance(61 * time.Second) }, "invalid_grant"},
+		"another code":         {func(_ *wallet, f url.Values) { f.Set("code", f.Get("code")[1:]+"A") }, "invalid_grant"},
+		"another configuration": {func(_ *wallet, f url.Values) {
+			f.Set("authorization_details", `[{"type":"openid_credential","credential_configuration_id":"other"}]`)
+		}, "invalid_authorization_details"},
+		"another issuer": {func(_ *wallet, f url.Values) { f.Set("resource", "https://other.example") }, "invalid_target"},
 		"as pre-authorized": {func(_ *wallet, f url.Values) {
 			f.Set("pre-authorized_code", f.Get("code"))
 			f.Set("grant_type", grantType)

@@ -158,7 +158,9 @@ func TestSignInForWallet(t *testing.T) {
 	}
 	w.problem(b.send("GET", l.address(uri), nil), http.StatusBadRequest, "Unknown authorization request")
 
-	strict, _ := withWallets(t, func(c *issuer.Config) { c.Types[0].SignIn = issuer.SignIn{ACR: []string{"urn:stronger"}, MaxAge: time.Minute} })
+	strict, _ := withWallets(t, func(c *issuer.Config) {
+		c.Types[0].SignIn = issuer.SignIn{ACR: []string{"urn:stronger"}, MaxAge: time.Minute}
+	})
 	l = strict.public()
 	b = strict.browser(asProgram)
 	for _, address := range []string{l.address(l.push(l.request())), strict.base + "/collect/led?vault_handle=" + url.QueryEscape(strict.handle("v"))} {
