@@ -71,7 +71,7 @@ func (i *Issuer) Push(ctx context.Context, to authz.Party, client authz.Client, 
 	if p.Configuration, p.Detailed, err = i.asked(req); err != nil {
 		return oid4vci.PushedResponse{}, err
 	}
-	if p.IssuerState == "" && i.c.Collectable[p.Configuration] == "" {
+	if p.IssuerState == "" && i.supplier(p.Configuration) == "" {
 		return oid4vci.PushedResponse{}, refuse(oid4vci.InvalidRequest, "OpenID4VCI 1.0, Section 5.1.3", "issuer_state", "is needed: no supplier can be asked for this configuration, it is only offered")
 	}
 	// Step 3. For whom.
@@ -179,7 +179,7 @@ func (i *Issuer) Pushed(ctx context.Context, client, requestURI string) (Pending
 	}
 	r.Wallet, r.Configuration, r.Languages, r.RedirectURI = r.p.Wallet, r.p.Configuration, r.p.Languages, r.p.RedirectURI
 	if r.p.IssuerState == "" {
-		r.Supplier = i.c.Collectable[r.p.Configuration]
+		r.Supplier = i.supplier(r.p.Configuration)
 	}
 	r.Names = map[string]string{}
 	for _, d := range t.metadata.Display {

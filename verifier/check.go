@@ -101,7 +101,7 @@ func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.
 	binding := f.binding(q, text)
 	verified, err := sdjwt.Verify(text, sdjwt.Policy{
 		Now: now, Skew: v.c.Skew, IssuerAlgs: algs(f.policy, issuerAlgs), HolderAlgs: algs(f.policy, holderAlgs),
-		KeyBinding: binding, Nonce: string(f.Nonce), Audience: f.ClientID, MaxAge: v.c.RequestLife,
+		KeyBinding: binding, Nonce: string(f.Nonce), Audience: f.audience(), MaxAge: v.c.RequestLife,
 		IssuerKey: func(t *jose.Token, claimed sdjwt.Unverified) (crypto.PublicKey, error) {
 			c.report.Pass(credential.CheckStructure, "RFC 9901, Section 7.1", "")
 			s, err := v.c.Seals.Validate(ctx, t, now)

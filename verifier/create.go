@@ -34,6 +34,13 @@ const (
 	// CrossDevice: the link is shown as a QR code to another device. There is no
 	// such protection; the page must make it hard to pass the code on.
 	CrossDevice Flow = "cross-device"
+	// HostedPage: the citizen is sent to a page of ours, which offers every way
+	// there is and sends the same browser back with a response code. Each way
+	// has a request of its own.
+	HostedPage Flow = "hosted-page"
+	// Digital: the receiver's page calls the Digital Credentials API, and hands
+	// over what came back (OpenID4VP 1.0, Appendix A).
+	Digital Flow = "digital-credentials"
 )
 
 // Order is what a receiver asks.
@@ -43,15 +50,20 @@ type Order struct {
 	// Purpose is the id of an intended use of the receiver in the register.
 	Purpose string
 	Flow    Flow
-	// RedirectURI is where the citizen comes back to on the same device.
+	// RedirectURI is where the citizen comes back to on the same device, or from
+	// our page.
 	RedirectURI string
+	// Origin is that of the receiver's page that calls the Digital Credentials
+	// API, and Protocols are how it may: signed if nil.
+	Origin    string
+	Protocols []string
 	// Policy is the id of the policy to judge by; empty is the platform's.
 	Policy string
+	// Evidence keeps what the result comes from, to be fetched with it.
+	Evidence bool
 	// Transactions are JSON objects that the citizen is asked to authorise with
 	// the presentation, of registered types (OpenID4VP 1.0, Section 8.4).
 	Transactions [][]byte
-	// Browser is for the flow over the Digital Credentials API.
-	Browser *Browser
 }
 
 // Started is a transaction that was created.
@@ -64,11 +76,12 @@ type Started struct {
 	RequestURI string
 	// Link calls the wallet: as a link on the same device, as a QR code on
 	// another.
-	Link    string
+	Link string
+	// Page is where to send the citizen's browser, with HostedPage.
+	Page string
+	// Digital are the requests for the Digital Credentials API, with Digital.
+	Digital []oid4vp.DCRequest
 	Expires time.Time
-	// Browser is the request for the Digital Credentials API, in that flow; there
-	// is neither RequestURI nor Link then.
-	Browser *DigitalCredential
 }
 
 // Start creates a transaction for an admitted receiver, within one of its
@@ -95,43 +108,29 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.checkFlow(o, e.receiver); err != nil {
 		return Started{}, err
 	}
+	if err := checkEvidence(o); err != nil {
+		return Started{}, err
+	}
 	transactions, err := encodeTransactions(o.Transactions, query)
 	if err != nil {
 		return Started{}, err
 	}
 
-	id, request, response := capsule.NewSecret(), capsule.NewSecret(), capsule.NewSecret()
+	id := capsule.NewSecret()
 	box, err := capsule.NewBox(id, purposeResult)
 	if err != nil {
 		return Started{}, err
 	}
-	public, private, err := responseKey()
-	if err != nil {
+	x := exchange{
+		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), Evidence: o.Evidence, ClientID: e.access.clientID(), Query: query,
+		Expires: v.c.Now().Add(v.c.RequestLife).UTC(), Transactions: transactions, policy: p,
+	}
+	s := Started{ID: id, Reference: x.Transaction, Expires: x.Expires}
+	// What waits comes first: a crash leaves records that nobody can name.
+	if err := v.ways(ctx, &s, x, o, e, box); err != nil {
 		return Started{}, err
 	}
-	x := exchange{
-		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), ClientID: e.access.clientID(), Query: query,
-		Nonce: oid4vp.Secret(capsule.NewSecret().Reveal()), State: oid4vp.Secret(capsule.NewSecret().Reveal()), Expires: v.c.Now().Add(v.c.RequestLife).UTC(),
-		Transactions: transactions,
-	}
-	end := v.end(x.Expires)
-	started := Started{ID: id, Expires: x.Expires}
-	if o.Flow == DigitalCredentials {
-		x.policy = p
-		if started.Browser, err = v.startBrowser(ctx, id, x, *o.Browser, e, box, public, private); err != nil {
-			return Started{}, err
-		}
-		if err := v.put(ctx, kindTransaction, id, purposeTransaction, transaction{Receiver: receiver, Use: o.Purpose, Flow: o.Flow, Expires: x.Expires, Box: box}, end); err != nil {
-			return Started{}, err
-		}
-		return started, v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)})
-	}
-	// What waits comes first: a crash leaves records that nobody can name.
-	if err := errors.Join(
-		v.put(ctx, kindResponse, response, purposeResponse, fetched{exchange: x, Flow: o.Flow, RedirectURI: o.RedirectURI, Box: box, Key: private}, end),
-		v.put(ctx, kindRequest, request, purposeRequest, requested{exchange: x, ResponseURI: v.at("/response/" + response.Reveal()), Key: public}, end),
-		v.put(ctx, kindTransaction, id, purposeTransaction, transaction{Receiver: receiver, Use: o.Purpose, Flow: o.Flow, Expires: x.Expires, Box: box}, end),
-	); err != nil {
+	if err := v.put(ctx, kindTransaction, id, purposeTransaction, transaction{Receiver: receiver, Use: o.Purpose, Flow: o.Flow, Expires: x.Expires, Box: box}, v.end(x.Expires)); err != nil {
 		return Started{}, err
 	}
 	if err := v.log(ctx, audit.TransactionCreate, e.receiver, e.use, query, audit.Event{Outcome: audit.OK, Detail: string(o.Flow)}); err != nil {
@@ -140,10 +139,46 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if _, err := v.event(ctx, x, webhooks.Expired, StateExpired); err != nil {
 		return Started{}, err
 	}
-	s := Started{ID: id, Reference: x.Transaction, RequestURI: v.at("/request/" + request.Reveal()), Expires: x.Expires}
-	s.Link = oid4vp.Link(x.ClientID, s.RequestURI, "post")
 	return s, nil
 }
+
+// ways keeps what each way to a wallet needs: its own request object, nonce,
+// state and key.
+func (v *Verifier) ways(ctx context.Context, s *Started, x exchange, o Order, e entitlement, box []byte) error {
+	switch o.Flow {
+	case HostedPage:
+		return v.hostPage(ctx, s, x, o, e, box)
+	case Digital:
+		return v.startDigital(ctx, s, x, o, e, box)
+	default:
+		var err error
+		s.RequestURI, s.Link, err = v.byLink(ctx, x, fetched{Flow: o.Flow, RedirectURI: o.RedirectURI, Box: box})
+		return err
+	}
+}
+
+// byLink keeps a request that a link calls.
+func (v *Verifier) byLink(ctx context.Context, x exchange, f fetched) (requestURI, link string, err error) {
+	request, response := capsule.NewSecret(), capsule.NewSecret()
+	public, private, err := responseKey()
+	if err != nil {
+		return "", "", err
+	}
+	x.Nonce, x.State = fresh(), fresh()
+	f.exchange, f.Key = x, private
+	end := v.end(x.Expires)
+	if err := errors.Join(
+		v.put(ctx, kindResponse, response, purposeResponse, f, end),
+		v.put(ctx, kindRequest, request, purposeRequest, requested{exchange: x, ResponseURI: v.at("/response/" + response.Reveal()), Key: public}, end),
+	); err != nil {
+		return "", "", err
+	}
+	requestURI = v.at("/request/" + request.Reveal())
+	return requestURI, oid4vp.Link(x.ClientID, requestURI, "post"), nil
+}
+
+// fresh is a nonce or state of 256 bits (OpenID4VP 1.0, Sections 5.2 and 5.3).
+func fresh() oid4vp.Secret { return oid4vp.Secret(capsule.NewSecret().Reveal()) }
 
 // responseKey is a key pair for one response (HAIP 1.0, Section 5).
 func responseKey() (public, private jose.JWK, err error) {
@@ -252,26 +287,23 @@ func (v *Verifier) admitted(id, use string) (entitlement, error) {
 }
 
 func (v *Verifier) checkFlow(o Order, r receivers.Receiver) error {
-	if (o.Browser != nil) != (o.Flow == DigitalCredentials) {
-		return &Error{Err: ErrRequest, Field: "browser", Detail: "must be there in the flow " + string(DigitalCredentials) + ", and in no other", Spec: specBrowser}
+	if o.Flow != Digital && (o.Origin != "" || o.Protocols != nil) {
+		return &Error{Err: ErrRequest, Field: "origin", Detail: fmt.Sprintf("and protocols are for the flow %s only", Digital)}
 	}
 	switch o.Flow {
-	case DigitalCredentials:
-		if o.RedirectURI != "" {
-			return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must be left out: the page that calls the wallet gets the answer", Spec: specBrowser}
-		}
-		return v.checkBrowser(o.Browser, r)
 	case CrossDevice:
 		if o.RedirectURI != "" {
 			return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "must be left out in the cross-device flow: it would open on the other device"}
 		}
 		return nil
-	case SameDevice:
+	case Digital:
+		return v.checkDigital(o, r)
+	case SameDevice, HostedPage:
 	default:
-		return &Error{Err: ErrRequest, Field: "flow", Detail: fmt.Sprintf("must be %s, %s or %s", SameDevice, CrossDevice, DigitalCredentials)}
+		return &Error{Err: ErrRequest, Field: "flow", Detail: fmt.Sprintf("must be %s, %s, %s or %s", SameDevice, CrossDevice, HostedPage, Digital)}
 	}
 	if err := checkURL(o.RedirectURI, v.c.InsecureLoopback); err != nil {
-		return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "is needed in the same-device flow", Spec: "OpenID4VP 1.0, Section 8.2", Cause: err}
+		return &Error{Err: ErrRequest, Field: "redirect_uri", Detail: "is needed: the citizen comes back there", Spec: "OpenID4VP 1.0, Section 8.2", Cause: err}
 	}
 	u, err := url.Parse(o.RedirectURI)
 	if err != nil || !slices.Contains(r.Hosts, u.Hostname()) {

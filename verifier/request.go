@@ -44,45 +44,36 @@ func (v *Verifier) RequestObject(ctx context.Context, secret string, post oid4vp
 		return "", err
 	}
 	// Step 3. Sign, with the registration certificate of the use inside.
-	object, err := v.sign(r, e, post.WalletNonce)
+	signed, err := v.sign(r, e, post.WalletNonce)
 	if err != nil {
 		return "", err
 	}
-	if object, err = post.WalletMetadata.Encrypt(object); err != nil {
+	object, err := post.WalletMetadata.Encrypt(signed)
+	if err != nil {
 		return "", &Error{Err: ErrRequest, Detail: "the request object cannot be encrypted as asked", Cause: err}
 	}
 	// Step 4. Hand it out once (Section 5.10; 13.3, step 3).
-	if err := r.fetch(ctx, v); err != nil {
+	if err := r.fetch(ctx, v, signed); err != nil {
 		return "", err
 	}
 	return object, nil
 }
 
 func (v *Verifier) sign(r requested, e entitlement, walletNonce oid4vp.Secret) (string, error) {
-	request, err := v.request(r, e)
+	certificate, err := e.registration.Sign(v.c.Registrar.Signer, v.c.Registrar.Chain)
 	if err != nil {
 		return "", err
 	}
-	request.WalletNonce = walletNonce
-	return request.Sign(e.access.Signer, e.access.Chain)
-}
-
-// request is the content of the request object.
-func (v *Verifier) request(r requested, e entitlement) (oid4vp.Request, error) {
-	certificate, err := e.registration.Sign(v.c.Registrar.Signer, v.c.Registrar.Chain)
-	if err != nil {
-		return oid4vp.Request{}, err
-	}
 	metadata, err := clientMetadata(r.policy, r.Key)
 	if err != nil {
-		return oid4vp.Request{}, err
+		return "", err
 	}
 	return oid4vp.Request{
 		ClientID: r.ClientID, ResponseType: oid4vp.ResponseTypeVPToken, ResponseMode: oid4vp.ModeDirectPostJWT,
-		ResponseURI: r.ResponseURI, Nonce: r.Nonce, State: r.State, Audience: oid4vp.AudienceSelfIssued,
+		ResponseURI: r.ResponseURI, Nonce: r.Nonce, State: r.State, WalletNonce: walletNonce, Audience: oid4vp.AudienceSelfIssued,
 		IssuedAt: jose.Date(v.c.Now()), Expires: jose.Date(r.Expires), DCQLQuery: &r.Query, ClientMetadata: metadata,
 		VerifierInfo: []oid4vp.VerifierInfo{oid4vp.Info(certificate)}, TransactionData: r.Transactions,
-	}, nil
+	}.Sign(e.access.Signer, e.access.Chain)
 }
 
 func urlSafe(s string) bool {

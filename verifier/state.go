@@ -35,8 +35,11 @@ const (
 	kindRequest     store.Kind = "vp-request"     // under the request secret
 	kindResponse    store.Kind = "vp-response"    // under the response secret
 	kindFetched     store.Kind = "vp-fetched"
-	kindAnswer      store.Kind = "vp-answer" // holds the result, under the transaction id
-	kindTry         store.Kind = "vp-try"    // of a response code
+	kindAnswer      store.Kind = "vp-answer"  // holds the result, under the transaction id
+	kindTry         store.Kind = "vp-try"     // of a response code
+	kindPage        store.Kind = "vp-page"    // under the secret of our page
+	kindVisit       store.Kind = "vp-visit"   // the one browser that opened it
+	kindDigital     store.Kind = "vp-digital" // under the transaction id
 )
 
 // Purposes of secrets.
@@ -46,6 +49,10 @@ const (
 	purposeResponse    = "vp response"
 	purposeResult      = "vp result"
 	purposeCode        = "vp response code"
+	purposePage        = "vp page"
+	purposeNote        = "vp page note"
+	purposeVisit       = "vp page visit"
+	purposeDigital     = "vp digital credentials"
 )
 
 // exchange is what request and response must agree on.
@@ -60,10 +67,22 @@ type exchange struct {
 	Nonce       oid4vp.Secret `json:"nonce"`
 	State       oid4vp.Secret `json:"state"`
 	Expires     time.Time     `json:"expires"`
+	// Evidence: the receiver wants to keep what the result comes from.
+	Evidence bool `json:"evidence,omitempty"`
 	// Transactions are the transaction_data as they are sent.
 	Transactions []string `json:"transactions,omitempty"`
+	// Way tells the requests of one transaction apart, when there are several.
+	Way Flow `json:"way,omitempty"`
 
 	policy *policy.Policy // the one that Policy names, once it was looked up
+}
+
+// fetchMark is the id of the mark that the request object was handed out.
+func (x exchange) fetchMark() string {
+	if x.Way == "" {
+		return x.Transaction
+	}
+	return x.Transaction + "." + string(x.Way)
 }
 
 // requested is a transaction whose request object was not fetched.
@@ -79,10 +98,31 @@ type fetched struct {
 	exchange
 	Flow        Flow     `json:"flow"`
 	RedirectURI string   `json:"redirect_uri,omitempty"`
-	Browser     *Browser `json:"browser,omitempty"`
 	Box         []byte   `json:"box"` // of the transaction id, for the result
 	Key         jose.JWK `json:"key"` // private, for this response only
+	// Page is the box of our page's secret, when the transaction has a page.
+	Page []byte `json:"page,omitempty"`
+	// Origin from which the request went over the Digital Credentials API.
+	Origin string `json:"origin,omitempty"`
+
+	// Object is the request object, where it was handed out at the start.
+	Object string `json:"-"`
+
+	secret capsule.Secret // of the response
+	keep   *gathering     // nil without evidence
 }
+
+// audience of the presentations (OpenID4VP 1.0, Section 14.10, Appendix A.4).
+func (f fetched) audience() string {
+	if f.Origin != "" {
+		return oid4vp.OriginAudience(f.Origin)
+	}
+	return f.ClientID
+}
+
+// coded says that a result is withheld until its response code comes back: a
+// browser is to bring it that was there when the transaction started.
+func (f fetched) coded() bool { return f.Flow == SameDevice || f.Page != nil }
 
 // transaction is what the bearer of the transaction id may know before there
 // is an answer.
@@ -107,6 +147,8 @@ type answer struct {
 	// Sealed opens with the transaction id only; nil once it was delivered.
 	Sealed    []byte    `json:"sealed,omitempty"`
 	Delivered time.Time `json:"delivered,omitzero"`
+	// Note is for our page, and opens with its secret only.
+	Note []byte `json:"note,omitempty"`
 	told
 }
 
@@ -203,7 +245,7 @@ func (v *Verifier) requested(ctx context.Context, text string) (requested, error
 	if v.over(r.Expires) {
 		return requested{}, expired()
 	}
-	done, err := v.exists(ctx, kindFetched, r.Transaction)
+	done, err := v.exists(ctx, kindFetched, r.fetchMark())
 	if err == nil && done {
 		err = &Error{Err: ErrSpent, Detail: "the request object was fetched before", Spec: "OpenID4VP 1.0, Section 5.10", Remedy: "Ask the receiver for a new link."}
 	}
@@ -211,12 +253,34 @@ func (v *Verifier) requested(ctx context.Context, text string) (requested, error
 }
 
 // fetch hands the request out. One of those who try at once wins.
-func (r requested) fetch(ctx context.Context, v *Verifier) error {
-	event, err := v.event(ctx, r.exchange, webhooks.Fetched, StateFetched)
+func (r requested) fetch(ctx context.Context, v *Verifier, object string) error {
+	sealed, err := r.keepObject(object)
 	if err != nil {
 		return err
 	}
-	data, err := jose.Marshal(told{event})
+	if r.Way == "" {
+		return r.exchange.seen(ctx, v, sealed)
+	}
+	data, err := jose.Marshal(told{Object: sealed})
+	if err != nil {
+		return err
+	}
+	if err := v.mark(ctx, kindFetched, r.fetchMark(), data, v.markEnd(r.Expires)); err != nil {
+		return err
+	}
+	if err := r.exchange.seen(ctx, v, nil); !errors.Is(err, ErrSpent) {
+		return err
+	}
+	return nil // another way was told already
+}
+
+// seen marks that a wallet has a request of the transaction, and tells so.
+func (r exchange) seen(ctx context.Context, v *Verifier, object []byte) error {
+	event, err := v.event(ctx, r, webhooks.Fetched, StateFetched)
+	if err != nil {
+		return err
+	}
+	data, err := jose.Marshal(told{Event: event, Object: object})
 	if err != nil {
 		return err
 	}
@@ -231,13 +295,15 @@ func (r requested) fetch(ctx context.Context, v *Verifier) error {
 // fetched, and one that was answered (OpenID4VP 1.0, Section 14.4.2).
 func (v *Verifier) fetched(ctx context.Context, text string) (fetched, error) {
 	var f fetched
-	if _, err := v.open(ctx, kindResponse, text, purposeResponse, &f); err != nil {
+	var err error
+	if f.secret, err = v.open(ctx, kindResponse, text, purposeResponse, &f); err != nil {
 		return fetched{}, err
 	}
+	f.gather(v.c.Now())
 	if v.over(f.Expires) {
 		return fetched{}, expired()
 	}
-	switch asked, err := v.exists(ctx, kindFetched, f.Transaction); {
+	switch asked, err := v.exists(ctx, kindFetched, f.fetchMark()); {
 	case err != nil:
 		return fetched{}, err
 	case !asked:
@@ -260,12 +326,16 @@ func expired() error {
 
 // answer takes the one answer: it is kept so that only the bearer of the
 // transaction id opens it. One of those who answer at once wins.
-func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult) error {
+func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult, code capsule.Secret) error {
 	plain, err := jose.Marshal(r)
 	if err != nil {
 		return err
 	}
 	sealed, err := capsule.SealTo(f.Box, plain, []byte(f.Transaction))
+	if err != nil {
+		return err
+	}
+	note, err := f.note(r, code)
 	if err != nil {
 		return err
 	}
@@ -277,7 +347,7 @@ func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult) error 
 	if err != nil {
 		return err
 	}
-	data, err := jose.Marshal(answer{Sealed: sealed, told: told{event}})
+	data, err := jose.Marshal(answer{Sealed: sealed, Note: note, told: told{Event: event}})
 	if err != nil {
 		return err
 	}

@@ -127,8 +127,11 @@ func (w *world) holderSide() {
 		return w.send("GET", vault+"/items", "", "Authorization", "DPoP "+token, "DPoP", x)
 	}}
 	w.doors["PUT /vault/v1/link"] = door{own: "link proof", knock: func(x string) answer { return call("PUT", "/link", m{"link_proof": x}) }}
-	w.doors["GET /collect"] = door{own: "vault handle", once: true, knock: func(x string) answer {
-		return w.send("GET", w.issuer+"/collect/led?vault_handle="+url.QueryEscape(x), "", "Accept", jsonType)
+	w.doors["POST /par"] = door{own: "vault handle", once: true, knock: func(x string) answer {
+		return w.form(w.issuer+"/par", url.Values{
+			"client_id": {"zegel-wallet"}, "response_type": {"code"}, "redirect_uri": {"http://127.0.0.1:1/callback"}, "scope": {"led_diploma"}, "vault_handle": {x},
+			"code_challenge": {oauth.Challenge(verifier)}, "code_challenge_method": {"S256"},
+		})
 	}}
 }
 

@@ -68,6 +68,25 @@ func TestUnknownTrustIsStrict(t *testing.T) {
 	}
 }
 
+// Without a register nobody is in it, and without randomness nothing is sent.
+func TestReadNeeds(t *testing.T) {
+	r := newReceiver(t, newAuthority(t, issuerURL), newNetwork())
+	p := r.wallet(yes)
+	p.Register = nil
+	if _, err := p.Read(t.Context(), r.link("post")); !errors.Is(err, unit.ErrReceiver) {
+		t.Error(err)
+	}
+	p.Trust = unit.TrustOpen
+	if a, err := p.Read(t.Context(), r.link("post")); err != nil || a.Registration.Receiver != "" {
+		t.Errorf("%+v, %v", a.Registration, err)
+	}
+	before := len(r.net.to("receiver.example"))
+	p.Random = strings.NewReader("short")
+	if _, err := p.Read(t.Context(), r.link("post")); err == nil || len(r.net.to("receiver.example")) != before {
+		t.Errorf("%v, sent %d", err, len(r.net.to("receiver.example"))-before)
+	}
+}
+
 // With TrustOpen everybody may ask whose client identifier checks out; the
 // citizen is warned of what nobody vouches for, and the log says so.
 func TestOpenTrust(t *testing.T) {

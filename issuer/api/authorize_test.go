@@ -243,7 +243,7 @@ func TestCodeFlowNothing(t *testing.T) {
 		error   string
 		page    string
 	}{
-		"no data":     {"nobody", func() {}, "access_denied", "holds no data about you"},
+		"no data":     {"nobody", func() { w.source.set(diplomas(), nil) }, "access_denied", "holds no data about you"},
 		"all refused": {"lotte", func() { w.source.set(diplomasAllRefused(), nil) }, "access_denied", "none of them can be sealed"},
 		"away":        {"lotte", func() { w.source.set(issuer.Collection{}, provider.ErrUnavailable) }, "temporarily_unavailable", "does not answer now"},
 	} {

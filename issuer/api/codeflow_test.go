@@ -57,7 +57,7 @@ func withWallets(t *testing.T, options ...func(*issuer.Config)) (*world, walletK
 	}
 	return start(t, func(w *world) {
 		w.tune = func(c *issuer.Config) {
-			c.Wallets, c.SignIn, c.Collectable = clients, true, map[string]string{"led_diploma": "led"}
+			c.Wallets, c.SignIn, c.Collectable = clients, true, []issuer.Supply{{Supplier: "led", Configuration: "led_diploma"}}
 			for _, o := range options {
 				o(c)
 			}

@@ -130,7 +130,7 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 	case !r.Client.May(PermissionCollect):
 		return issuer.Offered{}, forbidden(PermissionCollect)
 	}
-	if c, ok := s.o.Collectable[req.Supplier]; ok && c != req.Configuration {
+	if c := s.i.Supplied(req.Supplier); c != "" && c != req.Configuration {
 		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Another configuration", Field: "credential_configuration_id", Expected: c, Detail: "The records of this supplier are issued as another configuration.", Remedy: "Ask for the expected one."}
 	}
 	insz, err := req.subject()

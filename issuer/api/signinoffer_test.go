@@ -151,8 +151,8 @@ func TestSignInForWallet(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Only with the state of this browser's sign-in.
-	w.problem(b.send("GET", w.base+"/collected?error=access_denied&state=x", nil), http.StatusForbidden, "Not signed in")
-	a = b.send("GET", w.base+"/collected?error=access_denied&state="+u.Query().Get("state"), nil)
+	w.problem(b.send("GET", w.base+"/signed-in?error=access_denied&state=x", nil), http.StatusForbidden, "Not signed in")
+	a = b.send("GET", w.base+"/signed-in?error=access_denied&state="+u.Query().Get("state"), nil)
 	if q := back(t, a, loopbackCallback); q.Get("error") != "access_denied" || q.Get("state") != "state-1" || q.Get("iss") != w.base {
 		t.Errorf("%v", q)
 	}
@@ -163,7 +163,7 @@ func TestSignInForWallet(t *testing.T) {
 	})
 	l = strict.public()
 	b = strict.browser(asProgram)
-	for _, address := range []string{l.address(l.push(l.request())), strict.base + "/collect/led?vault_handle=" + url.QueryEscape(strict.handle("v"))} {
+	for _, address := range []string{l.address(l.push(l.request()))} {
 		a = b.send("GET", address, nil)
 		if u, err = url.Parse(a.header.Get("Location")); err != nil || u.Query().Get("acr_values") != "urn:stronger" || u.Query().Get("max_age") != "60" {
 			t.Errorf("%v", u)

@@ -194,7 +194,7 @@ func (w *world) identityProvider() string {
 			{ID: "lotte", GivenName: "Lotte", FamilyName: canary, RRN: insz},
 			{ID: "nobody", GivenName: "Niemand", FamilyName: canary, RRN: "85073003328"},
 		},
-		Clients: []devidp.Client{{ID: "zegel", Secret: "s", RedirectURI: w.base + "/collected"}},
+		Clients: []devidp.Client{{ID: "zegel", Secret: "s", RedirectURI: w.base + "/signed-in"}},
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -237,7 +237,7 @@ func (w *world) up() {
 	c := issuer.Config{
 		URL: w.base, Store: w.store, Source: w.source, Types: []issuer.Type{issuer.LEDDiploma()}, Display: []issuer.Display{{Name: "Uitreiker (TEST)", Locale: "nl"}},
 		Keys: w.seals, Statuses: w.statuses, Log: w.uses, Names: names, Key: []byte(strings.Repeat("k", 32)), Profile: w.profile, BatchSize: 8,
-		Now: w.clock.now, InsecureLoopback: true,
+		Now: w.clock.now, InsecureLoopback: true, Collectable: []issuer.Supply{{Supplier: "led", Configuration: "led_diploma"}},
 		Vaults: []issuer.VaultPlatform{{URL: platform, Keys: func(context.Context) ([]jose.JWK, error) {
 			k, err := jose.PublicJWK(w.platformKey.Public())
 			if w.platformErr != nil {
@@ -262,14 +262,14 @@ func (w *world) up() {
 	clients, err := rest.NewClients(w.list...)
 	check(err)
 	o := api.Options{
-		Clients: clients, Lists: w.statuses, Certificates: w.seals, Collectable: map[string]string{"led": "led_diploma"},
+		Clients: clients, Lists: w.statuses, Certificates: w.seals,
 		Suppliers:    func() ([]byte, error) { return []byte(`{"suppliers":[]}`), nil },
 		ProviderList: func() ([]byte, error) { return []byte(w.hierarchy.List), nil },
 		Store:        w.store, Secret: w.secret, Log: slog.New(slog.NewJSONHandler(w.logs, nil)), Now: w.clock.now,
 	}
 	if !w.noSignIn {
 		o.SignIn, err = signin.New(signin.Config{
-			Issuer: w.idp, ClientID: "zegel", ClientSecret: "s", RedirectURL: w.base + "/collected", HTTP: http.DefaultClient, Now: w.clock.now,
+			Issuer: w.idp, ClientID: "zegel", ClientSecret: "s", RedirectURL: w.base + "/signed-in", HTTP: http.DefaultClient, Now: w.clock.now,
 		}, []byte(strings.Repeat("i", 32)))
 		check(err)
 	}

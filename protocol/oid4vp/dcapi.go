@@ -166,7 +166,7 @@ func (r Request) expects(origin string) error {
 // of other schemes than https.
 func checkOrigin(origin string, opts []Option) error {
 	u, err := url.Parse(origin)
-	if err != nil || origin == "" || len(origin) > MaxText || u.Scheme == "" {
+	if err != nil || len(origin) > MaxText || u.Scheme == "" {
 		return refuse(InvalidRequest, specDCAPI+".2", "origin", "is no origin")
 	}
 	if slices.Contains([]string{"ftp", "javascript", "data", "ws", "wss", "file", "blob"}, u.Scheme) || u.Scheme == "http" && !(insecure(opts) && wire.Loopback(u.Hostname())) {
@@ -183,42 +183,11 @@ type DCResponse struct {
 	Error    ErrorCode `json:"error,omitzero"`
 }
 
-// CheckOrigin says whether a request may come from an origin: an https one
-// without a path, or one of an app.
-func CheckOrigin(origin string, opts ...Option) error {
-	if err := checkOrigin(origin, opts); err != nil {
-		return err
+// isOrigin compares with what a browser writes (HTML Standard, Section 7.1.1).
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || text != u.Scheme+"://"+u.Host || u.Host != strings.ToLower(u.Host) {
+		return false
 	}
-	if u, err := url.Parse(origin); err != nil || u.Opaque != "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Host == "" || strings.HasSuffix(origin, "#") || strings.HasSuffix(origin, "?") {
-		return refuse(InvalidRequest, specDCAPI+".2", "origin", "must be a scheme and a host, perhaps with a port, and nothing more")
-	}
-	return nil
-}
-
-// OriginAudience is whom a presentation over the API is for (Appendix A.4).
-func OriginAudience(origin string) string { return string(PrefixOrigin) + ":" + origin }
-
-// ParseDCResponse reads what came back over the API to a request of the given
-// mode (Appendix A.4). An answer in clear to a request for an encrypted one is
-// refused.
-func ParseDCResponse(data []byte, mode string) (DCResponse, error) {
-	var r DCResponse
-	if len(data) > jose.MaxToken {
-		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "data", "is longer than %d bytes", jose.MaxToken)
-	}
-	if err := jose.Unmarshal(data, &r); err != nil {
-		return DCResponse{}, refuseCause(InvalidRequest, specDCAPI+".4", "data", "cannot be read", err)
-	}
-	switch {
-	case r.Error != "" && (r.VPToken != nil || r.Response != ""):
-		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "error", "must stand alone")
-	case r.Error != "" && !r.Error.wellFormed():
-		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "error", "is no error code")
-	case r.Error != "":
-	case mode == ModeDCAPIJWT && (r.Response == "" || r.VPToken != nil):
-		return DCResponse{}, refuse(InvalidRequest, "OpenID4VP 1.0, Section 8.3", "response", "is missing; the answer must be encrypted")
-	case mode == ModeDCAPI && (r.VPToken == nil || r.Response != ""):
-		return DCResponse{}, refuse(InvalidRequest, specDCAPI+".4", "vp_token", "is missing")
-	}
-	return r, nil
+	return u.Port() != map[string]string{"https": "443", "http": "80"}[u.Scheme] && !strings.HasSuffix(u.Host, ":")
 }

@@ -110,6 +110,7 @@ func TestVerifyDC(t *testing.T) {
 		{name: "old protocol", protocol: "openid4vp", field: "protocol", code: InvalidRequest},
 		{name: "endless", data: func(m) any { return strings.Repeat("a", jose.MaxToken) }, field: "data", code: InvalidRequest},
 		{name: "no origin", tune: func(v *Verification) { v.Origin = "" }, field: "origin", code: InvalidRequest},
+		{name: "origin that is no address", tune: func(v *Verification) { v.Origin = "https://receiver.example\x7f" }, field: "origin", code: InvalidRequest},
 		{name: "null origin", tune: func(v *Verification) { v.Origin = "null" }, field: "origin", code: InvalidRequest},
 		{name: "endless origin", tune: func(v *Verification) { v.Origin = site + strings.Repeat("a", MaxText) }, field: "origin", code: InvalidRequest},
 		{name: "http origin", tune: func(v *Verification) { v.Origin = "http://receiver.example" }, field: "origin", code: InvalidRequest},

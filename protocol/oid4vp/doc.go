@@ -17,6 +17,10 @@ type Option uint8
 // development profile only.
 const InsecureLoopback Option = 1
 
+// AnswerInClear makes requests whose answer comes unencrypted (direct_post,
+// dc_api): everybody on the way reads it.
+const AnswerInClear Option = 2
+
 func insecure(opts []Option) bool {
 	for _, o := range opts {
 		if o == InsecureLoopback {

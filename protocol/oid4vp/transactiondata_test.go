@@ -220,6 +220,23 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
+// A request with a transaction that can be authorised is a good request.
+func TestRequestWithTransaction(t *testing.T) {
+	p := request(t, "x509_hash:a")
+	p["transaction_data"] = []any{payment(t, nil)}
+	b, _ := jose.Marshal(p)
+	if r, err := ParseRequest(b, now); err != nil || len(r.TransactionData) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	p["transaction_data"] = []any{payment(t, func(d m) { d["credential_ids"] = []any{"z"} })}
+	b, _ = jose.Marshal(p)
+	r, err := ParseRequest(b, now)
+	wantField(t, err, "transaction_data", InvalidTransactionData)
+	if r.ClientID != "" {
+		t.Error("a refused request was returned")
+	}
+}
+
 // A citizen is shown each type in each language of the platform.
 func TestTransactionTypes(t *testing.T) {
 	for _, kind := range TransactionTypes() {

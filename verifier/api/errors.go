@@ -22,12 +22,12 @@ func problem(err error) error {
 	switch e.Err {
 	case verifier.ErrRequest:
 		p.Status, p.Title = http.StatusBadRequest, "The transaction cannot be created as asked"
-	case verifier.ErrResponse:
-		p.Status, p.Title = http.StatusBadRequest, "The answer cannot be taken"
 	case verifier.ErrNotAdmitted:
 		p.Status, p.Title = http.StatusForbidden, "Receiver not admitted"
 	case verifier.ErrNotFound:
 		p.Status, p.Title = http.StatusNotFound, "No such transaction"
+	case verifier.ErrNoEvidence:
+		p.Status, p.Title = http.StatusNotFound, "No evidence"
 	case verifier.ErrSpent, verifier.ErrExpired:
 		p.Status, p.Title = http.StatusGone, "The transaction is over"
 	case verifier.ErrPending:

@@ -2,7 +2,6 @@ package api
 
 import (
 	_ "embed"
-	"errors"
 	"net/http"
 	"time"
 
@@ -26,24 +25,18 @@ type startRequest struct {
 	Flow        verifier.Flow  `json:"flow"`
 	RedirectURI string         `json:"redirect_uri"`
 	Policy      string         `json:"policy"`
+	Evidence    bool           `json:"evidence"`
 	// Transactions are the transaction_data in clear.
-	Transactions []jsontext.Value  `json:"transaction_data"`
-	Browser      *verifier.Browser `json:"browser"`
+	Transactions []jsontext.Value `json:"transaction_data"`
 }
 
 type startAnswer struct {
 	TransactionID string         `json:"transaction_id"`
 	Reference     string         `json:"reference"`
 	State         verifier.State `json:"state"`
-	RequestURI    string         `json:"request_uri,omitempty"`
-	Link          string         `json:"link,omitempty"`
+	RequestURI    string         `json:"request_uri"`
+	Link          string         `json:"link"`
 	ExpiresAt     time.Time      `json:"expires_at"`
-	// Browser is the argument of navigator.credentials.get, its member digital.
-	Browser *digital `json:"digital,omitempty"`
-}
-
-type digital struct {
-	Requests []verifier.DigitalCredential `json:"requests"`
 }
 
 func (s server) start(r *rest.Request) (rest.Answer, error) {
@@ -51,7 +44,7 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy, Browser: in.Browser}
+	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy, Evidence: in.Evidence}
 	if in.Transactions != nil {
 		o.Transactions = [][]byte{} // an empty list is none, and refused
 	}
@@ -64,9 +57,6 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	}
 	id := t.ID.Reveal()
 	out := startAnswer{TransactionID: id, Reference: t.Reference, State: verifier.StateRequested, RequestURI: t.RequestURI, Link: t.Link, ExpiresAt: t.Expires}
-	if t.Browser != nil {
-		out.Browser = &digital{[]verifier.DigitalCredential{*t.Browser}}
-	}
 	return rest.JSON(http.StatusCreated, out).With("Location", "/verifier/v1/transactions/"+id), nil
 }
 
@@ -88,23 +78,4 @@ func (s server) result(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	return rest.JSON(http.StatusOK, out), nil
-}
-
-type browserResponse struct {
-	Origin   string         `json:"origin"`
-	Protocol string         `json:"protocol"`
-	Data     jsontext.Value `json:"data"`
-}
-
-// respondBrowser takes what the browser gave to the receiver's page.
-func (s server) respondBrowser(r *rest.Request) (rest.Answer, error) {
-	in, err := rest.DecodeClosedJSON[browserResponse](r)
-	if err != nil {
-		return rest.Answer{}, err
-	}
-	if err := s.v.RespondBrowser(r.Context(), r.Path("transaction"), r.Client.ID, verifier.BrowserResponse{Origin: in.Origin, Protocol: in.Protocol, Data: in.Data}); err != nil && !errors.Is(err, verifier.ErrNotVerified) {
-		return rest.Answer{}, err
-	}
-	// Good or bad, the answer was taken; the result says which.
-	return s.state(r)
 }

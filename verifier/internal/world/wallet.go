@@ -121,6 +121,24 @@ func (w *World) Fetch(s verifier.Started) Asked {
 	return w.Read(object, in.ClientID, "wallet-nonce")
 }
 
+// Browser reads a request that came over the Digital Credentials API from a
+// page.
+func (w *World) Browser(d oid4vp.DCRequest, origin string, prefixes ...oid4vp.Prefix) (Asked, error) {
+	v, err := oid4vp.VerifyDC(w.T.Context(), d.Protocol, d.Data, oid4vp.Verification{Origin: origin, Chain: Anchored{w}, Now: w.Now(), Prefixes: prefixes})
+	return Asked{Verified: v, W: w}, err
+}
+
+// DC is what the Digital Credentials API gives back for a presentation of the
+// first credential query.
+func (a Asked) DC(texts ...string) []byte {
+	a.W.T.Helper()
+	d, err := oid4vp.Response{VPToken: oid4vp.VPToken{a.DCQLQuery.Credentials[0].ID: oid4vp.Presentations(texts...)}}.DC(a.Request)
+	a.W.must(err)
+	b, err := jose.Marshal(d)
+	a.W.must(err)
+	return b
+}
+
 // Binding is how a wallet binds its presentation; tests alter it.
 type Binding struct {
 	sdjwt.KeyBinding
@@ -132,7 +150,7 @@ func (a Asked) Present(h Held, paths []credential.Path, change ...func(*Binding)
 	a.W.T.Helper()
 	sd, err := sdjwt.Parse(h.Text)
 	a.W.must(err)
-	b := Binding{KeyBinding: sdjwt.KeyBinding{Signer: h.Key, Nonce: string(a.Nonce), Audience: a.ClientID, IssuedAt: a.W.Now()}}
+	b := Binding{KeyBinding: sdjwt.KeyBinding{Signer: h.Key, Nonce: string(a.Nonce), Audience: a.PresentTo(), IssuedAt: a.W.Now()}}
 	for _, f := range change {
 		f(&b)
 	}
