@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func TestPushedRefused(t *testing.T) {
 	}
 	// Unknown scopes beside a known one do not count (OpenID4VCI 1.0, Section 5.1.2).
 	form := l.request()
-	form.Set("scope", "openid led_diploma offline_access")
+	form.Set("scope", "openid led_diploma offline_access led_diploma")
 	l.push(form)
 	basic := w.send("POST", "/par", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic cHVibGljOg=="}, l.request().Encode())
 	says(t, "Basic", basic, http.StatusUnauthorized, "invalid_client")
@@ -288,5 +289,38 @@ func TestCodeFlowWithoutSignIn(t *testing.T) {
 	a := w.token(url.Values{"grant_type": {"authorization_code"}, "client_id": {"x"}, "code": {"c"}, "redirect_uri": {"r"}, "code_verifier": {"v"}})
 	if a.status == http.StatusOK {
 		t.Errorf("%s", a.body)
+	}
+}
+
+// An issuer below a path of its host, as tenants are: its pages, its cookies and
+// its proofs are its own.
+func TestCodeFlowBelowPath(t *testing.T) {
+	w, _ := withWalletsBelow(t, "/one")
+	l := w.public()
+	b := w.browser(map[string]string{"Accept": "text/html", "Accept-Language": "en"})
+	a, value := b.page(l.address(l.push(l.request())), "lotte")
+	for _, part := range []string{`href="/one/style.css"`, `action="/one/consent"`} {
+		if !strings.Contains(string(a.body), part) {
+			t.Errorf("%s is missing in %s", part, a.body)
+		}
+	}
+	named := 0
+	for _, c := range a.header.Values("Set-Cookie") {
+		if name, _, _ := strings.Cut(c, "="); !regexp.MustCompile(`-[0-9a-f]{8}$`).MatchString(name) {
+			t.Errorf("the cookie %s could be another issuer's on this host", name)
+		}
+		named++
+	}
+	if named == 0 {
+		t.Error("no cookie")
+	}
+	accessible(t, b.decide(value, "allow"), "en")
+	token := l.tokens(l.code(l.request(), "lotte"))
+	if a := l.fetch(token.text("access_token"), identifiersOf(token)[0]); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	offer, _ := w.signInOffer(map[string]any{"subject": map[string]string{"insz": insz}, "supplier": "led"})
+	if at := offer.header.Get("Location"); at != "/one/issuance/v1/offers/"+offer.text("offer_id") {
+		t.Error(at)
 	}
 }
