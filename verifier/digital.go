@@ -187,7 +187,11 @@ func (v *Verifier) answerDigital(ctx context.Context, d digital, protocol string
 		return &Error{Err: ErrResponse, Detail: "is malformed", Cause: err}
 	}
 	if in.Error != "" {
-		_, err := v.conclude(ctx, f, e, refusal(f.policy, in.Error), nil, digest(string(in.Error)))
+		plain, err := jose.Marshal(oid4vp.Response{Error: in.Error})
+		if err != nil {
+			return err
+		}
+		_, err = v.conclude(ctx, f, e, refusal(f.policy, in.Error), plain, digest(string(in.Error)))
 		return err
 	}
 	plain, err := f.decrypt(oid4vp.Form{Response: in.Response})
