@@ -113,7 +113,9 @@ func TestPushedRefused(t *testing.T) {
 	form.Set("scope", "openid led_diploma offline_access led_diploma")
 	l.push(form)
 	basic := w.send("POST", "/par", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic cHVibGljOg=="}, l.request().Encode())
-	says(t, "Basic", basic, http.StatusUnauthorized, "invalid_client")
+	if says(t, "Basic", basic, http.StatusUnauthorized, "invalid_client"); !strings.HasPrefix(basic.header.Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("%v", basic.header)
+	}
 	if w.source.asked != asked {
 		t.Error("the supplier was asked")
 	}
