@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,5 +326,29 @@ func TestCodeFlowBelowPath(t *testing.T) {
 	offer, _ := w.signInOffer(map[string]any{"subject": map[string]string{"insz": insz}, "supplier": "led"})
 	if at := offer.header.Get("Location"); at != "/one/issuance/v1/offers/"+offer.text("offer_id") {
 		t.Error(at)
+	}
+}
+
+// Of answers at the same time one counts, and the supplier is asked once.
+func TestParallelConsent(t *testing.T) {
+	w, _ := withWallets(t)
+	l := w.public()
+	b := w.browser(asProgram)
+	_, value := b.page(l.address(l.push(l.request())), "lotte")
+	var all sync.WaitGroup
+	var codes atomic.Int32
+	for range 8 {
+		all.Go(func() {
+			a := b.decide(value, "allow")
+			if strings.Contains(a.text("redirect_to"), "code=") {
+				codes.Add(1)
+			} else if a.status != http.StatusBadRequest && a.status != http.StatusForbidden { // its cookie may be gone by now
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	all.Wait()
+	if codes.Load() != 1 || w.source.asked != 1 {
+		t.Errorf("%d codes, the supplier was asked %d times", codes.Load(), w.source.asked)
 	}
 }
