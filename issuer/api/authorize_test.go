@@ -19,8 +19,12 @@ import (
 func TestCodeFlow(t *testing.T) {
 	w, _ := withWallets(t)
 	l := w.public()
+	pushed := l.request()
+	pushed.Set("state", "kanarie-state")
+	l.push(pushed)
+	w.nowhere("pushed", "vault-1", "kanarie-state", loopbackCallback)
 	code := l.code(l.request(), "lotte")
-	w.nowhere("agreed", "vault-1")
+	w.nowhere("agreed", "vault-1", code)
 	token := l.tokens(code)
 	if token.text("token_type") != "DPoP" || token.text("refresh_token") == "" || token.text("scope") != "led_diploma" || token.header.Get(oauth.NonceHeader) == "" {
 		t.Errorf("%v %s", token.header, token.body)
