@@ -323,11 +323,20 @@ func TestEvidenceIsKeptAsTheResultIs(t *testing.T) {
 	_, err = w.Verifier.Result(t.Context(), s.ID.Reveal(), world.University, code)
 	refused(t, err, verifier.ErrSpent)
 
+	// Without a code nothing that was presented on the same device is released,
+	// and a response that does not hold gets none.
+	s = start(t, w, o)
+	a = w.Fetch(s)
+	_, err = w.Verifier.Respond(t.Context(), a.Secret(), a.Form(a.Present(w.IssueWith(w.Stranger()), a.Paths())))
+	refused(t, err, verifier.ErrNotVerified)
+	refused(t, fetch(s, world.University, ""), verifier.ErrNoEvidence)
+
 	s = start(t, w, o)
 	a = w.Fetch(s)
 	if _, err := w.Verifier.Respond(t.Context(), a.Secret(), a.Form(a.Present(w.Issue(), a.Paths()))); err != nil {
 		t.Fatal(err)
 	}
+	w.Restart() // it survives one
 	w.Advance(3600e9)
 	refused(t, fetch(s, world.University, ""), verifier.ErrExpired)
 	w.Suspend()

@@ -325,6 +325,15 @@ func (v *Verifier) words() []oid4vp.Option {
 	return nil
 }
 
+// PagePath is the path of our pages, with the one that URL has.
+func (v *Verifier) PagePath(secret string) string {
+	u, err := url.Parse(v.at("/ask/" + secret))
+	if err != nil {
+		return "/ask/" + secret
+	}
+	return u.Path
+}
+
 func (v *Verifier) at(path string) string { return v.c.URL + path }
 
 // checkURL refuses what is neither https nor, in a development profile, http

@@ -5,11 +5,14 @@ package credo_test
 import (
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/zegel-id/zegel/e2e/peer"
 )
+
+func TestMain(m *testing.M) { os.Exit(peer.Main(m)) }
 
 // received is what the wallet answers when it was to fetch credentials.
 type received struct {

@@ -144,21 +144,5 @@ func (s strangers) receive(t *testing.T, copies int, order map[string]any) (unit
 	if err != nil {
 		return unit.Item{}, err
 	}
-	return s.one(t, in, taken), nil
-}
-
-// one is the one item that was taken, awaited where the issuer put it off.
-func (s strangers) one(t *testing.T, in unit.Issuance, taken unit.Taken) unit.Item {
-	t.Helper()
-	for _, w := range taken.Waiting {
-		item, err := in.Await(t.Context(), s.wallet.Vault, w.Name, time.Minute, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		taken.Items = append(taken.Items, item)
-	}
-	if len(taken.Items) != 1 || len(taken.Items[0].Copies) != in.Copies {
-		t.Fatalf("%d items", len(taken.Items))
-	}
-	return taken.Items[0]
+	return s.wallet.One(t, in, taken), nil
 }

@@ -42,10 +42,7 @@ type Demo struct {
 func StartDemo(t *testing.T) Demo {
 	t.Helper()
 	dir := t.TempDir()
-	s := Demo{program: filepath.Join(dir, "zegel"), Data: filepath.Join(dir, "demo"), Wallet: filepath.Join(dir, "wallet")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "github.com/zegel-id/zegel/cmd/zegel").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	s := Demo{program: build(t), Data: filepath.Join(dir, "demo"), Wallet: filepath.Join(dir, "wallet")}
 	var out bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), s.program, "demo", "--port", "0", "--data", s.Data)
 	cmd.Stdout, cmd.Stderr = &out, &out

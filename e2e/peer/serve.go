@@ -41,20 +41,20 @@ const (
 // Serve runs `zegel serve` with an issuer and a verifier behind fronts, until
 // the test ends. Institutions offer what they answer for themselves (Own); a
 // citizen who signs in gets a record out of a file, into any wallet.
-func Serve(t *testing.T, fronts Fronts) Demo {
+//
+// Settings are further lines of the issuer's configuration, such as
+// "encryption: off".
+func Serve(t *testing.T, fronts Fronts, settings ...string) Demo {
 	t.Helper()
 	dir := t.TempDir()
-	s := Demo{program: filepath.Join(dir, "zegel"), Data: dir, Wallet: filepath.Join(dir, "wallet")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "github.com/zegel-id/zegel/cmd/zegel").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	s := Demo{program: build(t), Data: dir, Wallet: filepath.Join(dir, "wallet")}
 	s.Citizen = fixtures.WithDiplomas
 	issuerAt, verifierAt := "", ""
 	s.Issuer, issuerAt = public(t, "issuer", fronts)
 	s.Verifier, verifierAt = public(t, "verifier", fronts)
 	s.Zegel(t, "keys", "init", "--dir", filepath.Join(dir, "keys"), "--issuer", s.Issuer)
 	s.provide(t)
-	s.configure(t, issuerAt, verifierAt, s.signIn(t))
+	s.configure(t, issuerAt, verifierAt, s.signIn(t), settings)
 	s.launch(t)
 	return s
 }
@@ -153,7 +153,7 @@ claims:
   - {claim: level.eqf, from: eqf}
 `
 
-func (s *Demo) configure(t *testing.T, issuerAt, verifierAt, signInAt string) {
+func (s *Demo) configure(t *testing.T, issuerAt, verifierAt, signInAt string, settings []string) {
 	t.Helper()
 	hierarchy, err := devca.Load(filepath.Join(s.Data, "keys", "hierarchy"))
 	if err != nil {
@@ -165,6 +165,10 @@ func (s *Demo) configure(t *testing.T, issuerAt, verifierAt, signInAt string) {
 	provider, err := jose.Marshal(map[string]any{"keys": []any{s.WalletProvider.Public()}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	var more strings.Builder
+	for _, line := range settings {
+		more.WriteString("\n  " + line)
 	}
 	files := map[string]string{
 		"provider.json":  string(provider),
@@ -182,7 +186,7 @@ issuer:
   url: %[1]s
   listen: %[9]s
   register: suppliers.yaml
-  status_ttl: 1s
+  status_ttl: 1s%[18]s
   sign_in: {issuer: "%[11]s", client_id: issuer, client_secret_file: sign-in.secret, acr: ["%[12]s"]}
   connectors:
     - {supplier: led, data_type: led-diploma, configuration: led_diploma, kind: file, mapping: mapping.yaml, source: source.yaml, file: records.jsonl}
@@ -205,7 +209,7 @@ verifier:
     - {vct: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
   clients:
     - {id: employer, key_sha256: [%[4]s], permissions: [%[7]s]}
-`, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt, signInAt, devidp.ACR, WalletID, Callback, WalletProviderID, AttestedWalletID, filepath.Join(s.Data, "provider.json")),
+`, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt, signInAt, devidp.ACR, WalletID, Callback, WalletProviderID, AttestedWalletID, filepath.Join(s.Data, "provider.json"), more.String()),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(s.Data, name), []byte(text), 0o600); err != nil {

@@ -3,11 +3,14 @@
 package sphereon_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/zegel-id/zegel/e2e/peer"
 )
+
+func TestMain(m *testing.M) { os.Exit(peer.Main(m)) }
 
 // received is what receive.mjs answers.
 type received struct {
