@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -70,4 +71,18 @@ func FuzzLoadConfig(f *testing.F) {
 			t.Fatal("a faulty configuration was returned")
 		}
 	})
+}
+
+// Files of wallets and their providers are found beside the configuration, like
+// all others.
+func TestWalletFilesAreRelative(t *testing.T) {
+	c := Config{Issuer: &IssuerConfig{
+		Wallets:         []WalletConfig{{Keys: "w.json", Certificates: []string{"w.pem", "/etc/w.pem"}}},
+		WalletProviders: []WalletProviderConfig{{Keys: "p.json"}, {Anchors: "p.pem"}},
+	}}
+	c.relativeTo("/conf")
+	w, p := c.Issuer.Wallets[0], c.Issuer.WalletProviders
+	if got := []string{w.Keys, w.Certificates[0], w.Certificates[1], p[0].Keys, p[0].Anchors, p[1].Anchors}; !slices.Equal(got, []string{"/conf/w.json", "/conf/w.pem", "/etc/w.pem", "/conf/p.json", "", "/conf/p.pem"}) {
+		t.Errorf("%q", got)
+	}
 }

@@ -68,6 +68,21 @@ type WalletProviderConfig struct {
 	Wallets []WalletConfig `yaml:"wallets"`
 }
 
+// walletPaths are the file names in it.
+func (i *IssuerConfig) walletPaths() (paths []*string) {
+	for n := range i.Wallets {
+		w := &i.Wallets[n]
+		paths = append(paths, &w.Keys)
+		for c := range w.Certificates {
+			paths = append(paths, &w.Certificates[c])
+		}
+	}
+	for n := range i.WalletProviders {
+		paths = append(paths, &i.WalletProviders[n].Keys, &i.WalletProviders[n].Anchors)
+	}
+	return paths
+}
+
 // checkWallets reports the faults of the clients of the authorization server.
 func (i *IssuerConfig) checkWallets(fault func(format string, args ...any)) {
 	for n, w := range i.Wallets {
