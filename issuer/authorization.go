@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ func (i *Issuer) Push(ctx context.Context, to authz.Party, client authz.Client, 
 	if p.Configuration, p.Detailed, err = i.asked(req); err != nil {
 		return oid4vci.PushedResponse{}, err
 	}
-	if p.IssuerState == "" && i.c.Collectable[p.Configuration] == "" {
+	if p.IssuerState == "" && i.supplier(p.Configuration) == "" {
 		return oid4vci.PushedResponse{}, refuse(oid4vci.InvalidRequest, "OpenID4VCI 1.0, Section 5.1.3", "issuer_state", "is needed: no supplier can be asked for this configuration, it is only offered")
 	}
 	// Step 3. For whom.
@@ -109,7 +110,8 @@ func (i *Issuer) asked(req oid4vci.AuthorizationRequest) (configuration string, 
 			}
 		}
 	}
-	switch {
+	slices.Sort(all)
+	switch all = slices.Compact(all); {
 	case len(all) == 0:
 		return "", false, refuse(oid4vci.InvalidScope, "OpenID4VCI 1.0, Section 5.1", "scope", "neither scope nor authorization_details name a credential of scopes_supported")
 	case len(all) > 1:
@@ -135,7 +137,9 @@ func (i *Issuer) keepPushed(ctx context.Context, p pushed) (oid4vci.PushedRespon
 
 // PendingRequest is an authorization request that a citizen looks at.
 type PendingRequest struct {
-	Wallet, Configuration, Supplier, Languages string
+	Wallet, Configuration, Languages string
+	// Supplier that will be asked; empty when something waits that was offered.
+	Supplier string
 	// RedirectURI is where the answer goes.
 	RedirectURI string
 	// Names of what is asked for, by language.
@@ -173,8 +177,10 @@ func (i *Issuer) Pushed(ctx context.Context, client, requestURI string) (Pending
 	if r.p.To.Client != client || t == nil {
 		return PendingRequest{}, ErrRequest
 	}
-	r.Wallet, r.Configuration, r.Languages, r.Supplier = r.p.Wallet, r.p.Configuration, r.p.Languages, i.c.Collectable[r.p.Configuration]
-	r.RedirectURI = r.p.RedirectURI
+	r.Wallet, r.Configuration, r.Languages, r.RedirectURI = r.p.Wallet, r.p.Configuration, r.p.Languages, r.p.RedirectURI
+	if r.p.IssuerState == "" {
+		r.Supplier = i.supplier(r.p.Configuration)
+	}
 	r.Names = map[string]string{}
 	for _, d := range t.metadata.Display {
 		r.Names[d.Locale] = d.Name

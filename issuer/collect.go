@@ -158,6 +158,9 @@ func (i *Issuer) Offer(ctx context.Context, d Direct) (Offered, error) {
 	}
 	by := audit.Event{Actor: audit.Actor{Kind: audit.Organisation, ID: d.Client}}
 	c := Collect{Configuration: d.Configuration, Client: d.Client, CorrelationID: d.CorrelationID, SignIn: d.SignIn, Subject: d.Subject}
+	if d.SignIn {
+		by = i.asker(c)
+	}
 	return i.offer(ctx, c, by, wares{datasets: d.Datasets})
 }
 

@@ -242,6 +242,9 @@ func (i *Issuer) dropDeferred(ctx context.Context, offer string) error {
 
 // drop takes a record away, whoever changed it; none is fine.
 func (i *Issuer) drop(ctx context.Context, kind store.Kind, id string) error {
+	if id == "" {
+		return nil
+	}
 	err := i.c.Store.Delete(ctx, store.Record{Kind: kind, ID: id})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil

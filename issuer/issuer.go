@@ -144,9 +144,9 @@ type Config struct {
 	// SignIn: citizens can sign in here, so that there is an authorization code
 	// flow.
 	SignIn bool
-	// Collectable maps configurations to the supplier that is asked when a citizen
-	// signs in for them.
-	Collectable map[string]string
+	// Collectable says what suppliers have. Where several have records of one
+	// configuration, a citizen who signs in for it has the first one asked.
+	Collectable []Supply
 	// BoundTokens refuses tokens that are bound to no key of the wallet (HAIP 1.0,
 	// Section 4.4).
 	BoundTokens bool
@@ -167,6 +167,29 @@ type Config struct {
 	// development profile only.
 	InsecureLoopback bool
 	Logger           *slog.Logger
+}
+
+// Supply says as what configuration a supplier's records are issued.
+type Supply struct{ Supplier, Configuration string }
+
+// Supplied is the configuration of a supplier's records, empty if it has none.
+func (i *Issuer) Supplied(supplier string) string {
+	for _, x := range i.c.Collectable {
+		if x.Supplier == supplier {
+			return x.Configuration
+		}
+	}
+	return ""
+}
+
+// supplier is who is asked for a configuration, empty if nobody can be.
+func (i *Issuer) supplier(configuration string) string {
+	for _, x := range i.c.Collectable {
+		if x.Configuration == configuration {
+			return x.Supplier
+		}
+	}
+	return ""
 }
 
 // Issuer is the issuer role. Its methods may be called from many goroutines.
@@ -279,8 +302,8 @@ func (c *Config) check() error {
 		faults = append(faults, err)
 	}
 	need(c.RefreshLife <= maxRefreshLife, "RefreshLife must be at most %s, as long as offers are remembered", maxRefreshLife)
-	for configuration := range c.Collectable {
-		need(slices.ContainsFunc(c.Types, func(t Type) bool { return t.ID == configuration }), "Collectable names %q, which is none of the types", configuration)
+	for _, x := range c.Collectable {
+		need(slices.ContainsFunc(c.Types, func(t Type) bool { return t.ID == x.Configuration }), "Collectable names %q, which is none of the types", x.Configuration)
 	}
 	need(c.Life >= time.Hour && c.OfferLife > 0, "Life must be at least an hour, and OfferLife positive")
 	return errors.Join(faults...)

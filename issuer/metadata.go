@@ -92,7 +92,7 @@ func (i *Issuer) ServerMetadata() oid4vci.AuthorizationServerMetadata {
 		switch method {
 		case authz.MethodPrivateKeyJWT:
 			m.TokenEndpointAuthSigningAlgValuesSupported = m.DPoPSigningAlgValuesSupported
-		case authz.MethodTLS:
+		case authz.MethodTLS, authz.MethodTLSName:
 			m.TLSClientCertificateBoundAccessTokens = true
 		case authz.MethodAttestation:
 			m.TokenEndpointAuthMethodsSupported = append(m.TokenEndpointAuthMethodsSupported, oauth.MethodAttestationDPoP)

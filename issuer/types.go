@@ -37,6 +37,27 @@ type Type struct {
 	// WithoutVault lets citizens have it in a wallet whose vault platform is not
 	// known here: the wallet need not bring a vault handle.
 	WithoutVault bool
+	// SignIn is how the citizen must have signed in for it.
+	SignIn SignIn
+}
+
+// SignIn is what a credential type demands of a sign-in, on top of what is asked
+// of all of them.
+type SignIn struct {
+	// ACR are the authentication methods that are strong enough; empty adds
+	// nothing (OpenID Connect Core 1.0, Section 2, acr).
+	ACR []string
+	// MaxAge is how long ago the citizen may have authenticated; zero accepts any
+	// session of the identity provider.
+	MaxAge time.Duration
+}
+
+// SignInFor is what the sign-in for a configuration must be.
+func (i *Issuer) SignInFor(configuration string) SignIn {
+	if t := i.types[configuration]; t != nil {
+		return t.SignIn
+	}
+	return SignIn{}
 }
 
 //go:embed types/led-diploma.json

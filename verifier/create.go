@@ -59,6 +59,8 @@ type Order struct {
 	Protocols []string
 	// Policy is the id of the policy to judge by; empty is the platform's.
 	Policy string
+	// Evidence keeps what the result comes from, to be fetched with it.
+	Evidence bool
 	// Transactions are JSON objects that the citizen is asked to authorise with
 	// the presentation, of registered types (OpenID4VP 1.0, Section 8.4).
 	Transactions [][]byte
@@ -106,6 +108,9 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.checkFlow(o, e.receiver); err != nil {
 		return Started{}, err
 	}
+	if err := checkEvidence(o); err != nil {
+		return Started{}, err
+	}
 	transactions, err := encodeTransactions(o.Transactions, query)
 	if err != nil {
 		return Started{}, err
@@ -117,7 +122,7 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 		return Started{}, err
 	}
 	x := exchange{
-		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), ClientID: e.access.clientID(), Query: query,
+		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), Evidence: o.Evidence, ClientID: e.access.clientID(), Query: query,
 		Expires: v.c.Now().Add(v.c.RequestLife).UTC(), Transactions: transactions, policy: p,
 	}
 	s := Started{ID: id, Reference: x.Transaction, Expires: x.Expires}

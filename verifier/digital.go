@@ -28,6 +28,17 @@ type offer struct {
 	Request  oid4vp.DCRequest `json:"request"`
 }
 
+// object is the signed request object; empty for the other protocols.
+func (o offer) object() string {
+	var data struct {
+		Request string `json:"request"`
+	}
+	if o.Protocol != oid4vp.ProtocolSigned || jose.Unmarshal(o.Request.Data, &data) != nil {
+		return ""
+	}
+	return data.Request
+}
+
 func (d digital) requests() []oid4vp.DCRequest {
 	out := make([]oid4vp.DCRequest, len(d.Offers))
 	for i, o := range d.Offers {
@@ -149,6 +160,8 @@ func (v *Verifier) answerDigital(ctx context.Context, d digital, protocol string
 	}
 	f := d.fetched
 	f.Nonce, f.Key = d.Offers[i].Nonce, d.Offers[i].Key
+	f.gather(v.c.Now())
+	f.Object = d.Offers[i].object()
 	if v.over(f.Expires) {
 		return expired()
 	}
@@ -174,7 +187,7 @@ func (v *Verifier) answerDigital(ctx context.Context, d digital, protocol string
 		return &Error{Err: ErrResponse, Detail: "is malformed", Cause: err}
 	}
 	if in.Error != "" {
-		_, err := v.conclude(ctx, f, e, refusal(f.policy, in.Error), digest(string(in.Error)))
+		_, err := v.conclude(ctx, f, e, refusal(f.policy, in.Error), nil, digest(string(in.Error)))
 		return err
 	}
 	plain, err := f.decrypt(oid4vp.Form{Response: in.Response})
@@ -187,6 +200,6 @@ func (v *Verifier) answerDigital(ctx context.Context, d digital, protocol string
 	if err != nil {
 		return err
 	}
-	_, err = v.conclude(ctx, f, e, r, digest(in.Response))
+	_, err = v.conclude(ctx, f, e, r, plain, digest(in.Response))
 	return err
 }

@@ -18,6 +18,8 @@ var (
 	ErrExpired = errors.New("verifier: the transaction is over")
 	// ErrPending is returned when there is no answer yet.
 	ErrPending = errors.New("verifier: there is no answer yet")
+	// ErrNoEvidence is returned when a transaction has a result and no evidence.
+	ErrNoEvidence = errors.New("verifier: there is no evidence")
 	// ErrCode is returned for a missing or wrong response code.
 	ErrCode = errors.New("verifier: the response code is not the one of this transaction")
 	// ErrResponse is returned for a response that cannot be taken.

@@ -14,9 +14,11 @@ import (
 // answer under way is not told as none.
 const slack = time.Minute
 
-// mark data of a step: the event that tells of it.
+// told is what the mark of a step holds: the event that tells of it, and with a
+// request object what was handed out, sealed.
 type told struct {
-	Event string `json:"event,omitempty"`
+	Event  string `json:"event,omitempty"`
+	Object []byte `json:"object,omitempty"`
 }
 
 // event of a step of an exchange that is about to be taken.

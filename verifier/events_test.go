@@ -139,6 +139,23 @@ func TestWebhookRefusedAndExpired(t *testing.T) {
 	i.want(late, "expired")
 }
 
+// Over the Digital Credentials API there is nothing to fetch; the rest is told.
+func TestWebhooksOfTheBrowser(t *testing.T) {
+	w, i := listening(t)
+	s, late := start(t, w, browserOrder()), start(t, w, browserOrder())
+	a, err := w.Browser(s.Digital[0], origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Verifier.RespondDigital(t.Context(), s.ID.Reveal(), world.University, s.Digital[0].Protocol, a.DC(a.Present(w.Issue(), a.Paths()))); err != nil {
+		t.Fatal(err)
+	}
+	w.Advance(10 * time.Minute)
+	deliver(t, w)
+	i.want(s, "answered")
+	i.want(late, "expired")
+}
+
 // Of several who answer at once, the step is told once, and as it was taken.
 func TestWebhookOfTheWinner(t *testing.T) {
 	w, i := listening(t)

@@ -412,7 +412,9 @@ func TestNothingReadable(t *testing.T) {
 	w := world.New(t, func(c *verifier.Config) { c.ResultGrace = time.Minute })
 	h := w.Issue()
 	q := strings.Replace(query, `{"path":["title"]}`, `{"path":["title"],"values":["CANARY-TITLE"]}`, 1)
-	s := start(t, w, order(q, verifier.SameDevice))
+	o := order(q, verifier.SameDevice)
+	o.Evidence = true
+	s := start(t, w, o)
 	look := func(when string, secrets ...string) {
 		t.Helper()
 		err := filepath.WalkDir(w.Dir, func(path string, d fs.DirEntry, err error) error {

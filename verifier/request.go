@@ -44,15 +44,16 @@ func (v *Verifier) RequestObject(ctx context.Context, secret string, post oid4vp
 		return "", err
 	}
 	// Step 3. Sign, with the registration certificate of the use inside.
-	object, err := v.sign(r, e, post.WalletNonce)
+	signed, err := v.sign(r, e, post.WalletNonce)
 	if err != nil {
 		return "", err
 	}
-	if object, err = post.WalletMetadata.Encrypt(object); err != nil {
+	object, err := post.WalletMetadata.Encrypt(signed)
+	if err != nil {
 		return "", &Error{Err: ErrRequest, Detail: "the request object cannot be encrypted as asked", Cause: err}
 	}
 	// Step 4. Hand it out once (Section 5.10; 13.3, step 3).
-	if err := r.fetch(ctx, v); err != nil {
+	if err := r.fetch(ctx, v, signed); err != nil {
 		return "", err
 	}
 	return object, nil

@@ -48,7 +48,11 @@ func (v *Verifier) Respond(ctx context.Context, secret string, form url.Values) 
 		if !f.State.Equal(in.State) {
 			return "", wrongState()
 		}
-		return v.conclude(ctx, f, e, refusal(f.policy, in.Error), digest(string(in.Error)))
+		plain, err := jose.Marshal(oid4vp.Response{Error: in.Error, State: in.State})
+		if err != nil {
+			return "", err
+		}
+		return v.conclude(ctx, f, e, refusal(f.policy, in.Error), plain, digest(string(in.Error)))
 	}
 	// Step 4. Open it with the key of this request alone.
 	plain, err := f.decrypt(in)
@@ -70,7 +74,7 @@ func (v *Verifier) Respond(ctx context.Context, secret string, form url.Values) 
 	if err != nil {
 		return "", err
 	}
-	return v.conclude(ctx, f, e, r, digest(in.Response))
+	return v.conclude(ctx, f, e, r, plain, digest(in.Response))
 }
 
 func wrongState() error {
@@ -117,6 +121,9 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 
 	// Step 2. Every presentation on its own.
 	now := v.c.Now()
+	if f.keep != nil {
+		f.keep.at = now
+	}
 	var answered []string
 	var worths []seal.Qualification
 	var held []bound
@@ -132,6 +139,7 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 				c.report.Fail(credential.CheckStructure, "OpenID4VP 1.0, Appendix B.3.6", "a presentation of this format must be a string")
 				c.complete()
 			}
+			f.keep.add(v, c)
 			p, err := presentation(q, c)
 			if err != nil {
 				return Result{}, err
@@ -173,8 +181,8 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 }
 
 // conclude logs the answer and takes it.
-func (v *Verifier) conclude(ctx context.Context, f fetched, e entitlement, r Result, evidence string) (string, error) {
-	event := audit.Event{Outcome: audit.OK, Detail: "verified", Evidence: evidence}
+func (v *Verifier) conclude(ctx context.Context, f fetched, e entitlement, r Result, response []byte, digest string) (string, error) {
+	event := audit.Event{Outcome: audit.OK, Detail: "verified", Evidence: digest}
 	switch {
 	case r.State == StateRefused:
 		event.Outcome, event.Detail = audit.Refused, "refused by the wallet"
@@ -185,7 +193,11 @@ func (v *Verifier) conclude(ctx context.Context, f fetched, e entitlement, r Res
 		return "", err
 	}
 	code := capsule.NewSecret()
-	kept, err := r.seal(f, code)
+	evidence, err := v.evidence(ctx, f, e, r, response)
+	if err != nil {
+		return "", err
+	}
+	kept, err := r.seal(f, code, evidence)
 	if err != nil {
 		return "", err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,7 +14,6 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
-	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/verifier/policy"
 )
 
@@ -169,21 +167,26 @@ type sealedResult struct {
 	// Coded: Body opens with the response code only.
 	Coded bool   `json:"coded"`
 	Body  []byte `json:"body"`
+	// Evidence is sealed like Body; nil when none is kept.
+	Evidence []byte `json:"evidence,omitempty"`
 }
 
 // seal withholds a verified result that a browser is to release until the response
 // code comes back. Others hold nothing that had to be withheld.
-func (r Result) seal(f fetched, code capsule.Secret) (sealedResult, error) {
+func (r Result) seal(f fetched, code capsule.Secret, evidence []byte) (sealedResult, error) {
 	body, err := jose.Marshal(r)
 	if err != nil {
 		return sealedResult{}, err
 	}
-	out := sealedResult{State: r.State, Body: body}
+	out := sealedResult{State: r.State, Body: body, Evidence: evidence}
 	if !f.coded() || !r.Verified {
 		return out, nil
 	}
 	out.Coded = true
-	out.Body, err = capsule.Seal(code, purposeCode, body, []byte(f.Transaction))
+	if out.Body, err = capsule.Seal(code, purposeCode, body, []byte(f.Transaction)); err != nil || evidence == nil {
+		return out, err
+	}
+	out.Evidence, err = capsule.Seal(code, purposeCode, evidence, []byte(f.Transaction))
 	return out, err
 }
 
@@ -247,38 +250,20 @@ func (a answered) open(s capsule.Secret) (sealedResult, error) {
 // citizen's browser brought back in the same-device flow. The receiver must
 // take it from the same session that the transaction was started in.
 func (v *Verifier) Result(ctx context.Context, id, receiver, code string) (Result, error) {
-	// Step 1. The receiver's own transaction, and it still is admitted.
-	s, t, err := v.transaction(ctx, id, receiver)
+	// Steps 1 and 2. There is one, and it is this receiver's.
+	w, err := v.waiting(ctx, id, receiver)
 	if err != nil {
 		return Result{}, err
 	}
-	e, err := v.still(v.admitted(receiver, t.Use))
-	if err != nil {
-		return Result{}, err
-	}
-	// Step 2. There is an answer, and it was not delivered.
-	a, err := t.answered(ctx, v)
-	if err != nil {
-		return Result{}, err
-	}
-	if a.done(v) {
-		return Result{}, &Error{Err: ErrSpent, Detail: "the result was fetched before, or its time is over"}
-	}
-	if v.over(v.until(t.Expires)) {
-		return Result{}, expired()
-	}
-	kept, err := a.open(s)
-	if err != nil {
-		return Result{}, err
-	}
+	e, a, body := w.entitlement, w.answered, w.kept.Body
 	// Step 3. The response code (OpenID4VP 1.0, Section 14.3).
-	if kept.Coded {
-		if kept.Body, err = v.decode(ctx, t, kept.Body, code); err != nil {
+	if w.kept.Coded {
+		if body, err = v.decode(ctx, a.transaction, body, code); err != nil {
 			return Result{}, err
 		}
 	}
 	var r Result
-	if err := jose.Unmarshal(kept.Body, &r); err != nil {
+	if err := jose.Unmarshal(body, &r); err != nil {
 		return Result{}, err
 	}
 	// Step 4. Log, mark, hand over.
@@ -292,45 +277,35 @@ func (v *Verifier) Result(ctx context.Context, id, receiver, code string) (Resul
 	return r, nil
 }
 
-// decode opens a result with its response code. Wrong ones count; when they
-// were too many, the result stays closed for ever.
-func (v *Verifier) decode(ctx context.Context, t transaction, sealed []byte, code string) ([]byte, error) {
-	refuse := func(detail, remedy string) error {
-		return &Error{Err: ErrCode, Field: "response_code", Detail: detail, Spec: "OpenID4VP 1.0, Section 14.3", Remedy: remedy}
-	}
-	if code == "" {
-		return nil, refuse("is missing", "Take it from the address that the citizen's browser came back with, in the session that started the transaction.")
-	}
-	c, parse := capsule.ParseSecret(code)
-	plain, open := capsule.Open(c, purposeCode, sealed, []byte(t.id))
-	right := parse == nil && open == nil
-	dead, err := v.tooManyTries(ctx, t, right)
-	switch {
-	case err != nil:
-		return nil, err
-	case dead:
-		return nil, refuse("was wrong too often; the result stays closed", "Start a new transaction.")
-	case !right:
-		return nil, refuse("is not the one of this transaction", "Treat the session as under attack: the citizen who answered may be another one.")
-	default:
-		return plain, nil
-	}
+// waiting is a result that waits for its receiver.
+type waiting struct {
+	entitlement
+	answered answered
+	kept     sealedResult
 }
 
-// tooManyTries counts a wrong code by unique insert, and says whether the
-// tries are used up. A right one is not counted: a fetch may be repeated.
-func (v *Verifier) tooManyTries(ctx context.Context, t transaction, right bool) (bool, error) {
-	if right {
-		return v.exists(ctx, kindTry, t.id+"."+strconv.Itoa(v.c.Tries))
+// waiting finds it.
+func (v *Verifier) waiting(ctx context.Context, id, receiver string) (waiting, error) {
+	// Step 1. The receiver's own transaction, and it still is admitted.
+	s, t, err := v.transaction(ctx, id, receiver)
+	if err != nil {
+		return waiting{}, err
 	}
-	for i := 1; i <= v.c.Tries; i++ {
-		_, err := v.c.Store.Create(ctx, store.Record{Kind: kindTry, ID: t.id + "." + strconv.Itoa(i), Expiry: v.end(t.Expires)})
-		if err == nil {
-			return false, nil
-		}
-		if !errors.Is(err, store.ErrExists) {
-			return false, fmt.Errorf("counting a response code: %w", err)
-		}
+	e, err := v.still(v.admitted(receiver, t.Use))
+	if err != nil {
+		return waiting{}, err
 	}
-	return true, nil
+	// Step 2. There is an answer, and it was not delivered.
+	a, err := t.answered(ctx, v)
+	if err != nil {
+		return waiting{}, err
+	}
+	if a.done(v) {
+		return waiting{}, &Error{Err: ErrSpent, Detail: "the result was fetched before, or its time is over"}
+	}
+	if v.over(v.until(t.Expires)) {
+		return waiting{}, expired()
+	}
+	kept, err := a.open(s)
+	return waiting{entitlement: e, answered: a, kept: kept}, err
 }

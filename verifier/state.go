@@ -67,6 +67,8 @@ type exchange struct {
 	Nonce       oid4vp.Secret `json:"nonce"`
 	State       oid4vp.Secret `json:"state"`
 	Expires     time.Time     `json:"expires"`
+	// Evidence: the receiver wants to keep what the result comes from.
+	Evidence bool `json:"evidence,omitempty"`
 	// Transactions are the transaction_data as they are sent.
 	Transactions []string `json:"transactions,omitempty"`
 	// Way tells the requests of one transaction apart, when there are several.
@@ -102,6 +104,12 @@ type fetched struct {
 	Page []byte `json:"page,omitempty"`
 	// Origin from which the request went over the Digital Credentials API.
 	Origin string `json:"origin,omitempty"`
+
+	// Object is the request object, where it was handed out at the start.
+	Object string `json:"-"`
+
+	secret capsule.Secret // of the response
+	keep   *gathering     // nil without evidence
 }
 
 // audience of the presentations (OpenID4VP 1.0, Section 14.10, Appendix A.4).
@@ -245,26 +253,34 @@ func (v *Verifier) requested(ctx context.Context, text string) (requested, error
 }
 
 // fetch hands the request out. One of those who try at once wins.
-func (r requested) fetch(ctx context.Context, v *Verifier) error {
-	if r.Way != "" {
-		if err := v.mark(ctx, kindFetched, r.fetchMark(), nil, v.markEnd(r.Expires)); err != nil {
-			return err
-		}
+func (r requested) fetch(ctx context.Context, v *Verifier, object string) error {
+	sealed, err := r.keepObject(object)
+	if err != nil {
+		return err
 	}
-	err := r.exchange.seen(ctx, v)
-	if r.Way != "" && errors.Is(err, ErrSpent) {
-		return nil // another way was told already
+	if r.Way == "" {
+		return r.exchange.seen(ctx, v, sealed)
 	}
-	return err
+	data, err := jose.Marshal(told{Object: sealed})
+	if err != nil {
+		return err
+	}
+	if err := v.mark(ctx, kindFetched, r.fetchMark(), data, v.markEnd(r.Expires)); err != nil {
+		return err
+	}
+	if err := r.exchange.seen(ctx, v, nil); !errors.Is(err, ErrSpent) {
+		return err
+	}
+	return nil // another way was told already
 }
 
 // seen marks that a wallet has a request of the transaction, and tells so.
-func (r exchange) seen(ctx context.Context, v *Verifier) error {
+func (r exchange) seen(ctx context.Context, v *Verifier, object []byte) error {
 	event, err := v.event(ctx, r, webhooks.Fetched, StateFetched)
 	if err != nil {
 		return err
 	}
-	data, err := jose.Marshal(told{event})
+	data, err := jose.Marshal(told{Event: event, Object: object})
 	if err != nil {
 		return err
 	}
@@ -279,9 +295,11 @@ func (r exchange) seen(ctx context.Context, v *Verifier) error {
 // fetched, and one that was answered (OpenID4VP 1.0, Section 14.4.2).
 func (v *Verifier) fetched(ctx context.Context, text string) (fetched, error) {
 	var f fetched
-	if _, err := v.open(ctx, kindResponse, text, purposeResponse, &f); err != nil {
+	var err error
+	if f.secret, err = v.open(ctx, kindResponse, text, purposeResponse, &f); err != nil {
 		return fetched{}, err
 	}
+	f.gather(v.c.Now())
 	if v.over(f.Expires) {
 		return fetched{}, expired()
 	}
@@ -329,7 +347,7 @@ func (f fetched) answer(ctx context.Context, v *Verifier, r sealedResult, code c
 	if err != nil {
 		return err
 	}
-	data, err := jose.Marshal(answer{Sealed: sealed, Note: note, told: told{event}})
+	data, err := jose.Marshal(answer{Sealed: sealed, Note: note, told: told{Event: event}})
 	if err != nil {
 		return err
 	}
@@ -407,42 +425,4 @@ func (a answered) replace(ctx context.Context, v *Verifier, next answer) error {
 		return &Error{Err: ErrSpent, Detail: "the result was fetched at the same time", Remedy: "Fetch it once."}
 	}
 	return err
-}
-
-// Sweep destroys results whose time is over: those that were delivered, after
-// the grace, and those that nobody fetched. The marks stay, so that nothing is
-// answered twice. It returns how many it emptied; call it now and then.
-func (v *Verifier) Sweep(ctx context.Context) (int, error) {
-	emptied, next := 0, ""
-	for {
-		recs, after, err := v.c.Store.Find(ctx, kindAnswer, "", store.Page{Next: next})
-		if err != nil {
-			return emptied, err
-		}
-		for _, rec := range recs {
-			a := answered{record: rec}
-			if err := jose.Unmarshal(rec.Data, &a.stored); err != nil {
-				return emptied, err
-			}
-			if a.stored.Sealed == nil || !a.done(v) && !v.late(rec) {
-				continue
-			}
-			err := a.replace(ctx, v, answer{Delivered: a.stored.Delivered, told: a.stored.told})
-			if err != nil && !errors.Is(err, ErrSpent) {
-				return emptied, err
-			}
-			if err == nil {
-				emptied++
-			}
-		}
-		if after == "" {
-			return emptied, nil
-		}
-		next = after
-	}
-}
-
-// late says whether the receiver has let the result lie too long.
-func (v *Verifier) late(rec store.Record) bool {
-	return v.over(rec.Expiry.Add(-margin - v.hooks.RetryFor()))
 }

@@ -52,6 +52,7 @@ type app struct {
 type server struct {
 	name     string
 	listen   ListenConfig
+	clients  clientCertificates // beside those of listen.ClientCA
 	listener net.Listener
 	handler  http.Handler
 }
@@ -222,7 +223,7 @@ func (a *app) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range a.servers {
 		g.Go(func() error {
-			config, err := s.listen.tls()
+			config, err := s.listen.tls(s.clients)
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}

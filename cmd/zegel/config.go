@@ -168,6 +168,12 @@ type TypeConfig struct {
 	// WithoutVault lets citizens have it in wallets of others, which bring no
 	// handle of a vault.
 	WithoutVault bool `yaml:"without_vault"`
+	// ACR are the authentication methods that are strong enough for it, on top of
+	// those of sign_in; MaxAge is how long ago the citizen may have authenticated,
+	// such as "15m".
+	ACR    []string `yaml:"acr"`
+	MaxAge string   `yaml:"max_age"`
+	maxAge time.Duration
 	// AttestedKeys demands that a trusted attester vouches for the keys.
 	AttestedKeys *AttestedKeysConfig `yaml:"attested_keys"`
 }
@@ -407,6 +413,17 @@ func (c *Config) relativeTo(dir string) {
 		listen(&i.ListenConfig)
 		signIn(i.SignIn)
 		paths = append(paths, &i.Register, &i.Attesters.Keys, &i.Attesters.Anchors)
+		for n := range i.Wallets {
+			w := &i.Wallets[n]
+			paths = append(paths, &w.Keys, &w.Authorities)
+			for m := range w.Certificates {
+				paths = append(paths, &w.Certificates[m])
+			}
+		}
+		for n := range i.WalletProviders {
+			p := &i.WalletProviders[n]
+			paths = append(paths, &p.Keys, &p.Anchors)
+		}
 		for n := range i.Connectors {
 			c := &i.Connectors[n]
 			paths = append(paths, &c.Source, &c.File, &c.Certificate, &c.Key, &c.Roots, &c.TokenFile, &c.Security.AnswersRoots)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,6 +116,9 @@ func (i *IssuerConfig) checkBody(at string) []error {
 		if err := t.proofs().Check(i.Attesters != AttestersConfig{}); err != nil {
 			fault("types[%d]: %v", n, err)
 		}
+		if err := t.checkSignIn(i.SignIn); err != nil {
+			fault("types[%d].%v", n, err)
+		}
 	}
 	for n, x := range i.Connectors {
 		if !types[x.Configuration] {
@@ -130,6 +135,23 @@ func (i *IssuerConfig) checkBody(at string) []error {
 	return faults
 }
 
+// checkSignIn reports what no sign-in could satisfy.
+func (t *TypeConfig) checkSignIn(all *SignInConfig) error {
+	if t.MaxAge != "" {
+		var err error
+		if t.maxAge, err = time.ParseDuration(t.MaxAge); err != nil || t.maxAge < time.Second || t.maxAge > 24*time.Hour {
+			return fmt.Errorf("max_age: found %q, expected a duration from 1s to 24h", t.MaxAge)
+		}
+	}
+	switch {
+	case (t.ACR != nil || t.MaxAge != "") && all == nil:
+		return errors.New("acr: acr and max_age are demands on sign_in, which is not there")
+	case len(t.ACR) > 0 && len(all.ACR) > 0 && !slices.ContainsFunc(t.ACR, func(acr string) bool { return slices.Contains(all.ACR, acr) }):
+		return errors.New("acr: none of them is in sign_in.acr, so that no sign-in would do; name it there too")
+	}
+	return nil
+}
+
 // types reads the credential configurations.
 func (i *IssuerConfig) types() ([]issuer.Type, error) {
 	var out []issuer.Type
@@ -144,6 +166,7 @@ func (i *IssuerConfig) types() ([]issuer.Type, error) {
 		}
 		made.ID, made.Name, made.Scope = t.ID, t.Name, t.Scope
 		made.Proofs, made.WithoutVault = t.proofs(), t.WithoutVault
+		made.SignIn = issuer.SignIn{ACR: t.ACR, MaxAge: t.maxAge}
 		out = append(out, made)
 	}
 	return out, nil

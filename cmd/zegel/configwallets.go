@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -25,8 +26,33 @@ type WalletConfig struct {
 	// private_key_jwt.
 	Keys string `yaml:"keys"`
 	// Certificates are PEM files: it authenticates with one of them over mutual
-	// TLS. With neither it is a public client.
+	// TLS, whoever issued it.
 	Certificates []string `yaml:"certificates"`
+	// Authorities is a PEM file, CertificateName the name in certificates of these
+	// authorities: it authenticates with any such certificate. With none of all
+	// these it is a public client.
+	Authorities     string                `yaml:"authorities"`
+	CertificateName CertificateNameConfig `yaml:"certificate_name"`
+}
+
+// CertificateNameConfig is one name in a certificate: an alternative name, or
+// the subject as RFC 4514 writes it.
+type CertificateNameConfig struct {
+	DNS     string `yaml:"dns"`
+	URI     string `yaml:"uri"`
+	IP      string `yaml:"ip"`
+	Email   string `yaml:"email"`
+	Subject string `yaml:"subject"`
+}
+
+// ways is how many ways to authenticate are named.
+func (w WalletConfig) ways() (n int) {
+	for _, there := range []bool{w.Keys != "", w.Certificates != nil, w.Authorities != "" || w.CertificateName != CertificateNameConfig{}} {
+		if there {
+			n++
+		}
+	}
+	return n
 }
 
 // WalletProviderConfig is a wallet provider whose attestations are trusted.
@@ -48,8 +74,11 @@ func (i *IssuerConfig) checkWallets(fault func(format string, args ...any)) {
 		if w.ID == "" || w.Name == "" {
 			fault("wallets[%d]: id and name are needed", n)
 		}
-		if w.Keys != "" && w.Certificates != nil {
-			fault("wallets[%d]: keys and certificates are two ways to authenticate; choose one", n)
+		if w.ways() > 1 {
+			fault("wallets[%d]: keys, certificates, and authorities with certificate_name are different ways to authenticate; choose one", n)
+		}
+		if (w.Authorities == "") != (w.CertificateName == CertificateNameConfig{}) {
+			fault("wallets[%d]: authorities and certificate_name belong together", n)
 		}
 	}
 	for n, p := range i.WalletProviders {
@@ -63,8 +92,8 @@ func (i *IssuerConfig) checkWallets(fault func(format string, args ...any)) {
 			if w.ID == "" || w.Name == "" {
 				fault("wallet_providers[%d].wallets[%d]: id and name are needed", n, m)
 			}
-			if w.Keys != "" || w.Certificates != nil {
-				fault("wallet_providers[%d].wallets[%d]: leave out keys and certificates; the provider's attestation takes their place", n, m)
+			if w.ways() > 0 {
+				fault("wallet_providers[%d].wallets[%d]: leave out keys, certificates and authorities; the provider's attestation takes their place", n, m)
 			}
 		}
 	}
@@ -113,19 +142,52 @@ func (w WalletConfig) client() (c authz.Client, err error) {
 			return c, fmt.Errorf("keys: %w", err)
 		}
 	}
-	for n, file := range w.Certificates {
+	if len(w.Certificates) > 0 {
 		c.Method = authz.MethodTLS
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return c, fmt.Errorf("certificates[%d]: %w", n, err)
-		}
-		found, err := trust.ParsePEM(b)
-		if err != nil || len(found) == 0 {
-			return c, fmt.Errorf("certificates[%d]: %s holds no certificate: %w", n, file, err)
-		}
-		c.Certificates = append(c.Certificates, jose.X5TS256(found[0]))
+	}
+	pinned, err := w.pinned()
+	if err != nil {
+		return c, err
+	}
+	for _, cert := range pinned {
+		c.Certificates = append(c.Certificates, jose.X5TS256(cert))
+	}
+	if w.Authorities != "" {
+		c.Method, c.CertificateName = authz.MethodTLSName, authz.CertificateName(w.CertificateName)
+		c.Authorities, err = readCertificates(w.Authorities)
+	}
+	if err != nil {
+		return c, fmt.Errorf("authorities: %w", err)
 	}
 	return c, nil
+}
+
+// pinned are the certificates that authenticate the wallet as they are: the
+// first of each file.
+func (w WalletConfig) pinned() (out []*x509.Certificate, err error) {
+	for n, file := range w.Certificates {
+		found, err := readCertificates(file)
+		if err != nil {
+			return nil, fmt.Errorf("certificates[%d]: %w", n, err)
+		}
+		out = append(out, found[0])
+	}
+	return out, nil
+}
+
+func readCertificates(file string) ([]*x509.Certificate, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	found, err := trust.ParsePEM(b)
+	if err == nil && len(found) == 0 {
+		err = errors.New("no certificate")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return found, nil
 }
 
 // readJWKSet reads public keys, each with a kid.

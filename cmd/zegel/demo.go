@@ -303,7 +303,7 @@ func (s *story) ask(ctx context.Context) (transaction, error) {
 
 func (s *story) share(ctx context.Context, w *wallet, t transaction) (result, error) {
 	var r result
-	_, err := w.share(ctx, asking{link: t.Link}, "en", openTrust{}, false, func(_ context.Context, c unit.Consent) (bool, error) {
+	_, err := w.share(ctx, asking{link: t.Link}, "en", presentFlags{}, func(_ context.Context, c unit.Consent) (bool, error) {
 		printConsent(indent{s.out}, c)
 		return true, nil
 	})

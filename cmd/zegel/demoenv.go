@@ -297,7 +297,7 @@ func (d *demoEnvironment) standIns(data string, now func() time.Time) error {
 		Issuer: d.urls["identity provider"], Citizens: demoCitizens, Now: now,
 		Clients: []devidp.Client{
 			{ID: "zegel", Secret: secret, RedirectURI: d.urls["holder"] + "/session/callback"},
-			{ID: "zegel-issuer", Secret: secret, RedirectURI: d.urls["issuer"] + "/collected"},
+			{ID: "zegel-issuer", Secret: secret, RedirectURI: d.urls["issuer"] + issuerapi.CallbackPath},
 		},
 	})
 	if err != nil {

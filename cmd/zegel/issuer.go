@@ -45,7 +45,11 @@ func (a *app) buildIssuer(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
-	a.servers = append(a.servers, server{name: "issuer", listen: a.c.Issuer.ListenConfig, handler: handler})
+	certificates, err := a.c.Issuer.clientCertificates()
+	if err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	a.servers = append(a.servers, server{name: "issuer", listen: a.c.Issuer.ListenConfig, clients: certificates, handler: handler})
 	return nil
 }
 
@@ -133,9 +137,9 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 	if config.Wallets, err = c.wallets(a.now); err != nil {
 		return nil, err
 	}
-	config.SignIn, config.BoundTokens, config.RefreshLife, config.Collectable = c.SignIn != nil, c.BoundTokens, cmp.Or(c.refreshLife, -1), map[string]string{}
-	for supplier, configuration := range c.collectable() {
-		config.Collectable[configuration] = supplier
+	config.SignIn, config.BoundTokens, config.RefreshLife = c.SignIn != nil, c.BoundTokens, cmp.Or(c.refreshLife, -1)
+	for _, x := range c.Connectors {
+		config.Collectable = append(config.Collectable, issuer.Supply{Supplier: x.Supplier, Configuration: x.Configuration})
 	}
 	if !c.UnsignedMetadata {
 		config.MetadataKeys = a.signs
@@ -159,12 +163,12 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		return nil, fmt.Errorf("clients: %w", err)
 	}
 	o := issuerapi.Options{
-		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, Collectable: c.collectable(), SupplierName: source.name,
+		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, SupplierName: source.name,
 		ProviderList: a.local.List, CRL: a.local.CRL, TrustedProxies: c.TrustedProxies,
 		Store: a.store, Secret: a.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
 	}
 	if c.SignIn != nil {
-		if o.SignIn, err = a.relyingParty(*c.SignIn, c.URL+"/collected", a.random["sign-in"]); err != nil {
+		if o.SignIn, err = a.relyingParty(*c.SignIn, c.URL+issuerapi.CallbackPath, a.random["sign-in"]); err != nil {
 			return nil, fmt.Errorf("sign_in: %w", err)
 		}
 	}

@@ -57,6 +57,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if config.Webhooks, err = a.webhooks(c); err != nil {
 		return err
 	}
+	if err := c.checkNamed(register, config.Policies); err != nil {
+		return err
+	}
 	v, err := verifier.New(config)
 	if err != nil {
 		return err

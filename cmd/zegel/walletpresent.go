@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,10 @@ type presentFlags struct {
 	// digital is the file with a request over the Digital Credentials API, and
 	// response the one that its answer is written to.
 	digital, response string
+	// items are those of the vault that may be shared, all when there are none;
+	// optional takes what the receiver asks for without needing it, too.
+	items    []string
+	optional bool
 }
 
 func (f *walletFlags) present() *cobra.Command {
@@ -42,6 +47,10 @@ else is known.
 holds it as JSON: its protocol, its data, and the origin that it came from. The
 answer's data go to --response, or to the output.
 
+Of several credentials that would do the first is shown, and all where the
+receiver takes several; --item shares those that it names, and nothing else.
+What the receiver asks for without needing it stays, unless --optional is there.
+
 A refused request is told to nobody unless --tell is there; then to a sender
 who is known, and with --trust register admitted.`,
 		Example: `  zegel wallet present "$LINK"
@@ -57,8 +66,8 @@ who is known, and with --trust register admitted.`,
 			if err != nil {
 				return err
 			}
-			consent := askConsent(bufio.NewReader(cmd.InOrStdin()), cmd.OutOrStdout(), p.yes)
-			shared, err := w.share(cmd.Context(), request, f.language, p.openTrust, p.tell, consent)
+			consent := p.only(askConsent(bufio.NewReader(cmd.InOrStdin()), cmd.OutOrStdout(), p.yes))
+			shared, err := w.share(cmd.Context(), request, f.language, p, consent)
 			return p.report(cmd.OutOrStdout(), shared, err)
 		}),
 	}
@@ -66,9 +75,44 @@ who is known, and with --trust register admitted.`,
 	c.Flags().BoolVar(&p.tell, "tell", false, "tell the sender of a request that is refused what is wrong with it")
 	c.Flags().StringVar(&p.digital, "digital-credential", "", `file with a request of the Digital Credentials API: {"protocol":...,"data":...,"origin":...}`)
 	c.Flags().StringVar(&p.response, "response", "", "file for the data of its answer, made anew; without it they are printed")
+	c.Flags().StringArrayVar(&p.items, "item", nil, "share this item of the vault where it fits, and none that is not named; may be repeated")
+	c.Flags().BoolVar(&p.optional, "optional", false, "share also what the receiver asks for without needing it")
 	p.register(c.Flags())
 	return c
 }
+
+// choose takes the items that were named where they fit.
+func (p presentFlags) choose(_ context.Context, c unit.Choice) (unit.Chosen, error) {
+	chosen := unit.Chosen{Options: map[int]int{}, Items: map[string][]string{}}
+	for query, items := range c.Items {
+		for _, it := range items {
+			if slices.Contains(p.items, it.Name) {
+				chosen.Items[query] = append(chosen.Items[query], it.Name)
+			}
+		}
+	}
+	for i, s := range c.Sets {
+		if p.optional && !s.Required {
+			chosen.Options[i] = 0
+		}
+	}
+	return chosen, nil
+}
+
+// only shares nothing but the items that were named.
+func (p presentFlags) only(consent consentFunc) consentFunc {
+	return func(ctx context.Context, c unit.Consent) (bool, error) {
+		for _, it := range c.Items {
+			if len(p.items) > 0 && !slices.Contains(p.items, it.Name) {
+				return false, fmt.Errorf("%s (%s) would be shared too, and --item does not name it", it.Name, it.Title)
+			}
+		}
+		return consent(ctx, c)
+	}
+}
+
+// consentFunc asks the citizen.
+type consentFunc = func(context.Context, unit.Consent) (bool, error)
 
 // asking is a request that a wallet was called with: a link, or one over the
 // Digital Credentials API.
@@ -134,7 +178,7 @@ func (p presentFlags) write(out io.Writer, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-func askConsent(in *bufio.Reader, out io.Writer, yes bool) func(context.Context, unit.Consent) (bool, error) {
+func askConsent(in *bufio.Reader, out io.Writer, yes bool) consentFunc {
 	return func(_ context.Context, c unit.Consent) (bool, error) {
 		printConsent(out, c)
 		if yes {
@@ -150,18 +194,19 @@ func askConsent(in *bufio.Reader, out io.Writer, yes bool) func(context.Context,
 }
 
 // share reads a request and answers it. A request that is refused is told to
-// its sender when tell says so.
-func (w *wallet) share(ctx context.Context, request asking, language string, o openTrust, tell bool, consent func(context.Context, unit.Consent) (bool, error)) (unit.Shared, error) {
+// its sender when the flags say so.
+func (w *wallet) share(ctx context.Context, request asking, language string, flags presentFlags, consent consentFunc) (unit.Shared, error) {
 	t, err := w.trusted(ctx)
 	if err != nil {
 		return unit.Shared{}, err
 	}
-	p, err := w.presentation(t, o, []string{language, "en"}, consent)
+	p, err := w.presentation(t, flags.openTrust, []string{language, "en"}, consent)
 	if err != nil {
 		return unit.Shared{}, err
 	}
+	p.Choose = flags.choose
 	asked, err := request.read(ctx, p)
-	if err != nil && tell {
+	if err != nil && flags.tell {
 		return told(ctx, p, err)
 	}
 	if err != nil {

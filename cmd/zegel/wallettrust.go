@@ -194,7 +194,7 @@ func readDigital(path string) (*digitalRequest, error) {
 	return &d, nil
 }
 
-func (w *wallet) presentation(t trusted, o openTrust, languages []string, consent func(context.Context, unit.Consent) (bool, error)) (unit.Presentation, error) {
+func (w *wallet) presentation(t trusted, o openTrust, languages []string, consent consentFunc) (unit.Presentation, error) {
 	_, words := w.words()
 	registrar, err := w.state.Environment.Registrar.Key()
 	if err != nil {

@@ -147,6 +147,34 @@ func TestReadDigital(t *testing.T) {
 	}
 }
 
+// What was named is taken, and nothing that was not.
+func TestPresentItems(t *testing.T) {
+	c := unit.Choice{
+		Sets:  []unit.ChoiceSet{{Required: true, Options: [][]string{{"a"}}}, {Options: [][]string{{"b"}}}},
+		Items: map[string][]unit.ConsentItem{"a": {{Name: "1"}, {Name: "2"}}, "b": {{Name: "3"}}},
+	}
+	got, err := presentFlags{items: []string{"2"}}.choose(t.Context(), c)
+	if err != nil || len(got.Options) != 0 || len(got.Items) != 1 || len(got.Items["a"]) != 1 || got.Items["a"][0] != "2" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	got, err = presentFlags{optional: true}.choose(t.Context(), c)
+	if err != nil || len(got.Items) != 0 || len(got.Options) != 1 || got.Options[1] != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	asked := 0
+	yes := func(context.Context, unit.Consent) (bool, error) { asked++; return true, nil }
+	for _, tt := range []struct {
+		items []string
+		ok    bool
+	}{{nil, true}, {[]string{"1", "3"}, true}, {[]string{"1"}, false}, {[]string{"4"}, false}} {
+		before := asked
+		agreed, err := presentFlags{items: tt.items}.only(yes)(t.Context(), unit.Consent{Items: []unit.ConsentItem{{Name: "1"}, {Name: "3"}}})
+		if agreed != tt.ok || (err == nil) != tt.ok || (asked > before) != tt.ok {
+			t.Errorf("%v: %v, %v", tt.items, agreed, err)
+		}
+	}
+}
+
 // counting fails as often as it is asked.
 type counting struct{ asked map[string]int }
 

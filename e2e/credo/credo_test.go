@@ -4,11 +4,15 @@ package credo_test
 
 import (
 	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/zegel-id/zegel/e2e/peer"
 )
+
+func TestMain(m *testing.M) { os.Exit(peer.Main(m)) }
 
 // received is what the wallet answers when it was to fetch credentials.
 type received struct {
@@ -110,6 +114,56 @@ func TestWallet(t *testing.T) {
 		tx := s.Ask(t, "", `[{"path":["level","eqf"],"values":["nothing"]}]`)
 		if p := present(t, tx); !strings.Contains(p.Message, "nothing that the wallet holds") {
 			t.Errorf("presented all the same: %+v", p)
+		}
+	})
+}
+
+// The citizen signs in at our issuer for the wallet of Credo: pushed request,
+// PKCE, DPoP with our nonces.
+func TestWalletAuthorizes(t *testing.T) {
+	peer.Install(t, ".", "the wallet of Credo")
+	s := peer.Serve(t, nil)
+	wallet := peer.Open(t, ".", "wallet.mjs")
+	begin := func(t *testing.T) string {
+		var begun struct {
+			peer.Refusal
+			URL  string `json:"url"`
+			DPoP bool   `json:"dpop"`
+		}
+		wallet.Ask(t, "authorize", map[string]any{"offer": s.CodeOffer(), "redirectUri": peer.Callback, "anchor": s.Anchor(t, "seal-ca.pem")}, &begun)
+		begun.Accepts(t)
+		if !begun.DPoP || strings.Contains(begun.URL, "code_challenge") {
+			t.Errorf("DPoP %v, the request itself stands in %s", begun.DPoP, begun.URL)
+		}
+		return begun.URL
+	}
+	end := func(t *testing.T, address string) (r received) {
+		wallet.Ask(t, "code", map[string]any{"address": address, "copies": 3, "event": "credential_accepted"}, &r)
+		return r
+	}
+	t.Run("agrees", func(t *testing.T) {
+		back := peer.Browse(t, begin(t), "allow")
+		r := end(t, back)
+		r.Accepts(t)
+		if r.TokenType != "DPoP" || len(r.Credentials) != 1 || r.Credentials[0].Copies != 3 || r.Credentials[0].Title != "Getuigschrift" {
+			t.Errorf("%+v", r)
+		}
+		end(t, back).Refuses(t, "invalid_grant")
+
+		tx := s.Ask(t, "", `[{"path":["title"]}]`)
+		var p presented
+		wallet.Ask(t, "present", map[string]any{"request": tx.Link, "anchor": s.Anchor(t, "access-ca.pem")}, &p)
+		p.Accepts(t)
+		s.Verified(t, tx, "", "title")
+	})
+	t.Run("declines", func(t *testing.T) {
+		end(t, peer.Browse(t, begin(t), "deny")).Refuses(t, "access_denied")
+	})
+	t.Run("is sent another server's answer", func(t *testing.T) {
+		back := peer.Browse(t, begin(t), "allow")
+		forged := strings.Replace(back, "iss="+url.QueryEscape(s.Issuer), "iss=https%3A%2F%2Fevil.example", 1)
+		if r := end(t, forged); forged == back || r.Message == "" {
+			t.Errorf("taken: %+v", r)
 		}
 	})
 }

@@ -108,7 +108,7 @@ func TestOurWalletAuthorizes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			item := s.one(t, in, taken)
+			item := s.wallet.One(t, in, taken)
 			after := s.seen(t)
 			if after.PAR != before.PAR+1 || (after.DPoPNonces > before.DPoPNonces) != (c.order["dpop"] == "nonces") || (after.Attestations > before.Attestations) != (c.client.Provider != nil) {
 				t.Errorf("the issuer saw %+v, and before %+v", after, before)
@@ -121,7 +121,7 @@ func TestOurWalletAuthorizes(t *testing.T) {
 			if err != nil {
 				t.Fatal("renewing:", err)
 			}
-			renewed := s.one(t, in, taken)
+			renewed := s.wallet.One(t, in, taken)
 			if renewed.Copies[0].Credential == item.Copies[0].Credential || s.seen(t).Refreshed != after.Refreshed+1 {
 				t.Errorf("renewed: %+v", s.seen(t))
 			}

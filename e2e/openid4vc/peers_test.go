@@ -26,7 +26,21 @@ type strangers struct {
 	base             string // of the issuer
 }
 
+// meet makes them a hierarchy and a wallet of their own.
 func meet(t *testing.T) strangers {
+	t.Helper()
+	s := invite(t)
+	h, err := devca.New(devca.Options{Now: time.Now().Add(-time.Hour), Issuer: s.base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.certify(t, h, &h.Body)
+	s.wallet = peer.NewWallet(t, h)
+	return s
+}
+
+// invite starts them.
+func invite(t *testing.T) strangers {
 	t.Helper()
 	peer.Install(t, ".", "issuer and verifier of @openid4vc")
 	s := strangers{issuer: peer.Open(t, ".", "issuer.mjs"), verifier: peer.Open(t, ".", "verifier.mjs")}
@@ -35,29 +49,29 @@ func meet(t *testing.T) strangers {
 	}
 	s.issuer.Ask(t, "where", nil, &at)
 	s.base = at.Base
-	now := time.Now()
-	h, err := devca.New(devca.Options{Now: now.Add(-time.Hour), Issuer: at.Base})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.wallet = peer.NewWallet(t, h)
+	return s
+}
+
+// certify gives the issuer the keys of a public body, and the verifier an
+// access certificate.
+func (s strangers) certify(t *testing.T, h *devca.Hierarchy, b *devca.Body) {
+	t.Helper()
 	var ok peer.Refusal
 	s.issuer.Ask(t, "identify", map[string]any{
-		"key": private(t, h.Seal.Key), "chain": chain(h.Seal.Certificate), "statusKey": private(t, h.Status.Key), "statusChain": chain(h.Status.Certificate),
+		"key": private(t, b.Seal.Key), "chain": chain(b.Seal.Certificate), "statusKey": private(t, b.Status.Key), "statusChain": chain(b.Status.Certificate),
 	}, &ok)
 	ok.Accepts(t)
-
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf, err := h.IssueAccess(key.Public(), devca.AccessRequest{Organization: "Stranger (TEST)", Registration: "NTRBE-0999999823", DNSNames: []string{"localhost"}}, now)
+	leaf, err := h.IssueAccess(key.Public(), devca.AccessRequest{Organization: "Stranger (TEST)", Registration: "NTRBE-0999999823", DNSNames: []string{"localhost"}}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.verifier.Ask(t, "identify", map[string]any{"key": private(t, key), "chain": chain(leaf), "anchor": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h.SealCA.Certificate.Raw}))}, &ok)
+	anchor := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h.SealCA.Certificate.Raw})
+	s.verifier.Ask(t, "identify", map[string]any{"key": private(t, key), "chain": chain(leaf), "anchor": string(anchor)}, &ok)
 	ok.Accepts(t)
-	return s
 }
 
 func private(t *testing.T, key crypto.Signer) jose.JWK {
@@ -130,21 +144,5 @@ func (s strangers) receive(t *testing.T, copies int, order map[string]any) (unit
 	if err != nil {
 		return unit.Item{}, err
 	}
-	return s.one(t, in, taken), nil
-}
-
-// one is the one item that was taken, awaited where the issuer put it off.
-func (s strangers) one(t *testing.T, in unit.Issuance, taken unit.Taken) unit.Item {
-	t.Helper()
-	for _, w := range taken.Waiting {
-		item, err := in.Await(t.Context(), s.wallet.Vault, w.Name, time.Minute, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		taken.Items = append(taken.Items, item)
-	}
-	if len(taken.Items) != 1 || len(taken.Items[0].Copies) != in.Copies {
-		t.Fatalf("%d items", len(taken.Items))
-	}
-	return taken.Items[0]
+	return s.wallet.One(t, in, taken), nil
 }

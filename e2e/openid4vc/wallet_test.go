@@ -11,12 +11,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/zegel-id/zegel/e2e/peer"
 )
+
+func TestMain(m *testing.M) { os.Exit(peer.Main(m)) }
 
 func TestWallets(t *testing.T) {
 	s := peer.StartDemo(t)

@@ -18,13 +18,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
 )
 
 // Demo is a running demonstration, seen from outside.
 type Demo struct {
-	// Data is the demonstration's directory.
-	Data            string
-	program, wallet string
+	// Data is the demonstration's directory, Wallet the one of Zegel's wallet.
+	Data, Wallet string
+	program      string
+	// WalletProvider is the private key of the provider of AttestedWalletID, with
+	// Serve only.
+	WalletProvider jose.JWK `json:"-"`
 
 	Issuer      string `json:"issuer"`
 	Verifier    string `json:"verifier"`
@@ -37,10 +42,7 @@ type Demo struct {
 func StartDemo(t *testing.T) Demo {
 	t.Helper()
 	dir := t.TempDir()
-	s := Demo{program: filepath.Join(dir, "zegel"), Data: filepath.Join(dir, "demo"), wallet: filepath.Join(dir, "wallet")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "github.com/zegel-id/zegel/cmd/zegel").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	s := Demo{program: build(t), Data: filepath.Join(dir, "demo"), Wallet: filepath.Join(dir, "wallet")}
 	var out bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), s.program, "demo", "--port", "0", "--data", s.Data)
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -89,7 +91,7 @@ func StartDemo(t *testing.T) Demo {
 func (s Demo) Zegel(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), s.program, args...)
-	cmd.Env = append(os.Environ(), "ZEGEL_SOCKET="+filepath.Join(s.Data, "admin.sock"), "ZEGEL_WALLET="+s.wallet)
+	cmd.Env = append(os.Environ(), "ZEGEL_SOCKET="+filepath.Join(s.Data, "admin.sock"), "ZEGEL_WALLET="+s.Wallet)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("zegel %s: %v\n%s", strings.Join(args[:2], " "), err, out)

@@ -1,6 +1,9 @@
 package peer
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/devidp"
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider/magda/fixtures"
 	"github.com/zegel-id/zegel/internal/rest"
 	issuerapi "github.com/zegel-id/zegel/issuer/api"
@@ -28,26 +32,29 @@ type Fronts func(role, base string, next http.Handler) http.Handler
 // WalletID is the client_id of wallets that the issuer of Serve knows, Callback
 // where their browsers come back to.
 const (
-	WalletID = "independent-wallet"
-	Callback = "http://127.0.0.1:7/callback"
+	WalletID         = "independent-wallet"
+	AttestedWalletID = "attested-wallet"
+	WalletProviderID = "https://provider.example"
+	Callback         = "http://127.0.0.1:7/callback"
 )
 
 // Serve runs `zegel serve` with an issuer and a verifier behind fronts, until
 // the test ends. Institutions offer what they answer for themselves (Own); a
 // citizen who signs in gets a record out of a file, into any wallet.
-func Serve(t *testing.T, fronts Fronts) Demo {
+//
+// Settings are further lines of the issuer's configuration, such as
+// "encryption: off".
+func Serve(t *testing.T, fronts Fronts, settings ...string) Demo {
 	t.Helper()
 	dir := t.TempDir()
-	s := Demo{program: filepath.Join(dir, "zegel"), Data: dir, wallet: filepath.Join(dir, "wallet")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "github.com/zegel-id/zegel/cmd/zegel").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	s := Demo{program: build(t), Data: dir, Wallet: filepath.Join(dir, "wallet")}
 	s.Citizen = fixtures.WithDiplomas
 	issuerAt, verifierAt := "", ""
 	s.Issuer, issuerAt = public(t, "issuer", fronts)
 	s.Verifier, verifierAt = public(t, "verifier", fronts)
 	s.Zegel(t, "keys", "init", "--dir", filepath.Join(dir, "keys"), "--issuer", s.Issuer)
-	s.configure(t, issuerAt, verifierAt, s.signIn(t))
+	s.provide(t)
+	s.configure(t, issuerAt, verifierAt, s.signIn(t), settings)
 	s.launch(t)
 	return s
 }
@@ -102,6 +109,19 @@ receivers:
             claims: [[title], [level]]
 `
 
+// provide makes the key of a wallet provider, who also attests keys.
+func (s *Demo) provide(t *testing.T) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err == nil {
+		s.WalletProvider, err = jose.PrivateJWK(key)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.WalletProvider.Kid, s.WalletProvider.Alg = "provider", "ES256"
+}
+
 // signIn serves the development identity provider and returns its address.
 func (s *Demo) signIn(t *testing.T) string {
 	t.Helper()
@@ -112,7 +132,7 @@ func (s *Demo) signIn(t *testing.T) string {
 	base := fmt.Sprintf("http://localhost:%d", l.Addr().(*net.TCPAddr).Port)
 	p, err := devidp.New(devidp.Config{
 		Issuer: base, Now: time.Now, Citizens: []devidp.Citizen{{ID: "lotte", GivenName: "Lotte", FamilyName: "Test", RRN: s.Citizen}},
-		Clients: []devidp.Client{{ID: "issuer", Secret: signInSecret, RedirectURI: s.Issuer + "/collected"}},
+		Clients: []devidp.Client{{ID: "issuer", Secret: signInSecret, RedirectURI: s.Issuer + "/signed-in"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +153,7 @@ claims:
   - {claim: level.eqf, from: eqf}
 `
 
-func (s *Demo) configure(t *testing.T, issuerAt, verifierAt, signInAt string) {
+func (s *Demo) configure(t *testing.T, issuerAt, verifierAt, signInAt string, settings []string) {
 	t.Helper()
 	hierarchy, err := devca.Load(filepath.Join(s.Data, "keys", "hierarchy"))
 	if err != nil {
@@ -142,7 +162,16 @@ func (s *Demo) configure(t *testing.T, issuerAt, verifierAt, signInAt string) {
 	var school, employer string
 	s.SchoolKey, school = rest.NewKey()
 	s.EmployerKey, employer = rest.NewKey()
+	provider, err := jose.Marshal(map[string]any{"keys": []any{s.WalletProvider.Public()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var more strings.Builder
+	for _, line := range settings {
+		more.WriteString("\n  " + line)
+	}
 	files := map[string]string{
+		"provider.json":  string(provider),
 		"suppliers.yaml": string(fixtures.Register()),
 		"receivers.yaml": fmt.Sprintf(receivers, s.Issuer),
 		"sign-in.secret": signInSecret,
@@ -157,12 +186,16 @@ issuer:
   url: %[1]s
   listen: %[9]s
   register: suppliers.yaml
-  status_ttl: 1s
+  status_ttl: 1s%[18]s
   sign_in: {issuer: "%[11]s", client_id: issuer, client_secret_file: sign-in.secret, acr: ["%[12]s"]}
   connectors:
     - {supplier: led, data_type: led-diploma, configuration: led_diploma, kind: file, mapping: mapping.yaml, source: source.yaml, file: records.jsonl}
   types:
-    - {id: led_diploma, metadata: led-diploma, without_vault: true}
+    - {id: led_diploma, metadata: led-diploma, without_vault: true, proofs: [jwt, attestation]}
+  attesters:
+    keys: provider.json
+  wallet_providers:
+    - {name: Provider (TEST), issuer: "%[15]s", keys: "%[17]s", wallets: [{id: %[16]s, name: Attested wallet (TEST), redirect_uris: ["%[14]s"]}]}
   wallets:
     - {id: %[13]s, name: Wallet of others (TEST), redirect_uris: ["%[14]s"]}
   clients:
@@ -176,7 +209,7 @@ verifier:
     - {vct: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
   clients:
     - {id: employer, key_sha256: [%[4]s], permissions: [%[7]s]}
-`, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt, signInAt, devidp.ACR, WalletID, Callback),
+`, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt, signInAt, devidp.ACR, WalletID, Callback, WalletProviderID, AttestedWalletID, filepath.Join(s.Data, "provider.json"), more.String()),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(s.Data, name), []byte(text), 0o600); err != nil {

@@ -99,6 +99,22 @@ func (w *Wallet) Issuance(t testing.TB, copies int) unit.Issuance {
 	}
 }
 
+// One is the one item that was taken, awaited where the issuer put it off.
+func (w *Wallet) One(t *testing.T, in unit.Issuance, taken unit.Taken) unit.Item {
+	t.Helper()
+	for _, later := range taken.Waiting {
+		item, err := in.Await(t.Context(), w.Vault, later.Name, time.Minute, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken.Items = append(taken.Items, item)
+	}
+	if len(taken.Items) != 1 || len(taken.Items[0].Copies) != in.Copies {
+		t.Fatalf("%d items", len(taken.Items))
+	}
+	return taken.Items[0]
+}
+
 // Presentation is how the wallet shares with everybody whose client identifier
 // checks out: independent verifiers are in no register of ours.
 func (w *Wallet) Presentation(consent func(unit.Consent) bool) unit.Presentation {

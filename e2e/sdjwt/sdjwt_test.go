@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
+	peers "github.com/zegel-id/zegel/e2e/peer"
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
@@ -39,27 +40,10 @@ type peer struct {
 	out *bufio.Scanner
 }
 
-// start installs the locked packages and runs the peer. Without node, or
-// unless the peers are asked for, the test is skipped and says so; with
-// CI=true it fails, because a skipped peer proves nothing.
+// start installs the locked packages and runs the peer.
 func start(t *testing.T) *peer {
 	t.Helper()
-	ci := os.Getenv("CI") == "true"
-	if !ci && os.Getenv("ZEGEL_TEST_PEERS") != "1" {
-		t.Skip("SKIPPED: set ZEGEL_TEST_PEERS=1 to test against @sd-jwt/sd-jwt-vc (needs node 20 and npm; installs from the npm registry)")
-	}
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if ci {
-				t.Fatalf("%s is not installed, and CI=true asks for the independent peers", program)
-			}
-			t.Skipf("SKIPPED: %s is not installed; the independent peer @sd-jwt/sd-jwt-vc was not run", program)
-		}
-	}
-	install := exec.CommandContext(t.Context(), "npm", "ci")
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
+	peers.Install(t, ".", "@sd-jwt/sd-jwt-vc")
 	cmd := exec.CommandContext(t.Context(), "node", "peer.mjs")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()

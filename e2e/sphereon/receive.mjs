@@ -28,10 +28,28 @@ async function prove(client) {
   return { key, proof };
 }
 
-async function receive({ offer, txCode, anchor, copies = 1, event, asItIs }) {
+async function receive({ offer, txCode, ...more }) {
   const client = await OpenID4VCIClientV1_0_15.fromURI({ uri: offer, alg: 'ES256', retrieveServerMetadata: true });
+  return collect(client, await client.acquireAccessToken({ pin: txCode }), more);
+}
+
+// authorize says where the citizen's browser must go; code goes on with the
+// address that it came back to.
+async function authorize({ offer, clientId, redirectUri }) {
+  const client = await OpenID4VCIClientV1_0_15.fromURI({ uri: offer, alg: 'ES256', clientId, retrieveServerMetadata: true, createAuthorizationRequestURL: false });
+  const url = await client.createAuthorizationRequestUrl({ authorizationRequest: { clientId, redirectUri } });
+  return { url, state: await client.exportState() };
+}
+
+async function code({ state, address, redirectUri, ...more }) {
+  const client = await OpenID4VCIClientV1_0_15.fromState({ state });
+  const back = Object.fromEntries(new URL(address).searchParams);
+  if (back.error) throw Object.assign(new Error(back.error_description ?? 'refused'), { code: back.error });
+  return collect(client, await client.acquireAccessToken({ code: back.code, redirectUri }), more);
+}
+
+async function collect(client, token, { anchor, copies = 1, event, asItIs }) {
   const metadata = client.endpointMetadata;
-  const token = await client.acquireAccessToken({ pin: txCode });
   const wanted = (token.authorization_details ?? []).flatMap((d) => d.credential_identifiers.map((identifier) => ({ identifier, configuration: d.credential_configuration_id })));
   if (wanted.length === 0) wanted.push(...client.getCredentialOfferConfigurationIds().map((configuration) => ({ configuration })));
 
@@ -84,7 +102,8 @@ function check(credential, key, anchor) {
 
 let answer;
 try {
-  answer = await receive(JSON.parse(await text(process.stdin)));
+  const { order = 'receive', ...rest } = JSON.parse(await text(process.stdin));
+  answer = await { receive, authorize, code }[order](rest);
 } catch (err) {
   answer = { error: err.code, message: String(err?.message ?? err) };
 }

@@ -3,15 +3,19 @@
 package sphereon_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/zegel-id/zegel/e2e/peer"
 )
 
+func TestMain(m *testing.M) { os.Exit(peer.Main(m)) }
+
 // received is what receive.mjs answers.
 type received struct {
 	peer.Refusal
+	TokenType   string `json:"tokenType"`
 	Credentials []struct {
 		Copies []struct {
 			Type        string `json:"type"`
@@ -65,4 +69,37 @@ func TestWallet(t *testing.T) {
 		// the final text: no key was proved, and nothing is issued.
 		receive(t, o.Value(), o.TxCode, map[string]any{"asItIs": true}).Refuses(t, "invalid_proof")
 	})
+}
+
+// The citizen signs in at our issuer for a wallet that binds its token to no
+// key: it is taken, and what it gets lasts a few minutes and cannot be renewed.
+func TestWalletAuthorizes(t *testing.T) {
+	peer.Install(t, ".", "the wallet of @sphereon/oid4vci-client")
+	s := peer.Serve(t, nil)
+	for _, decision := range []string{"allow", "deny"} {
+		t.Run(decision, func(t *testing.T) {
+			var begun struct {
+				peer.Refusal
+				URL   string `json:"url"`
+				State string `json:"state"`
+			}
+			peer.Run(t, ".", "receive.mjs", map[string]any{"order": "authorize", "offer": s.CodeOffer(), "clientId": peer.WalletID, "redirectUri": peer.Callback}, &begun)
+			begun.Accepts(t)
+			if !strings.Contains(begun.URL, "request_uri=urn") {
+				t.Errorf("the request was not pushed: %s", begun.URL)
+			}
+			var r received
+			peer.Run(t, ".", "receive.mjs", map[string]any{
+				"order": "code", "state": begun.State, "address": peer.Browse(t, begun.URL, decision), "redirectUri": peer.Callback, "anchor": s.Anchor(t, "seal-ca.pem"), "event": "credential_accepted",
+			}, &r)
+			if decision == "deny" {
+				r.Refuses(t, "access_denied")
+				return
+			}
+			r.Accepts(t)
+			if len(r.Credentials) != 1 || len(r.Credentials[0].Copies) != 1 || r.TokenType != "Bearer" {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
 }

@@ -26,7 +26,7 @@ import (
 // SignIn is the OpenID provider where citizens sign in; *signin.RelyingParty
 // is one. Its redirect URL is the base URL followed by CallbackPath.
 type SignIn interface {
-	Start(ctx context.Context, extra []byte) (location, ticket string, err error)
+	Start(ctx context.Context, extra []byte, d signin.Demand) (location, ticket string, err error)
 	Finish(ctx context.Context, query url.Values, ticket string) (signin.Identity, []byte, error)
 }
 

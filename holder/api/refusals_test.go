@@ -488,7 +488,7 @@ func TestPublicDocuments(t *testing.T) {
 
 type fixedSignIn struct{}
 
-func (fixedSignIn) Start(context.Context, []byte) (string, string, error) {
+func (fixedSignIn) Start(context.Context, []byte, signin.Demand) (string, string, error) {
 	return "https://op.example/authorize", "ticket", nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/zegel-id/zegel/holder"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/protocol/oauth"
 )
 
@@ -46,7 +47,7 @@ func (a *api) login(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	location, ticket, err := a.signIn.Start(r.Context(), extra)
+	location, ticket, err := a.signIn.Start(r.Context(), extra, signin.Demand{})
 	if err != nil {
 		return rest.Answer{}, err
 	}

@@ -34,6 +34,9 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
+	if r.Status == 0 && r.Detail == "" {
+		return "refused: " + r.Code
+	}
 	if r.Detail == "" {
 		return fmt.Sprintf("refused with status %d (%s)", r.Status, r.Code)
 	}

@@ -107,6 +107,8 @@ type Receipt struct {
 	Privacy      string    `json:"privacy_statement,omitempty"`
 	// Shared says what was disclosed of which item; never a value.
 	Shared []SharedItem `json:"shared"`
+	// Authorised are the types of the transactions that were authorised by it.
+	Authorised []string `json:"authorised,omitempty"`
 	// Outcome is what is known of the answer's arrival.
 	Outcome string `json:"outcome"`
 }

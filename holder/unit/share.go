@@ -26,6 +26,9 @@ func (p Presentation) share(ctx context.Context, v *Vault, a Asked, c Consent, p
 			s.Disclosed = append(s.Disclosed, path.String())
 		}
 		receipt.Shared = append(receipt.Shared, s)
+		for _, t := range x.transactions {
+			receipt.Authorised = append(receipt.Authorised, t.Type.Name)
+		}
 	}
 	out, err := prepare(a.Verified, oid4vp.Response{VPToken: token, State: a.State})
 	if err != nil {

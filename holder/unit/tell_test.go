@@ -251,6 +251,9 @@ func TestDigitalCredentials(t *testing.T) {
 			if c.open && c.protocol == oid4vp.ProtocolUnsigned && (seen.Organisation != origin || seen.ClientID != "" || pod.events()[0].Organisation != origin) {
 				t.Errorf("an unsigned request is its origin's alone: %+v", seen)
 			}
+			if c.open && c.protocol == oid4vp.ProtocolSigned && (seen.Organisation != "Receiver (TEST)" || seen.Receiver != r.request.ClientID) {
+				t.Errorf("a signed request is its signer's: %+v", seen)
+			}
 			if receipt := must(v.Receipt(t.Context(), shared.Receipt))(t); receipt.Outcome != unit.OutcomeHanded {
 				t.Errorf("%+v", receipt)
 			}

@@ -31,7 +31,10 @@ func TestTransactionData(t *testing.T) {
 	send(r, raw)
 	var seen unit.Consent
 	w := r.wallet(func(c unit.Consent) (bool, error) { seen = c; return true, nil })
-	must(w.Answer(t.Context(), v, r.read(w)))(t)
+	shared := must(w.Answer(t.Context(), v, r.read(w)))(t)
+	if receipt := must(v.Receipt(t.Context(), shared.Receipt))(t); len(receipt.Authorised) != 1 || receipt.Authorised[0] != oid4vp.TransactionPayment {
+		t.Errorf("the receipt says %v", receipt.Authorised)
+	}
 	if len(seen.Transactions) != 1 || len(seen.Transactions[0].Fields) != 3 || seen.Transactions[0].Fields[1].Value != "12.50" {
 		t.Errorf("shown: %+v", seen.Transactions)
 	}

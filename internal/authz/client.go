@@ -25,10 +25,14 @@ const (
 	MethodNone          Method = "none"
 	MethodPrivateKeyJWT Method = oauth.MethodPrivateKeyJWT
 	// MethodTLS is a certificate that is registered as it is (RFC 8705, Section
-	// 2.2).
+	// 2.2), MethodTLSName one of a trusted authority with a registered name (Section
+	// 2.1).
 	MethodTLS         Method = "self_signed_tls_client_auth"
+	MethodTLSName     Method = "tls_client_auth"
 	MethodAttestation Method = oauth.MethodAttestation
 )
+
+var methods = []Method{MethodNone, MethodPrivateKeyJWT, MethodTLS, MethodTLSName, MethodAttestation}
 
 // Client is a registered wallet.
 type Client struct {
@@ -41,6 +45,9 @@ type Client struct {
 	Keys []jose.JWK
 	// Certificates of self_signed_tls_client_auth: x5t#S256 of each.
 	Certificates []string
+	// Name that a certificate of one of Authorities has: tls_client_auth.
+	CertificateName CertificateName
+	Authorities     []*x509.Certificate
 	// Provider attests it: MethodAttestation.
 	Provider *Provider
 }
@@ -90,9 +97,11 @@ func (c Client) check() error {
 		return errors.New("keys are needed for private_key_jwt")
 	case c.Method == MethodTLS && len(c.Certificates) == 0:
 		return errors.New("certificates are needed for self_signed_tls_client_auth")
+	case c.Method == MethodTLSName && (len(c.Authorities) == 0 || c.CertificateName.check() != nil):
+		return errors.New("authorities and one name are needed for tls_client_auth (RFC 8705, Section 2.1.2)")
 	case (c.Method == MethodAttestation) != (c.Provider != nil):
 		return errors.New("a wallet provider is needed for attest_jwt_client_auth, and for no other method")
-	case !slices.Contains([]Method{MethodNone, MethodPrivateKeyJWT, MethodTLS, MethodAttestation}, c.Method):
+	case !slices.Contains(methods, c.Method):
 		return fmt.Errorf("authentication %q is not known", c.Method)
 	}
 	for _, k := range c.Keys {
@@ -147,7 +156,7 @@ func (c Client) Redirects(to string) bool {
 
 // Methods are those that some client uses, for the metadata.
 func (c *Clients) Methods() (out []Method) {
-	for _, m := range []Method{MethodNone, MethodPrivateKeyJWT, MethodTLS, MethodAttestation} {
+	for _, m := range methods {
 		used := m == MethodNone && c.Anonymous
 		for _, client := range c.byID {
 			used = used || client.Method == m
@@ -163,9 +172,10 @@ func (c *Clients) Methods() (out []Method) {
 type Credentials struct {
 	Form   url.Values
 	Header http.Header
-	// Certificate of the connection, nil without one. That the client has its key
-	// is known; who it is is not.
-	Certificate *x509.Certificate
+	// Certificates of the connection, the client's first, then what it sent along;
+	// none without. That the client has the key of the first is known; who it is is
+	// not.
+	Certificates []*x509.Certificate
 	// Issuer is this server's identifier, Endpoints are the addresses of its token
 	// endpoint and of the one that was asked.
 	Issuer    string
@@ -203,11 +213,11 @@ func (s *Server) Authenticate(ctx context.Context, clients *Clients, nonces *Non
 		return by, Client{}, refuseClient("client_id: is missing (RFC 6749, Section 2.3)")
 	case !known:
 		return by, Client{}, refuseClient("client_id: is not registered here")
-	case client.Method == MethodTLS:
-		if r.Certificate == nil || !slices.Contains(client.Certificates, jose.X5TS256(r.Certificate)) {
-			return by, Client{}, refuseClient("client: needs its registered certificate on the connection (RFC 8705, Section 2.2)")
+	case client.Method == MethodTLS || client.Method == MethodTLSName:
+		if err := client.certified(r.Certificates, s.Now()); err != nil {
+			return by, Client{}, err
 		}
-		by.X5T = jose.X5TS256(r.Certificate)
+		by.X5T = jose.X5TS256(r.Certificates[0])
 	case client.Method != MethodNone:
 		return by, Client{}, refuseClient("client: must authenticate with %s", client.Method)
 	}

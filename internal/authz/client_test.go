@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"math/big"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -54,7 +55,7 @@ func TestCertificateClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask := func(c *x509.Certificate) (Party, error) {
-		by, _, err := s.Authenticate(t.Context(), clients, nil, Credentials{Form: url.Values{"client_id": {"w"}}, Header: http.Header{}, Certificate: c})
+		by, _, err := s.Authenticate(t.Context(), clients, nil, Credentials{Form: url.Values{"client_id": {"w"}}, Header: http.Header{}, Certificates: shown(c)})
 		return by, err
 	}
 	by, err := ask(cert)
@@ -82,6 +83,115 @@ func TestCertificateClient(t *testing.T) {
 			t.Errorf("%s was accepted for the token", name)
 		} else {
 			wantCode(t, err, CodeInvalidToken)
+		}
+	}
+}
+
+func shown(c *x509.Certificate) []*x509.Certificate {
+	if c == nil {
+		return nil
+	}
+	return []*x509.Certificate{c}
+}
+
+// issued makes a certificate of an authority; a nil parent makes an authority.
+func issued(t *testing.T, template x509.Certificate, parent *x509.Certificate, by *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
+	k := newKey(t)
+	template.SerialNumber = big.NewInt(2)
+	if template.NotAfter.IsZero() {
+		template.NotAfter = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if parent == nil || template.IsCA {
+		template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
+	}
+	if parent == nil {
+		parent, by = &template, k
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, parent, k.Public(), by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, k
+}
+
+// A name in a certificate of a trusted authority authenticates (RFC 8705,
+// Section 2.1).
+func TestCertificateNameClient(t *testing.T) {
+	s, _, _ := open(t)
+	root, rootKey := issued(t, x509.Certificate{Subject: pkix.Name{CommonName: "root"}}, nil, nil)
+	middle, middleKey := issued(t, x509.Certificate{Subject: pkix.Name{CommonName: "middle"}, IsCA: true}, root, rootKey)
+	stranger, strangerKey := issued(t, x509.Certificate{Subject: pkix.Name{CommonName: "root"}}, nil, nil)
+	at, err := url.Parse("https://w.example/id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := x509.Certificate{
+		Subject: pkix.Name{CommonName: "w", Organization: []string{"W"}}, DNSNames: []string{"w.example"}, URIs: []*url.URL{at}, IPAddresses: []net.IP{net.ParseIP("192.0.2.1")},
+		EmailAddresses: []string{"w@w.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	good, _ := issued(t, full, middle, middleKey)
+	ask := func(name CertificateName, shown ...*x509.Certificate) error {
+		t.Helper()
+		clients, err := NewClients(false, Client{ID: "w", Method: MethodTLSName, CertificateName: name, Authorities: []*x509.Certificate{root}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		by, _, err := s.Authenticate(t.Context(), clients, nil, Credentials{Form: url.Values{"client_id": {"w"}}, Header: http.Header{}, Certificates: shown})
+		if err == nil && by.X5T != jose.X5TS256(shown[0]) {
+			t.Errorf("%+v", by)
+		}
+		return err
+	}
+	for _, name := range []CertificateName{{Subject: "CN=w,O=W"}, {DNS: "W.example"}, {URI: "https://w.example/id"}, {IP: "192.0.2.1"}, {Email: "w@w.example"}} {
+		if err := ask(name, good, middle); err != nil {
+			t.Errorf("%+v: %v", name, err)
+		}
+	}
+	for _, name := range []CertificateName{{Subject: "CN=w"}, {Subject: "O=W,CN=w"}, {DNS: "v.example"}, {URI: "https://w.example/"}, {IP: "192.0.2.2"}, {Email: "v@w.example"}} {
+		if err := ask(name, good, middle); err == nil {
+			t.Errorf("%+v was accepted", name)
+		} else {
+			wantCode(t, err, CodeInvalidClient)
+		}
+	}
+	changed := func(change func(*x509.Certificate), parent *x509.Certificate, by *ecdsa.PrivateKey) *x509.Certificate {
+		made := full
+		change(&made)
+		c, _ := issued(t, made, parent, by)
+		return c
+	}
+	same := func(*x509.Certificate) {}
+	for name, shown := range map[string][]*x509.Certificate{
+		"none":                    nil,
+		"without its chain":       {good},
+		"of a stranger":           {changed(same, stranger, strangerKey), stranger},
+		"signed by itself":        {changed(same, nil, nil)},
+		"over":                    {changed(func(c *x509.Certificate) { c.NotAfter = s.Now().Add(-time.Second) }, middle, middleKey), middle},
+		"not yet":                 {changed(func(c *x509.Certificate) { c.NotBefore = s.Now().Add(time.Hour) }, middle, middleKey), middle},
+		"for servers":             {changed(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, middle, middleKey), middle},
+		"the authority before it": {middle, good},
+		"a wildcard":              {changed(func(c *x509.Certificate) { c.DNSNames = []string{"*.example"} }, middle, middleKey), middle},
+	} {
+		if err := ask(CertificateName{DNS: "w.example"}, shown...); err == nil {
+			t.Errorf("%s was accepted", name)
+		} else {
+			wantCode(t, err, CodeInvalidClient)
+		}
+	}
+	for name, c := range map[string]Client{
+		"no name":      {Authorities: []*x509.Certificate{root}},
+		"two names":    {Authorities: []*x509.Certificate{root}, CertificateName: CertificateName{DNS: "a", Email: "b"}},
+		"no authority": {CertificateName: CertificateName{DNS: "a"}},
+		"no address":   {Authorities: []*x509.Certificate{root}, CertificateName: CertificateName{IP: "a"}},
+	} {
+		c.ID, c.Method = "w", MethodTLSName
+		if _, err := NewClients(false, c); err == nil {
+			t.Errorf("%s was accepted", name)
 		}
 	}
 }

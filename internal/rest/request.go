@@ -55,6 +55,15 @@ func (r *Request) Certificate() *x509.Certificate {
 	return r.HTTP.TLS.PeerCertificates[0]
 }
 
+// Certificates are what the client showed: its own first, then what it sent
+// along for others to be led to an authority.
+func (r *Request) Certificates() []*x509.Certificate {
+	if r.HTTP.TLS == nil {
+		return nil
+	}
+	return r.HTTP.TLS.PeerCertificates
+}
+
 // Authorization splits the Authorization header into scheme, as it was
 // written, and credentials (RFC 9110, Section 11.6.2). ok is false when there
 // is none. Two headers are refused.

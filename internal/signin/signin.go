@@ -18,6 +18,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,13 +74,29 @@ type Identity struct {
 // life is how long a citizen may take to sign in.
 const life = 10 * time.Minute
 
+// skew is how far the provider's clock may be behind.
+const skew = 60 * time.Second
+
 // RelyingParty signs citizens in with one provider.
 type RelyingParty struct {
 	c    Config
 	seal cipher.AEAD
 
-	mu       sync.Mutex // guards provider
+	mu       sync.Mutex // guards provider and asking
 	provider *oidc.Provider
+	asking   *asking
+}
+
+// Demand is what one sign-in must be beyond what the relying party asks of all.
+type Demand struct {
+	// ACR is the list of authentication methods that are strong enough for it;
+	// empty leaves it to Config.ACR.
+	ACR []string
+	// MaxAge is how long ago the citizen may have authenticated (OpenID Connect
+	// Core 1.0, Section 3.1.2.1); zero takes any session.
+	MaxAge time.Duration
+	// Again makes the citizen authenticate now whatever session there is.
+	Again bool
 }
 
 // New makes a relying party. key, 32 bytes, seals tickets. The provider is
@@ -103,31 +121,42 @@ type ticket struct {
 	Nonce    string `json:"nonce"`
 	Verifier string `json:"verifier"`
 	Expires  int64  `json:"expires"`
-	Extra    []byte `json:"extra,omitempty"`
+	// ACR and Oldest, the earliest auth_time, are demanded of this sign-in.
+	ACR    []string `json:"acr,omitempty"`
+	Oldest int64    `json:"oldest,omitzero"`
+	Extra  []byte   `json:"extra,omitempty"`
 }
 
 // Start is where to send the citizen, and the ticket to keep in a cookie of
-// that browser. extra comes back from Finish.
-func (r *RelyingParty) Start(ctx context.Context, extra []byte) (location, sealed string, err error) {
+// that browser. extra comes back from Finish, which holds the sign-in against
+// the demand.
+func (r *RelyingParty) Start(ctx context.Context, extra []byte, d Demand) (location, sealed string, err error) {
 	p, err := r.discover(ctx)
 	if err != nil {
 		return "", "", err
 	}
-	t := ticket{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Expires: r.c.Now().Add(life).Unix(), Extra: extra}
+	t := ticket{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Expires: r.c.Now().Add(life).Unix(), ACR: d.ACR, Oldest: d.oldest(r.c.Now()), Extra: extra}
 	b, err := jose.Marshal(t)
 	if err != nil {
 		return "", "", err
 	}
 	options := []oauth2.AuthCodeOption{oidc.Nonce(t.Nonce), oauth2.S256ChallengeOption(t.Verifier)}
-	if len(r.c.ACR) > 0 {
-		options = append(options, oauth2.SetAuthURLParam("acr_values", r.c.ACR[0]))
+	if acr := r.wanted(d); len(acr) > 0 {
+		options = append(options, oauth2.SetAuthURLParam("acr_values", strings.Join(acr, " ")))
+	}
+	if d.MaxAge > 0 {
+		options = append(options, oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(d.MaxAge/time.Second))))
+	}
+	if d.Again {
+		options = append(options, oauth2.SetAuthURLParam("prompt", "login"))
 	}
 	return r.oauth(p).AuthCodeURL(t.State, options...), jose.Encode(r.seal.Seal(nil, nil, b, r.context())), nil
 }
 
 // Finish checks what the provider sent back, in this order: ticket, state,
 // provider's error, issuer (RFC 9207), code exchange with PKCE, ID token
-// (signature, issuer, audience, expiry), nonce, acr, national number.
+// (signature, issuer, audience, expiry), nonce, acr, auth_time, national number.
+// With ErrRefused the extra of Start comes back too; nobody is known then.
 func (r *RelyingParty) Finish(ctx context.Context, query url.Values, sealed string) (Identity, []byte, error) {
 	t, err := r.open(sealed)
 	if err != nil {
@@ -137,7 +166,7 @@ func (r *RelyingParty) Finish(ctx context.Context, query url.Values, sealed stri
 		return Identity{}, nil, fmt.Errorf("%w: state differs (RFC 6749, Section 10.12)", ErrAnswer)
 	}
 	if query.Has("error") {
-		return Identity{}, nil, ErrRefused
+		return Identity{}, t.Extra, ErrRefused
 	}
 	if iss := query.Get("iss"); query.Has("iss") && iss != r.c.Issuer {
 		return Identity{}, nil, fmt.Errorf("%w: iss differs (RFC 9207, Section 2.4)", ErrAnswer)
@@ -160,23 +189,29 @@ func (r *RelyingParty) Finish(ctx context.Context, query url.Values, sealed stri
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(t.Nonce)) != 1 {
 		return Identity{}, nil, fmt.Errorf("%w: nonce differs (OpenID Connect Core 1.0, Section 3.1.3.7)", ErrAnswer)
 	}
-	identity, err := r.identity(ctx, p, token, id)
+	identity, err := r.identity(ctx, p, token, id, t)
 	if err != nil {
 		return Identity{}, nil, err
 	}
 	return identity, t.Extra, nil
 }
 
-func (r *RelyingParty) identity(ctx context.Context, p *oidc.Provider, token *oauth2.Token, id *oidc.IDToken) (Identity, error) {
+func (r *RelyingParty) identity(ctx context.Context, p *oidc.Provider, token *oauth2.Token, id *oidc.IDToken, t ticket) (Identity, error) {
 	var claims struct {
-		RRN string `json:"rrn"`
-		ACR string `json:"acr"`
+		RRN      string `json:"rrn"`
+		ACR      string `json:"acr"`
+		AuthTime int64  `json:"auth_time"`
 	}
 	if err := id.Claims(&claims); err != nil {
 		return Identity{}, fmt.Errorf("%w: claims", ErrAnswer)
 	}
-	if len(r.c.ACR) > 0 && !slices.Contains(r.c.ACR, claims.ACR) {
-		return Identity{}, fmt.Errorf("%w: the citizen did not sign in strongly enough (acr)", ErrAnswer)
+	for _, strong := range [][]string{r.c.ACR, t.ACR} {
+		if len(strong) > 0 && !slices.Contains(strong, claims.ACR) {
+			return Identity{}, fmt.Errorf("%w: the citizen did not sign in strongly enough (acr)", ErrAnswer)
+		}
+	}
+	if claims.AuthTime < t.Oldest {
+		return Identity{}, fmt.Errorf("%w: the citizen did not authenticate lately enough, or the provider does not say when (auth_time; OpenID Connect Core 1.0, Section 3.1.3.7)", ErrAnswer)
 	}
 	if claims.RRN == "" {
 		info, err := p.UserInfo(ctx, oauth2.StaticTokenSource(token))
@@ -192,6 +227,31 @@ func (r *RelyingParty) identity(ctx context.Context, p *oidc.Provider, token *oa
 		return Identity{}, fmt.Errorf("%w: the claim rrn is missing or is no national number; ask the provider for scope rrn", ErrAnswer)
 	}
 	return Identity{Subject: id.Subject, INSZ: insz, ACR: claims.ACR, At: r.c.Now()}, nil
+}
+
+// wanted are the methods to ask for: those that satisfy the demand and what is
+// asked of every sign-in, if there are any.
+func (r *RelyingParty) wanted(d Demand) []string {
+	if len(d.ACR) == 0 {
+		return r.c.ACR
+	}
+	both := slices.DeleteFunc(slices.Clone(d.ACR), func(acr string) bool { return len(r.c.ACR) > 0 && !slices.Contains(r.c.ACR, acr) })
+	if len(both) == 0 {
+		return d.ACR // Finish will refuse what comes of it
+	}
+	return both
+}
+
+// oldest is the earliest auth_time that satisfies the demand of a sign-in that
+// begins now; zero if any does. The citizen may take a while after it.
+func (d Demand) oldest(now time.Time) int64 {
+	if d.MaxAge <= 0 && !d.Again {
+		return 0
+	}
+	if d.Again {
+		d.MaxAge = 0
+	}
+	return now.Add(-d.MaxAge - skew).Unix()
 }
 
 // context ties a ticket to this relying party: several in one process share a
@@ -223,23 +283,6 @@ func (r *RelyingParty) oauth(p *oidc.Provider) *oauth2.Config {
 		ClientID: r.c.ClientID, ClientSecret: r.c.ClientSecret, RedirectURL: r.c.RedirectURL,
 		Endpoint: endpoint, Scopes: []string{oidc.ScopeOpenID, "rrn"},
 	}
-}
-
-// discover reads the provider's metadata once; a failure is tried again at
-// the next sign-in.
-func (r *RelyingParty) discover(ctx context.Context) (*oidc.Provider, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.provider != nil {
-		return r.provider, nil
-	}
-	// The provider keeps the context for fetching keys, so it must outlive the request.
-	p, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), r.client()), r.c.Issuer)
-	if err != nil {
-		return nil, fmt.Errorf("%w: metadata of %s: %w", ErrProvider, r.c.Issuer, err)
-	}
-	r.provider = p
-	return p, nil
 }
 
 func (r *RelyingParty) client() *http.Client {

@@ -80,7 +80,7 @@ func walk(t *testing.T, b *http.Client, location, citizen string) url.Values {
 
 func TestSignIn(t *testing.T) {
 	rp, browser := start(t, func(c *signin.Config) { c.ACR = []string{devidp.ACR} })
-	location, ticket, err := rp.Start(t.Context(), []byte("extra"))
+	location, ticket, err := rp.Start(t.Context(), []byte("extra"), signin.Demand{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestSignIn(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	rp, browser := start(t, nil)
-	location, ticket, err := rp.Start(t.Context(), nil)
+	location, ticket, err := rp.Start(t.Context(), nil, signin.Demand{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestRefusals(t *testing.T) {
 		q.Set(name, value)
 		return q
 	}
-	_, otherTicket, _ := rp.Start(t.Context(), nil)
+	_, otherTicket, _ := rp.Start(t.Context(), nil, signin.Demand{})
 	for name, c := range map[string]struct {
 		query  url.Values
 		ticket string
@@ -135,7 +135,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
 	}
-	location, ticket, _ = rp.Start(t.Context(), nil)
+	location, ticket, _ = rp.Start(t.Context(), nil, signin.Demand{})
 	if _, _, err := rp.Finish(t.Context(), walk(t, browser, location, "bad"), ticket); !errors.Is(err, signin.ErrAnswer) {
 		t.Errorf("no national number: %v", err)
 	}
@@ -156,7 +156,7 @@ func TestTicketOfAnotherRelyingParty(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		location, ticket, err := rp.Start(t.Context(), []byte("extra"))
+		location, ticket, err := rp.Start(t.Context(), []byte("extra"), signin.Demand{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +173,7 @@ func TestTicketOfAnotherRelyingParty(t *testing.T) {
 func TestTooLate(t *testing.T) {
 	now := time.Now()
 	rp, browser := start(t, func(c *signin.Config) { c.Now = func() time.Time { return now } })
-	location, ticket, err := rp.Start(t.Context(), nil)
+	location, ticket, err := rp.Start(t.Context(), nil, signin.Demand{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestTooLate(t *testing.T) {
 
 func TestWeakSignIn(t *testing.T) {
 	rp, browser := start(t, func(c *signin.Config) { c.ACR = []string{"urn:be:vlaanderen:authmech:stronger"} })
-	location, ticket, err := rp.Start(t.Context(), nil)
+	location, ticket, err := rp.Start(t.Context(), nil, signin.Demand{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestWeakSignIn(t *testing.T) {
 
 func TestProviderAway(t *testing.T) {
 	rp, _ := start(t, func(c *signin.Config) { c.Issuer = "http://localhost:1" })
-	if _, _, err := rp.Start(t.Context(), nil); !errors.Is(err, signin.ErrProvider) {
+	if _, _, err := rp.Start(t.Context(), nil, signin.Demand{}); !errors.Is(err, signin.ErrProvider) {
 		t.Errorf("%v", err)
 	}
 }
@@ -205,5 +205,92 @@ func TestProviderAway(t *testing.T) {
 func TestDevelopmentProviderStaysOnLoopback(t *testing.T) {
 	if _, err := devidp.New(devidp.Config{Issuer: "https://idp.example.org", Now: time.Now}); !errors.Is(err, devidp.ErrNotLoopback) {
 		t.Errorf("%v", err)
+	}
+}
+
+// What one sign-in demands is asked of the provider and held against its answer
+// (OpenID Connect Core 1.0, Sections 3.1.2.1 and 3.1.3.7).
+func TestDemand(t *testing.T) {
+	const stronger = "urn:be:vlaanderen:authmech:stronger"
+	for name, c := range map[string]struct {
+		of     []string // every sign-in
+		demand signin.Demand
+		query  map[string]string
+		behind time.Duration // how long ago the provider says it was
+		want   error
+	}{
+		"method":                   {nil, signin.Demand{ACR: []string{devidp.ACR}}, map[string]string{"acr_values": devidp.ACR}, 0, nil},
+		"one of the methods":       {nil, signin.Demand{ACR: []string{stronger, devidp.ACR}}, map[string]string{"acr_values": stronger + " " + devidp.ACR}, 0, nil},
+		"a stronger method":        {nil, signin.Demand{ACR: []string{stronger}}, map[string]string{"acr_values": stronger}, 0, signin.ErrAnswer},
+		"stronger than all demand": {[]string{devidp.ACR}, signin.Demand{ACR: []string{stronger}}, map[string]string{"acr_values": stronger}, 0, signin.ErrAnswer},
+		"not enough for all":       {[]string{stronger}, signin.Demand{ACR: []string{devidp.ACR}}, map[string]string{"acr_values": devidp.ACR}, 0, signin.ErrAnswer},
+		"both":                     {[]string{stronger, devidp.ACR}, signin.Demand{ACR: []string{"other", devidp.ACR}}, map[string]string{"acr_values": devidp.ACR}, 0, nil},
+		"lately":                   {nil, signin.Demand{MaxAge: 5 * time.Minute}, map[string]string{"max_age": "300"}, 4 * time.Minute, nil},
+		"too long ago":             {nil, signin.Demand{MaxAge: time.Minute}, map[string]string{"max_age": "60"}, 4 * time.Minute, signin.ErrAnswer},
+		"now":                      {nil, signin.Demand{Again: true}, map[string]string{"prompt": "login"}, 0, nil},
+		"not now":                  {nil, signin.Demand{Again: true, MaxAge: time.Hour}, map[string]string{"prompt": "login"}, 4 * time.Minute, signin.ErrAnswer},
+		"no demand":                {nil, signin.Demand{}, map[string]string{"acr_values": "", "max_age": "", "prompt": ""}, 4 * time.Minute, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := func() time.Time { return time.Now().Add(c.behind) }
+			rp, browser := start(t, func(made *signin.Config) { made.ACR, made.Now = c.of, at })
+			location, ticket, err := rp.Start(t.Context(), nil, c.demand)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := url.Parse(location)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, value := range c.query {
+				if got := u.Query().Get(name); got != value {
+					t.Errorf("%s is %q, want %q", name, got, value)
+				}
+			}
+			if _, _, err := rp.Finish(t.Context(), walk(t, browser, location, "one"), ticket); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+// slow answers when it is let.
+type slow struct {
+	asked chan struct{}
+	let   chan struct{}
+}
+
+func (s slow) Do(r *http.Request) (*http.Response, error) {
+	s.asked <- struct{}{}
+	<-s.let
+	return http.DefaultClient.Do(r)
+}
+
+// A provider that is slow is asked once for all who wait, and holds nobody up
+// for longer than they want to wait.
+func TestSlowProvider(t *testing.T) {
+	s := slow{make(chan struct{}, 10), make(chan struct{})}
+	rp, _ := start(t, func(c *signin.Config) { c.HTTP = s })
+	results := make(chan error, 3)
+	for range 3 {
+		go func() {
+			_, _, err := rp.Start(context.Background(), nil, signin.Demand{})
+			results <- err
+		}()
+	}
+	<-s.asked
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := rp.Start(gone, nil, signin.Demand{}); !errors.Is(err, signin.ErrProvider) || !errors.Is(err, context.Canceled) {
+		t.Errorf("who is gone: %v", err)
+	}
+	close(s.let)
+	for range 3 {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(s.asked); n != 0 {
+		t.Errorf("asked %d times more", n)
 	}
 }

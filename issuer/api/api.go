@@ -65,10 +65,7 @@ type Options struct {
 	CRL func(name string) ([]byte, bool)
 	// TrustedProxies are addresses whose X-Forwarded-For is believed.
 	TrustedProxies []string
-	// Collectable maps a supplier's name in /collect/<name> to the credential
-	// configuration of its records.
-	Collectable map[string]string
-	Store       store.Store
+	Store          store.Store
 	// Secret, at least 32 bytes, keys idempotency records.
 	Secret []byte
 	Log    *slog.Logger
@@ -159,8 +156,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "POST", Path: "/issuance/v1/credentials/:credential/:change", Handler: s.changeStatus, Permission: PermissionOffer, Spec: "issuance API", MaxBody: 4 * kib},
 		{Method: "POST", Path: "/issuance/v1/vault-deletions", Handler: s.vaultDeleted, Permission: PermissionVaults, Spec: "issuance API", MaxBody: 4 * kib},
 
-		{Method: "GET", Path: "/collect/:supplier", Handler: s.collect, Once: true, Spec: "collection", Page: true, Limit: guesses},
-		{Method: "GET", Path: "/collected", Handler: s.collected, Once: true, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5", Page: true, Limit: guesses, Timeout: time.Minute},
+		{Method: "GET", Path: CallbackPath, Handler: s.signedIn, Once: true, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5", Page: true, Limit: guesses, Timeout: time.Minute},
 		{Method: "GET", Path: "/style.css", Handler: style, Spec: "pages"},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider/identifier"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/issuer"
 )
 
@@ -37,16 +38,40 @@ func (s server) authorize(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	location, ticket, err := s.o.SignIn.Start(r.Context(), extra)
+	location, ticket, err := s.o.SignIn.Start(r.Context(), extra, s.demand(p.Configuration))
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.SeeOther(location).Cookie(http.Cookie{Name: s.cookie("collect"), Value: ticket, Path: "/", MaxAge: 600}), nil
+	return rest.SeeOther(location).Cookie(http.Cookie{Name: s.cookie("sign-in"), Value: ticket, Path: "/", MaxAge: 600}), nil
 }
 
-// signedIn is what a citizen who signed in is about to agree to. It waits in
+// demand is what the sign-in for a configuration must be.
+func (s server) demand(configuration string) signin.Demand {
+	d := s.i.SignInFor(configuration)
+	return signin.Demand{ACR: d.ACR, MaxAge: d.MaxAge}
+}
+
+// notSignedIn sends a citizen who did not want to sign in back to the wallet that
+// asked (RFC 6749, Section 4.1.2.1); one who came without a wallet reads why.
+func (s server) notSignedIn(r *rest.Request, extra []byte, why error) (rest.Answer, error) {
+	var j journey
+	if err := jose.Unmarshal(extra, &j); err != nil || j.Request == "" {
+		return rest.Answer{}, why
+	}
+	p, err := s.i.Pushed(r.Context(), j.Client, j.Request)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	to, err := s.i.Decline(r.Context(), p)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return s.leave(r, issuer.Agreed{Return: to}).Cookie(http.Cookie{Name: s.cookie("sign-in"), Path: "/", MaxAge: -1}), nil
+}
+
+// consenting is what a citizen who signed in is about to agree to. It waits in
 // the cookie of their browser, sealed, and nowhere else.
-type signedIn struct {
+type consenting struct {
 	Client, Request, Language string
 	Subject                   string
 	Expires                   time.Time
@@ -64,7 +89,7 @@ func (s server) ask(r *rest.Request, j journey, subject identifier.INSZ) (rest.A
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	plain, err := jose.Marshal(signedIn{j.Client, j.Request, j.Language, subject.Reveal(), s.o.Now().Add(consentLife)})
+	plain, err := jose.Marshal(consenting{j.Client, j.Request, j.Language, subject.Reveal(), s.o.Now().Add(consentLife)})
 	if err != nil {
 		return rest.Answer{}, err
 	}
@@ -83,7 +108,7 @@ func (s server) ask(r *rest.Request, j journey, subject identifier.INSZ) (rest.A
 		return rest.Answer{}, err
 	}
 	return rest.HTML(http.StatusOK, page).With("Content-Security-Policy", formActions(p.RedirectURI)).
-		Cookie(http.Cookie{Name: s.cookie("collect"), Path: "/", MaxAge: -1}).
+		Cookie(http.Cookie{Name: s.cookie("sign-in"), Path: "/", MaxAge: -1}).
 		Cookie(http.Cookie{Name: s.cookie("consent"), Value: ticket, Path: "/", MaxAge: int(consentLife / time.Second), SameSite: http.SameSiteStrictMode}), nil
 }
 
@@ -112,7 +137,7 @@ func (s server) answered(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	c, subject, err := s.consenting(r, f.Value("form"))
+	c, subject, err := s.opened(r, f.Value("form"))
 	if err != nil {
 		return rest.Answer{}, err
 	}
@@ -142,9 +167,9 @@ func (s server) answered(r *rest.Request) (rest.Answer, error) {
 	return s.leave(r, a).Cookie(done), nil
 }
 
-// consenting opens the cookie of the citizen who signed in.
-func (s server) consenting(r *rest.Request, form string) (signedIn, identifier.INSZ, error) {
-	var c signedIn
+// opened opens the cookie of the citizen who signed in.
+func (s server) opened(r *rest.Request, form string) (consenting, identifier.INSZ, error) {
+	var c consenting
 	cookie, err := r.HTTP.Cookie(s.cookie("consent"))
 	if err != nil || subtle.ConstantTimeCompare([]byte(form), []byte(formToken(cookie.Value))) != 1 {
 		return c, identifier.INSZ{}, errConsent()
@@ -158,7 +183,7 @@ func (s server) consenting(r *rest.Request, form string) (signedIn, identifier.I
 		return c, identifier.INSZ{}, errConsent()
 	}
 	if err := jose.Unmarshal(plain, &c); err != nil || !s.o.Now().Before(c.Expires) {
-		return signedIn{}, identifier.INSZ{}, errConsent()
+		return consenting{}, identifier.INSZ{}, errConsent()
 	}
 	subject, err := identifier.ParseINSZ(c.Subject)
 	return c, subject, err

@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -96,9 +97,11 @@ func TestPushedRefused(t *testing.T) {
 		"another key":                 {func(f url.Values) { f.Set("dpop_jkt", strings.Repeat("A", 43)) }, 400, "invalid_dpop_proof"},
 		"an unknown scope alone":      {func(f url.Values) { f.Set("scope", "openid") }, 400, "invalid_scope"},
 		"another issuer":              {func(f url.Values) { f.Set("resource", "https://other.example") }, 400, "invalid_target"},
-		"another configuration":       {func(f url.Values) { f.Set("authorization_details", `[{"type":"openid_credential","credential_configuration_id":"other"}]`) }, 400, "invalid_authorization_details"},
-		"no vault":                    {func(f url.Values) { f.Del("vault_handle") }, 400, "invalid_request"},
-		"a used vault handle":         {func(f url.Values) { f["vault_handle"] = used["vault_handle"] }, 400, "invalid_request"},
+		"another configuration": {func(f url.Values) {
+			f.Set("authorization_details", `[{"type":"openid_credential","credential_configuration_id":"other"}]`)
+		}, 400, "invalid_authorization_details"},
+		"no vault":            {func(f url.Values) { f.Del("vault_handle") }, 400, "invalid_request"},
+		"a used vault handle": {func(f url.Values) { f["vault_handle"] = used["vault_handle"] }, 400, "invalid_request"},
 	} {
 		form := l.request()
 		c.change(form)
@@ -107,7 +110,7 @@ func TestPushedRefused(t *testing.T) {
 	}
 	// Unknown scopes beside a known one do not count (OpenID4VCI 1.0, Section 5.1.2).
 	form := l.request()
-	form.Set("scope", "openid led_diploma offline_access")
+	form.Set("scope", "openid led_diploma offline_access led_diploma")
 	l.push(form)
 	basic := w.send("POST", "/par", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic cHVibGljOg=="}, l.request().Encode())
 	says(t, "Basic", basic, http.StatusUnauthorized, "invalid_client")
@@ -241,7 +244,7 @@ func TestCodeFlowNothing(t *testing.T) {
 		error   string
 		page    string
 	}{
-		"no data":     {"nobody", func() {}, "access_denied", "holds no data about you"},
+		"no data":     {"nobody", func() { w.source.set(diplomas(), nil) }, "access_denied", "holds no data about you"},
 		"all refused": {"lotte", func() { w.source.set(diplomasAllRefused(), nil) }, "access_denied", "none of them can be sealed"},
 		"away":        {"lotte", func() { w.source.set(issuer.Collection{}, provider.ErrUnavailable) }, "temporarily_unavailable", "does not answer now"},
 	} {
@@ -286,5 +289,38 @@ func TestCodeFlowWithoutSignIn(t *testing.T) {
 	a := w.token(url.Values{"grant_type": {"authorization_code"}, "client_id": {"x"}, "code": {"c"}, "redirect_uri": {"r"}, "code_verifier": {"v"}})
 	if a.status == http.StatusOK {
 		t.Errorf("%s", a.body)
+	}
+}
+
+// An issuer below a path of its host, as tenants are: its pages, its cookies and
+// its proofs are its own.
+func TestCodeFlowBelowPath(t *testing.T) {
+	w, _ := withWalletsBelow(t, "/one")
+	l := w.public()
+	b := w.browser(map[string]string{"Accept": "text/html", "Accept-Language": "en"})
+	a, value := b.page(l.address(l.push(l.request())), "lotte")
+	for _, part := range []string{`href="/one/style.css"`, `action="/one/consent"`} {
+		if !strings.Contains(string(a.body), part) {
+			t.Errorf("%s is missing in %s", part, a.body)
+		}
+	}
+	named := 0
+	for _, c := range a.header.Values("Set-Cookie") {
+		if name, _, _ := strings.Cut(c, "="); !regexp.MustCompile(`-[0-9a-f]{8}$`).MatchString(name) {
+			t.Errorf("the cookie %s could be another issuer's on this host", name)
+		}
+		named++
+	}
+	if named == 0 {
+		t.Error("no cookie")
+	}
+	accessible(t, b.decide(value, "allow"), "en")
+	token := l.tokens(l.code(l.request(), "lotte"))
+	if a := l.fetch(token.text("access_token"), identifiersOf(token)[0]); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	offer, _ := w.signInOffer(map[string]any{"subject": map[string]string{"insz": insz}, "supplier": "led"})
+	if at := offer.header.Get("Location"); at != "/one/issuance/v1/offers/"+offer.text("offer_id") {
+		t.Error(at)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // client says who sends a request to an endpoint where clients authenticate.
 func (s server) client(r *rest.Request, form url.Values, endpoint string, preAuthorized bool) (authz.Party, authz.Client, error) {
-	to, client, err := s.i.Client(r.Context(), authz.Credentials{Form: form, Header: r.HTTP.Header, Certificate: r.Certificate(), PreAuthorized: preAuthorized}, endpoint)
+	to, client, err := s.i.Client(r.Context(), authz.Credentials{Form: form, Header: r.HTTP.Header, Certificates: r.Certificates(), PreAuthorized: preAuthorized}, endpoint)
 	return to, client, s.proofError(err, http.StatusBadRequest)
 }
 

@@ -161,12 +161,15 @@ func TestDeferredRefusals(t *testing.T) {
 
 // The page says that some records come later, in every language.
 func TestPromisedPage(t *testing.T) {
-	w := start(t)
+	w, _ := withWallets(t)
 	c := promised()
 	c.Datasets = nil
 	w.source.set(c, nil)
 	for lang, word := range map[string]string{"nl": "later klaar", "fr": "aura plus tard", "de": "später hat", "en": "will have later"} {
-		a := w.browser(map[string]string{"Accept-Language": lang}).collect("led", w.handle("v"), "lotte")
+		l := w.public()
+		b := w.browser(map[string]string{"Accept-Language": lang})
+		_, value := b.page(l.address(l.push(l.request())), "lotte")
+		a := b.decide(value, "allow")
 		accessible(t, a, lang)
 		if !strings.Contains(string(a.body), word) {
 			t.Errorf("%s: %s", lang, a.body)

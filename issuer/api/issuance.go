@@ -25,10 +25,12 @@ func (s server) openAPI(*rest.Request) (rest.Answer, error) {
 // offerRequest is an institution's wish: records of a supplier about a subject,
 // or claims of its own.
 type offerRequest struct {
-	Configuration string           `json:"credential_configuration_id"`
-	Supplier      string           `json:"supplier"`
-	Subject       *subject         `json:"subject"`
-	Claims        []jsontext.Value `json:"claims"`
+	Configuration string   `json:"credential_configuration_id"`
+	Supplier      string   `json:"supplier"`
+	Subject       *subject `json:"subject"`
+	// SignIn offers it to the subject alone, who signs in for it.
+	SignIn bool             `json:"sign_in"`
+	Claims []jsontext.Value `json:"claims"`
 }
 
 type subject struct {
@@ -41,7 +43,7 @@ type offerAnswer struct {
 	Offer     jsontext.Value   `json:"credential_offer"`
 	OfferURI  string           `json:"credential_offer_uri"`
 	OfferLink string           `json:"credential_offer_link"`
-	TxCode    string           `json:"tx_code"`
+	TxCode    string           `json:"tx_code,omitzero"`
 	ExpiresAt time.Time        `json:"expires_at"`
 	Accepted  []acceptedRecord `json:"accepted"`
 	Pending   []acceptedRecord `json:"pending"`
@@ -68,7 +70,7 @@ func (s server) createOffer(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.JSON(http.StatusCreated, answer).With("Location", "/issuance/v1/offers/"+o.ID), nil
+	return rest.JSON(http.StatusCreated, answer).With("Location", s.base+"/issuance/v1/offers/"+o.ID), nil
 }
 
 const titleNothing = "Nothing to offer"
@@ -96,6 +98,8 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 	switch {
 	case req.Configuration == "":
 		return issuer.Offered{}, missing("credential_configuration_id")
+	case req.SignIn && s.o.SignIn == nil:
+		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "No sign-in", Field: "sign_in", Detail: "Citizens cannot sign in at this issuer.", Expected: "false", Remedy: "Leave it out and send the transaction code by another channel."}
 	case req.Supplier != "" && req.Claims != nil:
 		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Two sources", Field: "claims", Detail: "Give either a supplier with a subject, or claims.", Remedy: "Leave one of them out."}
 	case req.Claims != nil:
@@ -105,7 +109,13 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 		if permission := PermissionClaims + ":" + req.Configuration; !r.Client.May(permission) {
 			return issuer.Offered{}, forbidden(permission)
 		}
-		d := issuer.Direct{Configuration: req.Configuration, Client: r.Client.ID, CorrelationID: r.ID}
+		d := issuer.Direct{Configuration: req.Configuration, Client: r.Client.ID, CorrelationID: r.ID, SignIn: req.SignIn}
+		if req.SignIn {
+			var err error
+			if d.Subject, err = req.subject(); err != nil {
+				return issuer.Offered{}, err
+			}
+		}
 		for n, c := range req.Claims {
 			if c.Kind() != '{' {
 				return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Not an object", Field: fmt.Sprintf("claims[%d]", n), Expected: "a JSON object", Found: kindWord(c.Kind()), Remedy: "Give one object of claims per credential."}
@@ -120,16 +130,28 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 	case !r.Client.May(PermissionCollect):
 		return issuer.Offered{}, forbidden(PermissionCollect)
 	}
-	if c, ok := s.o.Collectable[req.Supplier]; ok && c != req.Configuration {
+	if c := s.i.Supplied(req.Supplier); c != "" && c != req.Configuration {
 		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Another configuration", Field: "credential_configuration_id", Expected: c, Detail: "The records of this supplier are issued as another configuration.", Remedy: "Ask for the expected one."}
 	}
-	insz, err := identifier.ParseINSZ(req.Subject.INSZ)
+	insz, err := req.subject()
 	if err != nil {
-		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Not a national number", Field: "subject.insz", Expected: "11 digits of a national or bis number with the right check digits", Spec: "royal decree of 3 April 1984, art. 1", Remedy: "Check the number with the subject.", Cause: err}
+		return issuer.Offered{}, err
 	}
 	return s.i.Collect(r.Context(), issuer.Collect{
-		Configuration: req.Configuration, Supplier: req.Supplier, Subject: insz, Client: r.Client.ID, CorrelationID: r.ID,
+		Configuration: req.Configuration, Supplier: req.Supplier, Subject: insz, Client: r.Client.ID, CorrelationID: r.ID, SignIn: req.SignIn,
 	})
+}
+
+// subject is whom an offer is about.
+func (o offerRequest) subject() (identifier.INSZ, error) {
+	if o.Subject == nil || o.Subject.INSZ == "" {
+		return identifier.INSZ{}, missing("subject.insz")
+	}
+	insz, err := identifier.ParseINSZ(o.Subject.INSZ)
+	if err != nil {
+		return insz, &rest.Problem{Status: http.StatusBadRequest, Title: "Not a national number", Field: "subject.insz", Expected: "11 digits of a national or bis number with the right check digits", Spec: "royal decree of 3 April 1984, art. 1", Remedy: "Check the number with the subject.", Cause: err}
+	}
+	return insz, nil
 }
 
 func (s server) describe(o issuer.Offered) (offerAnswer, error) {

@@ -44,9 +44,6 @@ type view struct {
 	Waiting int
 	Nothing bool
 
-	Offer   *offerAnswer
-	Link    template.URL
-	Until   string
 	NoData  bool
 	Refused []refusedView
 
@@ -54,17 +51,6 @@ type view struct {
 }
 
 type refusedView struct{ Record, Reason string }
-
-// render is the page of a collection's outcome.
-func (s server) render(lang string, a collectedAnswer) ([]byte, error) {
-	v := view{Lang: lang, T: words[lang], Base: s.base, Offer: a.offerAnswer, NoData: a.NoData, Heading: words[lang]["nothing"]}
-	if a.offerAnswer != nil {
-		// The link was made by us of URL-escaped parts.
-		v.Heading, v.Link, v.Until = v.T["offer"], template.URL(a.OfferLink), a.ExpiresAt.Format("2006-01-02 15:04")+" UTC"
-	}
-	v.Refused = refusals(lang, a.Refused)
-	return execute("collected.html", v)
-}
 
 func refusals(lang string, all []issuer.Refusal) (out []refusedView) {
 	for _, r := range all {

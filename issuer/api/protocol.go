@@ -10,6 +10,7 @@ import (
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/issuer"
+	"github.com/zegel-id/zegel/protocol/oauth"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
@@ -66,8 +67,10 @@ func (s server) token(r *rest.Request) (rest.Answer, error) {
 	return s.withNonce(r, rest.JSON(http.StatusOK, res)), nil
 }
 
+// nonce gives a c_nonce, and the nonce for the wallet's first DPoP proof with it
+// (OpenID4VCI 1.0, Section 7.2).
 func (s server) nonce(*rest.Request) (rest.Answer, error) {
-	return rest.JSON(http.StatusOK, s.i.Nonce()), nil
+	return rest.JSON(http.StatusOK, s.i.Nonce()).With(oauth.NonceHeader, s.i.ProofNonce()), nil
 }
 
 func (s server) credential(r *rest.Request) (rest.Answer, error) {

@@ -162,19 +162,23 @@ func (w *world) refusedStatusList() {
 // A deleted vault takes everything with it: what was issued, what waits, and
 // tokens that were given.
 func TestVaultDeleted(t *testing.T) {
-	w := start(t)
-	mine, others := w.collectJSON("lotte", w.handle("vault-1")), w.collectJSON("lotte", w.handle("vault-2"))
-	token, ids := w.redeem(mine)
-	_, copies := w.obtain(token, ids[0], 2)
-	waiting := w.collectJSON("lotte", w.handle("vault-1"))
-	otherToken, otherIDs := w.redeem(others)
-	_, otherCopies := w.obtain(otherToken, otherIDs[0], 1)
+	w, _ := withWallets(t)
+	mine, waiting, others := w.public(), w.public(), w.public()
+	tokens := mine.tokens(mine.code(mine.request(), "lotte"))
+	token, ids := tokens.text("access_token"), identifiersOf(tokens)
+	copies := texts(mine.fetch(token, ids[0]))
+	code := waiting.code(waiting.request(), "lotte")
+	another := others.request()
+	another.Set("vault_handle", w.handle("vault-2"))
+	otherTokens := others.tokens(others.code(another, "lotte"))
+	otherToken, otherIDs := otherTokens.text("access_token"), identifiersOf(otherTokens)
+	otherCopies := texts(others.fetch(otherToken, otherIDs[0]))
 
 	w.problem(w.as("OVO000001", "POST", "/issuance/v1/vault-deletions", map[string]string{"vault": "vault-1"}), http.StatusForbidden, "Permission is missing")
 	w.problem(w.as("vaults", "POST", "/issuance/v1/vault-deletions", map[string]string{}), http.StatusBadRequest, "Missing member")
 	for range 2 {
 		a := w.as("vaults", "POST", "/issuance/v1/vault-deletions", map[string]string{"vault": "vault-1"})
-		if a.status != http.StatusOK || a.json["revoked"] != float64(2) {
+		if a.status != http.StatusOK || a.json["revoked"] != float64(1) {
 			t.Fatalf("%d %s", a.status, a.body)
 		}
 	}
@@ -189,9 +193,10 @@ func TestVaultDeleted(t *testing.T) {
 	if got := w.statusOf(otherCopies[0]); got != status.Valid {
 		t.Errorf("a copy of another vault is %v", got)
 	}
-	w.refused(w.token(tokenForm(waiting)), 400, "invalid_grant")
-	w.refused(w.credential(token, w.request(ids[1], w.nonce(), newKey(t))), 400, "credential_request_denied")
-	if a := w.credential(otherToken, w.request(otherIDs[1], w.nonce(), newKey(t))); a.status != http.StatusOK {
+	says(t, "a code that waits", waiting.post("/token", waiting.tokenForm(code)), 400, "invalid_grant")
+	says(t, "the next credential", mine.fetch(token, ids[1]), 400, "credential_request_denied")
+	says(t, "renewal", mine.post("/token", mine.refreshForm(tokens.text("refresh_token"))), 400, "invalid_grant")
+	if a := others.fetch(otherToken, otherIDs[1]); a.status != http.StatusOK {
 		t.Errorf("another vault: %d %s", a.status, a.body)
 	}
 	w.nowhere("after the deletion", "vault-1", "vault-2")

@@ -123,6 +123,7 @@ type world struct {
 	hierarchy *devca.Hierarchy
 	profile   sdjwt.Profile
 	noSignIn  bool
+	path      string // of the issuer below its host
 	tune      func(*issuer.Config)
 
 	platformKey *ecdsa.PrivateKey
@@ -159,7 +160,7 @@ func start(t testing.TB, options ...func(*world)) *world {
 	w.client("OVO002067", api.PermissionOffer, api.PermissionAll)
 	w.client("vaults", api.PermissionVaults)
 
-	w.base = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*w.handler.Load()).ServeHTTP(rw, r) }))
+	w.base = w.serve(http.StripPrefix(w.path, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*w.handler.Load()).ServeHTTP(rw, r) }))) + w.path
 	var err error
 	if w.hierarchy, err = devca.New(devca.Options{Now: time.Now(), Issuer: w.base}); err != nil {
 		t.Fatal(err)
@@ -194,7 +195,7 @@ func (w *world) identityProvider() string {
 			{ID: "lotte", GivenName: "Lotte", FamilyName: canary, RRN: insz},
 			{ID: "nobody", GivenName: "Niemand", FamilyName: canary, RRN: "85073003328"},
 		},
-		Clients: []devidp.Client{{ID: "zegel", Secret: "s", RedirectURI: w.base + "/collected"}},
+		Clients: []devidp.Client{{ID: "zegel", Secret: "s", RedirectURI: w.base + "/signed-in"}},
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -237,7 +238,7 @@ func (w *world) up() {
 	c := issuer.Config{
 		URL: w.base, Store: w.store, Source: w.source, Types: []issuer.Type{issuer.LEDDiploma()}, Display: []issuer.Display{{Name: "Uitreiker (TEST)", Locale: "nl"}},
 		Keys: w.seals, Statuses: w.statuses, Log: w.uses, Names: names, Key: []byte(strings.Repeat("k", 32)), Profile: w.profile, BatchSize: 8,
-		Now: w.clock.now, InsecureLoopback: true,
+		Now: w.clock.now, InsecureLoopback: true, Collectable: []issuer.Supply{{Supplier: "led", Configuration: "led_diploma"}},
 		Vaults: []issuer.VaultPlatform{{URL: platform, Keys: func(context.Context) ([]jose.JWK, error) {
 			k, err := jose.PublicJWK(w.platformKey.Public())
 			if w.platformErr != nil {
@@ -262,14 +263,14 @@ func (w *world) up() {
 	clients, err := rest.NewClients(w.list...)
 	check(err)
 	o := api.Options{
-		Clients: clients, Lists: w.statuses, Certificates: w.seals, Collectable: map[string]string{"led": "led_diploma"},
+		Clients: clients, Lists: w.statuses, Certificates: w.seals,
 		Suppliers:    func() ([]byte, error) { return []byte(`{"suppliers":[]}`), nil },
 		ProviderList: func() ([]byte, error) { return []byte(w.hierarchy.List), nil },
 		Store:        w.store, Secret: w.secret, Log: slog.New(slog.NewJSONHandler(w.logs, nil)), Now: w.clock.now,
 	}
 	if !w.noSignIn {
 		o.SignIn, err = signin.New(signin.Config{
-			Issuer: w.idp, ClientID: "zegel", ClientSecret: "s", RedirectURL: w.base + "/collected", HTTP: http.DefaultClient, Now: w.clock.now,
+			Issuer: w.idp, ClientID: "zegel", ClientSecret: "s", RedirectURL: w.base + "/signed-in", HTTP: http.DefaultClient, Now: w.clock.now,
 		}, []byte(strings.Repeat("i", 32)))
 		check(err)
 	}

@@ -166,7 +166,7 @@ func (r Request) expects(origin string) error {
 // of other schemes than https.
 func checkOrigin(origin string, opts []Option) error {
 	u, err := url.Parse(origin)
-	if err != nil || origin == "" || len(origin) > MaxText || u.Scheme == "" {
+	if err != nil || len(origin) > MaxText || u.Scheme == "" {
 		return refuse(InvalidRequest, specDCAPI+".2", "origin", "is no origin")
 	}
 	if slices.Contains([]string{"ftp", "javascript", "data", "ws", "wss", "file", "blob"}, u.Scheme) || u.Scheme == "http" && !(insecure(opts) && wire.Loopback(u.Hostname())) {

@@ -110,6 +110,7 @@ func TestVerifyDC(t *testing.T) {
 		{name: "old protocol", protocol: "openid4vp", field: "protocol", code: InvalidRequest},
 		{name: "endless", data: func(m) any { return strings.Repeat("a", jose.MaxToken) }, field: "data", code: InvalidRequest},
 		{name: "no origin", tune: func(v *Verification) { v.Origin = "" }, field: "origin", code: InvalidRequest},
+		{name: "origin that is no address", tune: func(v *Verification) { v.Origin = "https://receiver.example\x7f" }, field: "origin", code: InvalidRequest},
 		{name: "null origin", tune: func(v *Verification) { v.Origin = "null" }, field: "origin", code: InvalidRequest},
 		{name: "endless origin", tune: func(v *Verification) { v.Origin = site + strings.Repeat("a", MaxText) }, field: "origin", code: InvalidRequest},
 		{name: "http origin", tune: func(v *Verification) { v.Origin = "http://receiver.example" }, field: "origin", code: InvalidRequest},
@@ -204,6 +205,7 @@ func TestMultiSigned(t *testing.T) {
 		{name: "more than are looked at", headers: append(slices.Repeat([]m{theirs}, maxSignatures), ours), field: "signatures", code: InvalidRequest},
 		{name: "none", field: "signatures", code: InvalidRequest},
 		{name: "another's alone", headers: []m{theirs}, field: "x5c", code: InvalidClient},
+		{name: "the first reason counts", headers: []m{theirs, but(ours, "typ", "JWT")}, field: "x5c", code: InvalidClient},
 		{name: "no typ", headers: []m{but(ours, "typ", "JWT")}, field: "request object", code: InvalidRequest},
 		{name: "alg none", headers: []m{ours}, change: cut(func(s m) {
 			s["protected"], s["signature"] = jose.Encode([]byte(`{"alg":"none","typ":"oauth-authz-req+jwt","client_id":"`+HashClientID(leaf)+`"}`)), ""

@@ -49,8 +49,8 @@ func ParseLink(link string, opts ...Option) (Invocation, error) {
 	case q.Has("request_uri_method"):
 		return Invocation{}, refuse(InvalidRequest, specRequest+".1", "request_uri_method", "must not be there without request_uri")
 	case q.Has("request"):
-		if in.Request == "" || len(in.Request) > jose.MaxToken {
-			return Invocation{}, refuse(InvalidRequest, "RFC 9101, Section 5.1", "request", "is empty or too long")
+		if in.Request == "" {
+			return Invocation{}, refuse(InvalidRequest, "RFC 9101, Section 5.1", "request", "is empty")
 		}
 		return in, nil
 	case !q.Has("response_type"):

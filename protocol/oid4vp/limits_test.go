@@ -113,6 +113,41 @@ func TestQueryLimits(t *testing.T) {
 	}
 }
 
+// ParseRequest alone holds to the same words (Sections 5 and 5.3).
+func TestParseRequest(t *testing.T) {
+	unbound := func(p m) {
+		p["dcql_query"].(m)["credentials"].([]any)[0].(m)["require_cryptographic_holder_binding"] = false
+	}
+	for name, c := range map[string]struct {
+		change func(p m)
+		field  string
+	}{
+		"good": {func(m) {}, ""},
+		"info that is an object, of this query": {func(p m) {
+			p["verifier_info"] = []any{m{"format": "x", "data": m{}, "credential_ids": []any{"led"}}}
+		}, ""},
+		"no holder binding and a state": {unbound, ""},
+		"no holder binding, no state":   {func(p m) { unbound(p); delete(p, "state") }, "state"},
+		"no client_id":                  {func(p m) { delete(p, "client_id") }, "client_id"},
+		"client_id overlong":            {func(p m) { p["client_id"] = strings.Repeat("a", MaxText+1) }, "client_id"},
+		"no client_id in a browser":     {func(p m) { delete(p, "client_id"); p["response_mode"] = ModeDCAPIJWT }, ""},
+		"client_id overlong, in one":    {func(p m) { p["client_id"], p["response_mode"] = strings.Repeat("a", MaxText+1), ModeDCAPIJWT }, "client_id"},
+		"no state in a browser":         {func(p m) { unbound(p); delete(p, "state"); p["response_mode"] = ModeDCAPI }, ""},
+	} {
+		p := request(t, "x509_hash:a")
+		c.change(p)
+		b, _ := jose.Marshal(p)
+		r, err := ParseRequest(b, now)
+		if c.field == "" {
+			if err != nil || r.DCQLQuery == nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		wantField(t, err, c.field, InvalidRequest)
+	}
+}
+
 // anyChain takes every chain.
 type anyChain struct{}
 

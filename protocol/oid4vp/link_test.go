@@ -34,6 +34,9 @@ func TestLink(t *testing.T) {
 	if !found {
 		t.Error("no example link")
 	}
+	if in, err := ParseLink("haip-vp://?client_id=a&request=x.y.z&dcql_query=%7B"); err != nil || in != (Invocation{ClientID: "a", Request: "x.y.z"}) {
+		t.Errorf("%+v, %v", in, err)
+	}
 	uri := url.QueryEscape("https://receiver.example/r")
 	for _, tt := range []struct {
 		link, field string
@@ -58,6 +61,8 @@ func TestLink(t *testing.T) {
 		{"openid4vp://?client_id=a&request_uri=http%3A%2F%2F127.0.0.1%2Fr", "request_uri", InvalidRequest},
 		{"http://wallet.example?client_id=a&request_uri=" + uri, "link", InvalidRequest},
 		{"openid4vp://?%zz", "link", InvalidRequest},
+		{"openid4vp://\x7f?client_id=a&request_uri=" + uri, "link", InvalidRequest},
+		{"openid4vp://?client_id=" + strings.Repeat("a", MaxText+1) + "&request_uri=" + uri, "client_id", InvalidRequest},
 		{"", "link", InvalidRequest},
 		{"openid4vp://?client_id=a&request_uri=" + uri + "&x=" + strings.Repeat("a", MaxMessage), "link", InvalidRequest},
 	} {
@@ -134,6 +139,12 @@ func TestRequestURIPost(t *testing.T) {
 		if p, err := ParseRequestURIPost(form); err == nil || p != (RequestURIPost{}) {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
+	}
+	if form, err := (RequestURIPost{}).Form(); err != nil || len(form) != 0 {
+		t.Errorf("who says nothing posts %v, %v", form, err)
+	}
+	if object, err := (*WalletMetadata)(nil).Encrypt("a.b.c"); err != nil || object != "a.b.c" {
+		t.Errorf("a wallet that says nothing got %s, %v", object, err)
 	}
 	if p, err := ParseRequestURIPost(url.Values{}); err != nil || p.WalletNonce != "" {
 		t.Errorf("%+v, %v", p, err)

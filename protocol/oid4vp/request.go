@@ -173,10 +173,7 @@ func (r Request) validateReply(opts []Option) error {
 	switch r.Mode() {
 	case ModeDirectPost, ModeDirectPostJWT:
 		address, name, other, otherName = other, otherName, address, name
-	case ModeFragment, ModeQuery:
-		if strings.Contains(address, "#") {
-			return refuse(InvalidRequest, "RFC 6749, Section 3.1.2", name, "must have no fragment")
-		}
+	case ModeFragment, ModeQuery: // CheckURL lets no fragment through
 	case ModeDCAPI, ModeDCAPIJWT:
 		return nil
 	default:

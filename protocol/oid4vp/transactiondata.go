@@ -137,7 +137,11 @@ func (r Request) Transactions() ([]TransactionData, error) {
 		return nil, refuse(InvalidTransactionData, specRequest+".1", "transaction_data", "must have 1 to %d elements, found %d", MaxList, n)
 	}
 	out := make([]TransactionData, 0, len(r.TransactionData))
-	for _, raw := range r.TransactionData {
+	for i, raw := range r.TransactionData {
+		// One hash would stand for both, and nobody could tell which was meant.
+		if slices.Contains(r.TransactionData[:i], raw) {
+			return nil, refuse(InvalidTransactionData, specTransaction, "transaction_data", "holds one element twice; tell them apart, by their reference for instance")
+		}
 		d, err := ParseTransactionData(raw)
 		if err != nil {
 			return nil, err

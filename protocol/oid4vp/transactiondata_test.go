@@ -3,6 +3,7 @@ package oid4vp
 import (
 	"crypto/sha256"
 	"crypto/sha512"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,12 @@ func TestParseTransactionData(t *testing.T) {
 		if _, err := ParseTransactionData(payment(t, change)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	// Where two rules meet, the one that says most is named.
+	whys := map[string]string{
+		"no type": "without a type", "type a number": "without a type", "type null": "is not known here", "unknown type": "is not known here",
+		"no credential_ids": "credential_ids", "credential_ids text": "credential_ids", "field missing": "lacks currency", "field null": "has a payee", "field an object": "has a payee",
+		"unknown field": "has the member more", "algs text": "transaction_data_hashes_alg",
 	}
 	for name, change := range map[string]func(d m){
 		"no type":                   without("type"),
@@ -92,20 +99,30 @@ func TestParseTransactionData(t *testing.T) {
 		if d.Raw != "" {
 			t.Errorf("%s: returned", name)
 		}
+		if why := whys[name]; err != nil && !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: refused for %v, expected %q", name, err, why)
+		}
 	}
-	for name, raw := range map[string]string{
-		"empty":           "",
-		"no base64url":    raw + "=",
-		"other alphabet":  "+" + raw[1:],
-		"no JSON":         jose.Encode([]byte("x")),
-		"no object":       jose.Encode([]byte("[]")),
-		"null":            jose.Encode([]byte("null")),
-		"a member twice":  jose.Encode([]byte(`{"type":"` + TransactionPayment + `","type":"x"}`)),
-		"longer than one": strings.Repeat("A", MaxText+4),
+	plain, err := jose.Decode(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for raw, why := range map[string]string{
+		"":                          "is no JSON object",
+		raw + "=":                   "is no base64url",
+		"+" + raw[1:]:               "is no base64url",
+		jose.Encode([]byte("x")):    "is no JSON object",
+		jose.Encode([]byte("[]")):   "is no JSON object",
+		jose.Encode([]byte("null")): "is no JSON object",
+		jose.Encode([]byte("1")):    "is no JSON object",
+		jose.Encode(append(plain, strings.Repeat(" ", MaxText)...)):             "longer than",
+		jose.Encode([]byte(`{"type":"` + TransactionPayment + `","type":"x"}`)): "is no JSON object",
 	} {
 		_, err := ParseTransactionData(raw)
 		wantField(t, err, "transaction_data", InvalidTransactionData)
-		_ = name
+		if err != nil && !strings.Contains(err.Error(), why) {
+			t.Errorf("refused for %v, expected %q", err, why)
+		}
 	}
 }
 
@@ -175,6 +192,10 @@ func TestTransactions(t *testing.T) {
 		q := query(t, `{"credentials":[{"id":"led","format":"dc+sd-jwt","meta":{"vct_values":["a"]}`+first+`},`+second+`]}`)
 		return Request{DCQLQuery: &q}
 	}
+	var endless []string
+	for i := range MaxList + 1 {
+		endless = append(endless, payment(t, func(d m) { d["reference"] = fmt.Sprint(i) }))
+	}
 	const other = `{"id":"other","format":"dc+sd-jwt","meta":{"vct_values":["b"]}}`
 	is := func(ids ...any) func(d m) { return func(d m) { d["credential_ids"] = ids } }
 	for _, tt := range []struct {
@@ -195,7 +216,9 @@ func TestTransactions(t *testing.T) {
 		{"of another format", two("", `{"id":"other","format":"mso_mdoc","meta":{"doctype_value":"d"}}`), []string{payment(t, is("led", "other"))}, false},
 		{"a hash that is not known", two("", other), []string{payment(t, nil), payment(t, func(d m) { d["transaction_data_hashes_alg"] = []any{"md5"} })}, false},
 		{"none", two("", other), []string{}, false},
-		{"endless", two("", other), slices.Repeat([]string{payment(t, nil)}, MaxList+1), false},
+		{"endless", two("", other), endless, false},
+		{"as many as there may be", two("", other), endless[:MaxList], true},
+		{"one twice", two("", other), []string{payment(t, nil), payment(t, is("other")), payment(t, nil)}, false},
 	} {
 		tt.r.TransactionData = tt.data
 		err := tt.r.validateTransactionData()
@@ -210,6 +233,23 @@ func TestTransactions(t *testing.T) {
 			continue
 		}
 		wantField(t, err, "transaction_data", InvalidTransactionData)
+	}
+}
+
+// A request with a transaction that can be authorised is a good request.
+func TestRequestWithTransaction(t *testing.T) {
+	p := request(t, "x509_hash:a")
+	p["transaction_data"] = []any{payment(t, nil)}
+	b, _ := jose.Marshal(p)
+	if r, err := ParseRequest(b, now); err != nil || len(r.TransactionData) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	p["transaction_data"] = []any{payment(t, func(d m) { d["credential_ids"] = []any{"z"} })}
+	b, _ = jose.Marshal(p)
+	r, err := ParseRequest(b, now)
+	wantField(t, err, "transaction_data", InvalidTransactionData)
+	if r.ClientID != "" {
+		t.Error("a refused request was returned")
 	}
 }
 

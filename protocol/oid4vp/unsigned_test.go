@@ -69,6 +69,7 @@ func TestVerifyUnsigned(t *testing.T) {
 		{name: "another redirect", change: both(redirect("https://evil.example/"), mode(ModeQuery)), field: "redirect_uri", code: InvalidClient},
 		{name: "redirect with a fragment", change: both(is("redirect_uri:"+callback+"#x"), redirect(callback+"#x"), mode(ModeQuery)), tune: func(v *Verification) { v.ClientID += "#x" }, field: "redirect_uri", code: InvalidRequest},
 		{name: "redirect over http", change: both(is("redirect_uri:http://receiver.example"), redirect("http://receiver.example"), mode(ModeQuery)), tune: func(v *Verification) { v.ClientID = "redirect_uri:http://receiver.example" }, field: "redirect_uri", code: InvalidRequest},
+		{name: "redirect address null", change: both(without("response_uri"), mode(ModeQuery), func(p m) { p["redirect_uri"] = nil }), field: "redirect_uri", code: InvalidRequest},
 		{name: "both addresses", change: func(p m) { p["redirect_uri"] = callback }, field: "redirect_uri", code: InvalidRequest},
 		{name: "post without the address it is for", change: both(redirect(callback), mode(ModeDirectPost)), field: "redirect_uri", code: InvalidRequest},
 		{name: "redirect with the other address", change: mode(ModeFragment), field: "response_uri", code: InvalidRequest},
@@ -168,7 +169,7 @@ func TestLinkWithParameters(t *testing.T) {
 	if _, err := ParseLink("openid4vp://?" + q.Encode()); err == nil {
 		t.Error("two values in one parameter were read")
 	}
-	if in, err = ParseLink("openid4vp://?client_id=a&request=" + strings.Repeat("a", jose.MaxToken+1)); err == nil || in.Request != "" {
+	if in, err = ParseLink("openid4vp://?client_id=a&request=" + strings.Repeat("a", MaxMessage)); err == nil || in.Request != "" {
 		t.Error("an endless request was read")
 	}
 }

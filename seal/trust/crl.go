@@ -48,6 +48,7 @@ type crl struct {
 	thisUpdate time.Time
 	nextUpdate time.Time
 	entries    map[string]crlEntry
+	raw        []byte
 }
 
 type crlEntry struct {
@@ -141,7 +142,7 @@ func parseCRL(b []byte, issuer *x509.Certificate) (*crl, error) {
 	if list.NextUpdate.IsZero() {
 		return nil, fmt.Errorf("%w: nextUpdate is missing (RFC 5280, Section 5.1.2.5)", ErrCRL)
 	}
-	out := &crl{number: list.Number, thisUpdate: list.ThisUpdate, nextUpdate: list.NextUpdate, entries: make(map[string]crlEntry, len(list.RevokedCertificateEntries))}
+	out := &crl{number: list.Number, thisUpdate: list.ThisUpdate, nextUpdate: list.NextUpdate, raw: list.Raw, entries: make(map[string]crlEntry, len(list.RevokedCertificateEntries))}
 	for _, e := range list.RevokedCertificateEntries {
 		for _, x := range e.Extensions {
 			if x.Critical && !x.Id.Equal(oidReason) {
@@ -193,6 +194,15 @@ func (c *CRLs) Revocation(ctx context.Context, cert, issuer *x509.Certificate, a
 		return RevocationStatus{Detail: "no certificate revocation list of the issuer is known"}, nil
 	}
 	return list.status(cert, at), nil
+}
+
+// Raw is the kept list of an issuer in DER, nil when there is none, for who must
+// show later what an answer came from.
+func (c *CRLs) Raw(issuer *x509.Certificate) []byte {
+	if list := c.kept(issuer); list != nil {
+		return bytes.Clone(list.raw)
+	}
+	return nil
 }
 
 func (c *CRLs) kept(issuer *x509.Certificate) *crl {

@@ -33,7 +33,12 @@ type List struct {
 	services []service
 	byCert   map[[sha256.Size]byte][]int // into services
 	digest   [sha256.Size]byte
+	compact  string
 }
+
+// Compact is the list as it was signed, for who must show later what was
+// trusted.
+func (l *List) Compact() string { return l.compact }
 
 // service is one listed service with its states, newest first.
 type service struct {
@@ -123,7 +128,7 @@ func (s *Store) VerifyList(compact string, now time.Time) (*List, error) {
 		return nil, err
 	}
 	l := d.index()
-	l.digest = sha256.Sum256(t.Payload)
+	l.digest, l.compact = sha256.Sum256(t.Payload), strings.TrimRight(compact, "\r\n")
 	return l, nil
 }
 

@@ -86,6 +86,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "POST", Path: "/verifier/v1/transactions", Handler: s.start, Permission: Permission, Idempotent: idempotent, MaxBody: 256 * kib, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction", Handler: s.state, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/result", Handler: s.result, Once: true, Permission: Permission, Spec: "verifier API"},
+		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/evidence", Handler: s.evidence, Once: true, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/events", Handler: s.events, Once: true, Permission: Permission, Timeout: streamLife, Spec: "HTML Standard, Section 9.2"},
 		{Method: "POST", Path: "/verifier/v1/transactions/:transaction/response", Handler: s.digital, Permission: Permission, MaxBody: 1536 * kib, Spec: "OpenID4VP 1.0, Appendix A.4"},
 		{Method: "GET", Path: "/verifier/v1/policies", Handler: s.policies, Permission: Permission, Spec: "verifier API"},

@@ -22,6 +22,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/verifier"
 	"github.com/zegel-id/zegel/verifier/api"
 	"github.com/zegel-id/zegel/verifier/internal/world"
 	"github.com/zegel-id/zegel/verifier/policy"
@@ -271,6 +272,9 @@ func TestRefusals(t *testing.T) {
 		{"claim outside the registration", post(world.University, with(`["title"]`, `["person","given_name"]`)), 400, `"field":"dcql_query"`},
 		{"unknown purpose", post(world.University, with("enrolment", "marketing")), 400, `those are: enrolment`},
 		{"unknown policy", post(world.University, with(`"purpose"`, `"policy":"none","purpose"`)), 400, `"field":"policy"`},
+		{"evidence without a key", call{method: "GET", path: tx + "/evidence"}, 401, ""},
+		{"other receiver's evidence", call{method: "GET", path: tx + "/evidence", client: world.Employer}, 404, ""},
+		{"evidence before the answer", call{method: "GET", path: tx + "/evidence", client: world.University}, 409, ""},
 		{"policies without a key", call{method: "GET", path: "/verifier/v1/policies"}, 401, ""},
 		{"redirect elsewhere", post(world.University, with("www.university.example", "evil.example")), 400, `"field":"redirect_uri"`},
 		{"media type", call{method: "POST", path: "/verifier/v1/transactions", client: world.University, body: order, mediaType: "text/plain"}, 415, ""},
@@ -361,6 +365,44 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// Evidence is served as the result is, and nothing of it is logged.
+func TestEvidence(t *testing.T) {
+	e := open(t)
+	s := e.start(strings.Replace(order, `"purpose"`, `"evidence":true,"purpose"`, 1))
+	tx := "/verifier/v1/transactions/" + s.ID
+	a := e.fetch(s)
+	u, err := url.Parse(e.respond(a, a.Form(a.Present(e.w.Issue(), a.Paths())), 200)["redirect_uri"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.do(call{method: "GET", path: tx + "/evidence", client: world.University}, 403)
+	rec := e.do(call{method: "GET", path: tx + "/evidence?" + u.RawQuery, client: world.University}, 200)
+	if rec.Header().Get("Content-Type") != "application/jwt" || rec.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%v", rec.Header())
+	}
+	r := verifier.Reverify(t.Context(), rec.Body.String(), e.w.Hierarchy.Anchors())
+	if _, anchored := r.OK(); !anchored || !r.Result.Verified {
+		t.Errorf("%v", r.Checks)
+	}
+	e.do(call{method: "GET", path: tx + "/evidence?" + u.RawQuery, client: world.University}, http.StatusGone)
+	e.do(call{method: "GET", path: tx + "/result?" + u.RawQuery, client: world.University}, http.StatusGone)
+
+	s = e.start(order)
+	a = e.fetch(s)
+	e.respond(a, url.Values{"error": {"access_denied"}, "state": {string(a.State)}}, 200)
+	rec = e.do(call{method: "GET", path: "/verifier/v1/transactions/" + s.ID + "/evidence", client: world.University}, 404)
+	if !strings.Contains(rec.Body.String(), "evidence: true") {
+		t.Errorf("no remedy: %s", rec.Body)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range world.Canaries {
+		if strings.Contains(e.log.String(), c) {
+			t.Errorf("%s stands in the log", c)
+		}
+	}
+}
+
 func TestWalletRefuses(t *testing.T) {
 	e := open(t)
 	s := e.start(order)
@@ -400,7 +442,7 @@ func TestRegister(t *testing.T) {
 func TestDocumentIsComplete(t *testing.T) {
 	e := open(t)
 	for path, methods := range map[string][]string{
-		"/verifier/v1/transactions": {"POST"}, "/verifier/v1/transactions/x": {"GET"}, "/verifier/v1/transactions/x/result": {"GET"}, "/verifier/v1/policies": {"GET"}, "/verifier/v1/transactions/x/events": {"GET"},
+		"/verifier/v1/transactions": {"POST"}, "/verifier/v1/transactions/x": {"GET"}, "/verifier/v1/transactions/x/result": {"GET"}, "/verifier/v1/policies": {"GET"}, "/verifier/v1/transactions/x/events": {"GET"}, "/verifier/v1/transactions/x/evidence": {"GET"},
 		"/verifier/v1/transactions/x/response": {"POST"}, "/ask/x": {"GET"}, "/ask/x/back": {"GET"}, "/ask/x/state": {"GET"}, "/ask/x/response": {"POST"}, "/ask.css": {"GET"}, "/ask.js": {"GET"},
 		"/request/x": {"GET", "POST"}, "/response/x": {"POST"}, "/receivers": {"GET"}, "/receivers.jwt": {"GET"},
 	} {

@@ -28,6 +28,8 @@ func problem(err error) error {
 		p.Status, p.Title = http.StatusForbidden, "Receiver not admitted"
 	case verifier.ErrNotFound:
 		p.Status, p.Title = http.StatusNotFound, "No such transaction"
+	case verifier.ErrNoEvidence:
+		p.Status, p.Title = http.StatusNotFound, "No evidence"
 	case verifier.ErrSpent, verifier.ErrExpired:
 		p.Status, p.Title = http.StatusGone, "The transaction is over"
 	case verifier.ErrPending:

@@ -28,6 +28,7 @@ type startRequest struct {
 	Origin      string         `json:"origin"`
 	Protocols   []string       `json:"protocols"`
 	Policy      string         `json:"policy"`
+	Evidence    bool           `json:"evidence"`
 	// Transactions are the transaction_data in clear.
 	Transactions []jsontext.Value `json:"transaction_data"`
 }
@@ -49,7 +50,7 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Origin: in.Origin, Protocols: in.Protocols, Policy: in.Policy}
+	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Origin: in.Origin, Protocols: in.Protocols, Policy: in.Policy, Evidence: in.Evidence}
 	if in.Transactions != nil {
 		o.Transactions = [][]byte{} // an empty list is none, and refused
 	}

@@ -75,7 +75,6 @@ type scene struct {
 	later   atomic.Int64
 	config  webhooks.Config
 	o       *webhooks.Outbox
-	reports []string
 }
 
 func (s *scene) now() time.Time { return time.Now().Add(time.Duration(s.later.Load())) }

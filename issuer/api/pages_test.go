@@ -13,6 +13,7 @@ import (
 
 	"github.com/zegel-id/zegel/internal/provider"
 	"github.com/zegel-id/zegel/issuer"
+	"github.com/zegel-id/zegel/issuer/api"
 	"github.com/zegel-id/zegel/protocol/vault"
 )
 
@@ -58,7 +59,7 @@ func (b *browser) send(method, target string, form url.Values) answer {
 func (b *browser) signIn(location, citizen string) string {
 	b.w.Helper()
 	for range 10 {
-		if strings.HasPrefix(location, b.w.base+"/collected") {
+		if strings.HasPrefix(location, b.w.base+"/signed-in") {
 			return location
 		}
 		a := b.send("GET", location, nil)
@@ -76,96 +77,23 @@ func (b *browser) signIn(location, citizen string) string {
 	return ""
 }
 
-// collect is the whole way, up to the outcome.
-func (b *browser) collect(supplier, handle, citizen string) answer {
-	b.w.Helper()
-	a := b.send("GET", b.w.base+"/collect/"+supplier+"?vault_handle="+url.QueryEscape(handle), nil)
-	if a.status != http.StatusSeeOther {
-		return a
-	}
-	return b.send("GET", b.signIn(a.header.Get("Location"), citizen), nil)
-}
-
-func (w *world) collectJSON(citizen, handle string) answer {
-	w.Helper()
-	a := w.browser(map[string]string{"Accept": "application/json"}).collect("led", handle, citizen)
-	if a.status != http.StatusOK {
-		w.Fatalf("collect: %d %s", a.status, a.body)
-	}
-	return a
-}
-
-// A wallet unit that plays the browser gets JSON and goes on to credentials.
-func TestCollectJSON(t *testing.T) {
-	w := start(t)
-	a := w.collectJSON("lotte", w.handle("vault-1"))
-	if a.header.Get("Cache-Control") != "no-store" || a.json["no_data"] != false || len(a.list("accepted")) != 2 || len(a.list("refused")) != 1 || !strings.HasPrefix(a.text("credential_offer_link"), "openid-credential-offer://?credential_offer_uri=") {
-		t.Fatalf("%v %s", a.header, a.body)
-	}
-	w.nowhere("offered to the citizen")
-	token, ids := w.redeem(a)
-	w.nowhere("redeemed")
-	if _, copies := w.obtain(token, ids[0], 8); len(copies) != 8 {
-		t.Errorf("%d copies", len(copies))
-	}
-	w.nowhere("issued", "vault-1")
-	// The offer is the citizen's: no institution sees it.
-	w.problem(w.as("OVO000001", "GET", "/issuance/v1/offers/"+a.text("offer_id"), nil), http.StatusNotFound, "Not found")
-}
-
-// Nothing to collect is said plainly: no data, or nothing that can be sealed.
-func TestCollectNothing(t *testing.T) {
-	w := start(t)
-	a := w.collectJSON("nobody", w.handle("v"))
-	if a.json["no_data"] != true || len(a.list("refused")) != 0 || a.json["credential_offer"] != nil || a.json["offer_id"] != nil {
-		t.Errorf("no data: %s", a.body)
-	}
-	c := diplomas()
-	c.Datasets = []issuer.Dataset{{Record: "R-9", Claims: []byte(`{"surprise":"x"}`)}}
-	w.source.set(c, nil)
-	a = w.collectJSON("lotte", w.handle("v"))
-	if a.json["no_data"] != false || len(a.list("refused")) != 2 || !strings.Contains(string(a.body), issuer.ReasonUnusable) {
-		t.Errorf("refused: %s", a.body)
-	}
-}
-
-// The pages, in four languages, with what a screen reader needs.
+// The pages of refusals, in four languages, with what a screen reader needs.
 func TestPages(t *testing.T) {
-	w := start(t)
-	for lang, want := range map[string]struct{ accept, offer, nothing string }{
-		"nl": {"nl-BE,nl;q=0.9", "Uw gegevens staan klaar", "geen gegevens over u"},
-		"fr": {"fr-BE,en;q=0.5", "Vos données sont prêtes", "pas de données vous concernant"},
-		"de": {"de", "Ihre Daten stehen bereit", "keine Daten über Sie"},
-		"en": {"en-GB", "Your data are ready", "no data about you"},
+	w, _ := withWallets(t)
+	for lang, want := range map[string]struct{ accept, over string }{
+		"nl": {"nl-BE,nl;q=0.9", "verlopen of werd al beantwoord"},
+		"fr": {"fr-BE,en;q=0.5", "a expiré ou a déjà reçu une réponse"},
+		"de": {"de", "abgelaufen oder wurde schon beantwortet"},
+		"en": {"en-GB", "is over or was answered before"},
 	} {
-		t.Run(lang, func(t *testing.T) {
-			b := func() *browser {
-				return w.browser(map[string]string{"Accept": "text/html", "Accept-Language": want.accept})
-			}
-			a := b().collect("led", w.handle("v"), "lotte")
-			accessible(t, a, lang)
-			for _, text := range []string{want.offer, `href="openid-credential-offer://?credential_offer_uri=`, "BEWIJS-KANARIE-3"} {
-				if !strings.Contains(string(a.body), text) {
-					t.Errorf("%q is missing", text)
-				}
-			}
-			if lang != "en" && strings.Contains(string(a.body), "annulled") {
-				t.Error("the reason of a refusal is not in the citizen's language")
-			}
-			if c := a.header.Get("Content-Security-Policy"); !strings.Contains(c, "default-src 'none'") || strings.Contains(c, "unsafe") || a.header.Get("Cache-Control") != "no-store" || a.header.Get("Referrer-Policy") != "no-referrer" {
-				t.Errorf("%v", a.header)
-			}
-			a = b().collect("led", w.handle("v"), "nobody")
-			accessible(t, a, lang)
-			if !strings.Contains(string(a.body), want.nothing) {
-				t.Errorf("%s", a.body)
-			}
-			a = b().collect("led", "no handle", "lotte")
-			if a.status != http.StatusForbidden {
-				t.Errorf("%d", a.status)
-			}
-			accessible(t, a, lang)
-		})
+		a := w.browser(map[string]string{"Accept": "text/html", "Accept-Language": want.accept}).send("GET", w.base+"/authorize?client_id=x&request_uri=y", nil)
+		if a.status != http.StatusBadRequest || !strings.Contains(string(a.body), want.over) {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+		accessible(t, a, lang)
+		if c := a.header.Get("Content-Security-Policy"); !strings.Contains(c, "default-src 'none'") || strings.Contains(c, "unsafe") || a.header.Get("Cache-Control") != "no-store" || a.header.Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("%v", a.header)
+		}
 	}
 	if a := w.send("GET", "/style.css", nil, ""); a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/css") {
 		t.Errorf("%d %v", a.status, a.header)
@@ -265,43 +193,42 @@ func textOf(n *html.Node) string {
 	return b.String()
 }
 
-// A vault handle is needed, holds for this issuer only, and once.
+// A vault handle holds for this issuer only, for minutes, and once.
 func TestVaultHandle(t *testing.T) {
-	w := start(t)
-	program := map[string]string{"Accept": "application/json"}
-	used := w.handle("v")
-	w.browser(program).collect("led", used, "lotte")
-	old := w.handle("v")
+	w, _ := withWallets(t)
+	l := w.public()
+	used := l.request()
+	l.push(used)
+	old := l.request()
 	foreign, err := vault.Sign(w.platformKey, platform, "https://other.example", "v", w.clock.now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	stranger, _ := vault.Sign(w.platformKey, "https://stranger.example", w.base, "v", w.clock.now())
 	forged, _ := vault.Sign(newKey(t), platform, w.base, "v", w.clock.now())
-	asked := w.source.asked
-	for name, handle := range map[string]string{"none": "", "used": used, "another issuer's": foreign, "a stranger's": stranger, "forged": forged, "no token": "x"} {
-		a := w.browser(program).collect("led", handle, "lotte")
-		w.problem(a, http.StatusForbidden, "No vault")
-		if t.Failed() {
-			t.Fatal(name)
+	for name, handle := range map[string]string{"none": "", "used": used.Get("vault_handle"), "another issuer's": foreign, "a stranger's": stranger, "forged": forged, "no token": "x"} {
+		form := l.request()
+		form.Set("vault_handle", handle)
+		a := l.post("/par", form)
+		if says(t, name, a, http.StatusBadRequest, "invalid_request"); !strings.Contains(a.text("error_description"), "vault_handle") {
+			t.Errorf("%s: %s", name, a.body)
 		}
 	}
 	w.clock.advance(11 * time.Minute)
-	w.problem(w.browser(program).collect("led", old, "lotte"), http.StatusForbidden, "No vault")
-	w.problem(w.browser(program).collect("nowhere", w.handle("v"), "lotte"), http.StatusNotFound, "Unknown supplier")
+	l.nonce = ""
+	says(t, "old", l.post("/par", old), http.StatusBadRequest, "invalid_request")
 	w.platformErr = errors.New("away")
-	w.problem(w.browser(program).collect("led", w.handle("v"), "lotte"), http.StatusServiceUnavailable, "Vault platform not available")
-	if w.source.asked != asked {
-		t.Error("the supplier was asked without a vault")
+	if a := l.post("/par", l.request()); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 
 // The sign-in belongs to one browser and one journey.
 func TestSignIn(t *testing.T) {
-	w := start(t)
-	program := map[string]string{"Accept": "application/json"}
-	b := w.browser(program)
-	a := b.send("GET", w.base+"/collect/led?vault_handle="+w.handle("v"), nil)
+	w, _ := withWallets(t)
+	l := w.public()
+	b := w.browser(asProgram)
+	a := b.send("GET", l.address(l.push(l.request())), nil)
 	cookie := a.header.Get("Set-Cookie")
 	for _, part := range []string{"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=600"} {
 		if !strings.Contains(cookie, part) {
@@ -309,15 +236,11 @@ func TestSignIn(t *testing.T) {
 		}
 	}
 	callback := b.signIn(a.header.Get("Location"), "lotte")
-	asked := w.source.asked
-	w.problem(w.browser(program).send("GET", callback, nil), http.StatusForbidden, "Not signed in")
-	w.problem(b.send("GET", w.base+"/collected?error=access_denied", nil), http.StatusForbidden, "Not signed in")
+	w.problem(w.browser(asProgram).send("GET", callback, nil), http.StatusForbidden, "Not signed in")
+	w.problem(b.send("GET", w.base+api.CallbackPath+"?error=access_denied", nil), http.StatusForbidden, "Not signed in")
 	w.problem(b.send("GET", callback+"x", nil), http.StatusForbidden, "Not signed in")
-	if w.source.asked != asked {
-		t.Error("the supplier was asked for somebody who did not sign in")
-	}
 	done := b.send("GET", callback, nil)
-	if done.status != http.StatusOK || !strings.Contains(done.header.Get("Set-Cookie"), "Max-Age=0") {
+	if done.status != http.StatusOK || !strings.Contains(strings.Join(done.header.Values("Set-Cookie"), "; "), "Max-Age=0") {
 		t.Errorf("%d %v", done.status, done.header)
 	}
 	w.problem(b.send("GET", callback, nil), http.StatusForbidden, "Not signed in")
@@ -327,7 +250,6 @@ func TestSignIn(t *testing.T) {
 // What goes wrong at the supplier is told, and nothing is offered.
 func TestSupplierFaults(t *testing.T) {
 	w := start(t)
-	program := map[string]string{"Accept": "application/json"}
 	for _, c := range []struct {
 		err    error
 		status int
@@ -337,7 +259,6 @@ func TestSupplierFaults(t *testing.T) {
 		{provider.ErrSubject, 400, "Subject cannot be asked for"}, {errors.New("Kanarie " + insz), 500, "Internal Server Error"},
 	} {
 		w.source.set(issuer.Collection{}, c.err)
-		w.problem(w.browser(program).collect("led", w.handle("v"), "lotte"), c.status, c.title)
 		a := w.as("OVO000001", "POST", "/issuance/v1/offers", map[string]any{"credential_configuration_id": "led_diploma", "supplier": "led", "subject": map[string]string{"insz": insz}})
 		w.problem(a, c.status, c.title)
 		if strings.Contains(string(a.body), canary) {
@@ -348,21 +269,12 @@ func TestSupplierFaults(t *testing.T) {
 
 // A vault that is deleted while its citizen signs in gets nothing.
 func TestVaultDeletedWhileSigningIn(t *testing.T) {
-	w := start(t)
-	b := w.browser(map[string]string{"Accept": "application/json"})
-	a := b.send("GET", w.base+"/collect/led?vault_handle="+w.handle("v"), nil)
-	callback := b.signIn(a.header.Get("Location"), "lotte")
-	if a := w.as("vaults", "POST", "/issuance/v1/vault-deletions", map[string]string{"vault": "v"}); a.status != 200 {
+	w, _ := withWallets(t)
+	l := w.public()
+	b := w.browser(asProgram)
+	_, value := b.page(l.address(l.push(l.request())), "lotte")
+	if a := w.as("vaults", "POST", "/issuance/v1/vault-deletions", map[string]string{"vault": "vault-1"}); a.status != 200 {
 		t.Fatalf("%d", a.status)
 	}
-	w.problem(b.send("GET", callback, nil), http.StatusForbidden, "No vault")
-}
-
-// Without sign-in the citizen's pages are not there, the rest is.
-func TestWithoutSignIn(t *testing.T) {
-	w := start(t, func(w *world) { w.noSignIn = true })
-	program := map[string]string{"Accept": "application/json"}
-	w.problem(w.browser(program).collect("led", w.handle("v"), "lotte"), http.StatusNotFound, "Unknown supplier")
-	w.problem(w.browser(program).send("GET", w.base+"/collected?state=x", nil), http.StatusNotFound, "Not found")
-	w.offer("OVO000001")
+	w.problem(b.decide(value, "allow"), http.StatusForbidden, "No vault")
 }
