@@ -124,11 +124,11 @@ func (v *Verifier) signDigital(x exchange, e entitlement, origin string, o offer
 	case oid4vp.ProtocolMultiSigned:
 		signers := []oid4vp.RequestSigner{{ClientID: oid4vp.HashClientID(e.access.Chain[0]), VerifierInfo: info, Key: e.access.Signer, Chain: e.access.Chain}}
 		if e.access.DNSName != "" {
-			signers = append(signers, oid4vp.RequestSigner{ClientID: e.access.clientID(), VerifierInfo: info, Key: e.access.Signer, Chain: e.access.Chain})
+			signers = append(signers, oid4vp.RequestSigner{ClientID: e.access.certifiedID(), VerifierInfo: info, Key: e.access.Signer, Chain: e.access.Chain})
 		}
 		return r.SignMulti(signers)
 	default:
-		r.ClientID, r.VerifierInfo = x.ClientID, info
+		r.ClientID, r.VerifierInfo = e.access.certifiedID(), info
 		return r.SignDC(e.access.Signer, e.access.Chain)
 	}
 }

@@ -109,6 +109,9 @@ func (a *app) readReceivers(ctx context.Context) (*receivers.Register, map[strin
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := a.c.Verifier.identify(register, access); err != nil {
+		return nil, nil, err
+	}
 	return register, access, a.noteRegister(ctx, "receivers", text)
 }
 
