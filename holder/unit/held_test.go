@@ -91,6 +91,21 @@ func TestHeldItems(t *testing.T) {
 	}
 }
 
+// A copy that cannot be read stops the answer as well.
+func TestHeldCopyIsDamaged(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	r := newReceiver(t, a, newNetwork())
+	v, _ := newVault(t, r.net)
+	w := r.wallet(func(unit.Consent) (bool, error) { t.Error("the citizen was asked"); return false, nil })
+	item := unit.Item{Name: must(unit.NewName(w.Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at, Copies: []unit.Copy{{Credential: "x"}}}
+	if err := v.Add(t.Context(), item); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Answer(t.Context(), v, r.read(w)); err == nil || !strings.Contains(err.Error(), "reading "+item.Name) || len(r.posted) != 0 {
+		t.Error(err)
+	}
+}
+
 // A request need not end; then the citizen may take their time.
 func TestRequestWithoutEnd(t *testing.T) {
 	a := newAuthority(t, issuerURL)
