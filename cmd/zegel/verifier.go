@@ -60,6 +60,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if err := c.checkNamed(register, config.Policies); err != nil {
 		return err
 	}
+	if c.Trust.PubEAAList != "" {
+		config.Lists = []string{c.Trust.PubEAAList}
+	}
 	v, err := verifier.New(config)
 	if err != nil {
 		return err
