@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +20,9 @@ import (
 )
 
 const (
-	kindPushed    store.Kind = "issuer-pushed"
-	purposePushed            = "issuer pushed request"
+	kindPushed store.Kind = "issuer-pushed"
+
+	purposePushed = "issuer pushed request"
 
 	// pushedLife is how long a citizen may take from the wallet's request until
 	// they agreed (RFC 9126, Section 2.2; FAPI: less than 600 seconds).
@@ -109,7 +111,8 @@ func (i *Issuer) asked(req oid4vci.AuthorizationRequest) (configuration string, 
 			}
 		}
 	}
-	switch {
+	slices.Sort(all)
+	switch all = slices.Compact(all); {
 	case len(all) == 0:
 		return "", false, refuse(oid4vci.InvalidScope, "OpenID4VCI 1.0, Section 5.1", "scope", "neither scope nor authorization_details name a credential of scopes_supported")
 	case len(all) > 1:
@@ -135,7 +138,9 @@ func (i *Issuer) keepPushed(ctx context.Context, p pushed) (oid4vci.PushedRespon
 
 // PendingRequest is an authorization request that a citizen looks at.
 type PendingRequest struct {
-	Wallet, Configuration, Supplier, Languages string
+	Wallet, Configuration, Languages string
+	// Supplier that will be asked; empty when something waits that was offered.
+	Supplier string
 	// RedirectURI is where the answer goes.
 	RedirectURI string
 	// Names of what is asked for, by language.
@@ -173,8 +178,10 @@ func (i *Issuer) Pushed(ctx context.Context, client, requestURI string) (Pending
 	if r.p.To.Client != client || t == nil {
 		return PendingRequest{}, ErrRequest
 	}
-	r.Wallet, r.Configuration, r.Languages, r.Supplier = r.p.Wallet, r.p.Configuration, r.p.Languages, i.supplier(r.p.Configuration)
-	r.RedirectURI = r.p.RedirectURI
+	r.Wallet, r.Configuration, r.Languages, r.RedirectURI = r.p.Wallet, r.p.Configuration, r.p.Languages, r.p.RedirectURI
+	if r.p.IssuerState == "" {
+		r.Supplier = i.supplier(r.p.Configuration)
+	}
 	r.Names = map[string]string{}
 	for _, d := range t.metadata.Display {
 		r.Names[d.Locale] = d.Name

@@ -124,11 +124,11 @@ func (v *Verifier) signDigital(x exchange, e entitlement, origin string, o offer
 	case oid4vp.ProtocolMultiSigned:
 		signers := []oid4vp.RequestSigner{{ClientID: oid4vp.HashClientID(e.access.Chain[0]), VerifierInfo: info, Key: e.access.Signer, Chain: e.access.Chain}}
 		if e.access.DNSName != "" {
-			signers = append(signers, oid4vp.RequestSigner{ClientID: e.access.clientID(), VerifierInfo: info, Key: e.access.Signer, Chain: e.access.Chain})
+			signers = append(signers, oid4vp.RequestSigner{ClientID: e.access.certifiedID(), VerifierInfo: info, Key: e.access.Signer, Chain: e.access.Chain})
 		}
 		return r.SignMulti(signers)
 	default:
-		r.ClientID, r.VerifierInfo = x.ClientID, info
+		r.ClientID, r.VerifierInfo = e.access.certifiedID(), info
 		return r.SignDC(e.access.Signer, e.access.Chain)
 	}
 }
@@ -187,7 +187,11 @@ func (v *Verifier) answerDigital(ctx context.Context, d digital, protocol string
 		return &Error{Err: ErrResponse, Detail: "is malformed", Cause: err}
 	}
 	if in.Error != "" {
-		_, err := v.conclude(ctx, f, e, refusal(f.policy, in.Error), nil, digest(string(in.Error)))
+		plain, err := jose.Marshal(oid4vp.Response{Error: in.Error})
+		if err != nil {
+			return err
+		}
+		_, err = v.conclude(ctx, f, e, refusal(f.policy, in.Error), plain, digest(string(in.Error)))
 		return err
 	}
 	plain, err := f.decrypt(oid4vp.Form{Response: in.Response})

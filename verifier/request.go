@@ -68,12 +68,12 @@ func (v *Verifier) sign(r requested, e entitlement, walletNonce oid4vp.Secret) (
 	if err != nil {
 		return "", err
 	}
-	return oid4vp.Request{
+	return e.access.signRequest(oid4vp.Request{
 		ClientID: r.ClientID, ResponseType: oid4vp.ResponseTypeVPToken, ResponseMode: oid4vp.ModeDirectPostJWT,
 		ResponseURI: r.ResponseURI, Nonce: r.Nonce, State: r.State, WalletNonce: walletNonce, Audience: oid4vp.AudienceSelfIssued,
 		IssuedAt: jose.Date(v.c.Now()), Expires: jose.Date(r.Expires), DCQLQuery: &r.Query, ClientMetadata: metadata,
 		VerifierInfo: []oid4vp.VerifierInfo{oid4vp.Info(certificate)}, TransactionData: r.Transactions,
-	}.Sign(e.access.Signer, e.access.Chain)
+	})
 }
 
 func urlSafe(s string) bool {

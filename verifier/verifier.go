@@ -58,6 +58,12 @@ type Access struct {
 	// DNSName makes the client identifier x509_san_dns with this name, which
 	// must be the host of Config.URL and stand in the leaf. Empty is x509_hash.
 	DNSName string
+	// KeyID makes it a decentralized_identifier: the DID URL of the verification
+	// method with Signer's key, in a document that is published elsewhere.
+	KeyID string
+	// Attestation makes it a verifier_attestation: the JWT of somebody who vouches
+	// for Signer's key (OpenID4VP 1.0, Section 12).
+	Attestation string
 }
 
 // Registrar signs the receivers' registration certificates and the published
@@ -259,6 +265,9 @@ func (v *Verifier) checkAccess(r receivers.Receiver, a Access) error {
 	if o, err := qc.OrganizationOf(leaf); err != nil || o.String() != r.Registration {
 		return fmt.Errorf("its organizationIdentifier is not %s", r.Registration)
 	}
+	if err := a.checkIdentifier(v.c.Now()); err != nil {
+		return err
+	}
 	if a.DNSName == "" {
 		return nil
 	}
@@ -276,14 +285,6 @@ func checkKey(s crypto.Signer, leaf *x509.Certificate) error {
 		return errors.New("key and certificate do not belong together")
 	}
 	return nil
-}
-
-// clientID is the receiver's client identifier with its prefix.
-func (a Access) clientID() string {
-	if a.DNSName != "" {
-		return string(oid4vp.PrefixX509SANDNS) + ":" + a.DNSName
-	}
-	return oid4vp.HashClientID(a.Chain[0])
 }
 
 // Published is the register as everybody may read it.
@@ -323,6 +324,15 @@ func (v *Verifier) words() []oid4vp.Option {
 		return []oid4vp.Option{oid4vp.InsecureLoopback}
 	}
 	return nil
+}
+
+// PagePath is the path of our pages, with the one that URL has.
+func (v *Verifier) PagePath(secret string) string {
+	u, err := url.Parse(v.at("/ask/" + secret))
+	if err != nil {
+		return "/ask/" + secret
+	}
+	return u.Path
 }
 
 func (v *Verifier) at(path string) string { return v.c.URL + path }

@@ -133,6 +133,8 @@ type environment struct {
 	Holder   string `json:"holder"`
 	Issuer   string `json:"issuer"`
 	Verifier string `json:"verifier"`
+	// HandlesFor are the issuers that the vault platform gives handles for.
+	HandlesFor []string `json:"handles_for"`
 	// Suppliers that can be asked, with the credential configuration of their
 	// records.
 	Suppliers map[string]string `json:"suppliers"`
@@ -180,6 +182,9 @@ func (a *app) environment() (environment, error) {
 		},
 	}
 	e.Suppliers = a.c.Issuer.collectable()
+	for _, i := range a.c.Holder.Issuers {
+		e.HandlesFor = append(e.HandlesFor, i.URL)
+	}
 	var err error
 	e.Registrar, err = jose.PublicJWK(a.local.hierarchy.Registrar.Key.Public())
 	if err != nil {

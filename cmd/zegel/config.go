@@ -299,6 +299,8 @@ type VerifierConfig struct {
 	// Relax names the ways in which policies may be laxer than the platform.
 	Relax   []policy.Relaxation `yaml:"relax"`
 	Clients []ClientConfig      `yaml:"clients"`
+	// Identifiers give receivers another client identifier than x509_hash.
+	Identifiers []IdentifierConfig `yaml:"identifiers"`
 	// Webhooks tell receivers of the steps of their transactions.
 	Webhooks []WebhookConfig `yaml:"webhooks"`
 	// WebhookRetries is how long an undelivered webhook is tried: "24h" is the
@@ -307,6 +309,21 @@ type VerifierConfig struct {
 	webhookRetries time.Duration
 	// Trust names lists and anchors beyond the local hierarchy.
 	Trust TrustConfig `yaml:"trust"`
+}
+
+// IdentifierConfig is the client identifier of a receiver (OpenID4VP 1.0,
+// Section 5.9.3).
+type IdentifierConfig struct {
+	Receiver string `yaml:"receiver"`
+	// Prefix is x509_san_dns, with the host of verifier.url as its name,
+	// decentralized_identifier or verifier_attestation.
+	Prefix string `yaml:"prefix"`
+	// KeyID is the DID URL of the verification method with the receiver's key, in
+	// a document that is published elsewhere.
+	KeyID string `yaml:"key_id"`
+	// AttestationFile holds the verifier attestation, a JWT about the receiver's
+	// key.
+	AttestationFile string `yaml:"attestation_file"`
 }
 
 // AcceptConfig accepts a credential type from issuers: being a listed provider
@@ -514,6 +531,7 @@ func (c *Config) Check() error {
 		}
 		faults = append(faults, v.checkPolicies()...)
 		faults = append(faults, v.checkWebhooks(c.Profile)...)
+		faults = append(faults, v.checkIdentifiers()...)
 		if (v.Trust.PubEAAList == "") != (v.Trust.ListSigner == "") {
 			fault("verifier.trust: pub_eaa_list and list_signer belong together")
 		}

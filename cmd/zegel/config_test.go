@@ -39,7 +39,7 @@ func TestConfigurationFaults(t *testing.T) {
 			[]string{"issuer.types[0].acr: none of them", `issuer.types[1].max_age: found "1"`, "issuer.types[2].max_age"}},
 		"no sign-in for a type": {"data: d\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r, types: [{id: a, metadata: m, acr: [strong]}]}\n", []string{"issuer.types[0].acr: acr and max_age are demands"}},
 		"wallets": {"data: d\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r, refresh_life: 91d, wallets: [{id: a}, {id: b, name: B, keys: k, certificates: [c]}, {id: e, name: E, authorities: a}], wallet_providers: [{name: p}, {name: q, keys: k, wallets: [{id: c}, {id: d, name: D, keys: k}]}]}\n",
-			[]string{"issuer.wallets[0]: id and name", "issuer.wallets[1]: keys, certificates", "issuer.wallets[2]: authorities and certificate_name belong together", "issuer.wallet_providers[0]: keys or anchors", "issuer.wallet_providers[0].wallets", "issuer.wallet_providers[1].wallets[0]: id and name", "issuer.wallet_providers[1].wallets[1]: leave out", "issuer.refresh_life"}},
+			[]string{"issuer.wallets[0]: id and name", "issuer.wallets[1]: keys, certificates", "issuer.wallets[2]: authorities and certificate_name belong together", "issuer.wallets[2]: certificates and authorities need TLS by this process", "issuer.wallet_providers[0]: keys or anchors", "issuer.wallet_providers[0].wallets", "issuer.wallet_providers[1].wallets[0]: id and name", "issuer.wallet_providers[1].wallets[1]: leave out", "issuer.refresh_life"}},
 		"mongodb without a file": {"data: d\nstore: {kind: mongodb}\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r}\n", []string{"uri_file"}},
 	} {
 		path := filepath.Join(t.TempDir(), "zegel.yaml")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zegel-id/zegel/verifier"
 	"github.com/zegel-id/zegel/verifier/policy"
+	"github.com/zegel-id/zegel/verifier/receivers"
 	"github.com/zegel-id/zegel/verifier/webhooks"
 )
 
@@ -106,6 +107,26 @@ func (v *VerifierConfig) checkWebhooks(profile string) []error {
 		}
 	}
 	return faults
+}
+
+// checkNamed refuses webhooks and policies of receivers that the register does
+// not have: a misspelt id would go unseen.
+func (v *VerifierConfig) checkNamed(register *receivers.Register, policies []*policy.Policy) error {
+	var faults []error
+	check := func(field, id string) {
+		if _, ok := register.Find(id); !ok {
+			faults = append(faults, fmt.Errorf("%s: found %q, which is not in the register %s; correct the id, or take the entry out", field, id, v.Receivers))
+		}
+	}
+	for i, w := range v.Webhooks {
+		check(fmt.Sprintf("verifier.webhooks[%d].receiver", i), w.Receiver)
+	}
+	for _, p := range policies {
+		for i, id := range p.Receivers {
+			check(fmt.Sprintf("policy %s: receivers[%d]", p.ID, i), id)
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // webhooks reads the secrets of the receivers' endpoints.

@@ -1,14 +1,26 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/zegel-id/zegel/internal/fetch"
+	"github.com/zegel-id/zegel/store/embedded"
 	"github.com/zegel-id/zegel/verifier/policy"
+	"github.com/zegel-id/zegel/verifier/receivers"
+	"github.com/zegel-id/zegel/verifier/webhooks"
 )
 
 const policyDocument = `{"id":"own","version":"1","formats":["dc+sd-jwt"],"algorithms":["ES256"],"credentials":[{"vct":"a:b","issuers":["https://i.example"],"registrations":["NTRBE-0999999922"]}]}`
@@ -87,5 +99,84 @@ func TestVerifierWebhooks(t *testing.T) {
 	}
 	if strings.Contains(text, "u:p") {
 		t.Error("a password is repeated")
+	}
+}
+
+// Whoever is named must be in the register.
+func TestVerifierNames(t *testing.T) {
+	register, err := receivers.Parse("receivers.yaml", []byte("receivers: []\n"), receivers.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Parse("p", []byte(strings.Replace(policyDocument, `"version"`, `"receivers":["universty"],"version"`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := VerifierConfig{Receivers: "receivers.yaml", Webhooks: []WebhookConfig{{Receiver: "employr"}}}
+	err = v.checkNamed(register, []*policy.Policy{p})
+	for _, want := range []string{`verifier.webhooks[0].receiver: found "employr"`, `policy own: receivers[0]: found "universty"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not hold %s", err, want)
+		}
+	}
+}
+
+// Webhooks go out through the bounded client: to the address of the
+// configuration and, whatever that answers, to no other.
+func TestWebhooksGoOut(t *testing.T) {
+	var got, led atomic.Int32
+	text := "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+	check, err := standard.NewWebhook(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { led.Add(1) }))
+	defer elsewhere.Close()
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || check.Verify(b, r.Header) != nil || r.Method != "POST" {
+			t.Errorf("%s %v", r.Method, err)
+		}
+		if got.Add(1) == 1 {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}
+	}))
+	defer endpoint.Close()
+	st, err := embedded.Open(filepath.Join(t.TempDir(), "store"), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v := VerifierConfig{Webhooks: []WebhookConfig{{Receiver: "a", URL: endpoint.URL, SecretFiles: []string{path}}}}
+	if faults := v.checkWebhooks(ProfileDevelopment); faults != nil {
+		t.Fatal(faults)
+	}
+	a := &app{c: &Config{Profile: ProfileDevelopment}, log: slog.New(slog.NewTextHandler(io.Discard, nil)), operator: fetch.Operator(fetch.Options{PlainLoopback: true})}
+	config, err := a.webhooks(&v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var later atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	o, err := webhooks.New(config, st, now, func(context.Context, string, webhooks.Event) (webhooks.Verdict, error) { return webhooks.Yes, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Put(t.Context(), webhooks.Event{Type: webhooks.Answered, Receiver: "a", Transaction: "r", State: "answered", Time: now(), Until: now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Deliver(t.Context(), "a"); !fetch.Is(err, fetch.ReasonRedirect) {
+		t.Errorf("a redirect: %v", err)
+	}
+	later.Store(int64(2 * time.Minute))
+	if err := o.Deliver(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
+	if got.Load() != 2 || led.Load() != 0 {
+		t.Errorf("%d at the endpoint, %d elsewhere", got.Load(), led.Load())
 	}
 }

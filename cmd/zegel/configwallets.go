@@ -121,6 +121,19 @@ func (i *IssuerConfig) checkWallets(fault func(format string, args ...any)) {
 	}
 }
 
+// checkCertificates reports wallets whose certificates would never be seen,
+// because TLS ends in front of this process.
+func (i *IssuerConfig) checkCertificates() (faults []error) {
+	for n, c := range i.all() {
+		for m, w := range c.Wallets {
+			if i.Certificate == "" && (w.Certificates != nil || w.Authorities != "") {
+				faults = append(faults, fmt.Errorf("- issuer%s.wallets[%d]: certificates and authorities need TLS by this process; give issuer.certificate and issuer.key, or let it authenticate with keys", tenantAt(n), m))
+			}
+		}
+	}
+	return faults
+}
+
 // wallets are the clients of the authorization server.
 func (i *IssuerConfig) wallets(now func() time.Time) (*authz.Clients, error) {
 	var list []authz.Client

@@ -57,6 +57,12 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if config.Webhooks, err = a.webhooks(c); err != nil {
 		return err
 	}
+	if err := c.checkNamed(register, config.Policies); err != nil {
+		return err
+	}
+	if c.Trust.PubEAAList != "" {
+		config.Lists = []string{c.Trust.PubEAAList}
+	}
 	v, err := verifier.New(config)
 	if err != nil {
 		return err
@@ -104,6 +110,9 @@ func (a *app) readReceivers(ctx context.Context) (*receivers.Register, map[strin
 	}
 	access, err := a.access(register)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.c.Verifier.identify(register, access); err != nil {
 		return nil, nil, err
 	}
 	return register, access, a.noteRegister(ctx, "receivers", text)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,13 +59,14 @@ What the issuer puts off stays waiting in the vault: see zegel wallet waiting.`,
 
 func (f *walletFlags) request() *cobra.Command {
 	var i issueFlags
+	var list bool
 	c := &cobra.Command{
 		Use:   "request ISSUER [CONFIGURATION...]",
 		Short: "Ask an issuer for credentials, and sign in there",
 		Long: `Looks up what an issuer offers and asks for it: you sign in and agree at the
 issuer in your browser, and the credentials come into the vault. Without a
-configuration it asks for all that the wallet can hold.`,
-		Example: "  zegel wallet request https://issuer.example led_diploma",
+configuration it asks for the only one that there is.`,
+		Example: "  zegel wallet request https://issuer.example --list\n  zegel wallet request https://issuer.example led_diploma",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, args []string) error {
 			i.language = f.language
@@ -76,9 +78,19 @@ configuration it asks for all that the wallet can hold.`,
 			if err != nil {
 				return err
 			}
+			if list {
+				for _, id := range o.Offer.CredentialConfigurationIDs {
+					fmt.Fprintf(out, "%s  %s\n", id, s.Title(o, id))
+				}
+				return nil
+			}
+			if ids := o.Offer.CredentialConfigurationIDs; len(args) == 1 && len(ids) > 1 {
+				return fmt.Errorf("the issuer offers several credentials; name one of them: %s", strings.Join(ids, ", "))
+			}
 			return w.taken(ctx, out, s, v, o, i)
 		}),
 	}
+	c.Flags().BoolVar(&list, "list", false, "show what the issuer offers, and ask for nothing")
 	i.on(c)
 	return c
 }
@@ -188,135 +200,4 @@ func (w *wallet) await(ctx context.Context, out io.Writer, s unit.Issuance, v *u
 	}
 	tellItem(out, item)
 	return nil
-}
-
-func (f *walletFlags) waiting() *cobra.Command {
-	return &cobra.Command{
-		Use: "waiting", Short: "List what issuers have put off", Args: cobra.NoArgs,
-		RunE: f.opened(func(ctx context.Context, out io.Writer, _ *wallet, v *unit.Vault, _ []string) error {
-			names, err := waitingNames(ctx, v)
-			if err != nil {
-				return err
-			}
-			if len(names) == 0 {
-				fmt.Fprintln(out, "Nothing waits.")
-			}
-			for _, name := range names {
-				x, err := v.Waiting(ctx, name)
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(out, "%s  since %s, asked %d times, again from %s  %s (%s)\n", name, x.Since.Local().Format(time.DateTime), x.Asked, x.Next.Local().Format(time.DateTime), x.Title, x.Issuer)
-			}
-			return nil
-		}),
-	}
-}
-
-func waitingNames(ctx context.Context, v *unit.Vault) ([]string, error) {
-	entries, err := v.Entries(ctx)
-	var names []string
-	for _, e := range entries {
-		if e.Kind == unit.KindWaiting {
-			names = append(names, e.Name)
-		}
-	}
-	return names, err
-}
-
-func (f *walletFlags) proceed() *cobra.Command {
-	i := issueFlags{copies: 1}
-	c := &cobra.Command{
-		Use:   "continue [NAME...]",
-		Short: "Ask again for what issuers have put off",
-		Long: `Asks the issuer again for what zegel wallet waiting lists, or for the named ones
-of it, as often as the issuer allows and until your patience is over.`,
-		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, names []string) error {
-			i.language = f.language
-			s, err := w.issuer(ctx, i)
-			if err != nil {
-				return err
-			}
-			if len(names) == 0 {
-				if names, err = waitingNames(ctx, v); err != nil {
-					return err
-				}
-			}
-			if len(names) == 0 {
-				fmt.Fprintln(out, "Nothing waits.")
-			}
-			var all []error
-			for _, name := range names {
-				all = append(all, w.await(ctx, out, s, v, name, i.patience))
-			}
-			return errors.Join(all...)
-		}),
-	}
-	c.Flags().StringVar(&i.clientID, "client-id", defaultClientID, "client_id of this wallet at the issuer's authorization server")
-	patienceFlag(c, &i.patience)
-	return c
-}
-
-func (f *walletFlags) renew() *cobra.Command {
-	var i issueFlags
-	var within time.Duration
-	c := &cobra.Command{
-		Use:   "renew",
-		Short: "Get credentials anew before they are over",
-		Long: `Asks the issuers again for what is over soon, and puts it in the place of what
-the vault holds. Where the issuer left a refresh token nobody has to sign in;
-elsewhere you sign in at the issuer in your browser.`,
-		Args: cobra.NoArgs,
-		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, _ []string) error {
-			i.language = f.language
-			due, err := v.Due(ctx, w.now(), within)
-			if err != nil {
-				return err
-			}
-			if len(due) == 0 {
-				fmt.Fprintf(out, "Nothing in the vault is over within %s.\n", within)
-				return nil
-			}
-			s, err := w.issuer(ctx, i)
-			if err != nil {
-				return err
-			}
-			var all []error
-			for _, d := range due {
-				all = append(all, w.renewDue(ctx, out, s, v, d, i))
-			}
-			return errors.Join(all...)
-		}),
-	}
-	c.Flags().DurationVar(&within, "within", 30*24*time.Hour, "how near its end a credential has to be")
-	i.on(c)
-	return c
-}
-
-func (w *wallet) renewDue(ctx context.Context, out io.Writer, s unit.Issuance, v *unit.Vault, d unit.Due, i issueFlags) error {
-	for _, e := range d.Items {
-		fmt.Fprintf(out, "over on %s: %s  %s\n", e.Expires.Local().Format(time.DateTime), e.Name, e.Title)
-	}
-	if d.Grant != "" {
-		taken, err := s.Renew(ctx, v, d.Grant)
-		if !errors.Is(err, unit.ErrGrantOver) {
-			return errors.Join(err, w.tellTaken(ctx, out, s, v, taken, i.patience))
-		}
-	}
-	fmt.Fprintf(out, "%s wants you to sign in.\n", d.Issuer)
-	o, err := s.Discover(ctx, d.Issuer, d.Configurations...)
-	if err != nil {
-		return err
-	}
-	o.Renewing = true
-	return w.taken(ctx, out, s, v, o, i)
-}
-
-// removeItem removes what has a name, and tells the issuer of a credential.
-func (w *wallet) removeItem(ctx context.Context, v *unit.Vault, name string) error {
-	s, err := w.issuer(ctx, issueFlags{clientID: defaultClientID})
-	if err != nil {
-		return v.Remove(ctx, name) // nobody can be told
-	}
-	return s.Remove(ctx, v, name)
 }

@@ -236,7 +236,7 @@ func (w *wallet) issuance(t trusted, copies int, languages []string) (unit.Issua
 		return unit.Issuance{}, err
 	}
 	return unit.Issuance{
-		HTTP: w.http(), Now: w.now, Wait: wait, Random: rand.Reader, Metadata: t, Handles: w.state.Environment.Issuer, Seals: seals, Status: checker, StatusTrust: statusTrust(t, w.now),
+		HTTP: w.http(), Now: w.now, Wait: wait, Random: rand.Reader, Metadata: t, Handles: w.state.Environment.HandlesFor, Seals: seals, Status: checker, StatusTrust: statusTrust(t, w.now),
 		Copies: copies, Words: words, Languages: languages,
 	}, nil
 }

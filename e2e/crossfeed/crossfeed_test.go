@@ -39,6 +39,7 @@ type world struct {
 	*system
 	things map[string]string
 	doors  map[string]door
+	handle func() string // a fresh vault handle
 }
 
 const (
@@ -50,6 +51,7 @@ func TestEachOpensItsOwnDoor(t *testing.T) {
 	w := &world{system: start(t), things: map[string]string{}, doors: map[string]door{}}
 	w.holderSide()
 	w.issuerSide()
+	w.codeFlow()
 	w.verifierSide()
 	for name, thing := range w.things {
 		if thing == "" {
@@ -106,7 +108,8 @@ func (w *world) holderSide() {
 	}
 	info := call("GET", "", nil)
 	w.things["holder access token"] = token
-	w.things["vault handle"] = call("POST", "/handles", m{"issuer": w.issuer}).text("vault_handle")
+	w.handle = func() string { return call("POST", "/handles", m{"issuer": w.issuer}).text("vault_handle") }
+	w.things["vault handle"] = w.handle()
 	w.things["link proof"] = string(w.send("GET", info.text("webid")+"/link.jwt", "").body)
 	w.things["vault name"] = info.text("vault")
 	w.things["DPoP proof"] = w.proof(key, "GET", vault+"/items", token)
@@ -171,7 +174,7 @@ func (w *world) promised() {
 	granted := w.redeem(w.offerOf("79720311419"))
 	token := granted.text("access_token")
 	later := w.json("POST", w.issuer+"/credential", m{"credential_configuration_id": "led_diploma", "proofs": m{"jwt": []string{w.keyProof(newKey(), w.nonce())}}}, "Authorization", "Bearer "+token)
-	w.things["token of what comes later"], w.things["transaction id"] = token, later.text("transaction_id")
+	w.things["token of what comes later"], w.things["deferred transaction id"] = token, later.text("transaction_id")
 	on := func(token, id string) answer {
 		return w.json("POST", w.issuer+"/deferred_credential", m{"transaction_id": id}, "Authorization", "Bearer "+token)
 	}
@@ -182,15 +185,15 @@ func (w *world) promised() {
 		}
 		return a
 	}
-	w.doors["POST /deferred_credential transaction"] = door{own: "transaction id", knock: func(x string) answer {
+	w.doors["POST /deferred_credential transaction"] = door{own: "deferred transaction id", knock: func(x string) answer {
 		a := on(token, x)
-		if x == w.things["transaction id"] {
+		if x == w.things["deferred transaction id"] {
 			return right(a)
 		}
 		return a
 	}}
 	w.doors["POST /deferred_credential Authorization"] = door{own: "token of what comes later", knock: func(x string) answer {
-		a := on(x, w.things["transaction id"])
+		a := on(x, w.things["deferred transaction id"])
 		if x == token {
 			return right(a)
 		}

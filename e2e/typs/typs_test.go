@@ -30,7 +30,7 @@ import (
 // write one that is none of them.
 var typs = []string{
 	oid4vci.TypProof, oid4vci.TypKeyAttestation, oid4vci.TypSignedMetadata, oauth.TypDPoP, oid4vp.TypRequest, oid4vp.TypRegistration,
-	sdjwt.TypVC, sdjwt.TypLegacyVC, sdjwt.TypKeyBinding, status.Typ, vault.TypHandle, "webid-did-link+jwt", "webid-did-rotation+jwt", "receivers-register+jwt",
+	sdjwt.TypVC, sdjwt.TypLegacyVC, sdjwt.TypKeyBinding, status.Typ, vault.TypHandle, "webid-did-link+jwt", "webid-did-rotation+jwt", "receivers-register+jwt", "verifier-evidence+jwt",
 	oauth.TypClientAttestation, oauth.TypClientAttestationPoP, oauth.TypClientAssertion, oid4vp.TypAttestation, "vc+jwt", "vp+jwt", "vc+cose", "at+jwt", "logout+jwt", "secevent+jwt",
 	"zegel-audit-checkpoint+jwt", "JOSE", "JOSE+JSON", "JWT", "jwt", "SD-JWT", "",
 }

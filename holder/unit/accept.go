@@ -67,7 +67,7 @@ func (l *line) fetch(ctx context.Context, v *Vault, token oid4vci.TokenResponse,
 	taken, err := l.fetchAll(ctx, v, token, renewing)
 	var refused *Refusal
 	var unfit *oid4vci.Error
-	if len(taken.Items)+len(taken.Waiting) == 0 && (errors.As(err, &refused) || errors.As(err, &unfit) || errors.Is(err, ErrCredential)) {
+	if len(taken.Items)+len(taken.Waiting) == 0 && !passing(err) && (errors.As(err, &refused) || errors.As(err, &unfit) || errors.Is(err, ErrCredential)) {
 		err = errors.Join(err, v.release(context.WithoutCancel(ctx), l.grant.Name))
 	}
 	return taken, err
@@ -167,7 +167,7 @@ func (l *line) request(ctx context.Context, v *Vault, c oid4vci.CredentialConfig
 	keys := make([]*ecdsa.PrivateKey, copies)
 	for i := range keys {
 		var err error
-		if keys[i], err = newCopyKey(l.s.Random); err != nil {
+		if keys[i], err = newP256(l.s.Random); err != nil {
 			return nil, oid4vci.CredentialResponse{}, err
 		}
 	}

@@ -249,3 +249,18 @@ func TestStoring(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A tx_code object that says nothing still says that a code is needed
+// (OpenID4VCI 1.0, Sections 4.1.1 and 6.1).
+func TestEmptyTxCode(t *testing.T) {
+	i, w, _, v, _ := start(t, 1)
+	i.grant()["tx_code"] = m{}
+	o := must(w.Read(t.Context(), i.link()))(t)
+	if !o.NeedsTxCode() {
+		t.Fatal("no transaction code is asked for")
+	}
+	if _, err := w.Accept(t.Context(), v, o, ""); err == nil {
+		t.Error("none was needed")
+	}
+	must(w.Accept(t.Context(), v, o, "123456"))(t)
+}

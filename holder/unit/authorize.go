@@ -69,8 +69,8 @@ func (s Issuance) Authorize(ctx context.Context, v *Vault, o Offered, redirectUR
 		}
 		return a, a.leadTo(values)
 	}
-	if s.Handles == o.Metadata.CredentialIssuer {
-		handle, err := v.Platform.Handle(ctx, s.Handles)
+	if slices.Contains(s.Handles, o.Metadata.CredentialIssuer) {
+		handle, err := v.Platform.Handle(ctx, o.Metadata.CredentialIssuer)
 		if err != nil {
 			return nil, fmt.Errorf("getting a vault handle: %w", err)
 		}
@@ -94,7 +94,7 @@ func (s Issuance) authorizable(o Offered, redirectURI string) error {
 		return fmt.Errorf("%w: code_challenge_methods_supported of %s has no S256, so that a stolen code would be worth something (RFC 7636, Section 4.2; HAIP 1.0, Section 4)", ErrOffer, shown(m.Issuer, 200))
 	case m.PushedAuthorizationRequestEndpoint == "" && m.RequirePushedAuthorizationRequests:
 		return fmt.Errorf("%w: %s requires pushed authorization requests but has no pushed_authorization_request_endpoint (RFC 9126, Section 5)", ErrOffer, shown(m.Issuer, 200))
-	case m.PushedAuthorizationRequestEndpoint == "" && s.Handles == o.Metadata.CredentialIssuer:
+	case m.PushedAuthorizationRequestEndpoint == "" && slices.Contains(s.Handles, o.Metadata.CredentialIssuer):
 		return fmt.Errorf("%w: %s has no pushed_authorization_request_endpoint, and a handle of the vault does not go through a browser", ErrOffer, shown(m.Issuer, 200))
 	}
 	return nil

@@ -199,3 +199,16 @@ func TestDamagedGrant(t *testing.T) {
 		}
 	}
 }
+
+// A grant that the issuer gives nothing for is forgotten, unless the issuer only
+// fails for now.
+func TestGrantThatGaveNothing(t *testing.T) {
+	for status, want := range map[int]int{400: 0, 403: 0, 429: 1, 500: 1, 503: 1} {
+		d := newDouble(t)
+		d.cheat = answers("issuer.example/credential", status, m{"error": "x"})
+		v, _, err := d.run(t)
+		if got := kindsOf(t, v)[unit.KindGrant]; err == nil || got != want {
+			t.Errorf("%d: %d grants, %v", status, got, err)
+		}
+	}
+}

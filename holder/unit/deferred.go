@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
@@ -50,6 +51,9 @@ var (
 // maxInterval is the longest time between two questions; an issuer that wants
 // more is asked sooner.
 const maxInterval = 30 * 24 * time.Hour
+
+// retryAfter is when an issuer that fails is asked again.
+const retryAfter = time.Minute
 
 // maxAsked is how often one call of Await asks at most.
 const maxAsked = 1000
@@ -164,6 +168,9 @@ func (s Issuance) Continue(ctx context.Context, v *Vault, name string) (Item, er
 	switch {
 	case errors.Is(err, ErrDenied):
 		return Item{}, errors.Join(err, v.finish(ctx, w))
+	case passing(err):
+		w.Next, w.Asked = s.Now().Add(retryAfter), w.Asked+1
+		return Item{}, errors.Join(fmt.Errorf("%w: %w", s.waiting(w), err), v.postpone(ctx, w))
 	case err != nil:
 		return Item{}, err
 	case res.Deferred():
@@ -181,6 +188,12 @@ func (s Issuance) Continue(ctx context.Context, v *Vault, name string) (Item, er
 		err = errors.Join(err, v.finish(ctx, w))
 	}
 	return item, err
+}
+
+// passing reports whether an issuer only fails for now.
+func passing(err error) bool {
+	r := (*Refusal)(nil)
+	return errors.As(err, &r) && (r.Status == http.StatusTooManyRequests || r.Status >= 500)
 }
 
 // waitsFor holds what waits against the issuer's metadata of today.

@@ -51,9 +51,9 @@ type Issuance struct {
 	InsecureNoIss bool
 	// Keys attests how the unit's keys are held; nil at most issuers.
 	Keys KeyAttester
-	// Handles is the credential issuer that gets a handle of the vault with its
-	// pushed authorization requests, and no other one does; empty for none.
-	Handles string
+	// Handles are the credential issuers that get a handle of the vault with
+	// their pushed authorization requests. No other one learns that there is one.
+	Handles []string
 	// Copies is how many copies to ask for; at most the issuer's batch size.
 	Copies int
 	// Words are options of oid4vci, for a development profile.

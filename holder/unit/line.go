@@ -52,7 +52,7 @@ func (s Issuance) newLine(o Offered) (*line, error) {
 		l.client.Client = Client{}
 	}
 	if slices.Contains(o.Server.DPoPSigningAlgValuesSupported, string(jose.ES256)) {
-		key, err := newCopyKey(s.Random)
+		key, err := newP256(s.Random)
 		if err != nil {
 			return nil, err
 		}

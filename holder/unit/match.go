@@ -121,7 +121,9 @@ func authorise(picks []pick, t oid4vp.TransactionData) bool {
 	for _, id := range t.CredentialIDs {
 		for i := range picks {
 			x := &picks[i]
-			if x.query != id || !(heldCredential{sd: x.sd}).HolderBound() {
+			// It is bound to its key: Request.Transactions saw to it that the query asks
+			// for that.
+			if x.query != id {
 				continue
 			}
 			all := append(slices.Clone(x.transactions), t)

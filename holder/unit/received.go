@@ -113,6 +113,12 @@ func (s Issuance) verify(ctx context.Context, text, issuer, vct string) (*sdjwt.
 // maxTitle is how much of a title is kept, in characters.
 const maxTitle = 200
 
+// Title is what the issuer calls a configuration of what it offers, in the
+// citizen's language where it can.
+func (s Issuance) Title(o Offered, configuration string) string {
+	return s.title(o.Metadata.CredentialConfigurationsSupported[configuration])
+}
+
 func (s Issuance) title(c oid4vci.CredentialConfiguration) string {
 	if c.CredentialMetadata == nil || len(c.CredentialMetadata.Display) == 0 {
 		return c.VCT

@@ -3,6 +3,7 @@ package unit
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/protocol/oid4vci"
@@ -86,19 +87,26 @@ func (s Issuance) Renew(ctx context.Context, v *Vault, grant string) (Taken, err
 	return l.fetch(ctx, v, token, true)
 }
 
-// Remove deletes a credential from the vault, and tells its issuer where that
-// can be done: that it cannot is no reason to keep it (OpenID4VCI 1.0, Section
-// 11).
+// Remove deletes what has the name from the vault. The issuer of a credential
+// is told where that can be done: that it cannot is no reason to keep it
+// (OpenID4VCI 1.0, Section 11). A grant goes with the last that needs it.
 func (s Issuance) Remove(ctx context.Context, v *Vault, name string) error {
+	entries, err := v.Entries(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == name })
+	if i < 0 || entries[i].Grant == "" {
+		return v.Remove(ctx, name)
+	}
 	it, _, errItem := v.Item(ctx, name)
 	if err := v.Remove(ctx, name); err != nil {
 		return err
 	}
-	if errItem != nil || it.Source == nil || it.Source.Grant == "" {
-		return nil
+	if entries[i].Kind == KindCredential && errItem == nil && it.Source != nil {
+		if l, err := s.reopen(ctx, v, entries[i].Grant); err == nil {
+			_ = l.notify(ctx, v, it.Source.Notification, oid4vci.CredentialDeleted)
+		}
 	}
-	if l, err := s.reopen(ctx, v, it.Source.Grant); err == nil {
-		_ = l.notify(ctx, v, it.Source.Notification, oid4vci.CredentialDeleted)
-	}
-	return v.release(ctx, it.Source.Grant)
+	return v.release(ctx, entries[i].Grant)
 }

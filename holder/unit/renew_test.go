@@ -228,3 +228,11 @@ func TestRemoveTold(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What waits can be given up, and leaves nothing.
+func TestRemoveWaiting(t *testing.T) {
+	d, s, v, p, w := waiting(t, 5)
+	if err := s.Remove(t.Context(), v, w.Name); err != nil || len(kindsOf(t, v)) != 0 || len(p.names()) != 1 || len(d.events) != 0 {
+		t.Errorf("%v, left %v", err, kindsOf(t, v))
+	}
+}

@@ -52,7 +52,7 @@ func (l *line) exchange(ctx context.Context, v *Vault, address string, request f
 	}
 	e := encryption{}
 	var err error
-	if e.key, err = newCopyKey(l.s.Random); err != nil {
+	if e.key, err = newP256(l.s.Random); err != nil {
 		return nil, err
 	}
 	if e.asked, err = l.metadata.NewResponseEncryption(&e.key.PublicKey, "response"); err != nil {
@@ -73,7 +73,7 @@ func (l *line) exchange(ctx context.Context, v *Vault, address string, request f
 	return e.open(h, b)
 }
 
-func newCopyKey(random io.Reader) (*ecdsa.PrivateKey, error) {
+func newP256(random io.Reader) (*ecdsa.PrivateKey, error) {
 	return ecdsa.GenerateKey(elliptic.P256(), random)
 }
 

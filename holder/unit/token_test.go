@@ -101,7 +101,7 @@ func TestVaultHandle(t *testing.T) {
 	})
 	s := d.unit()
 	for issuer, want := range map[string]string{"": "", "https://other.example": "", issuerURL: "h4ndle"} {
-		s.Handles = issuer
+		s.Handles = []string{issuer}
 		a := must(s.Authorize(t.Context(), v, must(s.Discover(t.Context(), issuerURL, "led"))(t), callback))(t)
 		if got := d.lastForm.Get("vault_handle"); got != want || strings.Contains(a.URL, "h4ndle") {
 			t.Errorf("%s: %q, %s", issuer, got, a.URL)
@@ -109,7 +109,7 @@ func TestVaultHandle(t *testing.T) {
 	}
 	delete(d.server, "pushed_authorization_request_endpoint")
 	delete(d.server, "require_pushed_authorization_requests")
-	s.Handles = issuerURL
+	s.Handles = []string{issuerURL}
 	if _, err := s.Authorize(t.Context(), v, must(s.Discover(t.Context(), issuerURL, "led"))(t), callback); err == nil || !strings.Contains(err.Error(), "does not go through a browser") {
 		t.Errorf("%v", err)
 	}

@@ -3,11 +3,16 @@ package unit_test
 import (
 	"context"
 	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
+	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/did"
@@ -220,6 +225,29 @@ func TestOpenTrust(t *testing.T) {
 				t.Errorf("%v", q)
 			}
 		})
+	}
+}
+
+// anyChain takes every chain.
+type anyChain struct{}
+
+func (anyChain) VerifyChain(context.Context, []*x509.Certificate, time.Time) error { return nil }
+
+// A certificate need not name an organisation: then the client identifier does.
+func TestReceiverWithoutAName(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	r := newReceiver(t, a, newNetwork())
+	v, _ := newVault(t, r.net)
+	ca := newKey(t)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "leaf"}, NotBefore: at, NotAfter: at.Add(time.Hour)}
+	der := must(x509.CreateCertificate(rand.Reader, template, &x509.Certificate{Subject: pkix.Name{CommonName: "CA"}}, r.key.Public(), ca))(t)
+	r.chain, r.noRegistration = []*x509.Certificate{must(x509.ParseCertificate(der))(t)}, true
+	r.request.ClientID = oid4vp.HashClientID(r.chain[0])
+	var seen unit.Consent
+	w := r.open(func(c unit.Consent) (bool, error) { seen = c; return false, nil })
+	w.Chain = anyChain{}
+	if _, err := w.Answer(t.Context(), v, r.read(w)); !errors.Is(err, unit.ErrRefused) || seen.Receiver != r.request.ClientID || "x509_hash:"+seen.Organisation != r.request.ClientID {
+		t.Errorf("%+v, %v", seen, err)
 	}
 }
 

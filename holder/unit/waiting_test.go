@@ -146,12 +146,22 @@ func TestDeferredDenied(t *testing.T) {
 		d.cheat = answers("issuer.example/deferred", status, m{"error": "server_error"})
 		if _, err := s.Continue(t.Context(), v, w.Name); err == nil || errors.Is(err, unit.ErrDenied) || kindsOf(t, v)[unit.KindWaiting] != 1 {
 			t.Errorf("%d: %v", status, err)
+		} else if (status != 400) != errors.Is(err, unit.ErrWaiting) {
+			t.Errorf("%d: %v", status, err)
 		}
 		d.cheat = nil
+		d.clock = d.clock.Add(time.Minute)
 		must(s.Continue(t.Context(), v, w.Name))(t)
 	}
+	// One that fails for some minutes is waited for like one that is not ready.
+	d, s, v, _, w := waiting(t, 0)
+	fail := answers("issuer.example/deferred", 503, m{})
+	d.cheat = func(at string, rw http.ResponseWriter, r *http.Request, b []byte) bool {
+		return d.clock.Sub(w.Since) < 5*time.Minute && fail(at, rw, r, b)
+	}
+	must(s.Await(t.Context(), v, w.Name, time.Hour, nil))(t)
 	// The token is over and there is nothing to refresh it with.
-	d, s, v, _, w := waiting(t, 0, func(d *double) { d.refreshNone = true })
+	d, s, v, _, w = waiting(t, 0, func(d *double) { d.refreshNone = true })
 	d.clock = d.clock.Add(time.Hour)
 	if _, err := s.Continue(t.Context(), v, w.Name); !errors.Is(err, unit.ErrDenied) || len(kindsOf(t, v)) != 0 {
 		t.Errorf("%v, left %v", err, kindsOf(t, v))

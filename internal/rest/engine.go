@@ -309,7 +309,7 @@ func (e *Engine) write(c *gin.Context, st *state, a Answer, err error) {
 	h := c.Writer.Header()
 	if r := st.request.route; r != nil && r.CORS {
 		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Expose-Headers", "ETag, WWW-Authenticate, DPoP-Nonce, X-Request-Id")
+		h.Set("Access-Control-Expose-Headers", "ETag, WWW-Authenticate, DPoP-Nonce, OAuth-Client-Attestation-Challenge, X-Request-Id")
 	}
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	if strings.HasPrefix(a.Type, "text/html") {

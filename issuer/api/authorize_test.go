@@ -3,7 +3,10 @@ package api_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,8 +19,12 @@ import (
 func TestCodeFlow(t *testing.T) {
 	w, _ := withWallets(t)
 	l := w.public()
+	pushed := l.request()
+	pushed.Set("state", "kanarie-state")
+	l.push(pushed)
+	w.nowhere("pushed", "vault-1", "kanarie-state", loopbackCallback)
 	code := l.code(l.request(), "lotte")
-	w.nowhere("agreed", "vault-1")
+	w.nowhere("agreed", "vault-1", code)
 	token := l.tokens(code)
 	if token.text("token_type") != "DPoP" || token.text("refresh_token") == "" || token.text("scope") != "led_diploma" || token.header.Get(oauth.NonceHeader) == "" {
 		t.Errorf("%v %s", token.header, token.body)
@@ -109,10 +116,12 @@ func TestPushedRefused(t *testing.T) {
 	}
 	// Unknown scopes beside a known one do not count (OpenID4VCI 1.0, Section 5.1.2).
 	form := l.request()
-	form.Set("scope", "openid led_diploma offline_access")
+	form.Set("scope", "openid led_diploma offline_access led_diploma")
 	l.push(form)
 	basic := w.send("POST", "/par", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic cHVibGljOg=="}, l.request().Encode())
-	says(t, "Basic", basic, http.StatusUnauthorized, "invalid_client")
+	if says(t, "Basic", basic, http.StatusUnauthorized, "invalid_client"); !strings.HasPrefix(basic.header.Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("%v", basic.header)
+	}
 	if w.source.asked != asked {
 		t.Error("the supplier was asked")
 	}
@@ -288,5 +297,62 @@ func TestCodeFlowWithoutSignIn(t *testing.T) {
 	a := w.token(url.Values{"grant_type": {"authorization_code"}, "client_id": {"x"}, "code": {"c"}, "redirect_uri": {"r"}, "code_verifier": {"v"}})
 	if a.status == http.StatusOK {
 		t.Errorf("%s", a.body)
+	}
+}
+
+// An issuer below a path of its host, as tenants are: its pages, its cookies and
+// its proofs are its own.
+func TestCodeFlowBelowPath(t *testing.T) {
+	w, _ := withWalletsBelow(t, "/one")
+	l := w.public()
+	b := w.browser(map[string]string{"Accept": "text/html", "Accept-Language": "en"})
+	a, value := b.page(l.address(l.push(l.request())), "lotte")
+	for _, part := range []string{`href="/one/style.css"`, `action="/one/consent"`} {
+		if !strings.Contains(string(a.body), part) {
+			t.Errorf("%s is missing in %s", part, a.body)
+		}
+	}
+	named := 0
+	for _, c := range a.header.Values("Set-Cookie") {
+		if name, _, _ := strings.Cut(c, "="); !regexp.MustCompile(`-[0-9a-f]{8}$`).MatchString(name) {
+			t.Errorf("the cookie %s could be another issuer's on this host", name)
+		}
+		named++
+	}
+	if named == 0 {
+		t.Error("no cookie")
+	}
+	accessible(t, b.decide(value, "allow"), "en")
+	token := l.tokens(l.code(l.request(), "lotte"))
+	if a := l.fetch(token.text("access_token"), identifiersOf(token)[0]); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	offer, _ := w.signInOffer(map[string]any{"subject": map[string]string{"insz": insz}, "supplier": "led"})
+	if at := offer.header.Get("Location"); at != "/one/issuance/v1/offers/"+offer.text("offer_id") {
+		t.Error(at)
+	}
+}
+
+// Of answers at the same time one counts, and the supplier is asked once.
+func TestParallelConsent(t *testing.T) {
+	w, _ := withWallets(t)
+	l := w.public()
+	b := w.browser(asProgram)
+	_, value := b.page(l.address(l.push(l.request())), "lotte")
+	var all sync.WaitGroup
+	var codes atomic.Int32
+	for range 8 {
+		all.Go(func() {
+			a := b.decide(value, "allow")
+			if strings.Contains(a.text("redirect_to"), "code=") {
+				codes.Add(1)
+			} else if a.status != http.StatusBadRequest && a.status != http.StatusForbidden { // its cookie may be gone by now
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	all.Wait()
+	if codes.Load() != 1 || w.source.asked != 1 {
+		t.Errorf("%d codes, the supplier was asked %d times", codes.Load(), w.source.asked)
 	}
 }

@@ -1,12 +1,17 @@
 package api_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oauth"
@@ -270,4 +275,66 @@ func TestRefreshLife(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 	says(t, "never", n.post("/token", n.refreshForm("x")), http.StatusBadRequest, "unsupported_grant_type")
+}
+
+// uses keeps what was logged, and fails when it is told to.
+type uses struct {
+	mu     sync.Mutex
+	events []audit.Event
+	err    error
+}
+
+func (u *uses) Append(_ context.Context, e audit.Event) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.err == nil {
+		u.events = append(u.events, e)
+	}
+	return u.err
+}
+
+// take gives what was logged since.
+func (u *uses) take() (out []audit.Event) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	out, u.events = u.events, nil
+	return out
+}
+
+// Each time that a supplier is asked stands in the use log, the citizen's own
+// asking and each renewal; what cannot be logged does not happen.
+func TestCodeFlowIsLogged(t *testing.T) {
+	log := &uses{}
+	w, _ := withWallets(t, func(c *issuer.Config) { c.Log = log })
+	l := w.public()
+	kinds := func(events []audit.Event) (out []audit.Kind) {
+		for _, e := range events {
+			out = append(out, e.Kind)
+			if strings.Contains(e.Detail+string(e.Subject)+e.Actor.ID, insz) {
+				t.Error("an event names the citizen")
+			}
+		}
+		return out
+	}
+	first := l.tokens(l.code(l.request(), "lotte"))
+	agreed := log.take()
+	if got := kinds(agreed); !slices.Equal(got, []audit.Kind{audit.Fetch, audit.OfferCreate}) || agreed[0].Actor.Kind != audit.Citizen || agreed[0].Subject == "" || agreed[0].Organisation != "OVO002067" {
+		t.Errorf("agreed: %+v", agreed)
+	}
+	l.fetch(first.text("access_token"), identifiersOf(first)[0])
+	if got := kinds(log.take()); !slices.Equal(got, []audit.Kind{audit.Issue}) {
+		t.Errorf("issued: %v", got)
+	}
+	again := l.post("/token", l.refreshForm(first.text("refresh_token")))
+	l.fetch(again.text("access_token"), identifiersOf(again)[0])
+	renewed := log.take()
+	if got := kinds(renewed); !slices.Equal(got, []audit.Kind{audit.Fetch, audit.Issue}) || renewed[0].Subject != agreed[0].Subject {
+		t.Errorf("renewed: %+v", renewed)
+	}
+	b := w.browser(asProgram)
+	_, value := b.page(l.address(l.push(l.request())), "lotte")
+	log.err = errors.New("the disk is full")
+	if a := b.decide(value, "allow"); a.status != http.StatusInternalServerError && !strings.Contains(a.text("redirect_to"), "error=") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
 }

@@ -35,6 +35,12 @@ type walletKeys struct{ client, provider *ecdsa.PrivateKey }
 // withWallets is a world with an authorization code flow.
 func withWallets(t *testing.T, options ...func(*issuer.Config)) (*world, walletKeys) {
 	t.Helper()
+	return withWalletsBelow(t, "", options...)
+}
+
+// withWalletsBelow has its issuer below a path.
+func withWalletsBelow(t *testing.T, path string, options ...func(*issuer.Config)) (*world, walletKeys) {
+	t.Helper()
 	k := walletKeys{newKey(t), newKey(t)}
 	clientJWK, err := jose.PublicJWK(k.client.Public())
 	if err != nil {
@@ -56,6 +62,7 @@ func withWallets(t *testing.T, options ...func(*issuer.Config)) (*world, walletK
 		t.Fatal(err)
 	}
 	return start(t, func(w *world) {
+		w.path = path
 		w.tune = func(c *issuer.Config) {
 			c.Wallets, c.SignIn, c.Collectable = clients, true, []issuer.Supply{{Supplier: "led", Configuration: "led_diploma"}}
 			for _, o := range options {

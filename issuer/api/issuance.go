@@ -70,7 +70,7 @@ func (s server) createOffer(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.JSON(http.StatusCreated, answer).With("Location", "/issuance/v1/offers/"+o.ID), nil
+	return rest.JSON(http.StatusCreated, answer).With("Location", s.base+"/issuance/v1/offers/"+o.ID), nil
 }
 
 const titleNothing = "Nothing to offer"

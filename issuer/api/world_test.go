@@ -123,6 +123,7 @@ type world struct {
 	hierarchy *devca.Hierarchy
 	profile   sdjwt.Profile
 	noSignIn  bool
+	path      string // of the issuer below its host
 	tune      func(*issuer.Config)
 
 	platformKey *ecdsa.PrivateKey
@@ -159,7 +160,7 @@ func start(t testing.TB, options ...func(*world)) *world {
 	w.client("OVO002067", api.PermissionOffer, api.PermissionAll)
 	w.client("vaults", api.PermissionVaults)
 
-	w.base = w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*w.handler.Load()).ServeHTTP(rw, r) }))
+	w.base = w.serve(http.StripPrefix(w.path, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*w.handler.Load()).ServeHTTP(rw, r) }))) + w.path
 	var err error
 	if w.hierarchy, err = devca.New(devca.Options{Now: time.Now(), Issuer: w.base}); err != nil {
 		t.Fatal(err)
@@ -361,8 +362,8 @@ func (w *world) nowhere(step string, also ...string) {
 
 // kinds are all records the issuer keeps.
 var kinds = []store.Kind{
-	"issuer-offer", "issuer-offer-uri", "issuer-credential", "issuer-deferred", "issuer-nonce", "issuer-token-client", "issuer-vault-handle", "issuer-vault-gone",
-	"authz-offer", "authz-try", "authz-grant", "status-list", "status-index", "status-change", "idempotency",
+	"issuer-offer", "issuer-offer-uri", "issuer-pushed", "issuer-credential", "issuer-deferred", "issuer-nonce", "issuer-vault-handle", "issuer-vault-gone",
+	"authz-offer", "authz-try", "authz-code", "authz-grant", "authz-once", "status-list", "status-index", "status-change", "idempotency",
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {

@@ -48,6 +48,12 @@ func TestParseTransactionData(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// Where two rules meet, the one that says most is named.
+	whys := map[string]string{
+		"no type": "without a type", "type a number": "without a type", "type null": "is not known here", "unknown type": "is not known here",
+		"no credential_ids": "credential_ids", "credential_ids text": "credential_ids", "field missing": "lacks currency", "field null": "has a payee", "field an object": "has a payee",
+		"unknown field": "has the member more", "algs text": "transaction_data_hashes_alg",
+	}
 	for name, change := range map[string]func(d m){
 		"no type":                   without("type"),
 		"type null":                 set("type", nil),
@@ -93,20 +99,30 @@ func TestParseTransactionData(t *testing.T) {
 		if d.Raw != "" {
 			t.Errorf("%s: returned", name)
 		}
+		if why := whys[name]; err != nil && !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: refused for %v, expected %q", name, err, why)
+		}
 	}
-	for name, raw := range map[string]string{
-		"empty":           "",
-		"no base64url":    raw + "=",
-		"other alphabet":  "+" + raw[1:],
-		"no JSON":         jose.Encode([]byte("x")),
-		"no object":       jose.Encode([]byte("[]")),
-		"null":            jose.Encode([]byte("null")),
-		"a member twice":  jose.Encode([]byte(`{"type":"` + TransactionPayment + `","type":"x"}`)),
-		"longer than one": strings.Repeat("A", MaxText+4),
+	plain, err := jose.Decode(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for raw, why := range map[string]string{
+		"":                          "is no JSON object",
+		raw + "=":                   "is no base64url",
+		"+" + raw[1:]:               "is no base64url",
+		jose.Encode([]byte("x")):    "is no JSON object",
+		jose.Encode([]byte("[]")):   "is no JSON object",
+		jose.Encode([]byte("null")): "is no JSON object",
+		jose.Encode([]byte("1")):    "is no JSON object",
+		jose.Encode(append(plain, strings.Repeat(" ", MaxText)...)):             "longer than",
+		jose.Encode([]byte(`{"type":"` + TransactionPayment + `","type":"x"}`)): "is no JSON object",
 	} {
 		_, err := ParseTransactionData(raw)
 		wantField(t, err, "transaction_data", InvalidTransactionData)
-		_ = name
+		if err != nil && !strings.Contains(err.Error(), why) {
+			t.Errorf("refused for %v, expected %q", err, why)
+		}
 	}
 }
 

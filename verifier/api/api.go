@@ -2,8 +2,8 @@
 // ask and fetch results, the addresses that wallets come to (OpenID4VP 1.0),
 // and the published register of receivers.
 //
-// A handler decodes, calls the verifier and returns. Pages for citizens are the
-// receivers' own; only the register is shown here.
+// A handler decodes, calls the verifier and returns. Citizens see the receivers'
+// own pages, or one of ours that brings them to their wallet and back.
 package api
 
 import (
@@ -61,7 +61,7 @@ func New(v *verifier.Verifier, o Options) (http.Handler, error) {
 		return nil, err
 	}
 	e := rest.New(rest.Options{
-		Log: o.Log, Now: o.Now, Clients: o.Clients, HTTPS: o.HTTPS, TrustedProxies: o.TrustedProxies, Errors: problem, Observe: o.Observe,
+		Log: o.Log, Now: o.Now, Clients: o.Clients, HTTPS: o.HTTPS, TrustedProxies: o.TrustedProxies, Errors: problem, ErrorPage: errorPage, Observe: o.Observe,
 		Limiter: rest.NewLimiter(200, 400, 10_000, o.Now),
 	})
 	s := server{v: v, streams: rest.NewSlots(streamsEach, streamsInAll), poll: streamPoll, beat: streamBeat}
@@ -88,6 +88,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/result", Handler: s.result, Once: true, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/evidence", Handler: s.evidence, Once: true, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/events", Handler: s.events, Once: true, Permission: Permission, Timeout: streamLife, Spec: "HTML Standard, Section 9.2"},
+		{Method: "POST", Path: "/verifier/v1/transactions/:transaction/response", Handler: s.digital, Permission: Permission, MaxBody: 1536 * kib, Spec: "OpenID4VP 1.0, Appendix A.4"},
 		{Method: "GET", Path: "/verifier/v1/policies", Handler: s.policies, Permission: Permission, Spec: "verifier API"},
 		{Method: "GET", Path: "/verifier/v1/openapi.json", Handler: openAPI, Spec: "OpenAPI 3.1", CORS: true},
 
@@ -95,6 +96,14 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/request/:request", Handler: s.request, Once: true, Spec: "RFC 9101, Section 5.2", OAuth: true, CORS: true},
 		{Method: "POST", Path: "/request/:request", Handler: s.postRequest, Spec: vp + "5.10", OAuth: true, CORS: true, MaxBody: 64 * kib},
 		{Method: "POST", Path: "/response/:response", Handler: s.respond, Spec: vp + "8.3.1", OAuth: true, CORS: true, MaxBody: 1536 * kib},
+
+		// Our page, for the one browser that opens it first.
+		{Method: "GET", Path: "/ask/:page", Handler: s.ask, Once: true, Page: true, Spec: vp + "14.3"},
+		{Method: "GET", Path: "/ask/:page/back", Handler: s.back, Once: true, Page: true, Spec: vp + "14.3"},
+		{Method: "GET", Path: "/ask/:page/state", Handler: s.progress, Spec: vp + "14.3"},
+		{Method: "POST", Path: "/ask/:page/response", Handler: s.answer, MaxBody: 1536 * kib, Spec: "OpenID4VP 1.0, Appendix A.4"},
+		{Method: "GET", Path: "/ask.css", Handler: asset("ask.css", "text/css; charset=utf-8"), Spec: "our page"},
+		{Method: "GET", Path: "/ask.js", Handler: asset("ask.js", "text/javascript; charset=utf-8"), Spec: "our page"},
 
 		{Method: "GET", Path: "/receivers", Handler: s.receivers, Spec: "decree on the Flemish digital vault, art. 10", CORS: true},
 		{Method: "GET", Path: "/receivers.jwt", Handler: s.receiversJWT, Spec: "decree on the Flemish digital vault, art. 10", CORS: true},

@@ -91,7 +91,7 @@ func open(t *testing.T, change ...func(*api.Options)) *edge {
 }
 
 func init() {
-	for _, text := range []string{"application/oauth-authz-req+jwt", "application/jwt", "text/html", "text/event-stream"} {
+	for _, text := range []string{"application/oauth-authz-req+jwt", "application/jwt", "text/html", "text/event-stream", "text/css", "text/javascript"} {
 		openapi3filter.RegisterBodyDecoder(text, openapi3filter.PlainBodyDecoder)
 	}
 }
@@ -443,6 +443,7 @@ func TestDocumentIsComplete(t *testing.T) {
 	e := open(t)
 	for path, methods := range map[string][]string{
 		"/verifier/v1/transactions": {"POST"}, "/verifier/v1/transactions/x": {"GET"}, "/verifier/v1/transactions/x/result": {"GET"}, "/verifier/v1/policies": {"GET"}, "/verifier/v1/transactions/x/events": {"GET"}, "/verifier/v1/transactions/x/evidence": {"GET"},
+		"/verifier/v1/transactions/x/response": {"POST"}, "/ask/x": {"GET"}, "/ask/x/back": {"GET"}, "/ask/x/state": {"GET"}, "/ask/x/response": {"POST"}, "/ask.css": {"GET"}, "/ask.js": {"GET"},
 		"/request/x": {"GET", "POST"}, "/response/x": {"POST"}, "/receivers": {"GET"}, "/receivers.jwt": {"GET"},
 	} {
 		for _, m := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {

@@ -9,6 +9,8 @@ import (
 	"github.com/zegel-id/zegel/verifier"
 )
 
+const titleBrowser = "The page belongs to another browser"
+
 // problem maps what the verifier refuses a receiver.
 func problem(err error) error {
 	var e *verifier.Error
@@ -34,6 +36,10 @@ func problem(err error) error {
 		p.Status, p.Title, p.Header = http.StatusConflict, "No answer yet", http.Header{"Retry-After": {"2"}}
 	case verifier.ErrCode:
 		p.Status, p.Title = http.StatusForbidden, "Response code refused"
+	case verifier.ErrResponse:
+		p.Status, p.Title = http.StatusBadRequest, "The answer cannot be taken"
+	case verifier.ErrBrowser:
+		p.Status, p.Title = http.StatusForbidden, titleBrowser
 	default:
 		return nil
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	_ "embed"
+	"errors"
 	"net/http"
 	"time"
 
@@ -24,6 +25,8 @@ type startRequest struct {
 	Purpose     string         `json:"purpose"`
 	Flow        verifier.Flow  `json:"flow"`
 	RedirectURI string         `json:"redirect_uri"`
+	Origin      string         `json:"origin"`
+	Protocols   []string       `json:"protocols"`
 	Policy      string         `json:"policy"`
 	Evidence    bool           `json:"evidence"`
 	// Transactions are the transaction_data in clear.
@@ -34,9 +37,12 @@ type startAnswer struct {
 	TransactionID string         `json:"transaction_id"`
 	Reference     string         `json:"reference"`
 	State         verifier.State `json:"state"`
-	RequestURI    string         `json:"request_uri"`
-	Link          string         `json:"link"`
-	ExpiresAt     time.Time      `json:"expires_at"`
+	RequestURI    string         `json:"request_uri,omitempty"`
+	Link          string         `json:"link,omitempty"`
+	// Page is where to send the browser, Digital what to hand it.
+	Page      string             `json:"page,omitempty"`
+	Digital   []oid4vp.DCRequest `json:"requests,omitempty"`
+	ExpiresAt time.Time          `json:"expires_at"`
 }
 
 func (s server) start(r *rest.Request) (rest.Answer, error) {
@@ -44,7 +50,7 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Policy: in.Policy, Evidence: in.Evidence}
+	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Origin: in.Origin, Protocols: in.Protocols, Policy: in.Policy, Evidence: in.Evidence}
 	if in.Transactions != nil {
 		o.Transactions = [][]byte{} // an empty list is none, and refused
 	}
@@ -56,7 +62,7 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	id := t.ID.Reveal()
-	out := startAnswer{TransactionID: id, Reference: t.Reference, State: verifier.StateRequested, RequestURI: t.RequestURI, Link: t.Link, ExpiresAt: t.Expires}
+	out := startAnswer{TransactionID: id, Reference: t.Reference, State: verifier.StateRequested, RequestURI: t.RequestURI, Link: t.Link, Page: t.Page, Digital: t.Digital, ExpiresAt: t.Expires}
 	return rest.JSON(http.StatusCreated, out).With("Location", "/verifier/v1/transactions/"+id), nil
 }
 
@@ -78,4 +84,24 @@ func (s server) result(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	return rest.JSON(http.StatusOK, out), nil
+}
+
+// digitalResponse is what the Digital Credentials API gave a page.
+type digitalResponse struct {
+	Protocol string         `json:"protocol"`
+	Data     jsontext.Value `json:"data"`
+}
+
+// digital takes it from the receiver whose page it was. Whether it holds is for
+// the result to say.
+func (s server) digital(r *rest.Request) (rest.Answer, error) {
+	in, err := rest.DecodeClosedJSON[digitalResponse](r)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	err = s.v.RespondDigital(r.Context(), r.Path("transaction"), r.Client.ID, in.Protocol, in.Data)
+	if err != nil && !errors.Is(err, verifier.ErrNotVerified) {
+		return rest.Answer{}, err
+	}
+	return s.state(r)
 }
