@@ -206,3 +206,42 @@ func TestWithoutHolderBinding(t *testing.T) {
 		}
 	}
 }
+
+// What a receiver sends along about itself is shown, and as checked only what
+// was: the registration certificate, where it holds (OpenID4VP 1.0, Section
+// 5.11).
+func TestInfo(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	more := func(p m) {
+		info, _ := p["verifier_info"].([]any)
+		p["verifier_info"] = append(info, m{"format": "jwt\x1b[2J", "data": "a.b.c"})
+	}
+	for name, c := range map[string]struct {
+		set     func(r *receiver)
+		checked []bool
+	}{
+		"registered":     {func(r *receiver) {}, []bool{true, false}},
+		"not registered": {func(r *receiver) { r.registrar = newKey(t) }, []bool{false, false}},
+		"no certificate": {func(r *receiver) { r.noRegistration = true }, []bool{false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReceiver(t, a, newNetwork())
+			v, _ := newVault(t, r.net)
+			r.payload = more
+			c.set(r)
+			var seen unit.Consent
+			w := r.open(func(c unit.Consent) (bool, error) { seen = c; return false, nil })
+			if _, err := w.Answer(t.Context(), v, r.read(w)); !errors.Is(err, unit.ErrRefused) {
+				t.Fatal(err)
+			}
+			if len(seen.Info) != len(c.checked) {
+				t.Fatalf("%+v", seen.Info)
+			}
+			for i, checked := range c.checked {
+				if seen.Info[i].Checked != checked || strings.Contains(seen.Info[i].Format, "\x1b") {
+					t.Errorf("%+v", seen.Info[i])
+				}
+			}
+		})
+	}
+}
