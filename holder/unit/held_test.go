@@ -245,3 +245,17 @@ func TestInfo(t *testing.T) {
 		})
 	}
 }
+
+// An answer that cannot be made is neither logged nor kept: nothing left.
+func TestAnswerCannotBeMade(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	r := newReceiver(t, a, newNetwork())
+	v, pod := newVault(t, r.net)
+	a.hold(t, v, 1)
+	r.request.ResponseURI, r.request.ResponseMode, r.request.RedirectURI = "", oid4vp.ModeQuery, "https://receiver.example/cb?state=mine"
+	w := r.open(yes)
+	shared, err := w.Answer(t.Context(), v, r.read(w))
+	if err == nil || !strings.Contains(err.Error(), "redirect_uri") || shared.RedirectURI != "" || shared.Receipt != "" || len(pod.events()) != 0 {
+		t.Errorf("%+v, %v, %v", shared, err, pod.events())
+	}
+}
