@@ -59,6 +59,9 @@ type Order struct {
 	Protocols []string
 	// Policy is the id of the policy to judge by; empty is the platform's.
 	Policy string
+	// InClear asks for an unencrypted answer (direct_post, dc_api), where the
+	// operator allows that.
+	InClear bool
 	// Evidence keeps what the result comes from, to be fetched with it.
 	Evidence bool
 	// Transactions are JSON objects that the citizen is asked to authorise with
@@ -108,7 +111,10 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.checkFlow(o, e.receiver); err != nil {
 		return Started{}, err
 	}
-	if err := checkEvidence(o); err != nil {
+	if err := v.checkClear(o, query); err != nil {
+		return Started{}, err
+	}
+	if err := checkEvidence(o, e.access); err != nil {
 		return Started{}, err
 	}
 	transactions, err := encodeTransactions(o.Transactions, query)
@@ -122,7 +128,7 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 		return Started{}, err
 	}
 	x := exchange{
-		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), Evidence: o.Evidence, ClientID: e.access.clientID(), Query: query,
+		Transaction: id.ID(purposeTransaction), Receiver: receiver, Use: o.Purpose, Policy: p.Ref(), Evidence: o.Evidence, InClear: o.InClear, ClientID: e.access.clientID(), Query: query,
 		Expires: v.c.Now().Add(v.c.RequestLife).UTC(), Transactions: transactions, policy: p,
 	}
 	s := Started{ID: id, Reference: x.Transaction, Expires: x.Expires}

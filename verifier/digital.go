@@ -108,28 +108,28 @@ func (v *Verifier) signDigital(x exchange, e entitlement, origin string, o offer
 	if err != nil {
 		return oid4vp.DCRequest{}, err
 	}
-	metadata, err := clientMetadata(x.policy, key)
+	metadata, err := clientMetadata(x, key)
 	if err != nil {
 		return oid4vp.DCRequest{}, err
 	}
 	r := oid4vp.Request{
-		ResponseType: oid4vp.ResponseTypeVPToken, ResponseMode: oid4vp.ModeDCAPIJWT, Nonce: o.Nonce, ExpectedOrigins: []string{origin},
+		ResponseType: oid4vp.ResponseTypeVPToken, ResponseMode: x.mode(oid4vp.ModeDCAPIJWT), Nonce: o.Nonce, ExpectedOrigins: []string{origin},
 		IssuedAt: jose.Date(v.c.Now()), Expires: jose.Date(x.Expires), DCQLQuery: &x.Query, ClientMetadata: metadata, TransactionData: x.Transactions,
 	}
 	info := []oid4vp.VerifierInfo{oid4vp.Info(certificate)}
 	switch o.Protocol {
 	case oid4vp.ProtocolUnsigned:
 		r.VerifierInfo = info
-		return r.UnsignedDC()
+		return r.UnsignedDC(x.options()...)
 	case oid4vp.ProtocolMultiSigned:
 		signers := []oid4vp.RequestSigner{{ClientID: oid4vp.HashClientID(e.access.Chain[0]), VerifierInfo: info, Key: e.access.Signer, Chain: e.access.Chain}}
 		if e.access.DNSName != "" {
 			signers = append(signers, oid4vp.RequestSigner{ClientID: e.access.certifiedID(), VerifierInfo: info, Key: e.access.Signer, Chain: e.access.Chain})
 		}
-		return r.SignMulti(signers)
+		return r.SignMulti(signers, x.options()...)
 	default:
 		r.ClientID, r.VerifierInfo = e.access.certifiedID(), info
-		return r.SignDC(e.access.Signer, e.access.Chain)
+		return r.SignDC(e.access.Signer, e.access.Chain, x.options()...)
 	}
 }
 
@@ -180,9 +180,9 @@ func (v *Verifier) answerDigital(ctx context.Context, d digital, protocol string
 	if f.policy, err = v.judging(f.exchange); err != nil {
 		return err
 	}
-	// Step 3. An encrypted answer, or an error; opened with the key of this
+	// Step 3. An answer as it was asked for, or an error; opened with the key of this
 	// request alone.
-	in, err := oid4vp.ParseDCResponse(data, true)
+	in, err := oid4vp.ParseDCResponse(data, !f.InClear)
 	if err != nil {
 		return &Error{Err: ErrResponse, Detail: "is malformed", Cause: err}
 	}
@@ -194,9 +194,12 @@ func (v *Verifier) answerDigital(ctx context.Context, d digital, protocol string
 		_, err = v.conclude(ctx, f, e, refusal(f.policy, in.Error), plain, digest(string(in.Error)))
 		return err
 	}
-	plain, err := f.decrypt(oid4vp.Form{Response: in.Response})
-	if err != nil {
-		return err
+	plain, sent := data, string(data)
+	if !f.InClear {
+		if plain, err = f.decrypt(oid4vp.Form{Response: in.Response}); err != nil {
+			return err
+		}
+		sent = in.Response
 	}
 	// Step 4. Judge. There is no state: that the presentations are bound to nonce
 	// and origin ties them to the request (Appendix A.4).
@@ -204,6 +207,6 @@ func (v *Verifier) answerDigital(ctx context.Context, d digital, protocol string
 	if err != nil {
 		return err
 	}
-	_, err = v.conclude(ctx, f, e, r, plain, digest(in.Response))
+	_, err = v.conclude(ctx, f, e, r, plain, digest(sent))
 	return err
 }

@@ -214,7 +214,11 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 
 // checkEvidence refuses evidence of requests that are not signed by one key:
 // nothing would prove later what was asked.
-func checkEvidence(o Order) error {
+func checkEvidence(o Order, a Access) error {
+	if o.Evidence && (a.KeyID != "" || a.Attestation != "") && o.Flow != Digital {
+		return &Error{Err: ErrRequest, Field: "evidence", Detail: "cannot be kept: who signed the request could not be verified again without a network for this client identifier",
+			Remedy: "Leave it out, or have the operator give the receiver the identifier of its certificate (x509_hash)."}
+	}
 	if o.Evidence && o.Protocols != nil && !slices.Equal(o.Protocols, []string{oid4vp.ProtocolSigned}) {
 		return &Error{Err: ErrRequest, Field: "evidence", Detail: "is kept only of requests of the protocol " + oid4vp.ProtocolSigned, Remedy: "Use that protocol alone, or leave evidence out."}
 	}

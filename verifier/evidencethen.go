@@ -85,7 +85,7 @@ func (e *Evidence) request(ctx context.Context, store *trust.Store, unanchored b
 	}
 	// Nothing is called here: addresses on loopback may stand in evidence of a
 	// development profile.
-	modes := []string{oid4vp.ModeDirectPostJWT}
+	modes := []string{oid4vp.ModeDirectPostJWT, oid4vp.ModeDirectPost}
 	if e.Origin != "" {
 		modes = []string{oid4vp.ModeDCAPIJWT, oid4vp.ModeDCAPI}
 	}

@@ -72,13 +72,13 @@ func (a Access) checkIdentifier(now time.Time) error {
 }
 
 // signRequest signs a request object for whichever identifier it has.
-func (a Access) signRequest(r oid4vp.Request) (string, error) {
+func (a Access) signRequest(r oid4vp.Request, opts ...oid4vp.Option) (string, error) {
 	switch prefix, _ := oid4vp.Split(r.ClientID); prefix {
 	case oid4vp.PrefixDecentralized:
-		return r.SignDID(a.Signer, a.KeyID)
+		return r.SignDID(a.Signer, a.KeyID, opts...)
 	case oid4vp.PrefixAttestation:
-		return r.SignAttested(a.Signer, a.Attestation)
+		return r.SignAttested(a.Signer, a.Attestation, opts...)
 	default:
-		return r.Sign(a.Signer, a.Chain)
+		return r.Sign(a.Signer, a.Chain, opts...)
 	}
 }

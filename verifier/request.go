@@ -2,11 +2,11 @@ package verifier
 
 import (
 	"context"
+	"strings"
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
-	"github.com/zegel-id/zegel/verifier/policy"
 )
 
 // Algorithms that are offered, and the only ones that are taken (OpenID4VP 1.0,
@@ -64,16 +64,16 @@ func (v *Verifier) sign(r requested, e entitlement, walletNonce oid4vp.Secret) (
 	if err != nil {
 		return "", err
 	}
-	metadata, err := clientMetadata(r.policy, r.Key)
+	metadata, err := clientMetadata(r.exchange, r.Key)
 	if err != nil {
 		return "", err
 	}
 	return e.access.signRequest(oid4vp.Request{
-		ClientID: r.ClientID, ResponseType: oid4vp.ResponseTypeVPToken, ResponseMode: oid4vp.ModeDirectPostJWT,
+		ClientID: r.ClientID, ResponseType: oid4vp.ResponseTypeVPToken, ResponseMode: r.mode(oid4vp.ModeDirectPostJWT),
 		ResponseURI: r.ResponseURI, Nonce: r.Nonce, State: r.State, WalletNonce: walletNonce, Audience: oid4vp.AudienceSelfIssued,
 		IssuedAt: jose.Date(v.c.Now()), Expires: jose.Date(r.Expires), DCQLQuery: &r.Query, ClientMetadata: metadata,
 		VerifierInfo: []oid4vp.VerifierInfo{oid4vp.Info(certificate)}, TransactionData: r.Transactions,
-	})
+	}, r.options()...)
 }
 
 func urlSafe(s string) bool {
@@ -86,13 +86,42 @@ func urlSafe(s string) bool {
 	return true
 }
 
-func clientMetadata(p *policy.Policy, key jose.JWK) (*oid4vp.ClientMetadata, error) {
-	formats := map[string]any{string(credential.FormatSDJWTVC): oid4vp.SDJWTFormat(algs(p, issuerAlgs), algs(p, holderAlgs))}
-	b, err := jose.Marshal(map[string]any{
-		"jwks":                 map[string]any{"keys": []jose.JWK{key}},
-		"vp_formats_supported": formats,
-		"encrypted_response_enc_values_supported": encs,
-	})
+// mode is the response mode: the encrypted one, but for answers in clear.
+func (x exchange) mode(encrypted string) string {
+	if x.InClear {
+		return strings.TrimSuffix(encrypted, ".jwt")
+	}
+	return encrypted
+}
+
+func (x exchange) options() []oid4vp.Option {
+	if x.InClear {
+		return []oid4vp.Option{oid4vp.AnswerInClear}
+	}
+	return nil
+}
+
+// checkClear refuses an answer in clear that is not allowed, or that nothing
+// but encryption would tie to its request.
+func (v *Verifier) checkClear(o Order, q oid4vp.Query) error {
+	switch {
+	case !o.InClear:
+		return nil
+	case !v.c.InsecureAnswersInClear:
+		return &Error{Err: ErrRequest, Field: "answer_in_clear", Detail: "is not allowed here", Spec: "HAIP 1.0, Section 5", Remedy: "Leave it out, or have the operator allow it."}
+	case q.StateRequired():
+		return &Error{Err: ErrRequest, Field: "answer_in_clear", Detail: "needs credentials that are bound to their holder", Spec: "OpenID4VP 1.0, Section 5.3"}
+	default:
+		return nil
+	}
+}
+
+func clientMetadata(x exchange, key jose.JWK) (*oid4vp.ClientMetadata, error) {
+	words := map[string]any{"vp_formats_supported": map[string]any{string(credential.FormatSDJWTVC): oid4vp.SDJWTFormat(algs(x.policy, issuerAlgs), algs(x.policy, holderAlgs))}}
+	if !x.InClear {
+		words["jwks"], words["encrypted_response_enc_values_supported"] = map[string]any{"keys": []jose.JWK{key}}, encs
+	}
+	b, err := jose.Marshal(words)
 	if err != nil {
 		return nil, err
 	}

@@ -26,15 +26,20 @@ const specResponse = "OpenID4VP 1.0, Section 8.3"
 // refused and leaves the transaction as it is. From then on the response counts
 // and closes it, good or bad: ErrNotVerified tells the wallet that it was bad.
 func (v *Verifier) Respond(ctx context.Context, secret string, form url.Values) (redirect string, err error) {
-	// Step 1. An encrypted response, or an error; nothing in clear.
-	in, err := oid4vp.ParseForm(form)
-	if err != nil {
-		return "", &Error{Err: ErrResponse, Detail: "is malformed", Cause: err}
-	}
-	// Step 2. A live request that was fetched and not answered.
+	// Step 1. A live request that was fetched and not answered.
 	f, err := v.fetched(ctx, secret)
 	if err != nil {
 		return "", err
+	}
+	// Step 2. An encrypted response, or an error; nothing in clear unless that
+	// was asked for.
+	parse := oid4vp.ParseForm
+	if f.InClear {
+		parse = oid4vp.ParseClearForm
+	}
+	in, err := parse(form)
+	if err != nil {
+		return "", &Error{Err: ErrResponse, Detail: "is malformed", Cause: err}
 	}
 	// Step 3. The receiver still is admitted and may ask this.
 	e, err := v.still(v.entitled(f.Receiver, f.Use, f.Query))
@@ -89,6 +94,9 @@ func digest(s string) string {
 // decrypt opens a response (Section 8.3). The key is found by the address that
 // was posted to, never by what the response says; kid only has to agree.
 func (f fetched) decrypt(in oid4vp.Form) ([]byte, error) {
+	if f.InClear {
+		return []byte(in.Response), nil
+	}
 	key, err := f.Key.Private()
 	if err != nil {
 		return nil, err

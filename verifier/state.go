@@ -70,6 +70,8 @@ type exchange struct {
 	Evidence bool `json:"evidence,omitempty"`
 	// Transactions are the transaction_data as they are sent.
 	Transactions []string `json:"transactions,omitempty"`
+	// InClear: the answer is not to be encrypted.
+	InClear bool `json:"in_clear,omitzero"`
 	// Way tells the requests of one transaction apart, when there are several.
 	Way Flow `json:"way,omitempty"`
 

@@ -124,6 +124,10 @@ type Config struct {
 	// Skew is how far clocks may differ; default 1 minute.
 	Skew time.Duration
 	Now  func() time.Time
+	// InsecureAnswersInClear lets receivers ask for unencrypted answers, for
+	// wallets that cannot encrypt: whoever ends TLS reads them (OpenID4VP 1.0,
+	// Section 8.2; HAIP 1.0, Section 5 wants encryption).
+	InsecureAnswersInClear bool
 	// InsecureLoopback lets URLs be http on loopback, for the development
 	// profile only.
 	InsecureLoopback bool

@@ -299,6 +299,8 @@ type VerifierConfig struct {
 	// Relax names the ways in which policies may be laxer than the platform.
 	Relax   []policy.Relaxation `yaml:"relax"`
 	Clients []ClientConfig      `yaml:"clients"`
+	// InsecureAnswersInClear lets receivers ask for unencrypted answers.
+	InsecureAnswersInClear bool `yaml:"insecure_answers_in_clear"`
 	// Identifiers give receivers another client identifier than x509_hash.
 	Identifiers []IdentifierConfig `yaml:"identifiers"`
 	// Webhooks tell receivers of the steps of their transactions.

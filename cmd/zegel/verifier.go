@@ -60,6 +60,7 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if err := c.checkNamed(register, config.Policies); err != nil {
 		return err
 	}
+	config.InsecureAnswersInClear = c.InsecureAnswersInClear
 	if c.Trust.PubEAAList != "" {
 		config.Lists = []string{c.Trust.PubEAAList}
 	}

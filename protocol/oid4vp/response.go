@@ -48,6 +48,34 @@ func ParseForm(form url.Values) (Form, error) {
 	return f, nil
 }
 
+// ParseClearForm reads the form of a response where no encryption was asked for
+// (direct_post, Section 8.2). Response is then the response itself, as JSON.
+func ParseClearForm(form url.Values) (Form, error) {
+	const spec = "OpenID4VP 1.0, Section 8.2"
+	switch {
+	case form.Has("response"):
+		return Form{}, refuse(InvalidRequest, spec, "response", "is encrypted; the request asks for direct_post")
+	case !form.Has("vp_token"):
+		return ParseForm(form) // an error, or nothing
+	case form.Has("error"):
+		return Form{}, refuse(InvalidRequest, spec, "error", "must not stand beside vp_token")
+	}
+	if err := wire.Single(form); err != nil {
+		return Form{}, refuseCause(InvalidRequest, "RFC 6749, Section 3.2", "form", "repeats a parameter", err)
+	}
+	f := Form{State: Secret(form.Get("state"))}
+	text := jsontext.Value(form.Get("vp_token"))
+	if len(text) > jose.MaxToken || len(f.State) > MaxText {
+		return Form{}, refuse(InvalidRequest, spec, "form", "is too long")
+	}
+	b, err := jose.Marshal(map[string]any{"vp_token": text, "state": string(f.State)})
+	if err != nil {
+		return Form{}, refuseCause(InvalidRequest, spec, "vp_token", "is no JSON", err)
+	}
+	f.Response = string(b)
+	return f, nil
+}
+
 // Kid names the key that the response was encrypted to, to find the request
 // whose key it is.
 func (f Form) Kid() (string, error) {

@@ -59,7 +59,7 @@ func (s server) ask(r *rest.Request) (rest.Answer, error) {
 	}
 	a := rest.HTML(http.StatusOK, page).Vary("Accept-Language")
 	if visit.Cookie != "" {
-		a = a.Cookie(http.Cookie{Name: cookie, Value: visit.Cookie, Path: s.v.PagePath(secret), MaxAge: int(time.Hour / time.Second)})
+		a = a.Cookie(http.Cookie{Name: cookie, Value: visit.Cookie, Path: s.v.PagePath(secret), MaxAge: int(24 * time.Hour / time.Second)}) // what it opens ends earlier
 	}
 	return a, nil
 }

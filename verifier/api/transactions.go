@@ -27,6 +27,7 @@ type startRequest struct {
 	RedirectURI string         `json:"redirect_uri"`
 	Origin      string         `json:"origin"`
 	Protocols   []string       `json:"protocols"`
+	InClear     bool           `json:"answer_in_clear"`
 	Policy      string         `json:"policy"`
 	Evidence    bool           `json:"evidence"`
 	// Transactions are the transaction_data in clear.
@@ -50,7 +51,7 @@ func (s server) start(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Origin: in.Origin, Protocols: in.Protocols, Policy: in.Policy, Evidence: in.Evidence}
+	o := verifier.Order{Query: in.Query, Purpose: in.Purpose, Flow: in.Flow, RedirectURI: in.RedirectURI, Origin: in.Origin, Protocols: in.Protocols, InClear: in.InClear, Policy: in.Policy, Evidence: in.Evidence}
 	if in.Transactions != nil {
 		o.Transactions = [][]byte{} // an empty list is none, and refused
 	}
