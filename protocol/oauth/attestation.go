@@ -272,7 +272,8 @@ func NewClientAttestation(provider crypto.Signer, kid string, chain []*x509.Cert
 
 // NewAttestationPoP proves that the instance has the attested key. audience is
 // the authorization server's issuer identifier; challenge is empty when the
-// server gave none. It has the iss that draft -07 requires.
+// server gave none. It has the iss that draft -07 requires, and an exp, without
+// which some servers refuse it.
 func NewAttestationPoP(instance crypto.Signer, client, audience, challenge string, now time.Time) (string, error) {
 	alg, err := jose.AlgFor(instance.Public())
 	if err != nil {
@@ -283,8 +284,9 @@ func NewAttestationPoP(instance crypto.Signer, client, audience, challenge strin
 		Audience  string           `json:"aud"`
 		JTI       string           `json:"jti"`
 		IssuedAt  jose.NumericDate `json:"iat"`
+		Expires   jose.NumericDate `json:"exp"`
 		Challenge string           `json:"challenge,omitzero"`
-	}{client, audience, rand.Text(), jose.Date(now), challenge})
+	}{client, audience, rand.Text(), jose.Date(now), jose.Date(now.Add(5 * time.Minute)), challenge})
 	if err != nil {
 		return "", err
 	}
