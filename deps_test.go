@@ -44,6 +44,7 @@ var rooms = []struct {
 	{"internal/jose", []string{"internal/testvectors"}, "one small thing"},
 	{"internal/testvectors", nil, "tests"},
 	{"internal/errordoc", nil, "reads source, imports none of it"},
+	{"internal/cputime", nil, "benchmarks"},
 
 	{"credential", ground, "formats"},
 	{"protocol", ground, "wire words"},

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/internal/cputime"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
@@ -183,7 +184,7 @@ func read(b *testing.B, answers []answer) {
 }
 
 func parallel(workers, n int, work func(int)) spent {
-	begin, cpu := time.Now(), processorTime()
+	begin, cpu := time.Now(), cputime.Used()
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range workers {
@@ -194,7 +195,7 @@ func parallel(workers, n int, work func(int)) spent {
 		})
 	}
 	all.Wait()
-	return spent{time.Since(begin), processorTime() - cpu}
+	return spent{time.Since(begin), cputime.Used() - cpu}
 }
 
 // do is the bare cryptography.

@@ -155,6 +155,16 @@ func (w *World) Open(change ...func(*verifier.Config)) {
 	w.must(err)
 }
 
+// Cached has the verifier keep status lists for an hour, as one in use does.
+func (w *World) Cached() {
+	w.T.Helper()
+	var err error
+	w.Config.Statuses, err = status.NewChecker(fetcher{w}, status.CheckerOptions{Now: w.Now, MaxTTL: time.Hour})
+	w.must(err)
+	w.Verifier, err = verifier.New(w.Config)
+	w.must(err)
+}
+
 // Restart closes everything and opens it anew from what is on disk.
 func (w *World) Restart() {
 	w.T.Helper()
