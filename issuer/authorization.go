@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	kindPushed    store.Kind = "issuer-pushed"
-	purposePushed            = "issuer pushed request"
+	kindPushed store.Kind = "issuer-pushed"
+
+	purposePushed = "issuer pushed request"
 
 	// pushedLife is how long a citizen may take from the wallet's request until
 	// they agreed (RFC 9126, Section 2.2; FAPI: less than 600 seconds).

@@ -170,12 +170,11 @@ func (g *gathering) path(v *Verifier, use trust.Use, p *trust.Path) {
 }
 
 // evidence signs what was gathered; nil when the receiver asked for none, or
-// when it is too long to keep. On the same device nothing that was presented is
-// released without the response code, and with a response that does not hold
-// none is handed out: so there is no evidence of it (OpenID4VP 1.0, Section
-// 14.3).
+// when it is too long to keep. Where a browser must bring a response code,
+// nothing that was presented is released without, and a response that does not
+// hold gets none: so there is no evidence of it (OpenID4VP 1.0, Section 14.3).
 func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Result, response []byte) ([]byte, error) {
-	if f.keep == nil || f.Flow == SameDevice && !r.Verified && r.State != StateRefused {
+	if f.keep == nil || f.coded() && !r.Verified && r.State != StateRefused {
 		return nil, nil
 	}
 	object, err := f.object(ctx, v)
@@ -269,7 +268,7 @@ func (v *Verifier) Evidence(ctx context.Context, id, receiver, code string) (str
 	}
 	text := w.kept.Evidence
 	if text == nil {
-		return "", &Error{Err: ErrNoEvidence, Detail: "none was asked for when the transaction was started, it was too long to be kept, or the response did not hold on the same device", Remedy: "Start the transaction with evidence: true."}
+		return "", &Error{Err: ErrNoEvidence, Detail: "none was asked for when the transaction was started, it was too long to be kept, or the response did not hold and a response code would have been needed", Remedy: "Start the transaction with evidence: true."}
 	}
 	if w.kept.Coded {
 		if text, err = v.decode(ctx, w.answered.transaction, text, code); err != nil {

@@ -173,6 +173,75 @@ func TestReverifyOtherWays(t *testing.T) {
 	}
 }
 
+// Each way of our page has evidence of its own request, behind the response
+// code; a webhook tells of the transaction once, whichever way is taken.
+func TestEvidenceOfThePage(t *testing.T) {
+	w, i := listening(t)
+	for _, way := range []verifier.Flow{verifier.SameDevice, verifier.CrossDevice, verifier.Digital} {
+		s := start(t, w, verifier.Order{Query: []byte(query), Purpose: world.Use, Flow: verifier.HostedPage, RedirectURI: world.Redirect, Evidence: true})
+		page := world.Last(s.Page)
+		visit, err := w.Verifier.Visit(t.Context(), page, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		same, cross := w.Fetch(verifier.Started{Link: visit.SameDevice}), w.Fetch(verifier.Started{Link: visit.CrossDevice})
+		code := ""
+		switch way {
+		case verifier.SameDevice:
+			back, err := w.Verifier.Respond(t.Context(), same.Secret(), same.Form(same.Present(w.Issue(), same.Paths())))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, code, _ = strings.Cut(back, oid4vp.ResponseCodeParameter+"=")
+		case verifier.CrossDevice:
+			if _, err := w.Verifier.Respond(t.Context(), cross.Secret(), cross.Form(cross.Present(w.Issue(), cross.Paths()))); err != nil {
+				t.Fatal(err)
+			}
+			code = codeIn(t, progress(t, w, page, visit.Cookie, verifier.StateAnswered))
+		default:
+			a, err := w.Browser(visit.Digital[0], world.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Verifier.Answer(t.Context(), page, visit.Cookie, oid4vp.ProtocolSigned, a.DC(a.Present(w.Issue(), a.Paths()))); err != nil {
+				t.Fatal(err)
+			}
+			code = codeIn(t, progress(t, w, page, visit.Cookie, verifier.StateAnswered))
+		}
+		deliver(t, w)
+		i.want(s, "fetched", "answered")
+		_, err = w.Verifier.Evidence(t.Context(), s.ID.Reveal(), world.University, "")
+		refused(t, err, verifier.ErrCode)
+		text, err := w.Verifier.Evidence(t.Context(), s.ID.Reveal(), world.University, code)
+		if err != nil {
+			t.Fatal(way, err)
+		}
+		r := verifier.Reverify(t.Context(), text, w.Hierarchy.Anchors())
+		if _, anchored := r.OK(); !anchored || !r.Result.Verified {
+			t.Errorf("%s: %v", way, r.Checks)
+		}
+	}
+}
+
+// A wallet that refuses over the Digital Credentials API leaves evidence too.
+func TestEvidenceOfARefusal(t *testing.T) {
+	w := world.New(t)
+	o := browserOrder()
+	o.Evidence = true
+	s := start(t, w, o)
+	if err := w.Verifier.RespondDigital(t.Context(), s.ID.Reveal(), world.University, oid4vp.ProtocolSigned, []byte(`{"error":"access_denied"}`)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := w.Verifier.Evidence(t.Context(), s.ID.Reveal(), world.University, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := verifier.Reverify(t.Context(), text, w.Hierarchy.Anchors())
+	if _, anchored := r.OK(); !anchored || r.Result.WalletError != oid4vp.AccessDenied {
+		t.Errorf("%v", r.Checks)
+	}
+}
+
 // resign changes evidence and signs it as the registrar, who could lie, would.
 func resign(t *testing.T, w *world.World, text string, change func(map[string]any)) string {
 	t.Helper()

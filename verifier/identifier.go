@@ -48,24 +48,24 @@ func (a Access) checkIdentifier(now time.Time) error {
 	}
 	switch {
 	case n > 1:
-		return errors.New("DNSName, KeyID and Attestation exclude each other: a receiver has one client identifier (OpenID4VP 1.0, Section 5.9)")
+		return errors.New("verifier: DNSName, KeyID and Attestation exclude each other: a receiver has one client identifier (OpenID4VP 1.0, Section 5.9)")
 	case a.KeyID != "":
 		if u, err := did.ParseURL(a.KeyID); err != nil || u.Fragment == "" || u.Path != "" || u.Query != "" {
-			return errors.New("KeyID must be the DID URL of a verification method, such as did:web:verifier.example.org#key-1 (OpenID4VP 1.0, Section 5.9.3)")
+			return errors.New("verifier: KeyID must be the DID URL of a verification method, such as did:web:verifier.example.org#key-1 (OpenID4VP 1.0, Section 5.9.3)")
 		}
 	case a.Attestation != "":
 		x, err := oid4vp.ReadAttestation(a.Attestation)
 		if err != nil {
-			return fmt.Errorf("Attestation: %w", err)
+			return fmt.Errorf("verifier: Attestation: %w", err)
 		}
 		_, key, err := jose.ParseJWK(x.Confirmation.JWK)
 		switch {
 		case err != nil || jose.Thumbprint(key) != jose.Thumbprint(a.Signer.Public()):
-			return errors.New("Attestation: cnf.jwk is not the key that signs requests (OpenID4VP 1.0, Section 12)")
+			return errors.New("verifier: Attestation: cnf.jwk is not the key that signs requests (OpenID4VP 1.0, Section 12)")
 		case !now.Before(x.Expires.Time()):
-			return errors.New("Attestation is over; have it renewed (OpenID4VP 1.0, Section 12)")
+			return errors.New("verifier: Attestation is over; have it renewed (OpenID4VP 1.0, Section 12)")
 		case x.RedirectURIs != nil:
-			return errors.New("Attestation has redirect_uris, and every request here has a response address of its own; have it made without (OpenID4VP 1.0, Section 5.9.3)")
+			return errors.New("verifier: Attestation has redirect_uris, and every request here has a response address of its own; have it made without (OpenID4VP 1.0, Section 5.9.3)")
 		}
 	}
 	return nil

@@ -415,6 +415,7 @@ func (c *Config) relativeTo(dir string) {
 		listen(&i.ListenConfig)
 		signIn(i.SignIn)
 		paths = append(paths, &i.Register, &i.Attesters.Keys, &i.Attesters.Anchors)
+		paths = append(paths, i.walletPaths()...)
 		for n := range i.Wallets {
 			w := &i.Wallets[n]
 			paths = append(paths, &w.Keys, &w.Authorities)

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,7 +39,7 @@ func TestConfigurationFaults(t *testing.T) {
 			[]string{"issuer.types[0].acr: none of them", `issuer.types[1].max_age: found "1"`, "issuer.types[2].max_age"}},
 		"no sign-in for a type": {"data: d\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r, types: [{id: a, metadata: m, acr: [strong]}]}\n", []string{"issuer.types[0].acr: acr and max_age are demands"}},
 		"wallets": {"data: d\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r, refresh_life: 91d, wallets: [{id: a}, {id: b, name: B, keys: k, certificates: [c]}, {id: e, name: E, authorities: a}], wallet_providers: [{name: p}, {name: q, keys: k, wallets: [{id: c}, {id: d, name: D, keys: k}]}]}\n",
-			[]string{"issuer.wallets[0]: id and name", "issuer.wallets[1]: keys, certificates", "issuer.wallets[2]: authorities and certificate_name belong together", "issuer.wallet_providers[0]: keys or anchors", "issuer.wallet_providers[0].wallets", "issuer.wallet_providers[1].wallets[0]: id and name", "issuer.wallet_providers[1].wallets[1]: leave out", "issuer.refresh_life"}},
+			[]string{"issuer.wallets[0]: id and name", "issuer.wallets[1]: keys, certificates", "issuer.wallets[2]: authorities and certificate_name belong together", "issuer.wallets[2]: certificates and authorities need TLS by this process", "issuer.wallet_providers[0]: keys or anchors", "issuer.wallet_providers[0].wallets", "issuer.wallet_providers[1].wallets[0]: id and name", "issuer.wallet_providers[1].wallets[1]: leave out", "issuer.refresh_life"}},
 		"mongodb without a file": {"data: d\nstore: {kind: mongodb}\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r}\n", []string{"uri_file"}},
 	} {
 		path := filepath.Join(t.TempDir(), "zegel.yaml")
@@ -70,4 +71,18 @@ func FuzzLoadConfig(f *testing.F) {
 			t.Fatal("a faulty configuration was returned")
 		}
 	})
+}
+
+// Files of wallets and their providers are found beside the configuration, like
+// all others.
+func TestWalletFilesAreRelative(t *testing.T) {
+	c := Config{Issuer: &IssuerConfig{
+		Wallets:         []WalletConfig{{Keys: "w.json", Certificates: []string{"w.pem", "/etc/w.pem"}}},
+		WalletProviders: []WalletProviderConfig{{Keys: "p.json"}, {Anchors: "p.pem"}},
+	}}
+	c.relativeTo("/conf")
+	w, p := c.Issuer.Wallets[0], c.Issuer.WalletProviders
+	if got := []string{w.Keys, w.Certificates[0], w.Certificates[1], p[0].Keys, p[0].Anchors, p[1].Anchors}; !slices.Equal(got, []string{"/conf/w.json", "/conf/w.pem", "/etc/w.pem", "/conf/p.json", "", "/conf/p.pem"}) {
+		t.Errorf("%q", got)
+	}
 }

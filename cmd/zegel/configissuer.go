@@ -32,6 +32,7 @@ func (i *IssuerConfig) check(profile string) []error {
 		faults = append(faults, fmt.Errorf("- issuer.tenant: found %q; the issuer itself has no name, name tenants in issuer.tenants", i.Tenant))
 	}
 	faults = append(faults, i.checkBody("issuer")...)
+	faults = append(faults, i.checkCertificates()...)
 	names, urls := map[string]bool{}, map[string]bool{i.URL: true}
 	for n := range i.Tenants {
 		t, at := &i.Tenants[n], fmt.Sprintf("issuer.tenants[%d]", n)

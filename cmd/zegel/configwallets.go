@@ -68,6 +68,21 @@ type WalletProviderConfig struct {
 	Wallets []WalletConfig `yaml:"wallets"`
 }
 
+// walletPaths are the file names in it.
+func (i *IssuerConfig) walletPaths() (paths []*string) {
+	for n := range i.Wallets {
+		w := &i.Wallets[n]
+		paths = append(paths, &w.Keys)
+		for c := range w.Certificates {
+			paths = append(paths, &w.Certificates[c])
+		}
+	}
+	for n := range i.WalletProviders {
+		paths = append(paths, &i.WalletProviders[n].Keys, &i.WalletProviders[n].Anchors)
+	}
+	return paths
+}
+
 // checkWallets reports the faults of the clients of the authorization server.
 func (i *IssuerConfig) checkWallets(fault func(format string, args ...any)) {
 	for n, w := range i.Wallets {
@@ -104,6 +119,19 @@ func (i *IssuerConfig) checkWallets(fault func(format string, args ...any)) {
 	if i.refreshLife, err = time.ParseDuration(i.RefreshLife); err != nil || i.refreshLife < 0 || i.refreshLife > 90*24*time.Hour {
 		fault("refresh_life: found %q, expected a duration from 0s to 2160h", i.RefreshLife)
 	}
+}
+
+// checkCertificates reports wallets whose certificates would never be seen,
+// because TLS ends in front of this process.
+func (i *IssuerConfig) checkCertificates() (faults []error) {
+	for n, c := range i.all() {
+		for m, w := range c.Wallets {
+			if i.Certificate == "" && (w.Certificates != nil || w.Authorities != "") {
+				faults = append(faults, fmt.Errorf("- issuer%s.wallets[%d]: certificates and authorities need TLS by this process; give issuer.certificate and issuer.key, or let it authenticate with keys", tenantAt(n), m))
+			}
+		}
+	}
+	return faults
 }
 
 // wallets are the clients of the authorization server.

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
 // Refusal is what a script answers when something was refused: the code on the
@@ -51,6 +53,17 @@ func Install(t *testing.T, dir, what string) {
 			t.Skipf("SKIPPED: %s is not installed; %s was not run", program, what)
 		}
 	}
+	// Packages are tested at the same time, and one folder serves several.
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := sha256.Sum256([]byte(abs))
+	unlock, err := lockedfile.MutexAt(filepath.Join(os.TempDir(), "zegel-npm-"+hex.EncodeToString(folder[:8])+".lock")).Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
 	lock, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -186,7 +186,7 @@ issuer:
   url: %[1]s
   listen: %[9]s
   register: suppliers.yaml
-  status_ttl: 1s%[18]s
+  status_ttl: 1s%[17]s
   sign_in: {issuer: "%[11]s", client_id: issuer, client_secret_file: sign-in.secret, acr: ["%[12]s"]}
   connectors:
     - {supplier: led, data_type: led-diploma, configuration: led_diploma, kind: file, mapping: mapping.yaml, source: source.yaml, file: records.jsonl}
@@ -195,7 +195,7 @@ issuer:
   attesters:
     keys: provider.json
   wallet_providers:
-    - {name: Provider (TEST), issuer: "%[15]s", keys: "%[17]s", wallets: [{id: %[16]s, name: Attested wallet (TEST), redirect_uris: ["%[14]s"]}]}
+    - {name: Provider (TEST), issuer: "%[15]s", keys: provider.json, wallets: [{id: %[16]s, name: Attested wallet (TEST), redirect_uris: ["%[14]s"]}]}
   wallets:
     - {id: %[13]s, name: Wallet of others (TEST), redirect_uris: ["%[14]s"]}
   clients:
@@ -209,7 +209,7 @@ verifier:
     - {vct: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
   clients:
     - {id: employer, key_sha256: [%[4]s], permissions: [%[7]s]}
-`, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt, signInAt, devidp.ACR, WalletID, Callback, WalletProviderID, AttestedWalletID, filepath.Join(s.Data, "provider.json"), more.String()),
+`, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt, signInAt, devidp.ACR, WalletID, Callback, WalletProviderID, AttestedWalletID, more.String()),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(s.Data, name), []byte(text), 0o600); err != nil {

@@ -69,4 +69,46 @@ func TestIndependentWallets(t *testing.T) {
 		r.Accepts(t)
 		s.Issued(t, o, 1, "credential_accepted")
 	})
+	t.Run("Credo, with a code", func(t *testing.T) {
+		s, fronts := behindFronts(t, with(strict.DPoPNonce)...)
+		wallet := peer.Open(t, "../credo", "wallet.mjs")
+		var begun struct {
+			peer.Refusal
+			URL string `json:"url"`
+		}
+		wallet.Ask(t, "authorize", map[string]any{"offer": s.CodeOffer(), "redirectUri": peer.Callback, "anchor": s.Anchor(t, "seal-ca.pem")}, &begun)
+		begun.Accepts(t)
+		var r struct {
+			peer.Refusal
+			TokenType string `json:"tokenType"`
+		}
+		wallet.Ask(t, "code", map[string]any{"address": peer.Browse(t, begun.URL, "allow"), "copies": 2, "event": "credential_accepted"}, &r)
+		r.Accepts(t)
+		if r.TokenType != "DPoP" {
+			t.Errorf("a token of type %s", r.TokenType)
+		}
+		showed(t, fronts["issuer"], strict.DPoPNonce, strict.UnknownParameters)
+	})
+	t.Run("an attested one of @openid4vc", func(t *testing.T) {
+		s, fronts := behindFronts(t, with(strict.DPoPNonce)...)
+		wallet := peer.Open(t, "../openid4vc", "attested.mjs")
+		var begun struct {
+			peer.Refusal
+			URL string `json:"url"`
+		}
+		wallet.Ask(t, "begin", map[string]any{
+			"offer": s.CodeOffer(), "provider": s.WalletProvider, "iss": peer.WalletProviderID, "clientId": peer.AttestedWalletID, "redirectUri": peer.Callback, "scope": "led_diploma",
+		}, &begun)
+		begun.Accepts(t)
+		var r struct {
+			peer.Refusal
+			Copies int `json:"copies"`
+		}
+		wallet.Ask(t, "finish", map[string]any{"address": peer.Browse(t, begun.URL, "allow"), "copies": 2, "proof": "attestation"}, &r)
+		r.Accepts(t)
+		if r.Copies != 2 {
+			t.Errorf("%d copies", r.Copies)
+		}
+		showed(t, fronts["issuer"], strict.DPoPNonce, strict.UnknownParameters)
+	})
 }

@@ -35,13 +35,7 @@ var typs = []string{
 	"zegel-audit-checkpoint+jwt", "JOSE", "JOSE+JSON", "JWT", "jwt", "SD-JWT", "",
 }
 
-const (
-	issuer, webid = "https://issuer.example", "https://id.vault.example/profiles/7c3e4b52-5a3f-4e0b-9d0c-1f2e3d4c5b6a"
-	vct           = issuer + "/types/x"
-	list          = issuer + "/status/1"
-)
-
-var now = time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
+const webid = "https://id.vault.example/profiles/7c3e4b52-5a3f-4e0b-9d0c-1f2e3d4c5b6a"
 
 type m = map[string]any
 

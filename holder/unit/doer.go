@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,21 +44,6 @@ func (r *Refusal) Error() string {
 
 // maxAnswer is the longest answer that is read.
 const maxAnswer = 8 << 20
-
-// exchange sends a request and reads a JSON answer.
-func exchange(d Doer, req *http.Request, out any) (http.Header, error) {
-	b, h, err := send(d, req)
-	if err != nil || out == nil {
-		return h, err
-	}
-	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != "application/json" {
-		return h, fmt.Errorf("%s answered %q, expected application/json", req.URL.Host, h.Get("Content-Type"))
-	}
-	if err := jose.Unmarshal(b, out); err != nil {
-		return h, fmt.Errorf("answer of %s: %w", req.URL.Host, err)
-	}
-	return h, nil
-}
 
 // send sends a request and reads the answer; a status of 300 or more is a
 // Refusal.

@@ -91,6 +91,21 @@ func TestHeldItems(t *testing.T) {
 	}
 }
 
+// A copy that cannot be read stops the answer as well.
+func TestHeldCopyIsDamaged(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	r := newReceiver(t, a, newNetwork())
+	v, _ := newVault(t, r.net)
+	w := r.wallet(func(unit.Consent) (bool, error) { t.Error("the citizen was asked"); return false, nil })
+	item := unit.Item{Name: must(unit.NewName(w.Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at, Copies: []unit.Copy{{Credential: "x"}}}
+	if err := v.Add(t.Context(), item); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Answer(t.Context(), v, r.read(w)); err == nil || !strings.Contains(err.Error(), "reading "+item.Name) || len(r.posted) != 0 {
+		t.Error(err)
+	}
+}
+
 // A request need not end; then the citizen may take their time.
 func TestRequestWithoutEnd(t *testing.T) {
 	a := newAuthority(t, issuerURL)
@@ -189,5 +204,58 @@ func TestWithoutHolderBinding(t *testing.T) {
 		if !strings.HasSuffix(text, "~") {
 			t.Errorf("shown with a key that it has not: %.20s", text)
 		}
+	}
+}
+
+// What a receiver sends along about itself is shown, and as checked only what
+// was: the registration certificate, where it holds (OpenID4VP 1.0, Section
+// 5.11).
+func TestInfo(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	more := func(p m) {
+		info, _ := p["verifier_info"].([]any)
+		p["verifier_info"] = append(info, m{"format": "jwt\x1b[2J", "data": "a.b.c"})
+	}
+	for name, c := range map[string]struct {
+		set     func(r *receiver)
+		checked []bool
+	}{
+		"registered":     {func(r *receiver) {}, []bool{true, false}},
+		"not registered": {func(r *receiver) { r.registrar = newKey(t) }, []bool{false, false}},
+		"no certificate": {func(r *receiver) { r.noRegistration = true }, []bool{false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReceiver(t, a, newNetwork())
+			v, _ := newVault(t, r.net)
+			r.payload = more
+			c.set(r)
+			var seen unit.Consent
+			w := r.open(func(c unit.Consent) (bool, error) { seen = c; return false, nil })
+			if _, err := w.Answer(t.Context(), v, r.read(w)); !errors.Is(err, unit.ErrRefused) {
+				t.Fatal(err)
+			}
+			if len(seen.Info) != len(c.checked) {
+				t.Fatalf("%+v", seen.Info)
+			}
+			for i, checked := range c.checked {
+				if seen.Info[i].Checked != checked || strings.Contains(seen.Info[i].Format, "\x1b") {
+					t.Errorf("%+v", seen.Info[i])
+				}
+			}
+		})
+	}
+}
+
+// An answer that cannot be made is neither logged nor kept: nothing left.
+func TestAnswerCannotBeMade(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	r := newReceiver(t, a, newNetwork())
+	v, pod := newVault(t, r.net)
+	a.hold(t, v, 1)
+	r.request.ResponseURI, r.request.ResponseMode, r.request.RedirectURI = "", oid4vp.ModeQuery, "https://receiver.example/cb?state=mine"
+	w := r.open(yes)
+	shared, err := w.Answer(t.Context(), v, r.read(w))
+	if err == nil || !strings.Contains(err.Error(), "redirect_uri") || shared.RedirectURI != "" || shared.Receipt != "" || len(pod.events()) != 0 {
+		t.Errorf("%+v, %v, %v", shared, err, pod.events())
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,8 +19,12 @@ import (
 func TestCodeFlow(t *testing.T) {
 	w, _ := withWallets(t)
 	l := w.public()
+	pushed := l.request()
+	pushed.Set("state", "kanarie-state")
+	l.push(pushed)
+	w.nowhere("pushed", "vault-1", "kanarie-state", loopbackCallback)
 	code := l.code(l.request(), "lotte")
-	w.nowhere("agreed", "vault-1")
+	w.nowhere("agreed", "vault-1", code)
 	token := l.tokens(code)
 	if token.text("token_type") != "DPoP" || token.text("refresh_token") == "" || token.text("scope") != "led_diploma" || token.header.Get(oauth.NonceHeader) == "" {
 		t.Errorf("%v %s", token.header, token.body)
@@ -113,7 +119,9 @@ func TestPushedRefused(t *testing.T) {
 	form.Set("scope", "openid led_diploma offline_access led_diploma")
 	l.push(form)
 	basic := w.send("POST", "/par", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic cHVibGljOg=="}, l.request().Encode())
-	says(t, "Basic", basic, http.StatusUnauthorized, "invalid_client")
+	if says(t, "Basic", basic, http.StatusUnauthorized, "invalid_client"); !strings.HasPrefix(basic.header.Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("%v", basic.header)
+	}
 	if w.source.asked != asked {
 		t.Error("the supplier was asked")
 	}
@@ -322,5 +330,29 @@ func TestCodeFlowBelowPath(t *testing.T) {
 	offer, _ := w.signInOffer(map[string]any{"subject": map[string]string{"insz": insz}, "supplier": "led"})
 	if at := offer.header.Get("Location"); at != "/one/issuance/v1/offers/"+offer.text("offer_id") {
 		t.Error(at)
+	}
+}
+
+// Of answers at the same time one counts, and the supplier is asked once.
+func TestParallelConsent(t *testing.T) {
+	w, _ := withWallets(t)
+	l := w.public()
+	b := w.browser(asProgram)
+	_, value := b.page(l.address(l.push(l.request())), "lotte")
+	var all sync.WaitGroup
+	var codes atomic.Int32
+	for range 8 {
+		all.Go(func() {
+			a := b.decide(value, "allow")
+			if strings.Contains(a.text("redirect_to"), "code=") {
+				codes.Add(1)
+			} else if a.status != http.StatusBadRequest && a.status != http.StatusForbidden { // its cookie may be gone by now
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	all.Wait()
+	if codes.Load() != 1 || w.source.asked != 1 {
+		t.Errorf("%d codes, the supplier was asked %d times", codes.Load(), w.source.asked)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/zegel-id/zegel/internal/authz"
 	"github.com/zegel-id/zegel/internal/rest"
@@ -14,7 +15,23 @@ import (
 // client says who sends a request to an endpoint where clients authenticate.
 func (s server) client(r *rest.Request, form url.Values, endpoint string, preAuthorized bool) (authz.Party, authz.Client, error) {
 	to, client, err := s.i.Client(r.Context(), authz.Credentials{Form: form, Header: r.HTTP.Header, Certificates: r.Certificates(), PreAuthorized: preAuthorized}, endpoint)
-	return to, client, s.proofError(err, http.StatusBadRequest)
+	return to, client, challenged(r, s.proofError(err, http.StatusBadRequest))
+}
+
+// challenged answers a client that tried to authenticate with the Authorization
+// header, which nothing here does, in the scheme that it tried (RFC 6749, Section
+// 5.2).
+func challenged(r *rest.Request, err error) error {
+	var words *oid4vci.Error
+	scheme, _, _ := strings.Cut(r.HTTP.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Basic") || !errors.As(err, &words) || words.Code != oid4vci.InvalidClient {
+		return err
+	}
+	answer := words.Response()
+	return &rest.OAuthError{
+		Status: http.StatusUnauthorized, Code: string(answer.Error), Description: answer.Description,
+		Header: http.Header{"WWW-Authenticate": {`Basic realm="none"`}}, Cause: err,
+	}
 }
 
 // protected is a request with an access token.

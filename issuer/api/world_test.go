@@ -362,8 +362,8 @@ func (w *world) nowhere(step string, also ...string) {
 
 // kinds are all records the issuer keeps.
 var kinds = []store.Kind{
-	"issuer-offer", "issuer-offer-uri", "issuer-credential", "issuer-deferred", "issuer-nonce", "issuer-token-client", "issuer-vault-handle", "issuer-vault-gone",
-	"authz-offer", "authz-try", "authz-grant", "status-list", "status-index", "status-change", "idempotency",
+	"issuer-offer", "issuer-offer-uri", "issuer-pushed", "issuer-credential", "issuer-deferred", "issuer-nonce", "issuer-vault-handle", "issuer-vault-gone",
+	"authz-offer", "authz-try", "authz-code", "authz-grant", "authz-once", "status-list", "status-index", "status-change", "idempotency",
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
