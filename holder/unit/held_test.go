@@ -259,3 +259,20 @@ func TestAnswerCannotBeMade(t *testing.T) {
 		t.Errorf("%+v, %v, %v", shared, err, pod.events())
 	}
 }
+
+// Nor is one whose key is not there.
+func TestKeyIsNotThere(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	r := newReceiver(t, a, newNetwork())
+	v, pod := newVault(t, r.net)
+	private := must(jose.PrivateJWK(newKey(t)))(t)
+	w := r.wallet(yes)
+	item := unit.Item{Name: must(unit.NewName(w.Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at,
+		Copies: []unit.Copy{{Credential: a.issue(t, private.Public()), Key: private.Public()}}}
+	if err := v.Add(t.Context(), item); err != nil {
+		t.Fatal(err)
+	}
+	if shared, err := w.Answer(t.Context(), v, r.read(w)); err == nil || errors.Is(err, unit.ErrRefused) || len(r.posted) != 0 || shared.Receipt != "" || len(pod.events()) != 0 {
+		t.Errorf("%+v, %v", shared, err)
+	}
+}

@@ -38,6 +38,18 @@ func TestReceipts(t *testing.T) {
 		{"a way on to this machine", reply(200, m{"redirect_uri": "http://localhost:8080/back"}), unit.OutcomeAccepted, "", true},
 		{"a way on that is a script", reply(200, m{"redirect_uri": "javascript:alert(1)"}), unit.OutcomeAccepted, "", true},
 		{"an answer that is no JSON", func(r *receiver) { r.answer = func(w http.ResponseWriter) { _, _ = w.Write([]byte("thanks")) } }, unit.OutcomeAccepted, "", true},
+		{"a way on in an answer of another kind", func(r *receiver) {
+			r.answer = func(w http.ResponseWriter) {
+				w.Header().Set("Content-Type", "text/plain")
+				_, _ = w.Write([]byte(`{"redirect_uri":"https://www.receiver.example/back"}`))
+			}
+		}, unit.OutcomeAccepted, "", true},
+		{"a way on in an answer of no kind", func(r *receiver) {
+			r.answer = func(w http.ResponseWriter) {
+				w.Header()["Content-Type"] = nil
+				_, _ = w.Write([]byte(`{"redirect_uri":"https://www.receiver.example/back"}`))
+			}
+		}, unit.OutcomeAccepted, "", true},
 		{"refused", reply(400, m{"error": "invalid_request", "error_description": "no\x1b[2J"}), unit.OutcomeRefused, "", true},
 		{"failed", reply(502, m{}), unit.OutcomeUnknown, "", true},
 		{"redirected", func(r *receiver) {
