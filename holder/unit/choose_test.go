@@ -204,3 +204,29 @@ func TestTransactionIsAuthorisedOnce(t *testing.T) {
 		})
 	}
 }
+
+// The citizen is asked to choose between options, and about what is optional,
+// also where one credential each would do.
+func TestChooseIsAsked(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	queries := `{"credentials":[` + ask("a", vct, "") + `,` + ask("b", otherVCT, "") + `]`
+	for query, want := range map[string]int{
+		queries + `,"credential_sets":[{"options":[["a"],["b"]]}]}`:                                1,
+		queries + `,"credential_sets":[{"options":[["a"]]},{"options":[["b"]],"required":false}]}`: 1,
+		queries + `,"credential_sets":[{"options":[["a"]]},{"options":[["b"]]}]}`:                  0,
+		queries + `}`: 0,
+	} {
+		r := newReceiver(t, a, newNetwork())
+		v, _ := newVault(t, r.net)
+		a.hold(t, v, 1)
+		a.hold(t, v, 1, func(c *sdjwt.Credential) { c.Type = otherVCT })
+		r.ask(query)
+		asked := 0
+		w := r.wallet(yes)
+		w.Choose = func(context.Context, unit.Choice) (unit.Chosen, error) { asked++; return unit.Chosen{}, nil }
+		must(w.Answer(t.Context(), v, r.read(w)))(t)
+		if asked != want {
+			t.Errorf("asked %d times: %s", asked, query)
+		}
+	}
+}
