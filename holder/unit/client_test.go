@@ -103,13 +103,14 @@ func (d *double) attesting() *[]string {
 			Aud       string           `json:"aud"`
 			Jti       string           `json:"jti"`
 			Iat       jose.NumericDate `json:"iat"`
+			Exp       jose.NumericDate `json:"exp"`
 			Challenge string           `json:"challenge"`
 		}
 		if err := errors.Join(jose.Unmarshal(a.Payload, &ac), jose.UnmarshalClosed(p.Payload, &pc)); err != nil {
 			d.t.Error(err)
 		}
 		seen = append(seen, r.URL.Path+" "+ac.Cnf.JWK.Thumbprint())
-		if p.Header.Typ != "oauth-client-attestation-pop+jwt" || p.Verify(must(ac.Cnf.JWK.Key())(d.t)) != nil || pc.Iss != ac.Sub || pc.Aud != serverURL || pc.Jti == "" || jtis[pc.Jti] || pc.Iat.Time() != d.clock || form.Get("client_id") != ac.Sub {
+		if p.Header.Typ != "oauth-client-attestation-pop+jwt" || p.Verify(must(ac.Cnf.JWK.Key())(d.t)) != nil || pc.Iss != ac.Sub || pc.Aud != serverURL || pc.Jti == "" || jtis[pc.Jti] || pc.Iat.Time() != d.clock || !pc.Exp.Time().After(d.clock) || form.Get("client_id") != ac.Sub {
 			d.t.Errorf("proof of possession %+v of %s, client_id %s", pc, ac.Sub, form.Get("client_id"))
 		}
 		jtis[pc.Jti] = true
