@@ -2,10 +2,8 @@ package api
 
 import (
 	"bytes"
-	_ "embed"
 	"html/template"
 	"net/http"
-	"time"
 
 	"golang.org/x/text/language"
 
@@ -15,14 +13,9 @@ import (
 // The pages of sign-in are for people: plain, in four languages, readable
 // without style, script or mouse.
 
-//go:embed page.css
-var css []byte
-
 const stylePath = "/session/page.css"
 
-func style(*rest.Request) (rest.Answer, error) {
-	return rest.Text(http.StatusOK, "text/css; charset=utf-8", css).Cache(time.Hour), nil
-}
+func style(*rest.Request) (rest.Answer, error) { return rest.Style(), nil }
 
 // tongue is what a page says in one language.
 type tongue struct {

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
-	"time"
 
 	"golang.org/x/text/language"
 
@@ -101,10 +100,4 @@ func execute(name string, v view) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func style(*rest.Request) (rest.Answer, error) {
-	b, err := files.ReadFile("pages/style.css")
-	if err != nil {
-		return rest.Answer{}, err
-	}
-	return rest.Text(http.StatusOK, "text/css; charset=utf-8", b).Cache(time.Hour), nil
-}
+func style(*rest.Request) (rest.Answer, error) { return rest.Style(), nil }

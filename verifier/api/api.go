@@ -102,8 +102,8 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/ask/:page/back", Handler: s.back, Once: true, Page: true, Spec: vp + "14.3"},
 		{Method: "GET", Path: "/ask/:page/state", Handler: s.progress, Spec: vp + "14.3"},
 		{Method: "POST", Path: "/ask/:page/response", Handler: s.answer, MaxBody: 1536 * kib, Spec: "OpenID4VP 1.0, Appendix A.4"},
-		{Method: "GET", Path: "/ask.css", Handler: asset("ask.css", "text/css; charset=utf-8"), Spec: "our page"},
-		{Method: "GET", Path: "/ask.js", Handler: asset("ask.js", "text/javascript; charset=utf-8"), Spec: "our page"},
+		{Method: "GET", Path: "/ask.css", Handler: style, Spec: "our page"},
+		{Method: "GET", Path: "/ask.js", Handler: script, Spec: "our page"},
 
 		{Method: "GET", Path: "/receivers", Handler: s.receivers, Spec: "decree on the Flemish digital vault, art. 10", CORS: true},
 		{Method: "GET", Path: "/receivers.jwt", Handler: s.receiversJWT, Spec: "decree on the Flemish digital vault, art. 10", CORS: true},

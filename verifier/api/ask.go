@@ -187,12 +187,12 @@ func errorPage(r *rest.Request, p *rest.Problem) rest.Answer {
 	return rest.HTML(p.Status, b.Bytes())
 }
 
-func asset(name, mediaType string) rest.Handler {
-	return func(*rest.Request) (rest.Answer, error) {
-		b, err := pages.ReadFile("pages/" + name)
-		if err != nil {
-			return rest.Answer{}, err
-		}
-		return rest.Text(http.StatusOK, mediaType, b).Cache(time.Hour), nil
-	}
+func style(*rest.Request) (rest.Answer, error) {
+	b, err := pages.ReadFile("pages/ask.css")
+	return rest.Style(b), err
+}
+
+func script(*rest.Request) (rest.Answer, error) {
+	b, err := pages.ReadFile("pages/ask.js")
+	return rest.Text(http.StatusOK, "text/javascript; charset=utf-8", b).Cache(time.Hour), err
 }

@@ -60,7 +60,7 @@ func (e *edge) hosted() (path, tx string) {
 
 var (
 	openLink    = regexp.MustCompile(`class="action" href="([^"]+)"`)
-	copyLink    = regexp.MustCompile(`<code class="link"[^>]*>([^<]+)</code>`)
+	copyLink    = regexp.MustCompile(`<textarea id="link"[^>]*>([^<]+)</textarea>`)
 	requestList = regexp.MustCompile(`data-requests="([^"]+)"`)
 )
 

@@ -1,0 +1,17 @@
+package rest
+
+import (
+	_ "embed"
+	"net/http"
+	"slices"
+	"time"
+)
+
+//go:embed pages.css
+var pagesCSS []byte
+
+// Style is the stylesheet of pages for citizens: what they all share, then what
+// a role adds.
+func Style(own ...[]byte) Answer {
+	return Text(http.StatusOK, "text/css; charset=utf-8", slices.Concat(append([][]byte{pagesCSS}, own...)...)).Cache(time.Hour)
+}
