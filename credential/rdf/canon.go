@@ -80,7 +80,9 @@ type Canonical struct {
 func (c Canonical) Issued() map[string]string {
 	m := make(map[string]string, len(c.Names))
 	for i, name := range c.Names {
-		m[c.d.labels[i][2:]] = name[2:]
+		if label := c.d.labels[i]; label != "" {
+			m[label[2:]] = name[2:]
+		}
 	}
 	return m
 }

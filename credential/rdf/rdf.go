@@ -46,7 +46,8 @@ func (d *Dataset) Len() int { return len(d.quads) }
 // Blanks is the number of blank nodes.
 func (d *Dataset) Blanks() int { return len(d.labels) }
 
-// Label is the label, with "_:", under which a blank node was first named.
+// Label is the label, with "_:", under which a blank node was first named; empty
+// for one of NewBlank.
 func (d *Dataset) Label(n Node) string { return d.labels[n.blank()] }
 
 func (d *Dataset) intern(text string) Node {

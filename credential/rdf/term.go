@@ -76,6 +76,11 @@ func escape(b *strings.Builder, s string) error {
 	if !utf8.ValidString(s) {
 		return fmt.Errorf("%w: a literal that is not UTF-8", ErrTerm)
 	}
+	escapeValid(b, s)
+	return nil
+}
+
+func escapeValid(b *strings.Builder, s string) {
 	from := 0
 	for i := range len(s) {
 		c := s[i]
@@ -103,7 +108,6 @@ func escape(b *strings.Builder, s string) error {
 		}
 	}
 	b.WriteString(s[from:])
-	return nil
 }
 
 // shorten keeps what was sent from filling a log.

@@ -1,0 +1,58 @@
+package rdf
+
+import "strings"
+
+// Term is an IRI that was checked and written out once, for those who use it
+// again and again. The zero Term is none.
+type Term struct{ text string }
+
+// NewTerm checks an absolute IRI.
+func NewTerm(iri string) (Term, error) {
+	if err := checkIRI(iri); err != nil {
+		return Term{}, err
+	}
+	return Term{"<" + iri + ">"}, nil
+}
+
+// IsZero says whether it is none.
+func (t Term) IsZero() bool { return t.text == "" }
+
+// Term is the node of a term.
+func (d *Dataset) Term(t Term) Node { return d.intern(t.text) }
+
+// Datatype is what a literal of a datatype ends with, written out once.
+type Datatype struct{ suffix string }
+
+// NewDatatype checks the IRI of a datatype, which is not rdf:langString.
+func NewDatatype(iri string) (Datatype, error) {
+	if iri == xsdString {
+		return Datatype{`"`}, nil
+	}
+	t, err := NewTerm(iri)
+	if err != nil || iri == langString {
+		return Datatype{}, ErrTerm
+	}
+	return Datatype{`"^^` + t.text}, nil
+}
+
+// NewBlank is a blank node that no label can name.
+func (d *Dataset) NewBlank() Node {
+	n := blankBit | Node(len(d.labels))
+	d.labels = append(d.labels, "")
+	return n
+}
+
+// NewDataset is an empty dataset with room for about so many terms.
+func NewDataset(terms int) *Dataset {
+	return &Dataset{index: make(map[string]Node, terms), terms: make([]string, 0, terms), quads: make([]Quad, 0, terms)}
+}
+
+// Typed is the node of a literal with a datatype. The value must be UTF-8.
+func (d *Dataset) Typed(value string, t Datatype) Node {
+	var b strings.Builder
+	b.Grow(len(value) + len(t.suffix) + 1)
+	b.WriteByte('"')
+	escapeValid(&b, value)
+	b.WriteString(t.suffix)
+	return d.intern(b.String())
+}
