@@ -274,7 +274,7 @@ func (n *node) isGraph() bool {
 // outputs counts the members that say something.
 func (r *run) outputs(n *node) (count int) {
 	for _, e := range n.entries {
-		if e.kw != kwDropped && !(e.kw == kwProperty && r.says(n.ctx, e) == false) {
+		if e.kw != kwDropped && !(e.kw == kwProperty && !r.says(n.ctx, e)) {
 			count++
 		}
 	}
@@ -290,12 +290,18 @@ func (r *run) says(ctx *Context, e entry) bool {
 	if v.kind != object {
 		return v.kind != null
 	}
+	value := true
 	for c := e.at + 1; c < v.end; c = r.a.values[c].end {
-		if r.a.values[c].kind == null && ctx.keyword(r.a.values[c].key) == "@value" {
-			return false
+		switch ctx.keyword(r.a.values[c].key) {
+		case "@value":
+			value = r.a.values[c].kind != null
+		case "@type":
+			if ctx.expandIRI(r.a.values[c].str, false, true) == "@json" {
+				return true
+			}
 		}
 	}
-	return true
+	return value
 }
 
 // nodeObject is a node object: its name, its place, its members.
@@ -314,6 +320,9 @@ func (r *run) nodeObject(n *node, t *term, d dest) error {
 			return r.graphOnly(n)
 		}
 		if count == n.seen[kwID] && n.seen[kwNest] == 0 {
+			if at, ok, _ := r.findID(n.ctx, n.entries); ok && r.a.values[at].kind != text {
+				return r.fault(at, "invalid @id value", "@id is a string")
+			}
 			return r.drop(n.at, "an object without properties says nothing; give it some or remove it")
 		}
 	}

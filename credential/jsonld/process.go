@@ -190,7 +190,9 @@ func (b *builder) settings(c *Context, m map[string]local) error {
 		switch v := l.a.values[l.at]; {
 		case v.kind == null:
 			c.base = ""
-		case v.kind == text && (absolute(v.str) || c.base != ""):
+		case v.kind == text && absolute(v.str):
+			c.base = v.str
+		case v.kind == text && c.base != "":
 			c.base = resolve(c.base, v.str)
 		case v.kind == text && v.str == "":
 		default:

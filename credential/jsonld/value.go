@@ -266,6 +266,12 @@ func (r *run) valueObject(typed *Context, t *term, at int32, own []entry, d dest
 		if !l.json && v.kind != null && (tv.kind != text || l.datatype == "" || l.datatype[0] == '@') {
 			return r.fault(c, "invalid typed value", "the @type of a value is one IRI")
 		}
+		if !l.json && v.kind != null {
+			var err error
+			if l.suffix, err = rdf.NewDatatype(l.datatype); err != nil {
+				return r.fault(c, "invalid typed value", "the @type of a value is one absolute IRI, and not rdf:langString")
+			}
+		}
 	}
 	if !l.json {
 		switch {

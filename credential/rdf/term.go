@@ -14,8 +14,15 @@ func checkIRI(iri string) error {
 	if colon <= 0 || !isScheme(iri[:colon]) {
 		return fmt.Errorf("%w: %q is not an absolute IRI (RFC 3987, Section 2.2)", ErrTerm, shorten(iri))
 	}
+	fragment := false
 	for i := colon; i < len(iri); i++ {
 		c := iri[i]
+		if c == '#' {
+			if fragment {
+				return fmt.Errorf("%w: the IRI %q has two fragments (RFC 3987, Section 2.2)", ErrTerm, shorten(iri))
+			}
+			fragment = true
+		}
 		if c < utf8.RuneSelf && forbidden[c] {
 			return fmt.Errorf("%w: the IRI %q holds %q, which must be percent-encoded (RFC 3987, Section 2.2)", ErrTerm, shorten(iri), c)
 		}
