@@ -237,7 +237,7 @@ func (d *definer) reverse(t *term, l local, at []int32) (bool, error) {
 			return false, l.fault(c, "invalid reverse property", "the container of a reverse property is @set or @index")
 		}
 	}
-	return true, nil
+	return true, d.rest(t, l, at)
 }
 
 // identify are steps 14 to 18; at is 0 without @id.
