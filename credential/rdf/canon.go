@@ -2,11 +2,11 @@ package rdf
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,11 +135,24 @@ func (d *Dataset) Canonicalize(o Options) (Canonical, error) {
 
 // distinct are the quads of a set: what was added twice is there once.
 func distinct(quads []Quad) []Quad {
-	quads = slices.Clone(quads)
-	slices.SortFunc(quads, func(a, b Quad) int {
-		return cmp.Or(cmp.Compare(a.S, b.S), cmp.Compare(a.P, b.P), cmp.Compare(a.O, b.O), cmp.Compare(a.G, b.G))
-	})
-	return slices.Compact(quads)
+	size := 16
+	for size < 2*len(quads) {
+		size *= 2
+	}
+	seen := make([]int32, size) // one more than a place in out, by hash
+	out := make([]Quad, 0, len(quads))
+	seed := maphash.MakeSeed() // so that nobody can choose quads that collide
+	for _, q := range quads {
+		at := int(maphash.Comparable(seed, q)) & (size - 1)
+		for seen[at] != 0 && out[seen[at]-1] != q {
+			at = (at + 1) & (size - 1)
+		}
+		if seen[at] == 0 {
+			out = append(out, q)
+			seen[at] = int32(len(out))
+		}
+	}
+	return out
 }
 
 // write is the canonical form (Section 5, step 7 of Section 4.4.3). Comparing

@@ -49,10 +49,23 @@ func NewDataset(terms int) *Dataset {
 
 // Typed is the node of a literal with a datatype. The value must be UTF-8.
 func (d *Dataset) Typed(value string, t Datatype) Node {
-	var b strings.Builder
-	b.Grow(len(value) + len(t.suffix) + 1)
-	b.WriteByte('"')
-	escapeValid(&b, value)
-	b.WriteString(t.suffix)
-	return d.intern(b.String())
+	from := d.room(len(value) + len(t.suffix) + 1)
+	d.chunk.WriteByte('"')
+	escapeValid(&d.chunk, value)
+	d.chunk.WriteString(t.suffix)
+	return d.intern(d.chunk.String()[from:])
+}
+
+// chunkSize of the memory that terms are written into, one after another, so that
+// each is not an allocation of its own.
+const chunkSize = 4096
+
+// room makes room for about n bytes in the chunk and says where it ends. Terms
+// made before keep the chunk they are in.
+func (d *Dataset) room(n int) int {
+	if d.chunk.Cap()-d.chunk.Len() < n {
+		d.chunk = strings.Builder{}
+		d.chunk.Grow(max(n, chunkSize))
+	}
+	return d.chunk.Len()
 }

@@ -38,6 +38,7 @@ type Dataset struct {
 	labels []string // of blank nodes as they came, with "_:"
 	quads  []Quad
 	index  map[string]Node
+	chunk  strings.Builder // where terms are written, see room
 }
 
 // Len is the number of quads added, of which some may be the same.
@@ -69,7 +70,11 @@ func (d *Dataset) IRI(iri string) (Node, error) {
 	if err := checkIRI(iri); err != nil {
 		return 0, err
 	}
-	return d.intern("<" + iri + ">"), nil
+	from := d.room(len(iri) + 2)
+	d.chunk.WriteByte('<')
+	d.chunk.WriteString(iri)
+	d.chunk.WriteByte('>')
+	return d.intern(d.chunk.String()[from:]), nil
 }
 
 // Blank is the blank node of a label, such as "_:b0".
@@ -94,10 +99,10 @@ const (
 // Literal is the node of a literal: with a language tag, or with the IRI of a
 // datatype, or a string if neither is given.
 func (d *Dataset) Literal(value, datatype, language string) (Node, error) {
-	var b strings.Builder
-	b.Grow(len(value) + len(datatype) + len(language) + 6)
+	from := d.room(len(value) + len(datatype) + len(language) + 6)
+	b := &d.chunk
 	b.WriteByte('"')
-	if err := escape(&b, value); err != nil {
+	if err := escape(b, value); err != nil {
 		return 0, err
 	}
 	b.WriteByte('"')
@@ -121,7 +126,7 @@ func (d *Dataset) Literal(value, datatype, language string) (Node, error) {
 		b.WriteString(datatype)
 		b.WriteByte('>')
 	}
-	return d.intern(b.String()), nil
+	return d.intern(b.String()[from:]), nil
 }
 
 // Add adds a quad of nodes of this dataset.
