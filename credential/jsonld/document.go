@@ -65,29 +65,59 @@ type run struct {
 // ToRDF is the toRdf method (API, Section 9.1) of a document given as bytes. The error is
 // an *Error.
 func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
-	a, err := parse(string(doc))
-	if err != nil {
-		return Document{}, err
-	}
-	r := &run{builder: builder{p: p}, o: o, a: a, d: rdf.NewDataset(len(a.values))}
-	ctx := p.root(o.Base)
-	if o.ExpandContext != nil {
-		if ctx, err = r.expandContext(ctx); err != nil {
-			return Document{}, err
-		}
-	}
-	switch a.values[0].kind {
-	case object:
-		err = r.object(ctx, nil, 0, dest{top: true}, false)
-	case array:
-		err = r.expand(ctx, nil, 0, dest{})
-	default:
-		err = r.fault(0, codeJSON, "a JSON-LD document is an object or an array of objects")
-	}
-	if err != nil {
+	r := &run{a: &arena{}, d: &rdf.Dataset{}}
+	if err := r.document(p, doc, o); err != nil {
 		return Document{}, err
 	}
 	return Document{r.d, r.positions}, nil
+}
+
+// Canonicalize goes from the bytes of a document to canonical N-Quads, as ToRDF
+// and Dataset.Canonicalize do, with memory that is used again.
+func (p *Processor) Canonicalize(doc []byte, o Options, c rdf.Options) ([]byte, error) {
+	r := p.runs.Get().(*run)
+	defer r.release()
+	if err := r.document(p, doc, o); err != nil {
+		return nil, err
+	}
+	canonical, err := r.d.Canonicalize(c)
+	return canonical.NQuads, err
+}
+
+// maxPooled is the size of documents whose memory is kept.
+const maxPooled = 1 << 18
+
+func (r *run) release() {
+	p, size := r.p, len(r.a.src)
+	clear(r.a.values)
+	clear(r.entries[:cap(r.entries)])
+	r.d.Reset()
+	*r = run{a: &arena{values: r.a.values[:0]}, d: r.d, entries: r.entries[:0], items: r.items[:0]}
+	if p != nil && size <= maxPooled {
+		p.runs.Put(r)
+	}
+}
+
+func (r *run) document(p *Processor, doc []byte, o Options) error {
+	r.builder, r.o = builder{p: p}, o
+	if err := r.a.parse(string(doc)); err != nil {
+		return err
+	}
+	r.d.Grow(len(r.a.values))
+	ctx := p.root(o.Base)
+	if o.ExpandContext != nil {
+		var err error
+		if ctx, err = r.expandContext(ctx); err != nil {
+			return err
+		}
+	}
+	switch r.a.values[0].kind {
+	case object:
+		return r.object(ctx, nil, 0, dest{top: true}, false)
+	case array:
+		return r.expand(ctx, nil, 0, dest{})
+	}
+	return r.fault(0, codeJSON, "a JSON-LD document is an object or an array of objects")
 }
 
 func (r *run) expandContext(ctx *Context) (*Context, error) {

@@ -2,6 +2,7 @@ package jsonld
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -42,16 +43,25 @@ type arena struct {
 }
 
 func parse(src string) (*arena, error) {
-	a := &arena{src: src, values: make([]value, 0, 16+len(src)/24)}
+	a := &arena{}
+	if err := a.parse(src); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *arena) parse(src string) error {
+	a.src, a.pos = src, 0
+	a.values = slices.Grow(a.values[:0], 16+len(src)/24)
 	a.space()
 	if err := a.value("", 0); err != nil {
-		return nil, err
+		return err
 	}
 	a.space()
 	if a.pos != len(src) {
-		return nil, a.fault("there is more after the end of the document")
+		return a.fault("there is more after the end of the document")
 	}
-	return a, nil
+	return nil
 }
 
 func (a *arena) fault(format string, args ...any) error {

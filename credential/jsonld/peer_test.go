@@ -85,12 +85,8 @@ func (p *peer) canonical(doc []byte, lax bool) (string, error) {
 }
 
 func ours(p *jsonld.Processor, doc []byte, lax bool) (string, error) {
-	d, err := p.ToRDF(doc, jsonld.Options{InsecureLax: lax})
-	if err != nil {
-		return "", err
-	}
-	c, err := d.Canonicalize(rdf.Options{})
-	return string(c.NQuads), err
+	b, err := p.Canonicalize(doc, jsonld.Options{InsecureLax: lax}, rdf.Options{})
+	return string(b), err
 }
 
 // documents are real ones; those of ELM say things that RDF cannot hold.

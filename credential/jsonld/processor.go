@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/zegel-id/zegel/credential/rdf"
 )
 
 // Loader hands over contexts by URL. It answers with an error for those it does
@@ -32,6 +34,7 @@ type Processor struct {
 	mu     sync.Mutex
 	docs   map[string]*arena
 	roots  atomic.Pointer[roots]
+	runs   sync.Pool
 }
 
 // roots are the empty contexts by base IRI, from which all others are made.
@@ -44,6 +47,7 @@ type roots struct {
 // New makes a processor that knows the contexts of a loader.
 func New(l Loader) *Processor {
 	p := &Processor{loader: l, docs: map[string]*arena{}}
+	p.runs.New = func() any { return &run{a: &arena{}, d: &rdf.Dataset{}} }
 	p.roots.Store(&roots{byURL: map[string]*Context{}})
 	return p
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // ErrWork: the dataset needs more work than allowed (RDFC-1.0, Section 7.1).
@@ -105,17 +106,46 @@ type canon struct {
 	lines  []byte
 	spans  []span
 	joined []byte
+	seen   []int32
+	order  []int32
+	at     []int32
+}
+
+// pool keeps the memory of canonicalisations, for datasets of a usual size.
+var pool = sync.Pool{New: func() any { return new(canon) }}
+
+// maxPooled quads: the memory of larger ones is let go.
+const maxPooled = 4096
+
+func (c *canon) release() {
+	c.d, c.temp = nil, issuer{}
+	clear(c.names)
+	if cap(c.quads) <= maxPooled {
+		pool.Put(c)
+	}
+}
+
+// zeroed is memory for n values, of s if it is large enough.
+func zeroed[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	s = s[:n]
+	clear(s)
+	return s
 }
 
 type span struct{ from, to int }
 
 // Canonicalize is RDFC-1.0, Section 4.4.3. The dataset is not changed.
 func (d *Dataset) Canonicalize(o Options) (Canonical, error) {
-	c := &canon{d: d, hash: o.Hash, work: o.Work}
+	c := pool.Get().(*canon)
+	defer c.release()
+	c.d, c.hash, c.work, c.next = d, o.Hash, o.Work, 0
 	if o.Hash != SHA256 && o.Hash != SHA384 {
 		return Canonical{}, fmt.Errorf("rdf: hash %d is not known, expected SHA256 or SHA384", o.Hash)
 	}
-	c.quads = distinct(d.quads)
+	c.distinct(d.quads)
 	if c.work <= 0 {
 		c.work = DefaultWork(len(c.quads))
 	}
@@ -134,13 +164,14 @@ func (d *Dataset) Canonicalize(o Options) (Canonical, error) {
 }
 
 // distinct are the quads of a set: what was added twice is there once.
-func distinct(quads []Quad) []Quad {
+func (c *canon) distinct(quads []Quad) {
 	size := 16
 	for size < 2*len(quads) {
 		size *= 2
 	}
-	seen := make([]int32, size) // one more than a place in out, by hash
-	out := make([]Quad, 0, len(quads))
+	c.seen = zeroed(c.seen, size)
+	seen := c.seen // one more than a place in out, by hash
+	out := c.quads[:0]
 	seed := maphash.MakeSeed() // so that nobody can choose quads that collide
 	for _, q := range quads {
 		at := int(maphash.Comparable(seed, q)) & (size - 1)
@@ -152,7 +183,7 @@ func distinct(quads []Quad) []Quad {
 			seen[at] = int32(len(out))
 		}
 	}
-	return out
+	c.quads = out
 }
 
 // write is the canonical form (Section 5, step 7 of Section 4.4.3). Comparing
@@ -199,7 +230,7 @@ func (d *Dataset) write(quads []Quad, names []string) []byte {
 // name issues canonical numbers: steps 2 to 5 of Section 4.4.3.
 func (c *canon) name() error {
 	blanks := len(c.d.labels)
-	c.issued = make([]int32, blanks)
+	c.issued = zeroed(c.issued, blanks)
 	for b := range c.issued {
 		c.issued[b] = -1
 	}
@@ -207,12 +238,13 @@ func (c *canon) name() error {
 		return nil
 	}
 	c.collect(blanks)
-	c.first = make([]digest, blanks)
-	c.names = make([]string, blanks)
+	c.first = zeroed(c.first, blanks)
+	c.names = zeroed(c.names, blanks)
 	for b := range c.names {
 		c.names[b] = "_:z"
 	}
-	order := make([]int32, 0, blanks)
+	order := zeroed(c.order, blanks)[:0]
+	c.order = order
 	for b := range blanks {
 		if c.starts[b] == c.starts[b+1] {
 			continue
@@ -245,7 +277,7 @@ func (c *canon) name() error {
 
 // collect makes the map from blank nodes to their quads (step 2.1).
 func (c *canon) collect(blanks int) {
-	c.starts = make([]int32, blanks+1)
+	c.starts = zeroed(c.starts, blanks+1)
 	each := func(q Quad, f func(b int)) {
 		if q.S.IsBlank() {
 			f(q.S.blank())
@@ -263,8 +295,9 @@ func (c *canon) collect(blanks int) {
 	for b := range blanks {
 		c.starts[b+1] += c.starts[b]
 	}
-	c.mentions = make([]int32, c.starts[blanks])
-	at := slices.Clone(c.starts)
+	c.mentions = zeroed(c.mentions, int(c.starts[blanks]))
+	c.at = append(c.at[:0], c.starts...)
+	at := c.at
 	for i, q := range c.quads {
 		each(q, func(b int) {
 			c.mentions[at[b]] = int32(i)

@@ -1,6 +1,9 @@
 package rdf
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Term is an IRI that was checked and written out once, for those who use it
 // again and again. The zero Term is none.
@@ -42,9 +45,13 @@ func (d *Dataset) NewBlank() Node {
 	return n
 }
 
-// NewDataset is an empty dataset with room for about so many terms.
-func NewDataset(terms int) *Dataset {
-	return &Dataset{index: make(map[string]Node, terms), terms: make([]string, 0, terms), quads: make([]Quad, 0, terms)}
+// Grow makes room for about so many terms in an empty dataset.
+func (d *Dataset) Grow(terms int) {
+	if d.index == nil {
+		d.index = make(map[string]Node, terms)
+	}
+	d.terms = slices.Grow(d.terms, terms)
+	d.quads = slices.Grow(d.quads, terms)
 }
 
 // Typed is the node of a literal with a datatype. The value must be UTF-8.
@@ -68,4 +75,14 @@ func (d *Dataset) room(n int) int {
 		d.chunk.Grow(max(n, chunkSize))
 	}
 	return d.chunk.Len()
+}
+
+// Reset empties the dataset for another, keeping its memory but none of its terms.
+// What was canonicalised from it must not be asked for Issued any more.
+func (d *Dataset) Reset() {
+	clear(d.terms)
+	clear(d.labels)
+	clear(d.index)
+	d.terms, d.labels, d.quads = d.terms[:0], d.labels[:0], d.quads[:0]
+	d.chunk = strings.Builder{}
 }
