@@ -59,6 +59,7 @@ func (a *arena) parse(src string) error {
 	}
 	a.space()
 	if a.pos != len(src) {
+		a.values = a.values[:0]
 		return a.fault("there is more after the end of the document")
 	}
 	return nil

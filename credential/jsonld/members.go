@@ -36,6 +36,7 @@ func (r *run) memberOf(n *node, ctx *Context, e entry, reversed bool) error {
 		if v.kind != text {
 			return r.fault(e.at, "invalid @index value", "@index is a string")
 		}
+		return r.drop(e.at, indexed)
 	case kwLanguage, kwDirection:
 		if v.kind != text {
 			return r.fault(e.at, "invalid language-tagged string", "it is a string")
@@ -208,6 +209,8 @@ func (r *run) listOf(ctx *Context, t *term, at int32, d dest) error {
 	return r.list(ctx, t, at, d)
 }
 
+const indexed = "an index is not said in RDF and could be changed under a proof: define the map with an @index property, or use a property"
+
 // languageMap is step 13.7.
 func (r *run) languageMap(ctx *Context, t *term, at int32, d dest) error {
 	_, direction := ctx.strings(t)
@@ -284,7 +287,7 @@ func (r *run) extra(ctx *Context, t *term, at int32) (*extra, error) {
 	case t.container&inType != 0:
 		return &extra{typ: ctx.expandIRI(name, true, true)}, nil
 	case t.index == "" || t.index == "@index":
-		return nil, nil
+		return nil, r.drop(at, indexed)
 	}
 	p, err := r.node(ctx.expandIRI(t.index, false, true), at)
 	if err != nil {

@@ -35,7 +35,7 @@ func lexical(s, datatype string) (form, own string, exact bool) {
 		if f == 0 {
 			return "0", xsdInteger, true
 		}
-		return strconv.FormatFloat(f, 'f', 0, 64), xsdInteger, math.Abs(f) <= 1<<53
+		return strconv.FormatFloat(f, 'f', 0, 64), xsdInteger, math.Abs(f) < 1<<53
 	}
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return "", "", false

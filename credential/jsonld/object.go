@@ -221,6 +221,9 @@ func (r *run) setOrList(ctx *Context, t *term, at int32, own []entry, d dest) er
 			if r.a.values[e.at].kind != text {
 				return r.fault(e.at, "invalid @index value", "@index is a string")
 			}
+			if err := r.drop(e.at, indexed); err != nil {
+				return err
+			}
 		case kwDropped:
 		default:
 			return r.fault(e.at, "invalid set or list object", "beside @set or @list only @index can stand")

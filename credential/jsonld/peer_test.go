@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/piprate/json-gold/ld"
@@ -64,7 +67,12 @@ func (p *peer) LoadDocument(url string) (*ld.RemoteDocument, error) {
 	return &ld.RemoteDocument{DocumentURL: url, Document: doc}, nil
 }
 
-func (p *peer) canonical(doc []byte, lax bool) (string, error) {
+func (p *peer) canonical(doc []byte) (out string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("json-gold: %v", r)
+		}
+	}()
 	var v any
 	if err := json.Unmarshal(doc, &v); err != nil {
 		return "", err
@@ -73,15 +81,21 @@ func (p *peer) canonical(doc []byte, lax bool) (string, error) {
 	o.DocumentLoader = p
 	o.Algorithm = ld.AlgorithmURDNA2015
 	o.Format = "application/n-quads"
-	out, err := ld.NewJsonLdProcessor().Normalize(v, o)
+	form, err := ld.NewJsonLdProcessor().Normalize(v, o)
 	if err != nil {
 		return "", err
 	}
-	s, ok := out.(string)
+	s, ok := form.(string)
 	if !ok {
 		return "", errors.New("no text")
 	}
-	return s, nil
+	return once(s), nil
+}
+
+// once leaves out lines that repeat the one before: json-gold counts some equal
+// statements twice.
+func once(s string) string {
+	return strings.Join(slices.Compact(strings.SplitAfter(s, "\n")), "")
 }
 
 func ours(p *jsonld.Processor, doc []byte, lax bool) (string, error) {
@@ -113,7 +127,7 @@ func TestAgainstPeer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := other.canonical(doc, true)
+			want, err := other.canonical(doc)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +158,7 @@ func BenchmarkCanonical(b *testing.B) {
 		b.Run(name+"/json-gold", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := other.canonical(doc, true); err != nil {
+				if _, err := other.canonical(doc); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -241,6 +241,10 @@ func (r *run) valueObject(typed *Context, t *term, at int32, own []entry, d dest
 	v := &r.a.values[l.at]
 	if c := at2[kwIndex]; c != 0 && r.a.values[c].kind != text {
 		return r.fault(c, "invalid @index value", "@index is a string")
+	} else if c != 0 {
+		if err := r.drop(c, indexed); err != nil {
+			return err
+		}
 	}
 	if c := at2[kwLanguage]; c != 0 {
 		if r.a.values[c].kind != text {
