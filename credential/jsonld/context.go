@@ -81,7 +81,10 @@ type Context struct {
 	direction string
 	previous  *Context
 	guarded   bool // holds protected terms
-	scopes    bool // holds terms with scoped contexts
+	// Other names of @type and @value, which are looked for before the rest.
+	typeNames, valueNames []string
+
+	scopes bool // holds terms with scoped contexts
 
 	mu   sync.Mutex
 	next atomic.Pointer[map[step]*Context]
@@ -125,7 +128,8 @@ func (c *Context) remember(s step, to *Context) {
 
 func (c *Context) clone() *Context {
 	return &Context{terms: maps.Clone(c.terms), original: c.original, base: c.base, vocab: c.vocab,
-		language: c.language, direction: c.direction, previous: c.previous, guarded: c.guarded, scopes: c.scopes}
+		language: c.language, direction: c.direction, previous: c.previous, guarded: c.guarded, scopes: c.scopes,
+		typeNames: c.typeNames, valueNames: c.valueNames}
 }
 
 // equal says whether a context just made adds nothing to another, so that
@@ -215,3 +219,16 @@ func (c *Context) inVocab(s string, vocab bool) string {
 
 // typeScoped says whether any term has a scoped context.
 func (c *Context) typeScoped() bool { return c.scopes }
+
+// findAliases keeps the other names of @type and @value at hand.
+func (c *Context) findAliases() {
+	c.typeNames, c.valueNames = nil, nil
+	for name, t := range c.terms {
+		switch t.iri {
+		case "@type":
+			c.typeNames = append(c.typeNames, name)
+		case "@value":
+			c.valueNames = append(c.valueNames, name)
+		}
+	}
+}

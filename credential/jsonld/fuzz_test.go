@@ -24,15 +24,19 @@ var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|//[^a-z]
 
 // FuzzAgainstPeer compares with json-gold where both take a document.
 func FuzzAgainstPeer(f *testing.F) {
-	s := readSuite(f, "toRdf.json")
-	for _, c := range s.Tests {
-		if in := c.Files[c.Input]; len(in) > 0 && len(c.Option.ExpandContext) == 0 {
-			f.Add(in)
-		}
-	}
 	load := known(f)
 	other := &peer{load, map[string]any{}}
 	p := jsonld.New(load)
+	s := readSuite(f, "toRdf.json")
+	for _, c := range s.Tests {
+		in := c.Files[c.Input]
+		want, err := ours(p, []byte(in), true)
+		got, peerErr := other.canonical([]byte(in))
+		// TestW3CToRDF says what is right where the two differ.
+		if err == nil && peerErr == nil && got == want {
+			f.Add(in)
+		}
+	}
 	f.Fuzz(func(t *testing.T, doc string) {
 		got, err := ours(p, []byte(doc), true)
 		if err != nil || peerFaults.MatchString(doc) {
@@ -41,6 +45,9 @@ func FuzzAgainstPeer(f *testing.F) {
 		want, err := other.canonical([]byte(doc))
 		if err != nil {
 			return
+		}
+		if _, err := rdf.ParseNQuads(want); err != nil {
+			return // it says what is not RDF, such as an IRI with a space
 		}
 		if got != want {
 			t.Errorf("%s\ngot\n%s\nwant\n%s", doc, got, want)

@@ -234,11 +234,28 @@ var plain = func() (p [256]bool) {
 	return p
 }()
 
+// allPlain says whether eight bytes are plain, looking at all of them at once; it may
+// say no where it is so.
+func allPlain(s string) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	_ = s[7]
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, slash := w^each*'"', w^each*'\\'
+	return (w|(w-each*' ')|(quote-each)|(slash-each))&high == 0
+}
+
 func (a *arena) string() (string, error) {
 	a.pos++
 	from := a.pos
 	ascii := true
 	for i := from; i < len(a.src); i++ {
+		for i+8 <= len(a.src) && allPlain(a.src[i:i+8]) {
+			i += 8
+		}
+		if i == len(a.src) {
+			break
+		}
 		c := a.src[i]
 		if plain[c] {
 			continue

@@ -71,12 +71,11 @@ func (r *run) staysIn(ctx *Context, at int32) bool {
 	n, id := 0, false
 	for c := at + 1; c < r.a.values[at].end; c = r.a.values[c].end {
 		n++
-		switch ctx.keyword(r.a.values[c].key) {
-		case "@value":
+		key := r.a.values[c].key
+		if key == "@value" || slices.Contains(ctx.valueNames, key) {
 			return true
-		case "@id":
-			id = true
 		}
+		id = n == 1 && ctx.keyword(key) == "@id"
 	}
 	return n == 1 && id
 }
@@ -86,7 +85,7 @@ func (r *run) byTypes(typed *Context, at int32) (*Context, error) {
 	var few [4]int32
 	keys := few[:0]
 	for c := at + 1; c < r.a.values[at].end; c = r.a.values[c].end {
-		if typed.keyword(r.a.values[c].key) == "@type" {
+		if key := r.a.values[c].key; key == "@type" || slices.Contains(typed.typeNames, key) {
 			keys = append(keys, c)
 		}
 	}
@@ -389,7 +388,7 @@ func (r *run) wrapped(n *node, d dest) error {
 // inGraph makes a graph the active one, until the answer is called.
 func (r *run) inGraph(g rdf.Node) func() {
 	graph, lost := r.graph, r.lost
-	r.graph, r.lost = g, lost || g == 0
+	r.graph, r.lost = g, g == 0 // graphs do not nest: one inside another is its neighbour
 	return func() { r.graph, r.lost = graph, lost }
 }
 

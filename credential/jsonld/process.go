@@ -148,6 +148,7 @@ func (b *builder) definitions(result *Context, l local, f flags) (*Context, erro
 			return nil, err
 		}
 	}
+	c.findAliases()
 	if c.equal(result) {
 		return result, nil
 	}

@@ -76,6 +76,17 @@ func isLanguage(s string) bool {
 	return true
 }
 
+// allPlain says whether eight bytes are none that is escaped, looking at all of
+// them at once; it may say no where it is so.
+func allPlain(s string) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	_ = s[7]
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, slash, del := w^each*'"', w^each*'\\', w^each*0x7f
+	return (w|(w-each*' ')|(quote-each)|(slash-each)|(del-each))&high == 0
+}
+
 // escape writes a literal's value in canonical form (RDFC-1.0, Appendix A):
 // the short escapes where there is one, \u for other controls, all else as it
 // is.
@@ -89,7 +100,13 @@ func escape(b *strings.Builder, s string) error {
 
 func escapeValid(b *strings.Builder, s string) {
 	from := 0
-	for i := range len(s) {
+	for i := 0; i < len(s); i++ {
+		for i+8 <= len(s) && allPlain(s[i:i+8]) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
 			continue
