@@ -50,6 +50,7 @@ type term struct {
 	named    rdf.Term // iri as a term of RDF
 	namedErr error
 	datatype rdf.Datatype // coerce as a datatype
+	place    uint8        // in run.nodes
 }
 
 // same compares all but protection (API, Section 4.2.2, step 27).

@@ -101,6 +101,7 @@ func (d *definer) define(name string) error {
 	}
 	if t.iri != "" && !isKeyword(t.iri) {
 		t.named, t.namedErr = rdf.NewTerm(t.iri)
+		t.place = uint8(d.b.p.terms.Add(1)) % termNodes
 	}
 	if t.coerce != "" && t.coerce[0] != '@' {
 		t.datatype, _ = rdf.NewDatatype(t.coerce)

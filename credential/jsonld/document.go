@@ -60,6 +60,24 @@ type run struct {
 	items     []rdf.Node
 	positions []Position
 	typeNode  rdf.Node
+	nodes     [termNodes]termNode
+}
+
+// termNodes is how many nodes of terms are at hand without a look into the dataset.
+const termNodes = 128
+
+type termNode struct {
+	t *term
+	n rdf.Node
+}
+
+// named is the node of a term's IRI.
+func (r *run) named(t *term) rdf.Node {
+	at := &r.nodes[t.place]
+	if at.t != t {
+		at.t, at.n = t, r.d.Term(t.named)
+	}
+	return at.n
 }
 
 // ToRDF is the toRdf method (API, Section 9.1) of a document given as bytes. The error is

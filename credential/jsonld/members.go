@@ -77,7 +77,7 @@ func (r *run) oneType(n *node, at int32) error {
 	}
 	var o rdf.Node
 	if t := n.typed.terms[v.str]; t != nil && !t.named.IsZero() {
-		o = r.d.Term(t.named)
+		o = r.named(t)
 	} else {
 		var err error
 		if o, err = r.node(n.typed.expandIRI(v.str, true, true), at); err != nil {
@@ -183,7 +183,7 @@ func (r *run) property(n *node, ctx *Context, e entry, reversed bool) error {
 func (r *run) predicate(e entry, t *term) (rdf.Node, error) {
 	switch {
 	case !t.named.IsZero():
-		return r.d.Term(t.named), nil
+		return r.named(t), nil
 	case isBlank(e.iri):
 		return 0, r.drop(e.at, "a blank node as property is generalised RDF, which proofs cannot sign: use an IRI")
 	}

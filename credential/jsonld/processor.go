@@ -35,6 +35,7 @@ type Processor struct {
 	docs   map[string]*arena
 	roots  atomic.Pointer[roots]
 	runs   sync.Pool
+	terms  atomic.Uint32 // defined so far
 }
 
 // roots are the empty contexts by base IRI, from which all others are made.

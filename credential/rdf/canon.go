@@ -109,6 +109,8 @@ type canon struct {
 	seen   []int32
 	order  []int32
 	at     []int32
+	ranks  []int32
+	nodes  []Node
 }
 
 // pool keeps the memory of canonicalisations, for datasets of a usual size.
@@ -160,7 +162,7 @@ func (d *Dataset) Canonicalize(o Options) (Canonical, error) {
 		}
 		names[b] = "_:c14n" + strconv.Itoa(int(number))
 	}
-	return Canonical{NQuads: d.write(c.quads, names), Names: names, d: d}, nil
+	return Canonical{NQuads: c.write(c.quads, names), Names: names, d: d}, nil
 }
 
 // distinct are the quads of a set: what was added twice is there once.
@@ -189,7 +191,8 @@ func (c *canon) distinct(quads []Quad) {
 // write is the canonical form (Section 5, step 7 of Section 4.4.3). Comparing
 // term by term orders as comparing whole lines would, because no term is the
 // beginning of another followed by something before a space.
-func (d *Dataset) write(quads []Quad, names []string) []byte {
+func (c *canon) write(quads []Quad, names []string) []byte {
+	d := c.d
 	size := 0
 	for _, q := range quads {
 		size += len(d.text(q.S, names)) + len(d.text(q.P, names)) + len(d.text(q.O, names)) + 5
@@ -208,12 +211,14 @@ func (d *Dataset) write(quads []Quad, names []string) []byte {
 		}
 		return strings.Compare(d.text(a, names), d.text(b, names))
 	}
+	// Subjects and predicates come again and again: they are put in order once.
+	ranks := c.rank(quads, compare)
 	slices.SortFunc(quads, func(a, b Quad) int {
-		if n := compare(a.S, b.S); n != 0 {
-			return n
+		if a.S != b.S {
+			return int(ranks[d.slot(a.S)]) - int(ranks[d.slot(b.S)])
 		}
-		if n := compare(a.P, b.P); n != 0 {
-			return n
+		if a.P != b.P {
+			return int(ranks[d.slot(a.P)]) - int(ranks[d.slot(b.P)])
 		}
 		if n := compare(a.O, b.O); n != 0 {
 			return n
@@ -225,6 +230,35 @@ func (d *Dataset) write(quads []Quad, names []string) []byte {
 		out = d.appendQuad(out, q, names)
 	}
 	return out
+}
+
+// slot is the place of a node among the terms and blank nodes of the dataset.
+func (d *Dataset) slot(n Node) int {
+	if n.IsBlank() {
+		return len(d.terms) + n.blank()
+	}
+	return int(n) - 1
+}
+
+// rank orders the subjects and predicates of quads, by slot.
+func (c *canon) rank(quads []Quad, compare func(a, b Node) int) []int32 {
+	c.ranks = zeroed(c.ranks, len(c.d.terms)+len(c.d.labels))
+	c.nodes = c.nodes[:0]
+	add := func(n Node) {
+		if at := c.d.slot(n); c.ranks[at] == 0 {
+			c.ranks[at] = 1
+			c.nodes = append(c.nodes, n)
+		}
+	}
+	for _, q := range quads {
+		add(q.S)
+		add(q.P)
+	}
+	slices.SortFunc(c.nodes, compare)
+	for i, n := range c.nodes {
+		c.ranks[c.d.slot(n)] = int32(i)
+	}
+	return c.ranks
 }
 
 // name issues canonical numbers: steps 2 to 5 of Section 4.4.3.
