@@ -86,3 +86,7 @@ func (d *Dataset) Reset() {
 	d.terms, d.labels, d.quads = d.terms[:0], d.labels[:0], d.quads[:0]
 	d.chunk = strings.Builder{}
 }
+
+// Quoted is the node of a string that is given as it stands in canonical N-Quads,
+// with its quotation marks. The caller answers for that.
+func (d *Dataset) Quoted(text string) Node { return d.intern(text) }
