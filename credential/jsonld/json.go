@@ -234,15 +234,20 @@ var plain = func() (p [256]bool) {
 	return p
 }()
 
-// allPlain says whether eight bytes are plain, looking at all of them at once; it may
-// say no where it is so.
-func allPlain(s string) bool {
+// plainRun goes on from i as long as eight bytes are plain, looking at all of
+// them at once; it may stop early.
+func plainRun(s string, i int) int {
 	const each, high = 0x0101010101010101, 0x8080808080808080
-	_ = s[7]
-	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	quote, slash := w^each*'"', w^each*'\\'
-	return (w|(w-each*' ')|(quote-each)|(slash-each))&high == 0
+	for ; i+8 <= len(s); i += 8 {
+		b := s[i : i+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		quote, slash := w^each*'"', w^each*'\\'
+		if (w|(w-each*' ')|(quote-each)|(slash-each))&high != 0 {
+			break
+		}
+	}
+	return i
 }
 
 func (a *arena) string() (string, error) {
@@ -250,9 +255,7 @@ func (a *arena) string() (string, error) {
 	from := a.pos
 	ascii := true
 	for i := from; i < len(a.src); i++ {
-		for i+8 <= len(a.src) && allPlain(a.src[i:i+8]) {
-			i += 8
-		}
+		i = plainRun(a.src, i)
 		if i == len(a.src) {
 			break
 		}

@@ -179,9 +179,14 @@ func (r *run) literal(l literal) (rdf.Node, error) {
 		}
 	case l.direction != "":
 		return r.directed(l, form)
-	case l.language == "" && l.datatype == "" && len(form) == int(v.to-v.from)-2 && strings.IndexByte(form, 0x7f) < 0:
+	case l.language == "" && len(form) == int(v.to-v.from)-2 && strings.IndexByte(form, 0x7f) < 0:
 		// Without escapes a string stands in canonical N-Quads as it does in JSON.
-		return r.d.Quoted(r.a.raw(l.at)), nil
+		if l.datatype == "" {
+			return r.d.Quoted(r.a.raw(l.at)), nil
+		}
+		if l.suffix != (rdf.Datatype{}) {
+			return r.d.QuotedTyped(r.a.raw(l.at), l.suffix), nil
+		}
 	case l.suffix != rdf.Datatype{}:
 		return r.d.Typed(form, l.suffix), nil
 	}

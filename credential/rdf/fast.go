@@ -87,6 +87,14 @@ func (d *Dataset) Reset() {
 	d.chunk = strings.Builder{}
 }
 
+// QuotedTyped is Quoted with a datatype.
+func (d *Dataset) QuotedTyped(text string, t Datatype) Node {
+	from := d.room(len(text) + len(t.suffix))
+	d.chunk.WriteString(text[:len(text)-1])
+	d.chunk.WriteString(t.suffix)
+	return d.intern(d.chunk.String()[from:])
+}
+
 // Quoted is the node of a string that is given as it stands in canonical N-Quads,
 // with its quotation marks. The caller answers for that.
 func (d *Dataset) Quoted(text string) Node { return d.intern(text) }

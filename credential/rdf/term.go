@@ -76,15 +76,20 @@ func isLanguage(s string) bool {
 	return true
 }
 
-// allPlain says whether eight bytes are none that is escaped, looking at all of
-// them at once; it may say no where it is so.
-func allPlain(s string) bool {
+// plainRun goes on from i as long as eight bytes are none that is escaped, looking at all of
+// them at once; it may stop early.
+func plainRun(s string, i int) int {
 	const each, high = 0x0101010101010101, 0x8080808080808080
-	_ = s[7]
-	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	quote, slash, del := w^each*'"', w^each*'\\', w^each*0x7f
-	return (w|(w-each*' ')|(quote-each)|(slash-each)|(del-each))&high == 0
+	for ; i+8 <= len(s); i += 8 {
+		b := s[i : i+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		quote, slash, del := w^each*'"', w^each*'\\', w^each*0x7f
+		if (w|(w-each*' ')|(quote-each)|(slash-each)|(del-each))&high != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // escape writes a literal's value in canonical form (RDFC-1.0, Appendix A):
@@ -101,9 +106,7 @@ func escape(b *strings.Builder, s string) error {
 func escapeValid(b *strings.Builder, s string) {
 	from := 0
 	for i := 0; i < len(s); i++ {
-		for i+8 <= len(s) && allPlain(s[i:i+8]) {
-			i += 8
-		}
+		i = plainRun(s, i)
 		if i == len(s) {
 			break
 		}
