@@ -186,10 +186,13 @@ func (c *Context) expandIRI(s string, relative, vocab bool) string {
 			return ""
 		}
 	}
-	if t := c.terms[s]; t != nil && (vocab || isKeyword(t.iri)) {
-		return t.iri
+	colon := strings.IndexByte(s, ':')
+	if vocab || colon <= 0 { // a term with a colon inside is never a keyword
+		if t := c.terms[s]; t != nil && (vocab || isKeyword(t.iri)) {
+			return t.iri
+		}
 	}
-	if colon := strings.IndexByte(s, ':'); colon >= 0 {
+	if colon >= 0 {
 		if colon > 0 {
 			if s[:colon] == "_" || strings.HasPrefix(s[colon+1:], "//") {
 				return s
