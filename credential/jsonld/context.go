@@ -116,11 +116,14 @@ func (c *Context) reached(s step) *Context {
 	return nil
 }
 
+// maxSteps bounds what one context remembers, and so what remembering costs.
+const maxSteps = 512
+
 func (c *Context) remember(s step, to *Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m := map[step]*Context{}
-	if old := c.next.Load(); old != nil {
+	if old := c.next.Load(); old != nil && len(*old) < maxSteps {
 		m = maps.Clone(*old)
 	}
 	m[s] = to

@@ -1,7 +1,7 @@
 package jsonld
 
 import (
-	"strconv"
+	"slices"
 
 	"github.com/zegel-id/zegel/credential/rdf"
 )
@@ -35,32 +35,57 @@ type Options struct {
 // Position says which node object a blank node stands for.
 type Position struct {
 	Node rdf.Node
-	// Pointer is the JSON pointer (RFC 6901) of the node object, or of an item of a
-	// list for a blank node that holds the list together.
+	// Pointer is the JSON pointer (RFC 6901) of the node object; or of the item, or its
+	// @value, for a blank node that holds a list together.
 	Pointer string
 }
 
 // Document is a document as RDF.
 type Document struct {
 	*rdf.Dataset
-	// Positions are in the order of the document, a blank node that is written with a
-	// label may have several. Empty if not asked for.
+	// Positions are in the order of the document. A blank node that is written with a
+	// label may have several, and one pointer several nodes: the node itself and the
+	// cell of the list that holds it, or its graph. Empty if not asked for.
 	Positions []Position
+}
+
+// item is a node and the place in the document that it comes from.
+type item struct {
+	n  rdf.Node
+	at int32
+}
+
+// positions finds the pointers of all blank nodes in one walk.
+func (r *run) positions() []Position {
+	if len(r.places) == 0 {
+		return nil
+	}
+	pointers := make(map[int32]string, len(r.places))
+	for _, p := range r.places {
+		pointers[p.at] = ""
+	}
+	r.a.walk(0, nil, pointers)
+	slices.SortStableFunc(r.places, func(x, y item) int { return int(x.at - y.at) })
+	out := make([]Position, len(r.places))
+	for i, p := range r.places {
+		out[i] = Position{p.n, pointers[p.at]}
+	}
+	return out
 }
 
 // run is one document under way.
 type run struct {
 	builder
-	o         Options
-	a         *arena
-	d         *rdf.Dataset
-	graph     rdf.Node // active graph
-	lost      bool     // the active graph has no name that RDF knows
-	entries   []entry  // of the objects around, as a stack
-	items     []rdf.Node
-	positions []Position
-	typeNode  rdf.Node
-	nodes     [termNodes]termNode
+	o        Options
+	a        *arena
+	d        *rdf.Dataset
+	graph    rdf.Node // active graph
+	lost     bool     // the active graph has no name that RDF knows
+	entries  []entry  // of the objects around, as a stack
+	items    []item
+	places   []item // of blank nodes
+	typeNode rdf.Node
+	nodes    [termNodes]termNode
 }
 
 // termNodes is how many nodes of terms are at hand without a look into the dataset.
@@ -87,7 +112,7 @@ func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
 	if err := r.document(p, doc, o); err != nil {
 		return Document{}, err
 	}
-	return Document{r.d, r.positions}, nil
+	return Document{r.d, r.positions()}, nil
 }
 
 // Canonicalize goes from the bytes of a document to canonical N-Quads, as ToRDF
@@ -212,7 +237,7 @@ func (r *run) emit(at int32, d dest, n rdf.Node, isNode bool) error {
 		}
 		return r.add(n, d.p, d.s)
 	case toList:
-		r.items = append(r.items, n)
+		r.items = append(r.items, item{n, at})
 	case toIncluded:
 		if !isNode {
 			return r.fault(at, "invalid @included value", "@included holds node objects")
@@ -242,7 +267,7 @@ func (r *run) node(iri string, at int32) (rdf.Node, error) {
 
 func (r *run) place(n rdf.Node, at int32) {
 	if r.o.Positions && n.IsBlank() {
-		r.positions = append(r.positions, Position{n, r.a.pointer(at)})
+		r.places = append(r.places, item{n, at})
 	}
 }
 
@@ -298,10 +323,8 @@ func (r *run) close(at int32, from int, d dest) error {
 		tail := head
 		for i := len(items) - 1; i >= 0; i-- {
 			cell := r.d.NewBlank()
-			if r.o.Positions {
-				r.positions = append(r.positions, Position{cell, r.a.pointer(at) + "/" + strconv.Itoa(i)})
-			}
-			if err := r.add(cell, first, items[i]); err != nil {
+			r.place(cell, items[i].at)
+			if err := r.add(cell, first, items[i].n); err != nil {
 				return err
 			}
 			if err := r.add(cell, rest, tail); err != nil {

@@ -162,7 +162,7 @@ func (r *run) property(n *node, ctx *Context, e entry, reversed bool) error {
 		}
 		if t.container&inList != 0 {
 			from := len(r.items)
-			r.items = append(r.items, o)
+			r.items = append(r.items, item{o, e.at})
 			return r.close(e.at, from, d)
 		}
 		return r.finish(e.at, d, o, false)

@@ -143,6 +143,25 @@ func TestPositions(t *testing.T) {
 	}
 }
 
+// TestPositionsInLists: nulls that a list leaves out do not move the places of the rest.
+func TestPositionsInLists(t *testing.T) {
+	doc := `{"@context": {"@vocab": "https://a.example/", "l": {"@container": "@list"}}, "@id": "https://b.example", "l": [null, "a", {"x~y": "b"}], "m": [{"@id": "_:b", "q": 1}, {"@id": "_:b", "r": 1}]}`
+	d, err := jsonld.New(nil).ToRDF([]byte(doc), jsonld.Options{Positions: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range d.Positions {
+		got = append(got, p.Pointer)
+	}
+	if want := []string{"/l/1", "/l/2", "/l/2", "/m/0", "/m/1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if n := len(d.Positions); n == 5 && d.Positions[3].Node != d.Positions[4].Node {
+		t.Error("one label, two nodes")
+	}
+}
+
 // TestWarm: a context that was compiled for one document serves another, from many
 // goroutines at once, with the same result as a new one; and no document is seen
 // in another.
