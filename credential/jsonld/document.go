@@ -85,6 +85,7 @@ type run struct {
 	items    []item
 	places   []item // of blank nodes
 	typeNode rdf.Node
+	number   uint64 // counts the documents that used this memory
 	nodes    [termNodes]termNode
 }
 
@@ -92,15 +93,16 @@ type run struct {
 const termNodes = 128
 
 type termNode struct {
-	t *term
-	n rdf.Node
+	t   *term
+	n   rdf.Node
+	run uint64 // which document it is of
 }
 
 // named is the node of a term's IRI.
 func (r *run) named(t *term) rdf.Node {
 	at := &r.nodes[t.place]
-	if at.t != t {
-		at.t, at.n = t, r.d.Term(t.named)
+	if at.t != t || at.run != r.number {
+		*at = termNode{t, r.d.Term(t.named), r.number}
 	}
 	return at.n
 }
@@ -135,7 +137,11 @@ func (r *run) release() {
 	clear(r.a.values)
 	clear(r.entries[:cap(r.entries)])
 	r.d.Reset()
-	*r = run{a: &arena{values: r.a.values[:0]}, d: r.d, entries: r.entries[:0], items: r.items[:0]}
+	r.builder, r.o = builder{}, Options{}
+	r.a.src, r.a.values = "", r.a.values[:0]
+	r.entries, r.items, r.places = r.entries[:0], r.items[:0], r.places[:0]
+	r.graph, r.lost, r.typeNode = 0, false, 0
+	r.number++
 	if p != nil && size <= maxPooled {
 		p.runs.Put(r)
 	}

@@ -6,7 +6,8 @@ import (
 	"crypto/sha512"
 	"errors"
 	"fmt"
-	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"sync"
@@ -164,18 +165,22 @@ func (d *Dataset) Canonicalize(o Options) (Canonical, error) {
 	return Canonical{NQuads: c.write(c.quads, names), Names: names, d: d}, nil
 }
 
+// odds make the hash of a quad: drawn by chance, so that nobody can choose quads
+// that collide.
+var odds = [4]uint64{rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64() | 1}
+
 // distinct are the quads of a set: what was added twice is there once.
 func (c *canon) distinct(quads []Quad) {
 	size := 16
 	for size < 2*len(quads) {
 		size *= 2
 	}
+	shift := 64 - bits.Len(uint(size-1))
 	c.seen = zeroed(c.seen, size)
 	seen := c.seen // one more than a place in out, by hash
 	out := c.quads[:0]
-	seed := maphash.MakeSeed() // so that nobody can choose quads that collide
 	for _, q := range quads {
-		at := int(maphash.Comparable(seed, q)) & (size - 1)
+		at := int((uint64(q.S)*odds[0] + uint64(q.P)*odds[1] + uint64(q.O)*odds[2] + uint64(q.G)*odds[3]) >> shift)
 		for seen[at] != 0 && out[seen[at]-1] != q {
 			at = (at + 1) & (size - 1)
 		}
