@@ -20,7 +20,22 @@ import (
 //     holds, in its own way;
 //   - it panics on a list with an item that RDF cannot name (see peer.canonical);
 //   - it takes JSON that is not strict: names twice, invalid UTF-8.
-var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|//[^a-z]|//[a-z0-9.]*[^a-z0-9./"]|-\.|[<>^]|"@base"\s*:\s*"[^h]`)
+var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|-\.|[<>^]|"@base"\s*:\s*"[^h]`)
+
+// hosts are those that json-gold's expression is sure to like; others it may drop.
+var (
+	hosts    = regexp.MustCompile(`//[^/"?#]*`)
+	likeable = regexp.MustCompile(`^//([a-z]{2,}\.)*[a-z]{2,}$`)
+)
+
+func peerFails(doc string) bool {
+	for _, host := range hosts.FindAllString(doc, -1) {
+		if !likeable.MatchString(host) {
+			return true
+		}
+	}
+	return peerFaults.MatchString(doc)
+}
 
 // FuzzAgainstPeer compares with json-gold where both take a document.
 func FuzzAgainstPeer(f *testing.F) {
@@ -39,7 +54,7 @@ func FuzzAgainstPeer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, doc string) {
 		got, err := ours(p, []byte(doc), true)
-		if err != nil || peerFaults.MatchString(doc) {
+		if err != nil || peerFails(doc) {
 			return
 		}
 		want, err := other.canonical([]byte(doc))
