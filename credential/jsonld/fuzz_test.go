@@ -25,7 +25,7 @@ var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|-\.|[<>^
 // hosts are those that json-gold's expression is sure to like; others it may drop.
 var (
 	hosts    = regexp.MustCompile(`//[^/"?#]*`)
-	likeable = regexp.MustCompile(`^//([a-z]{2,}\.)*[a-z]{2,}$`)
+	likeable = regexp.MustCompile(`^//([a-z][a-z0-9]+\.|www\.)*[a-z]{2,}$`)
 )
 
 func peerFails(doc string) bool {
