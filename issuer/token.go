@@ -173,7 +173,9 @@ func (i *Issuer) Notify(ctx context.Context, by authz.Protected, n oid4vci.Notif
 		if c.Grant != g.ID {
 			return errNotification()
 		}
-		if c.Notification == string(n.Event) {
+		// What was deleted stays so: a notification that comes after it was on its
+		// way before, or is sent once more.
+		if c.Notification == string(n.Event) || c.Notification == string(oid4vci.CredentialDeleted) {
 			return nil
 		}
 		c.Notification = string(n.Event)

@@ -258,6 +258,16 @@ func TestNotification(t *testing.T) {
 	if c := state.list("credentials")[0].(map[string]any); c["notification"] != "credential_accepted" {
 		t.Errorf("%v", c)
 	}
+	// An older one that comes late changes nothing.
+	for _, event := range []string{"credential_deleted", "credential_accepted"} {
+		if a := w.notify(token, id, event); a.status != http.StatusNoContent {
+			t.Errorf("%s: %d %s", event, a.status, a.body)
+		}
+	}
+	state = w.as("OVO000001", "GET", "/issuance/v1/offers/"+offer.text("offer_id"), nil)
+	if c := state.list("credentials")[0].(map[string]any); c["notification"] != "credential_deleted" {
+		t.Errorf("%v", c)
+	}
 }
 
 // A wallet that sends authorization details is told the identifier of a single
