@@ -101,6 +101,12 @@ const orders = {
     return {};
   },
 
+  // comes waits until the page has an element.
+  async comes({ id, selector }) {
+    await pages.get(id).page.waitForSelector(selector);
+    return {};
+  },
+
   // ended waits until the browser has come to one of the stops.
   async ended({ id }) {
     const seen = pages.get(id);

@@ -347,6 +347,38 @@ func pushed(t *testing.T, s peer.Demo, verifier string) string {
 	}
 }
 
+// refusal opens a page that says what went wrong.
+func (b *browser) refusal(t *testing.T, address, language string) {
+	t.Helper()
+	b.n++
+	p := page{b, strconv.Itoa(b.n)}
+	var out struct {
+		Status int `json:"status"`
+	}
+	p.ask(t, "open", map[string]any{"address": address, "language": language}, &out)
+	if out.Status < 400 || out.Status >= 500 {
+		t.Errorf("%d", out.Status)
+	}
+	is := p.look(t)
+	is.Complaints = nil // of the answer's status
+	is.open(t, language)
+}
+
+// Where a citizen comes back to from signing in, and what a page of the
+// verifier says that is not there.
+func TestRefusals(t *testing.T) {
+	b := start(t)
+	s := peer.StartDemo(t)
+	for _, language := range languages {
+		for name, address := range map[string]string{
+			"vault platform": s.Holder + "/session/callback?error=access_denied&state=x",
+			"verifier":       s.Verifier + "/ask/x",
+		} {
+			t.Run(name+", "+language, func(t *testing.T) { b.refusal(t, address, language) })
+		}
+	}
+}
+
 func TestIssuerPages(t *testing.T) {
 	b := start(t)
 	s := peer.Serve(t, nil)
@@ -356,6 +388,7 @@ func TestIssuerPages(t *testing.T) {
 		t.Helper()
 		p := b.open(t, pushed(t, s, oauth.NewVerifier()), with(stops, options))
 		p.does(t, "click", map[string]any{"selector": "button"})
+		p.does(t, "comes", map[string]any{"selector": "[name=decision]"})
 		return p
 	}
 	for _, language := range languages {
@@ -369,18 +402,7 @@ func TestIssuerPages(t *testing.T) {
 			})
 		}
 		t.Run("refusal, "+language, func(t *testing.T) {
-			b.n++
-			p := page{b, strconv.Itoa(b.n)}
-			var out struct {
-				Status int `json:"status"`
-			}
-			p.ask(t, "open", map[string]any{"address": s.Issuer + "/authorize?client_id=x&request_uri=y", "language": language}, &out)
-			if out.Status != http.StatusBadRequest {
-				t.Errorf("%d", out.Status)
-			}
-			is := p.look(t)
-			is.Complaints = nil // of the answer's status
-			is.open(t, language)
+			b.refusal(t, s.Issuer+"/authorize?client_id=x&request_uri=y", language)
 		})
 	}
 	// The wallet's address is another site, which a policy for forms could stop.

@@ -32,6 +32,7 @@ type Demo struct {
 	WalletProvider jose.JWK `json:"-"`
 
 	Issuer      string `json:"issuer"`
+	Holder      string `json:"holder"`
 	Verifier    string `json:"verifier"`
 	SchoolKey   string `json:"school_key"`
 	EmployerKey string `json:"employer_key"`
