@@ -109,7 +109,7 @@ type Party struct {
 	X5T string `json:"x5t,omitempty"`
 	// Instance is the thumbprint of the attested key of a wallet instance. Access
 	// tokens are not bound to it; codes and refresh tokens are
-	// (attestation-based client authentication, Sections 9.3 and 9.4).
+	// (attestation-based client authentication -10, Sections 9.3 and 9.4).
 	Instance string `json:"instance,omitempty"`
 }
 

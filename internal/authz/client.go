@@ -193,7 +193,7 @@ func refuseClient(format string, args ...any) error {
 
 // Authenticate finds out who asks, by the one method that is registered for it
 // (RFC 6749, Section 2.3; RFC 8705, Section 2; RFC 7523, Section 3;
-// attestation-based client authentication, Section 7). once uses values up.
+// attestation-based client authentication -10, Section 7). once uses values up.
 func (s *Server) Authenticate(ctx context.Context, clients *Clients, nonces *Nonces, r Credentials) (Party, Client, error) {
 	by := Party{Client: r.Form.Get("client_id"), JKT: r.Proof.Thumbprint}
 	attested, asserted := oauth.HasClientAttestation(r.Header), oauth.HasClientAssertion(r.Form)
@@ -249,12 +249,12 @@ func (s *Server) attested(ctx context.Context, clients *Clients, nonces *Nonces,
 	}
 	if a.Combined {
 		if r.Proof.Thumbprint != a.Thumbprint { // its jti is used up with the proof
-			return by, Client{}, &oauth.Error{Code: oauth.InvalidClientAttestation, Field: "DPoP", Description: "without a proof of its own the attested key must make the DPoP proof", Spec: "attestation-based client authentication, Section 7.3"}
+			return by, Client{}, &oauth.Error{Code: oauth.InvalidClientAttestation, Field: "DPoP", Description: "without a proof of its own the attested key must make the DPoP proof", Spec: "attestation-based client authentication -10, Section 7.3"}
 		}
 	} else if ok, err := s.Once(ctx, "attestation proof", string(digest(a.Thumbprint, a.JTI)), nonceEnd(s.Now())); err != nil {
 		return by, Client{}, err
 	} else if !ok {
-		return by, Client{}, &oauth.Error{Code: oauth.InvalidClientAttestation, Field: "jti", Description: "was used before; make a fresh proof for each request", Spec: "attestation-based client authentication, Section 11.1"}
+		return by, Client{}, &oauth.Error{Code: oauth.InvalidClientAttestation, Field: "jti", Description: "was used before; make a fresh proof for each request", Spec: "attestation-based client authentication -10, Section 11.1"}
 	}
 	by.Client, by.Instance = a.ClientID, a.Thumbprint
 	return by, client, nil

@@ -9,6 +9,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -179,6 +181,39 @@ func TestSignatureRange(t *testing.T) {
 	der, _ := key.Sign(nil, digest(crypto.SHA256, []byte("x")), crypto.SHA256)
 	if err := VerifySignature(key.Public(), ES256, []byte("x"), der); !errors.Is(err, ErrSignature) {
 		t.Errorf("DER signature: %v", err)
+	}
+}
+
+// An Ed25519 signature has 64 bytes, a key 32, and S lies below the order of
+// the group, so that no second form of a signature passes (RFC 8032, Section
+// 5.1.7; RFC 8037, Section 2).
+func TestEd25519Forms(t *testing.T) {
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := []byte("x")
+	good := ed25519.Sign(key, message)
+	if err := VerifySignature(pub, EdDSA, message, good); err != nil {
+		t.Fatal(err)
+	}
+	// S + L is the same number modulo L.
+	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
+	swapped := slices.Clone(good[32:])
+	slices.Reverse(swapped)
+	more := new(big.Int).Add(new(big.Int).SetBytes(swapped), order).FillBytes(make([]byte, 32))
+	slices.Reverse(more)
+	for name, sig := range map[string][]byte{
+		"short": good[:63], "long": append(slices.Clone(good), 0), "empty": nil, "S beyond the order": slices.Concat(good[:32], more), "zero": make([]byte, 64),
+	} {
+		if err := VerifySignature(pub, EdDSA, message, sig); !errors.Is(err, ErrSignature) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, k := range map[string]ed25519.PublicKey{"short key": pub[:31], "long key": append(slices.Clone(pub), 0)} {
+		if err := VerifySignature(k, EdDSA, message, good); err == nil {
+			t.Errorf("%s passed", name)
+		}
 	}
 }
 

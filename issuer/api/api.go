@@ -136,7 +136,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "POST", Path: "/par", Handler: s.push, Spec: "RFC 9126, Section 2", CORS: true, OAuth: true, MaxBody: 32 * kib, Limit: guesses},
 		{Method: "GET", Path: "/authorize", Handler: s.authorize, Once: true, Spec: "RFC 6749, Section 4.1.1; RFC 9126, Section 4", Page: true, Limit: guesses},
 		{Method: "POST", Path: "/consent", Handler: s.answered, Spec: "RFC 6749, Section 4.1.2; RFC 9207, Section 2", Page: true, MaxBody: 4 * kib, Limit: guesses, Timeout: time.Minute},
-		{Method: "POST", Path: "/challenge", Handler: s.challenge, Spec: "attestation-based client authentication, Section 6.1", CORS: true, OAuth: true, MaxBody: kib},
+		{Method: "POST", Path: "/challenge", Handler: s.challenge, Spec: "attestation-based client authentication -10, Section 6.1", CORS: true, OAuth: true, MaxBody: kib},
 		{Method: "POST", Path: "/nonce", Handler: s.nonce, Spec: vci + "7", CORS: true, OAuth: true, MaxBody: kib},
 		{Method: "POST", Path: "/credential", Handler: s.credential, Spec: vci + "8", CORS: true, OAuth: true, MaxBody: 256 * kib, Timeout: time.Minute},
 		{Method: "POST", Path: "/deferred_credential", Handler: s.deferred, Spec: vci + "9", CORS: true, OAuth: true, MaxBody: 16 * kib, Timeout: time.Minute},

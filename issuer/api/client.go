@@ -50,7 +50,7 @@ func (s server) withNonce(r *rest.Request, a rest.Answer) rest.Answer {
 
 // proofError is how refusals of proofs look on the wire: with status where
 // clients authenticate, and 401 with a challenge at protected endpoints (RFC
-// 9449, Sections 7.1 and 8; attestation-based client authentication, Section
+// 9449, Sections 7.1 and 8; attestation-based client authentication -10, Section
 // 6.2). Others pass.
 func (s server) proofError(err error, status int) error {
 	var e *oauth.Error

@@ -218,7 +218,7 @@ func TestAnonymousWallets(t *testing.T) {
 
 // The metadata of the authorization server say all of it (RFC 8414, Section 2;
 // RFC 9126, Section 5; RFC 9207, Section 3; RFC 9449, Section 5.1;
-// attestation-based client authentication, Section 10).
+// attestation-based client authentication -10, Section 10).
 func TestServerMetadata(t *testing.T) {
 	w, _ := withWallets(t)
 	meta := w.send("GET", "/.well-known/oauth-authorization-server", nil, "")

@@ -15,7 +15,7 @@ import (
 )
 
 // The headers and types of attestation-based client authentication
-// (draft-ietf-oauth-attestation-based-client-auth-10, Sections 5 and 6).
+// (draft-ietf-oauth-attestation-based-client-auth-10, Sections 4 to 7).
 const (
 	HeaderClientAttestation    = "OAuth-Client-Attestation"
 	HeaderClientAttestationPoP = "OAuth-Client-Attestation-PoP"
@@ -25,15 +25,15 @@ const (
 	TypClientAttestationPoP = "oauth-client-attestation-pop+jwt"
 
 	// MethodAttestation is the client authentication method, MethodAttestationDPoP
-	// the one where a DPoP proof is the proof of possession (Section 8).
+	// the one where a DPoP proof is the proof of possession (Section 5.2).
 	MethodAttestation     = "attest_jwt_client_auth"
 	MethodAttestationDPoP = "attest_jwt_client_auth_dpop"
 )
 
 const (
-	specAttestation    = "attestation-based client authentication, Section 5.1"
-	specAttestationPoP = "attestation-based client authentication, Section 5.2"
-	specAttested       = "attestation-based client authentication, Section 7"
+	specAttestation    = "attestation-based client authentication -10, Section 4"
+	specAttestationPoP = "attestation-based client authentication -10, Section 5.1"
+	specAttested       = "attestation-based client authentication -10, Section 7"
 	// maxAttestation is the longest header that is read, in bytes.
 	maxAttestation = 16 << 10
 )
@@ -222,7 +222,7 @@ func isOnly(aud jsontext.Value, want string) bool {
 	return jose.Unmarshal(aud, &many) == nil && slices.Equal(many, []string{want})
 }
 
-// AttestationClaims are what a wallet provider says (Section 5.1).
+// AttestationClaims are what a wallet provider says (-10, Section 4; -07, Section 5.1).
 type AttestationClaims struct {
 	Issuer   string           `json:"iss,omitzero"`
 	ClientID string           `json:"sub"`
@@ -306,7 +306,7 @@ type ChallengeResponse struct {
 func ParseChallengeResponse(b []byte) (ChallengeResponse, error) {
 	var r ChallengeResponse
 	if err := jose.Unmarshal(b, &r); err != nil || r.Challenge == "" || len(r.Challenge) > 512 {
-		return ChallengeResponse{}, refuse("", "attestation-based client authentication, Section 6.1", "attestation_challenge", "is missing or longer than 512 bytes")
+		return ChallengeResponse{}, refuse("", "attestation-based client authentication -10, Section 6.1", "attestation_challenge", "is missing or longer than 512 bytes")
 	}
 	return r, nil
 }

@@ -1,7 +1,7 @@
 package oauth
 
 // Remedy says what a client does about a refusal with this code of RFC 9449,
-// Section 12.2, or of attestation-based client authentication, Section 6.2;
+// Section 12.2, or of attestation-based client authentication -10, Section 6.2;
 // empty for other codes.
 func Remedy(code string) string { return remedies[code] }
 
