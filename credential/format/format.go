@@ -10,8 +10,10 @@
 package format
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"io"
 	"time"
 
@@ -199,12 +201,34 @@ type Policy struct {
 type Signature struct {
 	// Issuer and Type are what the credential says.
 	Issuer, Type string
-	// Token is the compact JWS of the formats that are one.
+	// Token is the compact JWS of the formats that are one; Other is the signature
+	// of those that are none. One of the two is there.
 	Token *jose.Token
+	Other *seal.Signature
 	// Certificates counts those that came with the credential.
 	Certificates int
 	// Structure is the clause by which the credential was read.
 	Structure string
+}
+
+// IssuerIn is the issuer, whom a format without a place for the name leaves to
+// the certificate. It is to be certified like any other claim.
+func (s Signature) IssuerIn(c *x509.Certificate) string {
+	if s.Token == nil && s.Issuer == "" && c != nil {
+		return seal.IssuerNamed(c)
+	}
+	return s.Issuer
+}
+
+// Validate has the signature judged as a seal.
+func (s Signature) Validate(ctx context.Context, v *seal.Validator, at time.Time) (seal.Validation, error) {
+	if s.Token != nil {
+		return v.Validate(ctx, s.Token, at)
+	}
+	if s.Other == nil {
+		return seal.Validation{}, errors.New("there is no signature of an issuer")
+	}
+	return v.ValidateSignature(ctx, *s.Other, at)
 }
 
 // Verified is a credential or a presentation that passed the policy. The caller
