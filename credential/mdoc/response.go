@@ -107,7 +107,9 @@ func (d *response) deviceSigned(r *cbor.Reader) error {
 			at := r.Offset()
 			r.Expect(tagEncoded)
 			inner := r.Bytes()
-			d.namespaces = r.Since(at)
+			if d.namespaces = r.Since(at); r.Err() != nil {
+				continue // told below
+			}
 			if err := d.elements(inner); err != nil {
 				return err
 			}

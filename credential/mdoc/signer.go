@@ -23,7 +23,12 @@ const maxSignerValidity = 457 * 24 * time.Hour
 var (
 	oidExtKeyUsage   = asn1.ObjectIdentifier{2, 5, 29, 37}
 	oidIssuerAltName = asn1.ObjectIdentifier{2, 5, 29, 18}
+	oidCRLPoints     = asn1.ObjectIdentifier{2, 5, 29, 31}
 )
+
+func has(c *x509.Certificate, id asn1.ObjectIdentifier, critical bool) bool {
+	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(id) && (e.Critical || !critical) })
+}
 
 // CheckDocumentSigner holds a certificate against the profile of a document
 // signer, as far as it is publicly known: version 3, key usage digitalSignature
@@ -45,13 +50,13 @@ func CheckDocumentSigner(c *x509.Certificate) error {
 		return bad("its key usage must be digitalSignature alone")
 	case len(c.ExtKeyUsage) != 0 || len(c.UnknownExtKeyUsage) != 1 || !c.UnknownExtKeyUsage[0].Equal(DocumentSignerUsage):
 		return bad("its extended key usage must be mdlDS (1.0.18013.5.1.2) alone")
-	case !slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidExtKeyUsage) && e.Critical }):
+	case !has(c, oidExtKeyUsage, true):
 		return bad("its extended key usage must be critical")
 	case len(c.Subject.Country) != 1 || len(c.Subject.Country[0]) != 2 || c.Subject.CommonName == "":
 		return bad("its subject must have one country of two letters and a common name")
-	case !slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidIssuerAltName) }):
+	case !has(c, oidIssuerAltName, false):
 		return bad("it has no issuer alternative name with which to reach the issuing authority")
-	case len(c.CRLDistributionPoints) == 0:
+	case !has(c, oidCRLPoints, false):
 		return bad("it has no CRL distribution point")
 	case c.NotAfter.Sub(c.NotBefore) > maxSignerValidity:
 		return bad("it is valid for more than 457 days")

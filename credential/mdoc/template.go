@@ -65,8 +65,10 @@ func NewTemplate(o Options) (*Template, error) {
 	}
 	t.constant()
 	var err error
-	t.authorized, err = o.Authorized.append(nil)
-	return t, err
+	if t.authorized, err = o.Authorized.append(nil); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // chain checks the certificates and compiles the header with them.
