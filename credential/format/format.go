@@ -45,7 +45,7 @@ type Format interface {
 }
 
 // all formats, the one that is preferred first.
-var all = []Format{sdJWT{}}
+var all = []Format{sdJWT{}, mobile{}}
 
 // By is the format of an identifier; nil for one that is not known here.
 func By(id string) Format {
@@ -70,23 +70,48 @@ func IDs() []credential.Format {
 type Type struct {
 	// Issuer is the identifier of the issuer, an https URL.
 	Issuer string
-	// Name of the type in the words of the format, such as a vct.
-	Name string
+	// Address of the type, where its metadata is published; the vct of an SD-JWT
+	// VC.
+	Address string
 	// Metadata describes the claims, whatever the format; Integrity is that of the
 	// document in which they are published.
 	Metadata  sdjwt.TypeMetadata
 	Integrity string
 	Profile   sdjwt.Profile
-	// Certificate is the seal certificate that will be used.
-	Certificate *x509.Certificate
+	// Definition is what else the format needs to know of the type: the document
+	// type of an mdoc as JSON; empty for an SD-JWT VC.
+	Definition []byte
+	// Chain of the seal certificate that will be used, leaf first.
+	Chain []*x509.Certificate
 }
 
 // Template is a credential type, compiled. It is safe for concurrent use.
 type Template interface {
+	// Describe says what the type is, in the words of the format.
+	Describe() Description
 	// Prepare checks one copy of a credential and makes all of it but the
 	// signature. random is crypto/rand.Reader when nil.
 	Prepare(c Copy, random io.Reader) (Draft, error)
 }
+
+// Description is what metadata says of a type in one format (OpenID4VCI 1.0,
+// Appendix A).
+type Description struct {
+	// Name of the type: its vct or doctype.
+	Name string
+	// VCT, Doctype and Definition (credential_definition) are the members of a
+	// credential configuration; only that of the format is there.
+	VCT, Doctype string
+	Definition   jsontext.Value
+	// Algs name the signature, as credential_signing_alg_values_supported does.
+	Algs []any
+	// Path is where a claim of the dataset stands in the credential; nil when it
+	// is no place that metadata could name.
+	Path func(credential.Path) credential.Path
+}
+
+// ErrNoClaims is returned by formats that hold no credential without claims.
+var ErrNoClaims = errors.New("a credential of this format holds at least one claim")
 
 // Draft is a checked copy that is not signed yet.
 type Draft interface {
@@ -177,7 +202,8 @@ type Binding struct {
 type Policy struct {
 	Now  time.Time
 	Skew time.Duration // tolerated difference of clocks
-	// Types lists the accepted types, in the words of the format; any when empty.
+	// Types lists the accepted types, in the words of the format. When empty any
+	// is accepted by formats that have lists of types, and none by an mdoc.
 	Types []string
 	// IssuerAlgs and HolderAlgs are allow-lists; ES256 when nil.
 	IssuerAlgs, HolderAlgs []jose.Alg

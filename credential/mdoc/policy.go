@@ -39,7 +39,7 @@ type Policy struct {
 }
 
 func orES256(algs []cose.Alg) []cose.Alg {
-	if len(algs) == 0 {
+	if algs == nil {
 		return cose.ES256Only
 	}
 	return algs
