@@ -1,0 +1,17 @@
+package dataintegrity
+
+import "crypto"
+
+// HashData is what a suite of ours signs, with its parts.
+func HashData(s Suite, in Input, key crypto.PublicKey) (configuration, document, data []byte, err error) {
+	suite := s.(*signatureSuite)
+	alg, err := suite.alg(key)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if configuration, document, err = suite.form(in, hash(alg)); err != nil {
+		return nil, nil, nil, err
+	}
+	data, err = suite.hashData(in, alg)
+	return configuration, document, data, err
+}
