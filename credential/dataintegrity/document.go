@@ -151,13 +151,13 @@ func (s *Secured) with(proof []byte) []byte {
 		return replaced(s.src, p, proof)
 	}
 	_, end := s.root.Span()
-	b := make([]byte, 0, len(s.src)+len(proof)+16)
-	b = append(b, bytes.TrimRight(s.src[:end-1], " \t\r\n")...)
-	if b[len(b)-1] != '{' {
+	last := len(bytes.TrimRight(s.src[:end-1], " \t\r\n")) // behind the last member
+	b := append(make([]byte, 0, len(s.src)+len(proof)+16), s.src[:last]...)
+	if b[last-1] != '{' {
 		b = append(b, ',')
 	}
 	b = append(append(b, `"proof":`...), proof...)
-	return append(b, s.src[end-1:]...)
+	return append(b, s.src[last:]...)
 }
 
 // Attach gives an unsecured document a proof, as text. Neither is verified.

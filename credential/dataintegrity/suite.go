@@ -57,6 +57,13 @@ func (in Input) Configuration() ([]byte, error) {
 	if err != nil || options.Kind() != jcs.Object {
 		return nil, &Error{Check: CheckStructure, Spec: specDI + ", Section 2.1", Detail: "the proof options are not an object", Err: err}
 	}
+	if own := options.Member("@context"); own.Kind() != jcs.None {
+		// Nothing signs it: it is replaced. One that differs would mean something else
+		// to who reads the proof as it stands.
+		if all, err := jcs.Parse(in.Context); err != nil || !equal(own, all) {
+			return nil, &Error{Check: CheckContext, Spec: "Data Integrity EdDSA Cryptosuites 1.0, Section 3.2.5", Detail: "the proof has an @context that is not that of the document"}
+		}
+	}
 	b := make([]byte, 0, len(in.Options)+len(in.Context)+16)
 	b = append(b, '{')
 	if in.Context != nil {

@@ -57,7 +57,7 @@ func TestAdd(t *testing.T) {
 			p := policy(t, k.key.Public())
 			p.Domain, p.Challenge = []string{"https://b.example", "https://a.example"}, "c"
 			v := verified(t, signed, p)
-			if got := string(v.Document); got != body+"}" {
+			if got := string(v.Document); got != credentialText {
 				t.Errorf("the document came back as\n%s", got)
 			}
 			f := v.Proofs[0]
