@@ -77,7 +77,13 @@ func (s *Secured) add(v jcs.Value) error {
 func (s *Secured) Proofs() []*Proof { return s.proofs }
 
 // Unsecured is the document without its proof, otherwise as it was written.
-func (s *Secured) Unsecured() []byte { return without(s.root, "proof") }
+func (s *Secured) Unsecured() []byte {
+	if len(s.proofs) == 0 {
+		from, to := s.root.Span()
+		return s.src[from:to:to]
+	}
+	return without(s.root, "proof")
+}
 
 // Input is what the cryptosuite of a proof of this document works on. It is an
 // error if a proof that it follows is not there.

@@ -13,7 +13,4 @@ func ECDSAJCS2019() Suite { return ecdsaJCS }
 // NewECDSAJCS2019 signs by ECDSAJCS2019.
 func NewECDSAJCS2019(key crypto.Signer) (Signer, error) { return newJCS(ecdsaJCS, key) }
 
-var ecdsaJCS = &signatureSuite{
-	name: "ecdsa-jcs-2019", spec: "Data Integrity ECDSA Cryptosuites 1.0, Section 3.3",
-	algs: []jose.Alg{jose.ES256, jose.ES384}, form: jcsForm,
-}
+var ecdsaJCS = jcsSuite("ecdsa-jcs-2019", "Data Integrity ECDSA Cryptosuites 1.0, Section 3.3", jose.ES256, jose.ES384)

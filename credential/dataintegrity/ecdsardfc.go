@@ -17,8 +17,5 @@ func NewECDSARDFC2019(p *jsonld.Processor, key crypto.Signer) (Signer, error) {
 }
 
 func ecdsaRDFC(p *jsonld.Processor) *signatureSuite {
-	return &signatureSuite{
-		name: "ecdsa-rdfc-2019", spec: "Data Integrity ECDSA Cryptosuites 1.0, Section 3.2",
-		algs: []jose.Alg{jose.ES256, jose.ES384}, form: rdfcForm(p),
-	}
+	return rdfc(p, "ecdsa-rdfc-2019", "Data Integrity ECDSA Cryptosuites 1.0, Section 3.2", jose.ES256, jose.ES384)
 }

@@ -17,8 +17,5 @@ func NewEdDSARDFC2022(p *jsonld.Processor, key crypto.Signer) (Signer, error) {
 }
 
 func eddsaRDFC(p *jsonld.Processor) *signatureSuite {
-	return &signatureSuite{
-		name: "eddsa-rdfc-2022", spec: "Data Integrity EdDSA Cryptosuites 1.0, Section 3.2",
-		algs: []jose.Alg{jose.EdDSA}, form: rdfcForm(p),
-	}
+	return rdfc(p, "eddsa-rdfc-2022", "Data Integrity EdDSA Cryptosuites 1.0, Section 3.2", jose.EdDSA)
 }

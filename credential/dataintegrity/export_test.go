@@ -9,9 +9,12 @@ func HashData(s Suite, in Input, key crypto.PublicKey) (configuration, document,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if configuration, document, err = suite.form(in, hash(alg)); err != nil {
+	if configuration, err = suite.configuration(in, hash(alg)); err != nil {
 		return nil, nil, nil, err
 	}
-	data, err = suite.hashData(in, alg)
+	if document, err = suite.document(in, hash(alg)); err != nil {
+		return nil, nil, nil, err
+	}
+	data, err = suite.hashData(in, hash(alg), sum(hash(alg), configuration))
 	return configuration, document, data, err
 }

@@ -4,28 +4,60 @@ import (
 	"crypto"
 
 	"github.com/zegel-id/zegel/credential/jcs"
+	"github.com/zegel-id/zegel/internal/jose"
 )
 
-// jcsForm canonicalises document and proof configuration as JSON. Where the proof
-// has an @context it is the one that the document was signed with (Data Integrity
-// EdDSA Cryptosuites 1.0, Section 3.3.2, step 4); that it begins the document's is
-// checked here too, because what is signed depends on it.
-func jcsForm(in Input, _ crypto.Hash) (configuration, document []byte, err error) {
-	options, err := jcs.Parse(in.Options)
+// jcsSuite is a suite that canonicalises document and proof configuration as JSON.
+func jcsSuite(name, spec string, algs ...jose.Alg) *signatureSuite {
+	return &signatureSuite{name: name, spec: spec, algs: algs, configuration: jcsConfiguration, document: jcsDocument}
+}
+
+func jcsConfiguration(in Input, _ crypto.Hash) ([]byte, error) {
+	options, err := parsed(in.Options, "proof options")
+	return options.AppendCanonical(nil), err
+}
+
+// jcsDocument is the document with the @context that it was signed with: that of the
+// proof, if the proof has one. That it begins the document's is checked here too,
+// because what is signed depends on it (Data Integrity EdDSA Cryptosuites 1.0,
+// Section 3.3.2, step 4).
+func jcsDocument(in Input, _ crypto.Hash) ([]byte, error) {
+	options, err := parsed(in.Options, "proof options")
 	if err != nil {
-		return nil, nil, &Error{Check: CheckStructure, Spec: specDI + ", Section 2.1", Detail: "the proof options are not strict JSON", Err: err}
+		return nil, err
 	}
-	doc, err := jcs.Parse(in.Document)
+	document, err := parsed(in.Document, "document")
 	if err != nil {
-		return nil, nil, &Error{Check: CheckStructure, Spec: specDI + ", Section 4.4", Detail: "the document is not strict JSON", Err: err}
+		return nil, err
 	}
-	configuration = options.AppendCanonical(nil)
 	signed := options.Member("@context")
 	if signed.Kind() == jcs.None {
-		return configuration, doc.AppendCanonical(nil), nil
+		return document.AppendCanonical(nil), nil
 	}
-	if !begins(doc.Member("@context"), signed) {
-		return nil, nil, contextPrefix()
+	if !begins(document.Member("@context"), signed) {
+		return nil, contextPrefix()
 	}
-	return configuration, doc.AppendObject(nil, jcs.Member{Name: "@context", Value: signed}), nil
+	return document.AppendObject(nil, jcs.Member{Name: "@context", Value: signed}), nil
+}
+
+func parsed(text []byte, what string) (jcs.Value, error) {
+	v, err := jcs.Parse(text)
+	if err != nil {
+		return jcs.Value{}, &Error{Check: CheckStructure, Spec: "RFC 8785, Section 3.1", Detail: "the " + what + " cannot be canonicalised", Err: err}
+	}
+	return v, nil
+}
+
+// jcsSigner writes the document's @context into its proofs (Data Integrity EdDSA
+// Cryptosuites 1.0, Section 3.3.1, step 2).
+type jcsSigner struct{ Signer }
+
+func (jcsSigner) contextInProof() {}
+
+func newJCS(s *signatureSuite, key crypto.Signer) (Signer, error) {
+	signer, err := s.signer(key)
+	if err != nil {
+		return nil, err
+	}
+	return jcsSigner{signer}, nil
 }

@@ -3,6 +3,8 @@ package dataintegrity
 import (
 	"crypto"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -16,20 +18,55 @@ type signatureSuite struct {
 	spec string // section of the suite
 	// algs of the keys that fit. The hash is chosen by the key.
 	algs []jose.Alg
-	// form gives the canonical forms that are hashed.
-	form func(in Input, h crypto.Hash) (configuration, document []byte, err error)
+	// configuration and document give the canonical forms that are hashed.
+	configuration, document func(in Input, h crypto.Hash) ([]byte, error)
+
+	keys keys
 }
 
 func (s *signatureSuite) Name() string { return s.name }
 
 func (s *signatureSuite) Key(m *did.VerificationMethod) (crypto.PublicKey, error) {
-	key, err := m.Key()
+	key, err := s.keys.of(m)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := s.alg(key); err != nil {
 		return nil, err
 	}
+	return key, nil
+}
+
+// keys remembers the keys of Multikeys: finding out whether a point is on its curve
+// costs a third of a verification.
+type keys struct {
+	mu    sync.Mutex
+	known map[string]crypto.PublicKey
+}
+
+// maxKeys is how many are kept; then all are forgotten.
+const maxKeys = 1024
+
+func (k *keys) of(m *did.VerificationMethod) (crypto.PublicKey, error) {
+	if m.Type != did.TypeMultikey {
+		return m.Key()
+	}
+	k.mu.Lock()
+	key := k.known[m.PublicKeyMultibase]
+	k.mu.Unlock()
+	if key != nil {
+		return key, nil
+	}
+	key, err := m.Key()
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known == nil || len(k.known) >= maxKeys {
+		k.known = map[string]crypto.PublicKey{}
+	}
+	k.known[m.PublicKeyMultibase] = key
 	return key, nil
 }
 
@@ -62,14 +99,21 @@ func hash(a jose.Alg) crypto.Hash {
 	return crypto.SHA256
 }
 
-// hashData is what is signed.
-func (s *signatureSuite) hashData(in Input, a jose.Alg) ([]byte, error) {
-	h := hash(a)
-	configuration, document, err := s.form(in, h)
+// hashData is what is signed, in a proof whose configuration has this hash.
+func (s *signatureSuite) hashData(in Input, h crypto.Hash, configuration []byte) ([]byte, error) {
+	document, err := s.document(in, h)
 	if err != nil {
 		return nil, err
 	}
-	return append(sum(h, configuration), sum(h, document)...), nil
+	return append(configuration[:len(configuration):len(configuration)], sum(h, document)...), nil
+}
+
+func (s *signatureSuite) configurationHash(in Input, h crypto.Hash) ([]byte, error) {
+	configuration, err := s.configuration(in, h)
+	if err != nil {
+		return nil, err
+	}
+	return sum(h, configuration), nil
 }
 
 func (s *signatureSuite) Verify(in Input, proofValue string, key crypto.PublicKey) error {
@@ -84,7 +128,11 @@ func (s *signatureSuite) Verify(in Input, proofValue string, key crypto.PublicKe
 	if len(signature) != size(alg) {
 		return &Error{Check: CheckProofValue, Spec: s.spec, Detail: fmt.Sprintf("the signature has %d bytes, expected %d (r and s side by side, not DER)", len(signature), size(alg))}
 	}
-	data, err := s.hashData(in, alg)
+	configuration, err := s.configurationHash(in, hash(alg))
+	if err != nil {
+		return err
+	}
+	data, err := s.hashData(in, hash(alg), configuration)
 	if err != nil {
 		return err
 	}
@@ -99,6 +147,14 @@ type signer struct {
 	suite *signatureSuite
 	key   crypto.Signer
 	alg   jose.Alg
+	last  atomic.Pointer[configured]
+}
+
+// configured is a proof configuration and its hash. Documents that are issued within
+// one second have the same.
+type configured struct {
+	options, context string
+	hash             []byte
 }
 
 func (s *signatureSuite) signer(key crypto.Signer) (Signer, error) {
@@ -113,7 +169,17 @@ func (s *signer) Suite() string            { return s.suite.name }
 func (s *signer) Public() crypto.PublicKey { return s.key.Public() }
 
 func (s *signer) Sign(in Input) (string, error) {
-	data, err := s.suite.hashData(in, s.alg)
+	h := hash(s.alg)
+	c := s.last.Load()
+	if c == nil || c.options != string(in.Options) || c.context != string(in.Context) {
+		sum, err := s.suite.configurationHash(in, h)
+		if err != nil {
+			return "", err
+		}
+		c = &configured{string(in.Options), string(in.Context), sum}
+		s.last.Store(c)
+	}
+	data, err := s.suite.hashData(in, h, c.hash)
 	if err != nil {
 		return "", err
 	}
