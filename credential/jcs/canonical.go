@@ -11,12 +11,15 @@ import (
 func (v Value) AppendCanonical(b []byte) []byte {
 	switch v.Kind() {
 	case String:
-		if n := v.node(); n.escaped {
-			return appendString(b, n.text)
+		if form := v.node().form; form > 0 {
+			return appendString(b, v.t.forms[form-1])
 		}
 		return append(b, v.Raw()...) // without escapes there is one spelling
 	case Number:
-		return append(b, v.node().text...)
+		if form := v.node().form; form > 0 {
+			return append(b, v.t.forms[form-1]...)
+		}
+		return append(b, v.Raw()...)
 	case Array:
 		b = append(b, '[')
 		first := true

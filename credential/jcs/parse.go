@@ -14,7 +14,7 @@ type parser struct {
 func Parse(src []byte) (Value, error) {
 	p := &parser{tree: tree{src: string(src), nodes: make([]node, 0, 16+len(src)/24)}}
 	p.space()
-	if err := p.value("", -1, 0); err != nil {
+	if err := p.value(node{nameAt: -1}, 0); err != nil {
 		return Value{}, err
 	}
 	p.space()
@@ -42,14 +42,18 @@ func (p *parser) peek() byte {
 	return 0
 }
 
-func (p *parser) value(name string, nameAt, depth int) (err error) {
+// value reads a value; n has its name.
+func (p *parser) value(n node, depth int) (err error) {
 	at := len(p.nodes)
-	p.nodes = append(p.nodes, node{name: name, nameAt: int32(nameAt), from: int32(p.pos)})
-	var n node
+	n.from = int32(p.pos)
+	p.nodes = append(p.nodes, n)
 	switch c := p.peek(); {
 	case c == '"':
 		n.kind = String
-		n.text, n.escaped, err = p.string()
+		var s string
+		if s, err = p.string(); err == nil {
+			n.form = p.keep(s, p.src[n.from+1:p.pos-1])
+		}
 	case c == '{' || c == '[':
 		if depth == MaxDepth {
 			return p.fault("nested more than %d deep", MaxDepth)
@@ -62,17 +66,16 @@ func (p *parser) value(name string, nameAt, depth int) (err error) {
 		}
 	case c == '-' || c >= '0' && c <= '9':
 		n.kind = Number
-		n.text, err = p.number()
+		var s string
+		if s, err = p.number(); err == nil {
+			n.form = p.keep(s, p.src[n.from:p.pos])
+		}
 	default:
 		n.kind, err = p.word()
 	}
-	if err != nil {
-		return err
-	}
-	to := &p.nodes[at]
-	to.kind, to.text, to.escaped = n.kind, n.text, n.escaped
-	to.end, to.to = int32(len(p.nodes)), int32(p.pos)
-	return nil
+	n.end, n.to = int32(len(p.nodes)), int32(p.pos)
+	p.nodes[at] = n
+	return err
 }
 
 func (p *parser) word() (Kind, error) {
@@ -94,7 +97,7 @@ func (p *parser) array(depth int) error {
 	}
 	for {
 		p.space()
-		if err := p.value("", -1, depth); err != nil {
+		if err := p.value(node{nameAt: -1}, depth); err != nil {
 			return err
 		}
 		p.space()
@@ -120,24 +123,26 @@ func (p *parser) object(at, depth int) error {
 	names := names{t: &p.tree, object: at}
 	for {
 		p.space()
-		nameAt := p.pos
+		n := node{nameAt: int32(p.pos)}
 		if p.peek() != '"' {
 			return p.fault("expected the name of a member")
 		}
-		name, _, err := p.string()
+		name, err := p.string()
 		if err != nil {
 			return err
 		}
 		if names.twice(name) {
 			return p.fault("a member name stands there twice: which one counts would be open (RFC 7493, Section 2.3)")
 		}
+		n.nameTo = int32(p.pos)
+		n.nameForm = p.keep(name, p.src[n.nameAt+1:n.nameTo-1])
 		p.space()
 		if p.peek() != ':' {
 			return p.fault("expected :")
 		}
 		p.pos++
 		p.space()
-		if err := p.value(name, nameAt, depth); err != nil {
+		if err := p.value(n, depth); err != nil {
 			return err
 		}
 		p.space()
@@ -167,7 +172,7 @@ func (s *names) twice(name string) bool {
 	s.count++
 	if s.count <= few {
 		for c := s.object + 1; c < len(s.t.nodes); c = int(s.t.nodes[c].end) {
-			if s.t.nodes[c].name == name {
+			if s.t.name(&s.t.nodes[c]) == name {
 				return true
 			}
 		}
@@ -176,7 +181,7 @@ func (s *names) twice(name string) bool {
 	if s.seen == nil {
 		s.seen = make(map[string]bool, 4*few)
 		for c := s.object + 1; c < len(s.t.nodes); c = int(s.t.nodes[c].end) {
-			s.seen[s.t.nodes[c].name] = true
+			s.seen[s.t.name(&s.t.nodes[c])] = true
 		}
 	}
 	if s.seen[name] {

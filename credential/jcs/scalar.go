@@ -24,8 +24,8 @@ func plainRun(s string, i int) int {
 	return i
 }
 
-// string reads a string, and says whether it is written with escapes.
-func (p *parser) string() (s string, escaped bool, err error) {
+// string reads a string.
+func (p *parser) string() (string, error) {
 	p.pos++
 	from := p.pos
 	ascii := true
@@ -33,23 +33,22 @@ func (p *parser) string() (s string, escaped bool, err error) {
 		switch c := p.src[i]; {
 		case c == '"':
 			p.pos = i + 1
-			s = p.src[from:i]
+			s := p.src[from:i]
 			if !ascii && !characters(s) {
-				return "", false, p.fault("a string with what is no Unicode character (RFC 7493, Section 2.1)")
+				return "", p.fault("a string with what is no Unicode character (RFC 7493, Section 2.1)")
 			}
-			return s, false, nil
+			return s, nil
 		case c == '\\':
-			s, err = p.unescape(from, i)
-			return s, true, err
+			return p.unescape(from, i)
 		case c < ' ':
 			p.pos = i
-			return "", false, p.fault("a control character in a string must be escaped (RFC 8259, Section 7)")
+			return "", p.fault("a control character in a string must be escaped (RFC 8259, Section 7)")
 		case c >= utf8.RuneSelf:
 			ascii = false
 		}
 	}
 	p.pos = len(p.src)
-	return "", false, p.fault("a string without an end")
+	return "", p.fault("a string without an end")
 }
 
 // characters says whether s is UTF-8 without noncharacters.

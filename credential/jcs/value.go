@@ -18,22 +18,42 @@ const (
 )
 
 // node is one value of a text. Those inside an array or object follow it, up to
-// end, which is one more than the place of the last of them.
+// end, which is one more than the place of the last of them. It holds no
+// pointers, so that a document is nothing to the garbage collector.
 type node struct {
-	kind    Kind
-	escaped bool // its text, or its name, is written with escapes
-	end     int32
-	from    int32 // where its text begins
-	to      int32 // and ends
-	nameAt  int32 // where its name begins, with the quotation mark
-	name    string
-	text    string // a string, decoded; the canonical form of a number
+	kind   Kind
+	end    int32
+	from   int32 // where its text begins
+	to     int32 // and ends
+	nameAt int32 // where its name begins, with the quotation mark; -1 for none
+	nameTo int32 // and ends
+	// form and nameForm are one more than the place, in tree.forms, of what the text
+	// says where that is not the text itself; else 0.
+	form, nameForm int32
 }
 
 // tree is a text that was read, in the order of the text.
 type tree struct {
 	src   string
 	nodes []node
+	forms []string // strings that are written with escapes, decoded; numbers in other than their canonical form
+}
+
+func (t *tree) name(n *node) string {
+	if n.nameForm > 0 {
+		return t.forms[n.nameForm-1]
+	}
+	return t.src[n.nameAt+1 : n.nameTo-1]
+}
+
+// keep remembers what a text says, and gives the place plus one; 0 for the text
+// itself.
+func (t *tree) keep(says, text string) int32 {
+	if says == text {
+		return 0
+	}
+	t.forms = append(t.forms, says)
+	return int32(len(t.forms))
 }
 
 // Value is a value in a text that was read. The zero Value is none: of kind
@@ -82,7 +102,11 @@ func (v Value) Text() (string, bool) {
 	if v.Kind() != String {
 		return "", false
 	}
-	return v.node().text, true
+	n := v.node()
+	if n.form > 0 {
+		return v.t.forms[n.form-1], true
+	}
+	return v.t.src[n.from+1 : n.to-1], true
 }
 
 // Member is the member of an object with this name; the zero Value if there is
@@ -104,7 +128,7 @@ func (v Value) Members() iter.Seq2[string, Value] {
 			return
 		}
 		for c, end := v.at+1, v.node().end; c < end; c = v.t.nodes[c].end {
-			if !yield(v.t.nodes[c].name, Value{v.t, c}) {
+			if !yield(v.t.name(&v.t.nodes[c]), Value{v.t, c}) {
 				return
 			}
 		}
@@ -133,7 +157,7 @@ func (v Value) Named(name string) iter.Seq[Value] {
 			return
 		}
 		for c, end := v.at+1, v.node().end; c < end; c++ {
-			if n := &v.t.nodes[c]; n.nameAt >= 0 && n.name == name && !yield(Value{v.t, c}) {
+			if n := &v.t.nodes[c]; n.nameAt >= 0 && v.t.name(n) == name && !yield(Value{v.t, c}) {
 				return
 			}
 		}
