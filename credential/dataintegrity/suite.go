@@ -9,7 +9,7 @@ import (
 	"github.com/zegel-id/zegel/did"
 )
 
-// Suite verifies the proofs of one cryptosuite (Data Integrity 1.0, Section 3.2).
+// Suite verifies the proofs of one cryptosuite (Data Integrity 1.0, Section 3).
 // It is safe for concurrent use.
 type Suite interface {
 	// Name is the cryptosuite identifier, such as "eddsa-rdfc-2022".
@@ -117,7 +117,7 @@ func canonicalRDF(p *jsonld.Processor, document []byte, h crypto.Hash, what stri
 	}
 	canonical, err := p.Canonicalize(document, jsonld.Options{}, o)
 	if err != nil {
-		return nil, &Error{Check: CheckSignature, Spec: specDI + ", Section 2.4.1", Detail: "the " + what + " cannot be canonicalised without loss", Err: err}
+		return nil, &Error{Check: CheckSignature, Spec: specDI + ", Section 2.4.3", Detail: "the " + what + " cannot be canonicalised without loss", Err: err}
 	}
 	return canonical, nil
 }
