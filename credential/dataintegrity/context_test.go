@@ -33,6 +33,7 @@ func TestContexts(t *testing.T) {
 		"embedded under another":    {document(`["`+contextV2+`"]`, `,"credentialSubject":`+inner), false},
 		"embedded, unknown":         {document(`["`+contextV2+`"]`, `,"verifiableCredential":`+strings.Replace(inner, contextV2, contexts.MultikeyV1, 1)), false},
 		"inside an embedded":        {document(`["`+contextV2+`"]`, `,"verifiableCredential":`+strings.Replace(inner, `{"id"`, `{"@context":"`+contextV2+`","id"`, 1)), false},
+		"embedded in what is not":   {document(`["`+contextV2+`"]`, `,"name":{"verifiableCredential":`+inner+`}`), false},
 		"inside an array of arrays": {document(`["`+contextV2+`"]`, `,"name":[[{"@context":"`+contextV2+`"}]]`), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,7 +72,9 @@ func TestContexts(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		p := policy(t, edKey(1).Public())
 		p.Contexts = nil
-		verified(t, []byte(sign(t, `{"a":1}`, di.Terms{Created: now})), p)
+		plain := sign(t, `{"a":1}`, di.Terms{Created: now})
+		verified(t, []byte(plain), p)
+		refused(t, change(t, plain, `"proof":{`, `"proof":{"@context":[],`), p, di.CheckContext)
 		refused(t, []byte(sign(t, credentialText, di.Terms{Created: now})), p, di.CheckContext)
 	})
 }
@@ -139,6 +142,20 @@ func TestContextOfProof(t *testing.T) {
 	t.Run("the proof's is shortened", func(t *testing.T) {
 		at := strings.LastIndex(signed, two)
 		refused(t, []byte(signed[:at]+one+","+signed[at+len(two):]), p, di.CheckSignature)
+	})
+	t.Run("the suite itself", func(t *testing.T) {
+		s, err := di.Parse([]byte(strings.Replace(signed, two, `"`+contextV2+`",`, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := s.Input(s.Proofs()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e *di.Error
+		if err := di.EdDSAJCS2022().Verify(in, s.Proofs()[0].Value, edKey(1).Public()); !errors.As(err, &e) || e.Check != di.CheckContext {
+			t.Errorf("a shorter @context: %v", err)
+		}
 	})
 	t.Run("different in two proofs", func(t *testing.T) {
 		longer := change(t, sign(t, credentialText, di.Terms{}), one+",\n", two+"\n")

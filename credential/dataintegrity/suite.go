@@ -70,7 +70,7 @@ func (in Input) Configuration() ([]byte, error) {
 		b = append(append(b, `"@context":`...), in.Context...)
 	}
 	for name, m := range options.Members() {
-		if name == "@context" || name == "proofValue" {
+		if name == "@context" {
 			continue
 		}
 		if len(b) > 1 {
