@@ -16,6 +16,11 @@ import (
 type Verified struct {
 	// Document is what was signed: without its proof, and with the @context that the
 	// proofs cover. It is what the caller reads, not the text that was sent.
+	//
+	// Suites that canonicalise as RDF sign statements, and one statement has several
+	// spellings in JSON-LD (a whole IRI for a term, @type for type). Whoever sent the
+	// document chose among them. What a reader needs and does not find under the name
+	// that it knows must be an error, not an absence.
 	Document []byte
 	// Proofs are the facts of every proof, in the order of the document. All of them
 	// hold.
@@ -252,9 +257,6 @@ func (p *Proof) retrieve(ctx context.Context, policy *Policy) error {
 	document, err := policy.Resolver.Resolve(ctx, id)
 	if err != nil || document == nil {
 		return bad("its controlled identifier document cannot be had", err)
-	}
-	if document.ID != id {
-		return bad("the document found is of another identifier", nil)
 	}
 	method, err := document.Retrieve(p.VerificationMethod, p.Purpose, policy.Now)
 	if err != nil {

@@ -232,6 +232,22 @@ func TestVerificationMethod(t *testing.T) {
 			refused(t, []byte(signed), p, di.CheckMethod)
 		})
 	}
+	t.Run("of the purpose", func(t *testing.T) {
+		tmpl := template(t, published, "eddsa-jcs-2022", edKey(1), func(o *di.Options) { o.Purpose = did.Authentication })
+		signed, err := tmpl.Add([]byte(credentialText), di.Terms{Created: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := did.KeyMethod{}.Resolve(context.Background(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := policy(t, edKey(1).Public())
+		p.Resolver, p.Purpose = documents{document: d}, did.Authentication
+		verified(t, signed, p)
+		d.Authentication = nil // it still serves assertions
+		refused(t, signed, p, di.CheckMethod)
+	})
 	t.Run("key of somebody else", func(t *testing.T) {
 		d, err := did.KeyMethod{}.Resolve(context.Background(), id)
 		if err != nil {
