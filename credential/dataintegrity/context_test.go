@@ -177,8 +177,9 @@ func TestContextOfProof(t *testing.T) {
 // signing and when verifying (Data Integrity 1.0, Sections 2.4.1 and 2.4.3); what
 // another implementation drops although it is good is signed.
 func TestNothingIsLost(t *testing.T) {
-	tmpl := template(t, published, "eddsa-rdfc-2022", edKey(1))
+	tmpl := template(t, published, "eddsa-rdfc-2022", edKey(1), func(o *di.Options) { o.InsecureAnySpelling = true })
 	p := policy(t, edKey(1).Public())
+	p.InsecureAnySpelling = true
 	signed := sign(t, credentialText, di.Terms{Created: now}, "eddsa-rdfc-2022")
 	verified(t, []byte(signed), p)
 	evidence := func(id string) string { return `"evidence":{"id":"` + id + `","type":"https://e.example/T"}` }
@@ -219,6 +220,50 @@ func TestNothingIsLost(t *testing.T) {
 	}
 	t.Run("undefined member of a proof", func(t *testing.T) {
 		refused(t, change(t, signed, `"proofPurpose"`, `"salary":"1","proofPurpose"`), p, di.CheckSignature)
+	})
+}
+
+// TestSpelling: RDF signatures hold for every spelling of the same statements. One in
+// which a reader would not find the end of validity must not come through.
+func TestSpelling(t *testing.T) {
+	const written = `"validUntil": "2027-01-01T00:00:00Z",`
+	limited := string(change(t, credentialText, `"name": "Dipl`, written+`"name": "Dipl`))
+	signed := sign(t, limited, di.Terms{Created: now}, "eddsa-rdfc-2022")
+	p := policy(t, edKey(1).Public())
+	verified(t, []byte(signed), p)
+	const xsd, vocabulary = "http://www.w3.org/2001/XMLSchema#dateTime", "https://www.w3.org/2018/credentials#"
+	hidden := func(name string) string {
+		return `"` + name + `":{"@type":"` + xsd + `","@value":"2027-01-01T00:00:00Z"},`
+	}
+	for name, c := range map[string]struct{ old, by string }{
+		"IRI for a term":           {written, hidden(vocabulary + "validUntil")},
+		"IRI that is escaped":      {written, hidden(strings.Replace(vocabulary, ":", `\u003a`, 1) + "validUntil")},
+		"@id of the subject":       {`"id": "did:example:subject"`, `"@id": "did:example:subject"`},
+		"@type":                    {`"type": ["VerifiableCredential"]`, `"@type": ["VerifiableCredential"]`},
+		"beside, in @included":     {`"credentialSubject": {`, `"credentialSubject": {"@included": [],`},
+		"turned round by @reverse": {`"credentialSubject": {`, `"credentialSubject": {"@reverse": {},`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := change(t, signed, c.old, c.by)
+			refused(t, other, p, di.CheckSpelling)
+			careless := p
+			careless.InsecureAnySpelling = true
+			verified(t, other, careless) // the signature says nothing of the spelling
+			unsigned := change(t, limited, c.old, c.by)
+			if out, err := template(t, published, "eddsa-rdfc-2022", edKey(1)).Add(unsigned, di.Terms{}); err == nil || out != nil {
+				t.Error("signed")
+			}
+		})
+	}
+	t.Run("in the proof", func(t *testing.T) {
+		refused(t, change(t, signed, `"proofPurpose"`, `"@included":[],"proofPurpose"`), p, di.CheckSpelling)
+	})
+	t.Run("value objects have no other", func(t *testing.T) {
+		spoken := change(t, limited, `"Diplôme \"cum laude\""`, `{"@value": "Diplôme", "@language": "fr"}`)
+		verified(t, []byte(sign(t, string(spoken), di.Terms{Created: now}, "eddsa-rdfc-2022")), p)
+	})
+	t.Run("signed as written", func(t *testing.T) {
+		verified(t, []byte(sign(t, strings.Replace(limited, written, hidden(vocabulary+"validUntil"), 1), di.Terms{Created: now})), p)
 	})
 }
 

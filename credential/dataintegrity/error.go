@@ -18,6 +18,7 @@ const (
 	CheckChallenge   = "challenge"
 	CheckChain       = "previous_proof"
 	CheckContext     = "context"
+	CheckSpelling    = "spelling"
 	CheckMethod      = "verification_method"
 	CheckProofValue  = "proof_value"
 	CheckSignature   = "signature"

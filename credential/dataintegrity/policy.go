@@ -52,6 +52,11 @@ type Policy struct {
 	// Embedded names members whose values are documents with an @context of their
 	// own, of the same Contexts, such as verifiableCredential in a presentation.
 	Embedded []string
+	// InsecureAnySpelling accepts members that are named by an IRI or a JSON-LD keyword
+	// in documents that are signed as RDF. The same statement could have been made
+	// under the name of a term, and whoever sent the document may have changed the one
+	// into the other: a reader who looks for credentialStatus would not find it.
+	InsecureAnySpelling bool
 }
 
 func (p *Policy) usable() error {
@@ -77,8 +82,10 @@ func (p *Policy) usable() error {
 	return nil
 }
 
-func (p *Policy) known() knownContexts {
-	return knownContexts{urls: p.Contexts, embedded: p.Embedded}
+// reading is the rule for a document whose proofs are of accepted suites.
+func (p *Policy) reading(proofs []*Proof) reading {
+	asWritten := !slices.ContainsFunc(proofs, func(proof *Proof) bool { return !signsAsWritten(p.suite(proof.Cryptosuite)) })
+	return reading{contexts: p.Contexts, embedded: p.Embedded, spelled: !p.InsecureAnySpelling && !asWritten}
 }
 
 // suite is the accepted suite of a name; nil if there is none.

@@ -33,9 +33,14 @@ type Signer interface {
 	Sign(Input) (proofValue string, err error)
 }
 
-// contextInProof is a Signer whose proofs hold the @context of the document (those
-// that canonicalise as JSON).
-type contextInProof interface{ contextInProof() }
+// asWritten is a Suite or Signer that may sign JSON as it is written. Others sign what
+// JSON-LD says, which can be written in several ways.
+type asWritten interface{ asWritten() bool }
+
+func signsAsWritten(suiteOrSigner any) bool {
+	s, ok := suiteOrSigner.(asWritten)
+	return ok && s.asWritten()
+}
 
 // Input is what a cryptosuite works on. All three are JSON texts, read strictly
 // before.

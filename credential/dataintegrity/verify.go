@@ -17,10 +17,9 @@ type Verified struct {
 	// Document is what was signed: without its proof, and with the @context that the
 	// proofs cover. It is what the caller reads, not the text that was sent.
 	//
-	// Suites that canonicalise as RDF sign statements, and one statement has several
-	// spellings in JSON-LD (a whole IRI for a term, @type for type). Whoever sent the
-	// document chose among them. What a reader needs and does not find under the name
-	// that it knows must be an error, not an absence.
+	// Suites that canonicalise as RDF sign statements and not their place: what is said
+	// of a node may stand wherever the node is named. Whoever sent the document chose
+	// among such spellings.
 	Document []byte
 	// Proofs are the facts of every proof, in the order of the document. All of them
 	// hold.
@@ -97,7 +96,7 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.known().check(signed.root); err != nil {
+	if err := p.reading(s.proofs).check(signed.root); err != nil {
 		return nil, err
 	}
 	pass(CheckContext, "4.6", "")
