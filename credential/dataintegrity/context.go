@@ -15,20 +15,28 @@ const specContext = specDI + ", Section 4.6"
 type reading struct {
 	contexts []string // URLs of those that are understood
 	embedded []string // members whose values are documents with a context of their own
-	spelled  bool     // members are named by terms
+	spelled  bool     // members are named by terms, and stand where they belong
+
+	document jcs.Value
+	id       string // of the document
 }
 
 // check refuses contexts that are not known by their URL, contexts that are written
 // out in the document, and contexts inside it, but for those of embedded documents;
-// and members that are named by IRIs and keywords.
+// and members that are named by IRIs and keywords, or say of the document what does
+// not stand at its top.
 func (r reading) check(document jcs.Value) error {
 	r.spelled = r.spelled && document.Member("@context").Kind() != jcs.None // without one there are no terms
+	r.document = document
+	r.id, _ = document.Member("id").Text()
 	return r.object(document, true)
 }
 
 // object checks a JSON object, which may have a context of its own or not.
 func (r reading) object(v jcs.Value, may bool) error {
+	members := 0
 	for name, m := range v.Members() {
+		members++
 		if name == "@context" {
 			if !may {
 				return unknownContext("an object inside the document has an @context of its own")
@@ -45,6 +53,9 @@ func (r reading) object(v jcs.Value, may bool) error {
 		if err := r.value(m, inside); err != nil {
 			return err
 		}
+	}
+	if id, ok := v.Member("id").Text(); ok && r.spelled && members > 1 && id == r.id && v != r.document {
+		return &Error{Check: CheckSpelling, Spec: specDI + ", Section 2.4.1", Detail: "an object inside has the id of the document and says more of it; that must stand at the top, where a reader looks for it"}
 	}
 	return nil
 }

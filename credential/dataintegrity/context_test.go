@@ -255,6 +255,16 @@ func TestSpelling(t *testing.T) {
 			}
 		})
 	}
+	t.Run("of the document, inside", func(t *testing.T) {
+		const id, self = `"id": "urn:uuid:1",`, `"evidence": {"id": "urn:uuid:1"},`
+		signed := sign(t, string(change(t, limited, written, id+self+written)), di.Terms{Created: now}, "eddsa-rdfc-2022")
+		verified(t, []byte(signed), p)
+		moved := change(t, signed, self+written, strings.Replace(self, "}", `,"type":"VerifiableCredential",`+strings.TrimSuffix(written, ",")+"}", 1))
+		refused(t, moved, p, di.CheckSpelling)
+		careless := p
+		careless.InsecureAnySpelling = true
+		verified(t, moved, careless)
+	})
 	t.Run("in the proof", func(t *testing.T) {
 		refused(t, change(t, signed, `"proofPurpose"`, `"@included":[],"proofPurpose"`), p, di.CheckSpelling)
 	})

@@ -52,10 +52,11 @@ type Policy struct {
 	// Embedded names members whose values are documents with an @context of their
 	// own, of the same Contexts, such as verifiableCredential in a presentation.
 	Embedded []string
-	// InsecureAnySpelling accepts members that are named by an IRI or a JSON-LD keyword
-	// in documents that are signed as RDF. The same statement could have been made
-	// under the name of a term, and whoever sent the document may have changed the one
-	// into the other: a reader who looks for credentialStatus would not find it.
+	// InsecureAnySpelling accepts, in documents that are signed as RDF, members that are
+	// named by an IRI or a JSON-LD keyword, and statements about the document that stand
+	// inside it. Whoever sent the document may have made them from what stood under the
+	// name of a term, at the top: a reader who looks for credentialStatus would not find
+	// it.
 	InsecureAnySpelling bool
 }
 
