@@ -308,9 +308,19 @@ func TestDocumentSignerRefused(t *testing.T) {
 	} {
 		refused(t, mdoc.CheckDocumentSigner(signer(t, change)), credential.CheckIssuerTrust, why)
 	}
-	if err := mdoc.CheckDocumentSigner(signer(t, func(*x509.Certificate) {})); err != nil {
+	good := signer(t, func(*x509.Certificate) {})
+	if err := mdoc.CheckDocumentSigner(good); err != nil {
 		t.Error(err)
 	}
+	old, other := *good, *good
+	old.Version = 1
+	refused(t, mdoc.CheckDocumentSigner(&old), credential.CheckIssuerTrust, "version 3")
+	large, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.PublicKey = large.Public()
+	refused(t, mdoc.CheckDocumentSigner(&other), credential.CheckIssuerTrust, "its key must be")
 }
 
 func TestAuthorities(t *testing.T) {
@@ -356,6 +366,26 @@ func TestAuthorities(t *testing.T) {
 		_, err := a.IssuerKey(c.chain, c.u)
 		refused(t, err, credential.CheckIssuerTrust, why)
 	}
+	// A path that is remembered ends with the first of its certificates.
+	short := *p.authority.Certificate
+	short.NotAfter = now.AddDate(0, 1, 0)
+	der, err := x509.CreateCertificate(rand.Reader, &short, &short, p.authority.Certificate.PublicKey, p.authority.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends, err := mdoc.NewAuthorities(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ends.IssuerKey(auth(p.issuer.Certificate), u); err != nil {
+		t.Fatal(err)
+	}
+	_, err = ends.IssuerKey(auth(p.issuer.Certificate), at(func(u *mdoc.Unverified) { u.Now = now.AddDate(0, 2, 0) }))
+	refused(t, err, credential.CheckIssuerTrust, "no path")
 	if _, err := mdoc.NewAuthorities(p.issuer.Certificate); err == nil {
 		t.Error("a signer is taken for an authority")
 	}

@@ -108,8 +108,8 @@ func readIssuerSigned(r *cbor.Reader) (*IssuerSigned, error) {
 	if s.sign1 == nil {
 		return nil, malformed(specMSO, "there is no issuerAuth")
 	}
-	if s.sign1.Tagged || s.sign1.Detached || s.sign1.Typ != "" {
-		return nil, malformed(specMSO, "issuerAuth must be an untagged COSE_Sign1 that carries its payload and has no typ")
+	if s.sign1.Tagged || s.sign1.Detached {
+		return nil, malformed(specMSO, "issuerAuth must be an untagged COSE_Sign1 that carries its payload")
 	}
 	var err error
 	s.mso, err = parseMSO(s.sign1.Payload)

@@ -148,8 +148,8 @@ func (d *response) deviceAuth(r *cbor.Reader) error {
 			if d.signature, err = cose.Read(r); err != nil {
 				return broken(specDevice, "deviceSignature", err)
 			}
-			if d.signature.Tagged || !d.signature.Detached || d.signature.Typ != "" {
-				return malformed(specDevice, "deviceSignature must be an untagged COSE_Sign1 with a detached payload and no typ")
+			if d.signature.Tagged || !d.signature.Detached {
+				return malformed(specDevice, "deviceSignature must be an untagged COSE_Sign1 with a detached payload")
 			}
 		case "deviceMac":
 			return &Error{Check: credential.CheckHolderBinding, Spec: specDevice, Detail: "deviceMac is not accepted: the device must sign (deviceauth_alg_values of the request names signatures only)"}
