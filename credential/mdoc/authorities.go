@@ -104,7 +104,7 @@ func (a *Authorities) verify(auth *cose.Sign1, now time.Time) (path, error) {
 	o := x509.VerifyOptions{Roots: a.pool, Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
 	for _, c := range chain[1:] {
 		if slices.ContainsFunc(a.roots, c.Equal) {
-			return bad("the chain holds the trust anchor, which has to stay out (OpenID4VC HAIP 1.0, Section 6.1)", nil)
+			return bad("the chain holds the trust anchor, which has to stay out (ISO/IEC 18013-5, 9.1.2.4)", nil)
 		}
 		o.Intermediates.AddCert(c)
 	}

@@ -136,6 +136,9 @@ func (c Claims) find(p Path) (int, [][]byte) {
 	for _, part := range p[2:] {
 		var next [][]byte
 		for _, v := range selected {
+			if cbor.NewReader(v).Next() != cbor.NewReader(selected[0]).Next() {
+				return -1, nil // an index for some and a key for others
+			}
 			var err error
 			if next, err = step(next, v, part); err != nil {
 				return -1, nil

@@ -454,6 +454,15 @@ func TestJSON(t *testing.T) {
 		list[0] = encoded(it)
 	})
 	c := parse(t, text).Claims()
+	mixed := changed(t, base, func(o *object) {
+		list := o.get("nameSpaces").(*object).get(second).([]any)
+		it := inside(t, list[0])
+		it.set("elementValue", []any{[]any{"a", "b"}, &object{[]any{1}, []any{"c"}}})
+		list[0] = encoded(it)
+	})
+	if got := parse(t, mixed).Claims().Select(mdoc.Path{second, "note", nil, 1}); got != nil {
+		t.Errorf("a number is an index and a key at once: %s", got)
+	}
 	for want, part := range map[string]any{`"one"`: 1, `"minus two"`: -2, `"text"`: "1"} {
 		if got := c.Select(mdoc.Path{second, "note", part}); len(got) != 1 || string(got[0]) != want {
 			t.Errorf("%v: %s", part, got)

@@ -135,7 +135,7 @@ func (d *response) deviceSigned(r *cbor.Reader) error {
 
 // deviceAuth reads the device's signature. A MAC is refused by its name: its
 // key would have to be agreed on with a key of the verifier, whoever holds that
-// key could have made it, and HAIP asks for signatures only.
+// key could have made it, and HAIP 1.0, Section 7 asks for none.
 func (d *response) deviceAuth(r *cbor.Reader) error {
 	n := r.Map()
 	if n != 1 && r.Err() == nil {

@@ -87,7 +87,7 @@ func (t *Template) chain() error {
 	h := cose.Header{Alg: alg}
 	for i, c := range t.o.Chain {
 		if c.CheckSignatureFrom(c) == nil {
-			return &Error{Check: credential.CheckIssuerTrust, Spec: "OpenID4VC HAIP 1.0, Section 6.1", Detail: fmt.Sprintf("Chain[%d] is self-signed: leave the trust anchor out", i)}
+			return &Error{Check: credential.CheckIssuerTrust, Spec: specMSO, Detail: fmt.Sprintf("Chain[%d] is self-signed: leave the trust anchor out", i)}
 		}
 		if i > 0 && t.o.Chain[i-1].CheckSignatureFrom(c) != nil {
 			return bad(fmt.Sprintf("Chain[%d] did not issue the certificate before it", i), nil)
