@@ -10,8 +10,11 @@ import "strings"
 // OpenID4VP 1.0, Appendix B).
 type Format string
 
-// FormatSDJWTVC is the IETF SD-JWT VC.
-const FormatSDJWTVC Format = "dc+sd-jwt"
+// The formats that are built.
+const (
+	FormatSDJWTVC Format = "dc+sd-jwt" // IETF SD-JWT VC
+	FormatMdoc    Format = "mso_mdoc"  // mobile document of ISO/IEC 18013-5
+)
 
 // Outcome of one check. The zero value is not an outcome: a check that was
 // never decided does not pass.

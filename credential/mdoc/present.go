@@ -170,7 +170,7 @@ func (k KeyAuthorizations) check(namespaces []byte) error {
 		return err
 	}
 	for _, e := range d.device {
-		if !k.allow(e.namespace, e.name) {
+		if !k.allow(e.namespace, string(e.name)) {
 			return &Error{Check: credential.CheckHolderBinding, Spec: "OpenID4VP 1.0, Appendix B.2.1", Detail: "element " + clip(e.name), Err: ErrNotAuthorized}
 		}
 	}

@@ -173,7 +173,7 @@ func (d *response) elements(b []byte) error {
 			return malformed(specDevice, fmt.Sprintf("more than %d data elements", MaxItems))
 		}
 		for range n {
-			d.device = append(d.device, item{namespace: namespace, name: r.Text(), value: r.Skip()})
+			d.device = append(d.device, item{namespace: namespace, name: r.RawText(), value: r.Skip()})
 		}
 	}
 	if err := r.End(); err != nil {
