@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -57,6 +58,7 @@ func NewAuthorities(roots ...*x509.Certificate) (*Authorities, error) {
 func (a *Authorities) IssuerKey(auth *cose.Sign1, u Unverified) (crypto.PublicKey, error) {
 	h := sha256.New()
 	for _, der := range auth.X5Chain {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(der))))
 		h.Write(der)
 	}
 	var id [sha256.Size]byte

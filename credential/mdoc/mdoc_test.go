@@ -1,7 +1,9 @@
 package mdoc_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -318,15 +320,21 @@ func TestOtherDigestsAndKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := p.issue(t, func(_ *mdoc.Options, c *mdoc.Credential) { c.DeviceKey = p384.Public() })
-	out := p.present(t, text, func(d *mdoc.Device) { d.Key = p384 }, mdoc.Path{namespace, "age"})
-	policy := p.policy(t)
-	if _, err := mdoc.Verify(out, policy); !errors.Is(err, cose.ErrAlg) {
-		t.Errorf("ES384 of the device is not on the list: %v", err)
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
 	}
-	policy.DeviceAlgs = []cose.Alg{cose.ES384}
-	if _, err := mdoc.Verify(out, policy); err != nil {
-		t.Error(err)
+	for alg, key := range map[cose.Alg]crypto.Signer{cose.ES384: p384, cose.EdDSA: ed} {
+		text := p.issue(t, func(_ *mdoc.Options, c *mdoc.Credential) { c.DeviceKey = key.Public() })
+		out := p.present(t, text, func(d *mdoc.Device) { d.Key = key }, mdoc.Path{namespace, "age"})
+		policy := p.policy(t)
+		if _, err := mdoc.Verify(out, policy); !errors.Is(err, cose.ErrAlg) {
+			t.Errorf("%s of the device is not on the list: %v", alg, err)
+		}
+		policy.DeviceAlgs = []cose.Alg{alg}
+		if _, err := mdoc.Verify(out, policy); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
 	}
 }
 
@@ -452,6 +460,9 @@ func TestDisclose(t *testing.T) {
 	}
 	if _, err := s.Present(sel, mdoc.Device{Key: p.holder}); err == nil {
 		t.Error("presented without a request")
+	}
+	if _, err := s.Present(sel, mdoc.Device{Transcript: transcript(t)}); err == nil {
+		t.Error("presented without a key")
 	}
 }
 

@@ -63,8 +63,8 @@ func (s *IssuerSigned) Present(sel Selection, d Device) (string, error) {
 	switch {
 	case sel.of != s:
 		return "", errors.New("the selection was made from another document; call Disclose on this one")
-	case d.Transcript.cbor == nil:
-		return "", errors.New("the device has no Transcript of a request to sign")
+	case d.Key == nil || d.Transcript.cbor == nil:
+		return "", errors.New("the device needs its Key and the Transcript of a request to sign")
 	}
 	alg, err := cose.AlgFor(d.Key.Public())
 	if err != nil {
