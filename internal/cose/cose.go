@@ -65,8 +65,26 @@ const (
 // ES256Only allows ES256 under both of its numbers.
 var ES256Only = []Alg{ES256, ESP256}
 
-// jose is the JWS algorithm with the same key and signature.
-func (a Alg) jose() (jose.Alg, bool) {
+// Algs are the numbers of JOSE algorithms, each under both of its numbers; those
+// that are no COSE algorithms here are left out.
+func Algs(list []jose.Alg) []Alg {
+	out := []Alg{} // never nil: no algorithm is not the same as the default ones
+	for _, name := range list {
+		switch name {
+		case jose.ES256:
+			out = append(out, ES256, ESP256)
+		case jose.ES384:
+			out = append(out, ES384, ESP384)
+		case jose.EdDSA:
+			out = append(out, EdDSA, Ed25519)
+		}
+	}
+	return out
+}
+
+// JOSE is the JWS algorithm with the same key and signature; false for one that
+// is not known.
+func (a Alg) JOSE() (jose.Alg, bool) {
 	switch a {
 	case ES256, ESP256:
 		return jose.ES256, true

@@ -189,6 +189,48 @@ func TestSignAndVerify(t *testing.T) {
 	}
 }
 
+// What a message has proven it does not prove again, and only that.
+func TestVerifiedOnce(t *testing.T) {
+	key, other := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
+	s, err := cose.NewSigner(cose.Header{Alg: cose.ES256}, cose.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.Append(nil, key, []byte("payload"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := cose.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func() {
+		if err := m.Verify(key.Public(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify()
+	if n := testing.AllocsPerRun(10, verify); n > 2 {
+		t.Errorf("%v allocations: it is verified again", n)
+	}
+	for name, change := range map[string]func(){
+		"key":      func() { err = m.Verify(other.Public(), nil) },
+		"external": func() { err = m.Verify(key.Public(), []byte("x")) },
+		"payload": func() {
+			m.Payload = []byte("another")
+			err = m.Verify(key.Public(), nil)
+			m.Payload = []byte("payload")
+		},
+		"signature": func() { m.Signature[0] ^= 1; err = m.Verify(key.Public(), nil); m.Signature[0] ^= 1 },
+		"algorithm": func() { m.Alg = cose.ES384; err = m.Verify(key.Public(), nil); m.Alg = cose.ES256 },
+	} {
+		verify()
+		if change(); err == nil {
+			t.Errorf("another %s counts as proven", name)
+		}
+	}
+}
+
 // A message is carried or detached, not both.
 func TestDetachedRefused(t *testing.T) {
 	key := ecKey(t, elliptic.P256())

@@ -46,7 +46,7 @@ type Signer struct {
 // NewSigner compiles header parameters. Alg says which kind of key will sign,
 // see AlgFor.
 func NewSigner(h Header, o Options) (*Signer, error) {
-	alg, ok := h.Alg.jose()
+	alg, ok := h.Alg.JOSE()
 	if !ok {
 		return nil, fmt.Errorf("%w: %s cannot sign here", ErrAlg, h.Alg)
 	}

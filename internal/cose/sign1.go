@@ -1,8 +1,11 @@
 package cose
 
 import (
+	"bytes"
 	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
+	"sync/atomic"
 
 	"github.com/zegel-id/zegel/internal/cbor"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -26,6 +29,7 @@ type Sign1 struct {
 	Signature []byte
 
 	protected []byte // as received
+	proven    atomic.Pointer[proof]
 }
 
 // Parse reads a COSE_Sign1, with or without tag 18, and nothing behind it. It
@@ -109,7 +113,7 @@ func (m *Sign1) VerifyDetached(pub crypto.PublicKey, external, payload []byte) e
 }
 
 func (m *Sign1) verify(pub crypto.PublicKey, external, payload []byte) error {
-	a, ok := m.Alg.jose()
+	a, ok := m.Alg.JOSE()
 	if !ok {
 		return ErrAlg
 	}
@@ -118,7 +122,31 @@ func (m *Sign1) verify(pub crypto.PublicKey, external, payload []byte) error {
 		protected = nil // Section 4.4: an empty map is signed as an empty string
 	}
 	input := appendStructure(make([]byte, 0, len(protected)+len(external)+len(payload)+32), protected, external, payload)
-	return jose.VerifySignature(pub, a, input, m.Signature)
+	// What a message has proven it need not prove again: who decides on trust and
+	// the format around it may each insist on their own check. A failure is not
+	// remembered.
+	sum := sha256.Sum256(input)
+	if p := m.proven.Load(); p != nil && p.alg == a && p.input == sum && bytes.Equal(p.signature, m.Signature) && equal(p.pub, pub) {
+		return nil
+	}
+	if err := jose.VerifySignature(pub, a, input, m.Signature); err != nil {
+		return err
+	}
+	m.proven.Store(&proof{pub, a, sum, bytes.Clone(m.Signature)})
+	return nil
+}
+
+// proof is a verification that succeeded.
+type proof struct {
+	pub       crypto.PublicKey
+	alg       jose.Alg
+	input     [sha256.Size]byte
+	signature []byte
+}
+
+func equal(a, b crypto.PublicKey) bool {
+	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.Equal(b)
 }
 
 // appendStructure appends the Sig_structure (RFC 9052, Section 4.4).
