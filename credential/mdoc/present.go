@@ -176,9 +176,3 @@ func (k KeyAuthorizations) check(namespaces []byte) error {
 	}
 	return nil
 }
-
-// DeviceKey is the key the document is bound to, as the issuer states it.
-func (s *IssuerSigned) DeviceKey() crypto.PublicKey { return s.mso.deviceKey }
-
-// Authorized is what the device key may sign itself, as the issuer states it.
-func (s *IssuerSigned) Authorized() KeyAuthorizations { return s.mso.authorized }

@@ -210,8 +210,13 @@ func TestVerifiedOnce(t *testing.T) {
 		}
 	}
 	verify()
-	if n := testing.AllocsPerRun(10, verify); n > 2 {
-		t.Errorf("%v allocations: it is verified again", n)
+	fresh := testing.AllocsPerRun(10, func() {
+		m.Signature[0] ^= 1
+		_ = m.Verify(key.Public(), nil) // a failure is not remembered
+		m.Signature[0] ^= 1
+	})
+	if again := testing.AllocsPerRun(10, verify); again > fresh/2 {
+		t.Errorf("%v allocations, %v for a verification: it is verified again", again, fresh)
 	}
 	for name, change := range map[string]func(){
 		"key":      func() { err = m.Verify(other.Public(), nil) },
