@@ -41,9 +41,12 @@ func TestTemplateRefused(t *testing.T) {
 		"deep members":        {elements(deep(12)), credential.CheckStructure, "deeply"},
 		"no chain":            {func(o *mdoc.Options) { o.Chain = nil }, credential.CheckIssuerTrust, "Chain is empty"},
 		"the authority signs": {func(o *mdoc.Options) { o.Chain = []*x509.Certificate{p.authority.Certificate} }, credential.CheckIssuerTrust, "self-signed"},
-		"authority in chain":  {func(o *mdoc.Options) { o.Chain = append(o.Chain, p.authority.Certificate) }, credential.CheckIssuerTrust, "self-signed"},
-		"unrelated chain":     {func(o *mdoc.Options) { o.Chain = append(o.Chain, p.issuer.Certificate) }, credential.CheckIssuerTrust, "did not issue"},
-		"unnamed pay":         {func(o *mdoc.Options) { o.Authorized.NameSpaces = []string{""} }, credential.CheckStructure, "namespace"},
+		"a signer by itself": {func(o *mdoc.Options) {
+			o.Chain = []*x509.Certificate{signer(t, func(c *x509.Certificate) { c.Subject.CommonName = "itself" })}
+		}, credential.CheckIssuerTrust, "self-signed"},
+		"authority in chain": {func(o *mdoc.Options) { o.Chain = append(o.Chain, p.authority.Certificate) }, credential.CheckIssuerTrust, "self-signed"},
+		"unrelated chain":    {func(o *mdoc.Options) { o.Chain = append(o.Chain, p.issuer.Certificate) }, credential.CheckIssuerTrust, "did not issue"},
+		"unnamed pay":        {func(o *mdoc.Options) { o.Authorized.NameSpaces = []string{""} }, credential.CheckStructure, "namespace"},
 		"authorised twice": {func(o *mdoc.Options) {
 			o.Authorized = mdoc.KeyAuthorizations{NameSpaces: []string{"a"}, Elements: map[string][]string{"a": {"b"}}}
 		}, credential.CheckStructure, "as a whole"},

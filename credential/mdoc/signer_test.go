@@ -16,7 +16,8 @@ import (
 	"github.com/zegel-id/zegel/internal/cose"
 )
 
-// signer is a document signer's certificate with a change.
+// signer is a document signer's certificate with a change; one that is named
+// "itself" signs itself.
 func signer(t testing.TB, change func(*x509.Certificate)) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -37,7 +38,11 @@ func signer(t testing.TB, change func(*x509.Certificate)) *x509.Certificate {
 		},
 	}
 	change(c)
-	der, err := x509.CreateCertificate(rand.Reader, c, parties().authority.Certificate, key.Public(), parties().authority.Key)
+	by, byKey := parties().authority.Certificate, parties().authority.Key
+	if c.Subject.CommonName == "itself" {
+		by, byKey = c, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, by, key.Public(), byKey)
 	if err != nil {
 		t.Fatal(err)
 	}

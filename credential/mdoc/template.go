@@ -1,6 +1,7 @@
 package mdoc
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"maps"
@@ -81,7 +82,7 @@ func (t *Template) chain() error {
 	}
 	h := cose.Header{Alg: alg}
 	for i, c := range t.o.Chain {
-		if c.CheckSignatureFrom(c) == nil {
+		if bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
 			return &Error{Check: credential.CheckIssuerTrust, Spec: specMSO, Detail: fmt.Sprintf("Chain[%d] is self-signed: leave the trust anchor out", i)}
 		}
 		if i > 0 && t.o.Chain[i-1].CheckSignatureFrom(c) != nil {
