@@ -40,9 +40,10 @@ const small = `{
 			],
 			"language": "lang/{language|upper}",
 			"country": "{country|alpha3}",
+			"only": [{"@language": "nl", "@value": "{only}"}],
 			"notes": [
 				{"topic": "year", "text": "{day|partDate}"},
-				{"$each": "notes", "$item": {"topic": "note", "head": {"text": "{.name}"}, "text": "{.content}"}}
+				{"$each": "notes", "$item": {"topic": "note", "head": {"text": "{.name}"}, "text": "{.content}", "language": "{.language|upper}"}}
 			]
 		}
 	}
@@ -94,6 +95,9 @@ func TestDocument(t *testing.T) {
 			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],"kind":{"type":"Kind","label":"Other"},` +
 				`"framework":{"id":"https://a.example/framework"},"levels":[{"scheme":"a","code":"NBS"},{"scheme":"b","code":"../x"}],` +
 				`"notes":[{"topic":"year","text":"2001"}]}}`},
+		"a step up is no segment": {`{"title":"T","level":{"b":".."}}`,
+			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],` +
+				`"framework":{"id":"https://a.example/framework"},"levels":[{"scheme":"a","code":"NBS"},{"scheme":"b","code":".."}]}}`},
 		"with what the declaration leaves out": {`{"title":"T","secret":{"a":["b"]},"deep":{"secret":1}}`,
 			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],"levels":[{"scheme":"a","code":"NBS"}]}}`},
 		"no notes": {`{"title":"T","notes":[]}`,
@@ -151,6 +155,7 @@ func TestClaimsRefused(t *testing.T) {
 		"strings in a list":           {`{"title":"T","notes":["SECRET"]}`, "notes"},
 		"empty element":               {`{"title":"T","notes":[{}]}`, "notes"},
 		"unknown member of a list":    {`{"title":"T","notes":[{"content":"c","SECRET":"SECRET"}]}`, "notes"},
+		"a member without a word":     {`{"title":"T","notes":[{"content":"c","language":"SECRET"}]}`, "notes"},
 		"wrong type in a list":        {`{"title":"T","notes":[{"content":1}]}`, ".content"},
 		"longer than is taken":        {`{"title":"` + strings.Repeat("x", profile.MaxClaims) + `"}`, ""},
 		"escaped name of a claim":     {`{"t\u0069tle":"SECRET"}`, `t\u0069tle`},
@@ -288,6 +293,7 @@ func TestPaths(t *testing.T) {
 		"level.b":   `["credentialSubject","levels",null,"code"] false`,
 		"name/of~c": `["credentialSubject","levels",null,"name"] false`,
 		"notes":     `["credentialSubject","notes",null] false`,
+		"only":      `["credentialSubject","only",0,"@value"] true`,
 		"day":       `["credentialSubject","day"] true`,
 		"secret":    `null false`,
 	} {
