@@ -3,10 +3,7 @@ package profile
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/text/language"
 )
 
 // function is something done to a value on its way into the document. It is
@@ -107,27 +104,6 @@ func digits(s string) (string, bool) {
 	}
 	return s, s != "" && len(s) < 16 && (s == "0" || s[0] != '0')
 }
-
-// countries is ISO 3166-1 both ways.
-var countries = sync.OnceValue(func() (c struct{ three, two map[string]string }) {
-	c.three, c.two = map[string]string{}, map[string]string{}
-	for a := 'A'; a <= 'Z'; a++ {
-		for b := 'A'; b <= 'Z'; b++ {
-			two := string([]rune{a, b})
-			r, err := language.ParseRegion(two)
-			if err != nil || !r.IsCountry() || r.String() != two || len(r.ISO3()) != 3 || r.ISO3() == "ZZZ" {
-				continue
-			}
-			if c.two[r.ISO3()] == "" {
-				c.three[two], c.two[r.ISO3()] = r.ISO3(), two
-			}
-		}
-	}
-	return c
-})
-
-func alpha3(s string) (string, bool) { v := countries().three[s]; return v, v != "" }
-func alpha2(s string) (string, bool) { v := countries().two[s]; return v, v != "" }
 
 // in is a table of the declaration.
 func in(name string, table map[string]string) (function, error) {

@@ -8,6 +8,9 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
+// MaxDocument is how many bytes of a document are read.
+const MaxDocument = 1 << 20
+
 // Read gives the claims that a document of the profile says, as decoded JSON:
 // string, float64, []any and map[string]any, nested by the dots in their
 // names. A document that discloses only a part gives only that part.
@@ -23,8 +26,8 @@ func (p *Profile) Read(document []byte) (map[string]any, error) {
 		return nil, err
 	}
 	claims := map[string]any{}
-	for _, f := range r.found {
-		put(claims, strings.Split(f.claim, "."), f.value)
+	for name, f := range r.found {
+		put(claims, strings.Split(name, "."), f.value)
 	}
 	return claims, nil
 }
@@ -64,10 +67,8 @@ func (p *Profile) Locate(document []byte) (Places, error) {
 			out.Mandatory = append(out.Mandatory, m)
 		}
 	}
-	for _, f := range r.found {
-		if _, ok := out.Claims[f.claim]; !ok || f.primary {
-			out.Claims[f.claim] = append([]string{f.pointer}, f.with...)
-		}
+	for name, f := range r.found {
+		out.Claims[name] = append([]string{f.pointer}, f.with...)
 	}
 	return out, nil
 }
@@ -85,9 +86,8 @@ func has(v any, pointer string) bool {
 	return true
 }
 
-// found is a claim at a place.
+// found is a claim, at the place that shows it best.
 type found struct {
-	claim   string
 	value   any
 	pointer string   // what to disclose to show it
 	with    []string // and what tells this place from its neighbours
@@ -98,14 +98,17 @@ type found struct {
 type reader struct {
 	p     *Profile
 	root  any
-	found []found
+	found map[string]*found
 	with  []string
 	item  map[string]any // of the list element being read
 	err   error
 }
 
 func (p *Profile) walk(document []byte) (*reader, error) {
-	r := &reader{p: p}
+	if len(document) > MaxDocument {
+		return nil, p.fault(ErrDocument, "", "is longer than %d bytes", MaxDocument)
+	}
+	r := &reader{p: p, found: map[string]*found{}}
 	if err := jose.Unmarshal(document, &r.root); err != nil {
 		return nil, p.fault(ErrDocument, "", "%v", err)
 	}
@@ -214,14 +217,12 @@ func (r *reader) listItem(n *node, e any, pointer string) {
 	r.node(n.items[0], e, pointer, "")
 	item := r.item
 	r.item = nil
-	for i := range r.found {
-		if f := &r.found[i]; f.claim == n.ref.name {
-			f.value = append(f.value.([]any), any(item))
-			f.with = append(f.with, pointer)
-			return
-		}
+	if f := r.found[n.ref.name]; f != nil {
+		f.value = append(f.value.([]any), item)
+		f.with = append(f.with, pointer)
+		return
 	}
-	r.found = append(r.found, found{claim: n.ref.name, value: []any{item}, pointer: pointer, primary: true})
+	r.found[n.ref.name] = &found{value: []any{item}, pointer: pointer}
 }
 
 func (r *reader) place(ref *reference, v any, pointer, disclose string) {
@@ -255,15 +256,16 @@ func (r *reader) place(ref *reference, v any, pointer, disclose string) {
 		r.item[ref.name[1:]] = value
 		return
 	}
-	for _, f := range r.found {
-		if f.claim == ref.name {
-			r.same(f.value, value, pointer)
+	f := r.found[ref.name]
+	if f != nil {
+		if r.same(f.value, value, pointer); f.primary || !ref.primary {
+			return
 		}
 	}
 	if disclose == "" {
 		disclose = pointer
 	}
-	r.found = append(r.found, found{claim: ref.name, value: value, pointer: disclose, with: r.with, primary: ref.primary})
+	r.found[ref.name] = &found{value: value, pointer: disclose, with: r.with, primary: ref.primary}
 }
 
 func (r *reader) same(a, b any, pointer string) {

@@ -82,7 +82,7 @@ func TestReadRefuses(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range []string{"", "null", "[]", `"a"`, doc + "x", strings.Replace(doc, `"id"`, `"id":"x","id"`, 1)} {
+	for _, bad := range []string{"", "null", "[]", `"a"`, doc + "x", doc + strings.Repeat(" ", profile.MaxDocument), strings.Replace(doc, `"id"`, `"id":"x","id"`, 1)} {
 		if claims, err := p.Read([]byte(bad)); !errors.Is(err, profile.ErrDocument) || claims != nil {
 			t.Errorf("%.20q: %v, %v", bad, claims, err)
 		}
