@@ -2,6 +2,7 @@ package clothes_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/credential/mdoc"
 	"github.com/zegel-id/zegel/credential/profile"
 	"github.com/zegel-id/zegel/credential/profile/led"
 	"github.com/zegel-id/zegel/credential/sdjwt"
@@ -32,7 +34,7 @@ type garment struct {
 
 func wardrobe(t *testing.T) []garment {
 	t.Helper()
-	all := []garment{{name: "SD-JWT VC", wear: sdJWT(t)}}
+	all := []garment{{name: "SD-JWT VC", wear: sdJWT(t)}, {name: "mdoc", wear: mobileDocument(t)}}
 	for _, p := range []*profile.Profile{led.ELM(), led.Europass(), led.OSLO()} {
 		template, err := p.Template(clothes.Issuer)
 		if err != nil {
@@ -111,6 +113,60 @@ func sdJWT(t *testing.T) func(*testing.T, []byte) map[string]any {
 			delete(all, technical)
 		}
 		return all
+	}
+}
+
+func mobileDocument(t *testing.T) func(*testing.T, []byte) map[string]any {
+	t.Helper()
+	const docType = "io.github.zegel-id.led-diploma.1"
+	space := mdoc.NameSpace{Name: docType}
+	for _, d := range mapping.LEDDiploma().Declared() {
+		if !slices.ContainsFunc(space.Elements, func(e mdoc.Element) bool { return e.Identifier == d.Path[0] }) {
+			space.Elements = append(space.Elements, mdoc.Element{Identifier: d.Path[0]})
+		}
+	}
+	hierarchy, err := devca.New(devca.Options{Now: clothes.Now, Issuer: "https://issuer.example.org"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := hierarchy.DocumentAuthority(clothes.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := hierarchy.DocumentSigner(authority, clothes.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := mdoc.NewTemplate(mdoc.Options{
+		Type:  mdoc.DocumentType{DocType: docType, NameSpaces: []mdoc.NameSpace{space}},
+		Chain: []*x509.Certificate{signer.Certificate},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T, claims []byte) map[string]any {
+		t.Helper()
+		c := clothes.Copy()
+		draft, err := template.Prepare(mdoc.Credential{
+			DeviceKey: signer.Key.Public(), Signed: c.Issued, ValidUntil: c.ValidUntil,
+			Elements: []byte(`{"` + docType + `":` + string(claims) + `}`),
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := draft.Seal(signer.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		document, err := mdoc.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all map[string]map[string]any
+		if err := document.Claims().Decode(&all); err != nil {
+			t.Fatal(err)
+		}
+		return all[docType]
 	}
 }
 
