@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,31 +21,38 @@ type branch struct {
 	next map[string]*branch
 }
 
-// tree of the claims of a profile, the inexpressible ones included.
-func (p *Profile) tree() *branch {
-	root := &branch{slot: -1}
-	find := func(name string) *branch {
-		at := root
-		for _, part := range strings.Split(name, ".") {
-			if at.next == nil {
-				at.next = map[string]*branch{}
-			}
-			if at.next[part] == nil {
-				at.next[part] = &branch{slot: -1}
-			}
-			at = at.next[part]
+// at is the branch of a dotted name, made if it is new.
+func (b *branch) at(name string) *branch {
+	for _, part := range strings.Split(name, ".") {
+		if b.next == nil {
+			b.next = map[string]*branch{}
 		}
-		return at
+		if b.next[part] == nil {
+			b.next[part] = &branch{slot: -1}
+		}
+		b = b.next[part]
 	}
+	return b
+}
+
+// tree of the claims of a profile, the inexpressible ones included. A claim is a
+// value or an object of claims, not both.
+func (p *Profile) tree() (*branch, error) {
+	root := &branch{slot: -1}
 	for slot, name := range p.names.slots {
-		find(name).slot = slot
+		root.at(name).slot = slot
 	}
 	for name := range p.inexpressible {
-		if b := find(name); b.slot < 0 {
+		if b := root.at(name); b.slot < 0 {
 			b.skip = true
 		}
 	}
-	return root
+	for _, name := range append(slices.Collect(maps.Keys(p.inexpressible)), p.names.slots...) {
+		if root.at(name).next != nil {
+			return nil, p.fault(ErrDeclaration, name, "is a claim, and other names are below it")
+		}
+	}
+	return root, nil
 }
 
 // slot is a claim while a document is written.
@@ -110,13 +119,14 @@ func (w *writer) member(claims string, b *branch, name string) error {
 	if raw, err = w.in.ReadValue(); err != nil {
 		return w.notJSON(name)
 	}
+	if to.skip {
+		return nil
+	}
 	if raw.Kind() == 'n' {
-		return w.p.fault(ErrClaims, name, "is null; leave out what is not known")
+		return w.p.fault(ErrClaims, w.p.names.slots[to.slot], "is null; leave out what is not known")
 	}
-	if !to.skip {
-		end := w.in.InputOffset()
-		w.slots[to.slot].raw = claims[end-int64(len(raw)) : end]
-	}
+	end := w.in.InputOffset()
+	w.slots[to.slot].raw = claims[end-int64(len(raw)) : end]
 	return nil
 }
 

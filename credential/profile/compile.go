@@ -107,9 +107,6 @@ func (c *compiler) valueOfCopy(r *reference) (*node, error) {
 	if c.issuer == nil || !v.ofIssuer() {
 		return &node{kind: place, ref: r}, nil
 	}
-	if c.issuer[v] == "" {
-		return &node{kind: array}, nil // nothing
-	}
 	text, ok := r.apply(c.issuer[v])
 	if !ok {
 		return nil, c.p.fault(ErrCopy, r.name, "cannot stand at %s", r.pointer)
@@ -141,9 +138,6 @@ func (c *compiler) object(d *jsontext.Decoder, pointer string, path []any) (*nod
 		if err != nil {
 			return nil, err
 		}
-		if v.nothing() {
-			continue
-		}
 		n.members = append(n.members, member{name: name, key: append(appendQuoted(nil, name), ':'), value: v})
 		n.claims = n.claims || v.claims
 	}
@@ -152,9 +146,6 @@ func (c *compiler) object(d *jsontext.Decoder, pointer string, path []any) (*nod
 	}
 	return n.fold()
 }
-
-// nothing is a value of the issuer that there is not.
-func (n *node) nothing() bool { return n.kind == array && n.items == nil && n.text == nil }
 
 // fold makes an object of constants one constant, and neighbouring constants of
 // other objects one run of bytes.
@@ -198,15 +189,12 @@ func (c *compiler) array(d *jsontext.Decoder, pointer string, path []any) (*node
 	if _, err := d.ReadToken(); err != nil {
 		return nil, c.fault(pointer, "%v", err)
 	}
-	n := &node{kind: array, text: []byte{}}
+	n := &node{kind: array}
 	text, same := []byte{'['}, true
 	for i := 0; d.PeekKind() != ']'; i++ {
 		v, err := c.element(d, pointer+"/"+strconv.Itoa(i), append(slices.Clip(path), i))
 		if err != nil {
 			return nil, err
-		}
-		if v.nothing() {
-			continue
 		}
 		if same = same && v.kind == constant; same {
 			text = append(append(text, ","[:min(i, 1)]...), v.text...)
@@ -258,8 +246,8 @@ func (c *compiler) element(d *jsontext.Decoder, pointer string, path []any) (*no
 		return nil, c.fault(pointer, "the $item of a list refers to its elements")
 	}
 	n.items = []*node{item}
-	c.refs = append(c.refs, &reference{name: each.Each, slot: n.slot, pointer: pointer, path: path})
-	n.ref = c.refs[len(c.refs)-1]
+	n.ref = &reference{name: each.Each, slot: n.slot, pointer: pointer, path: path}
+	c.refs = append(c.refs, n.ref)
 	return n, nil
 }
 

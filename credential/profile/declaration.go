@@ -104,9 +104,14 @@ func (p *Profile) compileAll() error {
 			return p.fault(ErrDeclaration, claim, "has no place and no reason is given")
 		}
 	}
+	for _, claim := range p.names.slots {
+		if !slices.ContainsFunc(c.refs, func(r *reference) bool { return r.name == claim }) {
+			return p.fault(ErrDeclaration, claim, "is only asked for by $if and has no place in the document")
+		}
+	}
 	c.primaries(p.required)
-	p.claims = p.tree()
-	return nil
+	p.claims, err = p.tree()
+	return err
 }
 
 // head finds what every document of the profile begins with.
@@ -157,6 +162,9 @@ func (p *Profile) Required() []string { return slices.Clone(p.required) }
 // the reasons.
 func (p *Profile) Inexpressible() map[string]string { return maps.Clone(p.inexpressible) }
 
-var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+var (
+	pointerEscapes   = strings.NewReplacer("~", "~0", "/", "~1")
+	pointerUnescapes = strings.NewReplacer("~1", "/", "~0", "~")
+)
 
 func escapePointer(s string) string { return pointerEscapes.Replace(s) }

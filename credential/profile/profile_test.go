@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ const small = `{
 			"kind": {"id": "{kind|in:kinds}", "type": "Kind", "label": "{kind}"},
 			"framework": {"$if": ["level.a", "level.b"], "id": "https://a.example/framework"},
 			"levels": [
-				{"scheme": "a", "code": "{level.a|else:NBS}"},
+				{"scheme": "a", "code": "{level.a|else:NBS}", "label": "level {level.a|else:NBS}"},
 				{"scheme": "b", "id": "https://a.example/b/{level.b|segment}", "code": "{level.b}"},
 				{"scheme": "c", "code": "{level.c}", "name": "{name/of~c}"}
 			],
@@ -83,25 +84,25 @@ func TestDocument(t *testing.T) {
 		`"issuer":{"id":"did:web:a.example","name":"A \"B\" é","country":"c/BEL"},"validFrom":"2026-11-23T11:00:00Z","issued":"2026-11-23T11:00:00Z",`
 	for name, c := range map[string]struct{ claims, want string }{
 		"only what is required": {`{"title":"T"}`,
-			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],"levels":[{"scheme":"a","code":"NBS"}]}}`},
+			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],"levels":[{"scheme":"a","code":"NBS","label":"level NBS"}]}}`},
 		"everything": {`{"title":"a\"\\\u00e9\n/","hours":12,"day":"2001-06-30","kind":"Attest","level":{"a":"5A","b":"x.y","c":"3"},"name/of~c":"C",` +
 			`"language":"nld","country":"NL","notes":[{"name":"n","content":"c"},{"content":"d"}]}`,
 			`"again":{"title":"a\"\\\u00e9\n/"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"a\"\\\u00e9\n/"}],` +
 				`"hours":"PT12H","day":"2001-06-30T00:00:00Z","kind":{"id":"https://a.example/kind/2","type":"Kind","label":"Attest"},` +
-				`"framework":{"id":"https://a.example/framework"},"levels":[{"scheme":"a","code":"5A"},{"scheme":"b","id":"https://a.example/b/x.y","code":"x.y"},` +
+				`"framework":{"id":"https://a.example/framework"},"levels":[{"scheme":"a","code":"5A","label":"level 5A"},{"scheme":"b","id":"https://a.example/b/x.y","code":"x.y"},` +
 				`{"scheme":"c","code":"3","name":"C"}],"language":"lang/NLD","country":"NLD",` +
 				`"notes":[{"topic":"note","head":{"text":"n"},"text":"c"},{"topic":"note","text":"d"}]}}`},
 		"where a value has no word": {`{"title":"T","day":"2001","kind":"Other","level":{"b":"../x"}}`,
 			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],"kind":{"type":"Kind","label":"Other"},` +
-				`"framework":{"id":"https://a.example/framework"},"levels":[{"scheme":"a","code":"NBS"},{"scheme":"b","code":"../x"}],` +
+				`"framework":{"id":"https://a.example/framework"},"levels":[{"scheme":"a","code":"NBS","label":"level NBS"},{"scheme":"b","code":"../x"}],` +
 				`"notes":[{"topic":"year","text":"2001"}]}}`},
 		"a step up is no segment": {`{"title":"T","level":{"b":".."}}`,
 			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],` +
-				`"framework":{"id":"https://a.example/framework"},"levels":[{"scheme":"a","code":"NBS"},{"scheme":"b","code":".."}]}}`},
+				`"framework":{"id":"https://a.example/framework"},"levels":[{"scheme":"a","code":"NBS","label":"level NBS"},{"scheme":"b","code":".."}]}}`},
 		"with what the declaration leaves out": {`{"title":"T","secret":{"a":["b"]},"deep":{"secret":1}}`,
-			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],"levels":[{"scheme":"a","code":"NBS"}]}}`},
+			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],"levels":[{"scheme":"a","code":"NBS","label":"level NBS"}]}}`},
 		"no notes": {`{"title":"T","notes":[]}`,
-			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],"levels":[{"scheme":"a","code":"NBS"}]}}`},
+			`"again":{"title":"T"},"credentialSubject":{"id":"did:example:1","title":[{"@language":"nl","@value":"T"}],"levels":[{"scheme":"a","code":"NBS","label":"level NBS"}]}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := write(t, p, some, c.claims); got != head+c.want {
@@ -135,7 +136,7 @@ func TestClaimsRefused(t *testing.T) {
 		"invalid UTF-8":               {"{\"title\":\"SECRET\xff\"}", ""},
 		"lone surrogate":              {`{"title":"SECRET\ud800"}`, ""},
 		"missing":                     {`{"hours":1}`, "title"},
-		"null":                        {`{"title":null}`, ""},
+		"null":                        {`{"title":null}`, "title"},
 		"unknown":                     {`{"title":"T","nickname":"SECRET"}`, "nickname"},
 		"unknown below":               {`{"title":"T","level":{"z":"SECRET"}}`, "level.z"},
 		"object for a string":         {`{"title":{"a":"SECRET"}}`, "title"},
@@ -249,6 +250,10 @@ func TestDeclarationRefused(t *testing.T) {
 		"list of constants":              head + `"a":[{"$each":"a","$item":{"b":"c"}}]}}`,
 		"list and text":                  head + `"a":[{"$each":"a","$item":{"b":"{.b}"}}],"c":"{a}"}}`,
 		"no claims after if":             head + `"a":"{a}","b":{"$if":[],"c":"d"}}}`,
+		"if without a place":             head + `"a":"{a}","b":{"$if":["c"],"d":"e"}}}`,
+		"a claim below a claim":          head + `"a":"{a}","b":"{a.b}"}}`,
+		"a claim below a list":           head + `"a":[{"$each":"a","$item":{"b":"{.b}"}}],"c":"{a.b}"}}`,
+		"a claim below what is left out": `{"name":"a","inexpressible":{"b":"why"},"document":{"@context":["https://a.example"],"type":["T"],"a":"{b.c}"}}`,
 		"unknown word":                   head + `"a":"{a}","b":{"$for":"a"}}}`,
 		"array that cannot be told":      head + `"a":[{"b":"{b}"},{"c":"{c}"}]}}`,
 		"array told by equal constants":  head + `"a":[{"k":"1","b":"{b}"},{"k":"1","c":"{c}"}]}}`,
@@ -309,4 +314,29 @@ func TestPaths(t *testing.T) {
 	if !slices.Contains(p.Claims(), "level.c") || slices.Contains(p.Claims(), "secret") || len(p.Inexpressible()) != 3 {
 		t.Errorf("%v %v", p.Claims(), slices.Collect(maps.Keys(p.Inexpressible())))
 	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	p := parse(t, small)
+	want := write(t, p, some, `{"title":"T","notes":[{"content":"c"}]}`)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			template, err := p.Template(issuer)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range 50 {
+				doc, err := template.Document(some, []byte(`{"title":"T","notes":[{"content":"c"}]}`))
+				if err != nil || string(doc) != want {
+					t.Errorf("%s, %v", doc, err)
+				}
+				if _, err := p.Read(doc); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }

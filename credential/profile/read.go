@@ -79,7 +79,7 @@ func has(v any, pointer string) bool {
 		if !ok {
 			return false
 		}
-		if v, ok = o[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]; !ok {
+		if v, ok = o[pointerUnescapes.Replace(part)]; !ok {
 			return false
 		}
 	}
@@ -99,6 +99,7 @@ type reader struct {
 	p     *Profile
 	root  any
 	found map[string]*found
+	none  map[string]bool // claims of which a place says that there is none
 	with  []string
 	item  map[string]any // of the list element being read
 	err   error
@@ -108,7 +109,7 @@ func (p *Profile) walk(document []byte) (*reader, error) {
 	if len(document) > MaxDocument {
 		return nil, p.fault(ErrDocument, "", "is longer than %d bytes", MaxDocument)
 	}
-	r := &reader{p: p, found: map[string]*found{}}
+	r := &reader{p: p, found: map[string]*found{}, none: map[string]bool{}}
 	if err := jose.Unmarshal(document, &r.root); err != nil {
 		return nil, p.fault(ErrDocument, "", "%v", err)
 	}
@@ -240,6 +241,13 @@ func (r *reader) place(ref *reference, v any, pointer, disclose string) {
 		r.fail(pointer, "has a value that no claim is written as")
 		return
 	case none:
+		// What is written for no claim and a value contradict each other.
+		if r.none[ref.name] = true; r.found[ref.name] != nil {
+			r.fail(pointer, contradiction)
+		}
+		return
+	case r.none[ref.name]:
+		r.fail(pointer, contradiction)
 		return
 	}
 	var value any = text
@@ -268,9 +276,11 @@ func (r *reader) place(ref *reference, v any, pointer, disclose string) {
 	r.found[ref.name] = &found{value: value, pointer: disclose, with: r.with, primary: ref.primary}
 }
 
+const contradiction = "says something else than another place of the same claim"
+
 func (r *reader) same(a, b any, pointer string) {
 	if a != nil && a != b {
-		r.fail(pointer, "says something else than another place of the same claim")
+		r.fail(pointer, contradiction)
 	}
 }
 

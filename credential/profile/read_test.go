@@ -64,6 +64,8 @@ func TestReadRefuses(t *testing.T) {
 		"an array for an object":  {`"kind":{"id":"https://a.example/kind/2","type":"Kind","label":"Attest"}`, `"kind":[]`, "/credentialSubject/kind"},
 		"an object for an array":  {`"title":[{"@language":"nl","@value":"a\"\\\u00e9\n/"}]`, `"title":{}`, "/credentialSubject/title"},
 		"an object for a string":  {`"code":"5A"`, `"code":{"@value":"5A"}`, "/credentialSubject/levels/0/code"},
+		"a value and none":        {`"level 5A"`, `"level NBS"`, "/credentialSubject/levels/0/label"},
+		"none and a value":        {`"code":"5A"`, `"code":"NBS"`, "/credentialSubject/levels/0/label"},
 		"list element differs":    {`"head":{"text":"n"},"text":"c"`, `"head":{"text":1},"text":"c"`, "/credentialSubject/notes/0/head/text"},
 		"a claim twice in a list": {`{"scheme":"c","code":"3",`, `{"scheme":"a","code":"6"},{"scheme":"c","code":"3",`, "/credentialSubject/levels/2/code"},
 	} {
