@@ -4,12 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/zegel-id/zegel/internal/jose"
 )
-
-// MaxDocument is how many bytes of a document are read.
-const MaxDocument = 1 << 20
 
 // Read gives the claims that a document of the profile says, as decoded JSON:
 // string, float64, []any and map[string]any, nested by the dots in their
@@ -106,13 +101,11 @@ type reader struct {
 }
 
 func (p *Profile) walk(document []byte) (*reader, error) {
-	if len(document) > MaxDocument {
-		return nil, p.fault(ErrDocument, "", "is longer than %d bytes", MaxDocument)
-	}
-	r := &reader{p: p, found: map[string]*found{}, none: map[string]bool{}}
-	if err := jose.Unmarshal(document, &r.root); err != nil {
+	root, err := decode(document)
+	if err != nil {
 		return nil, p.fault(ErrDocument, "", "%v", err)
 	}
+	r := &reader{p: p, root: root, found: map[string]*found{}, none: map[string]bool{}}
 	if err := p.recognise(r.root); err != nil {
 		return nil, err
 	}
@@ -121,26 +114,6 @@ func (p *Profile) walk(document []byte) (*reader, error) {
 		return nil, r.err
 	}
 	return r, nil
-}
-
-// recognise holds @context and type against the profile. The contexts must be
-// exactly the declared ones, because any other could change what a name means.
-func (p *Profile) recognise(v any) error {
-	o, ok := v.(map[string]any)
-	if !ok {
-		return p.fault(ErrDocument, "", "must be a JSON object")
-	}
-	if c, _ := o["@context"].([]any); !slices.Equal(c, p.contexts) {
-		return &Error{Profile: p.name, Field: "/@context", Err: ErrDocument, Spec: "VC Data Integrity 1.0, Section 4.6",
-			Detail: "is not the list of contexts of the profile: " + strings.Join(p.Contexts(), ", ")}
-	}
-	types, _ := o["type"].([]any)
-	for _, t := range p.types {
-		if !slices.Contains(types, any(t)) {
-			return &Error{Profile: p.name, Field: "/type", Err: ErrDocument, Spec: "VCDM 2.0, Section 4.5", Detail: "does not name " + t}
-		}
-	}
-	return nil
 }
 
 // node reads v as n. disclose is the pointer of what a selection takes when v is

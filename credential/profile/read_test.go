@@ -79,12 +79,19 @@ func TestReadRefuses(t *testing.T) {
 			if !errors.As(err, &e) || !errors.Is(err, profile.ErrDocument) || claims != nil || e.Field != c.field {
 				t.Errorf("%v, %v, expected ErrDocument at %q", claims, err, c.field)
 			}
+			foreign := c.field == "/@context" || c.field == "/type"
+			if q, err := profile.Of(bad, p); (q == p) == foreign || (err != nil) != foreign {
+				t.Errorf("of profile %v, %v", q, err)
+			}
 			if places, err := p.Locate(bad); err == nil || places.Claims != nil {
 				t.Errorf("located %v", places)
 			}
 		})
 	}
 	for _, bad := range []string{"", "null", "[]", `"a"`, doc + "x", doc + strings.Repeat(" ", profile.MaxDocument), strings.Replace(doc, `"id"`, `"id":"x","id"`, 1)} {
+		if q, err := profile.Of([]byte(bad), p); !errors.Is(err, profile.ErrDocument) || q != nil {
+			t.Errorf("%.20q: %v, %v", bad, q, err)
+		}
 		if claims, err := p.Read([]byte(bad)); !errors.Is(err, profile.ErrDocument) || claims != nil {
 			t.Errorf("%.20q: %v, %v", bad, claims, err)
 		}

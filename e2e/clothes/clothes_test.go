@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/credential/mdoc"
-	"github.com/zegel-id/zegel/credential/profile"
 	"github.com/zegel-id/zegel/credential/profile/led"
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/e2e/clothes"
@@ -35,7 +34,7 @@ type garment struct {
 func wardrobe(t *testing.T) []garment {
 	t.Helper()
 	all := []garment{{name: "SD-JWT VC", wear: sdJWT(t)}, {name: "mdoc", wear: mobileDocument(t)}}
-	for _, p := range []*profile.Profile{led.ELM(), led.Europass(), led.OSLO()} {
+	for _, p := range led.Profiles() {
 		template, err := p.Template(clothes.Issuer)
 		if err != nil {
 			t.Fatal(err)
@@ -254,7 +253,7 @@ func TestEveryClaimHasAPlaceOrAReason(t *testing.T) {
 	if len(mapped) < 30 || len(items) < 2 {
 		t.Fatalf("%d claims, %d lists", len(mapped), len(items))
 	}
-	for _, p := range []*profile.Profile{led.ELM(), led.Europass(), led.OSLO()} {
+	for _, p := range led.Profiles() {
 		t.Run(p.Name(), func(t *testing.T) {
 			known := append(p.Claims(), slices.Collect(maps.Keys(p.Inexpressible()))...)
 			for _, name := range mapped {
@@ -298,7 +297,7 @@ func TestEveryClaimHasAPlaceOrAReason(t *testing.T) {
 func TestNothingLinksCopies(t *testing.T) {
 	public := []string{"http://data.europa.eu/", "http://publications.europa.eu/", "https://solid.data.vlaanderen.be/id/",
 		"https://data.vlaanderen.be/id/", "https://zegel-id.github.io/id/", clothes.Issuer.ID}
-	for _, p := range []*profile.Profile{led.ELM(), led.Europass(), led.OSLO()} {
+	for _, p := range led.Profiles() {
 		template, err := p.Template(clothes.Issuer)
 		if err != nil {
 			t.Fatal(err)

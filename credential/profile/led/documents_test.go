@@ -294,9 +294,12 @@ func TestEuropassForm(t *testing.T) {
 
 // TestProfilesAreNotMistaken: no profile reads the document of another.
 func TestProfilesAreNotMistaken(t *testing.T) {
-	all := []*profile.Profile{led.ELM(), led.Europass(), led.OSLO()}
+	all := led.Profiles()
 	for _, from := range all {
 		doc := document(t, from, sample(), usual)
+		if p, err := profile.Of(doc, all...); p != from || err != nil {
+			t.Errorf("a document of %s is taken for another: %v", from.Name(), err)
+		}
 		for _, p := range all {
 			if claims, err := p.Read(doc); (err == nil) != (p == from) {
 				t.Errorf("%s reads %s: %v, %v", p.Name(), from.Name(), claims, err)

@@ -32,6 +32,9 @@ func Europass() *profile.Profile { return must(profile.ParseVariant(elm, europas
 // OSLO is the record as an OSLO Leercredential in the form of VCDM 2.0.
 func OSLO() *profile.Profile { return must(profile.Parse(oslo)) }
 
+// Profiles are all of them.
+func Profiles() []*profile.Profile { return []*profile.Profile{ELM(), Europass(), OSLO()} }
+
 func must(p *profile.Profile, err error) *profile.Profile {
 	if err != nil {
 		panic(err) // embedded and tested
