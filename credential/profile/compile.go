@@ -148,23 +148,25 @@ func (c *compiler) object(d *jsontext.Decoder, pointer string, path []any) (*nod
 }
 
 // fold makes an object of constants one constant, and neighbouring constants of
-// other objects one run of bytes.
+// other objects one run of bytes, names included.
 func (n *node) fold() (*node, error) {
 	for i, m := range n.members {
-		last := len(n.runs) - 1
-		if i == 0 || m.value.kind != constant || n.runs[last].value.kind != constant {
-			n.runs = append(n.runs, m)
-			continue
+		if m.value.kind == constant {
+			m = member{value: &node{text: append(slices.Clone(m.key), m.value.text...)}}
+			if last := len(n.runs) - 1; i > 0 && n.runs[last].value.kind == constant {
+				before := n.runs[last].value
+				before.text = append(append(before.text, ','), m.value.text...)
+				continue
+			}
 		}
-		text := append(slices.Clone(n.runs[last].value.text), ',')
-		n.runs[last].value = &node{text: append(append(text, m.key...), m.value.text...)}
+		n.runs = append(n.runs, m)
 	}
 	if n.when != nil || len(n.runs) > 1 || len(n.runs) == 1 && n.runs[0].value.kind != constant {
 		return n, nil
 	}
 	text := []byte{'{'}
 	for _, m := range n.runs {
-		text = append(append(text, m.key...), m.value.text...)
+		text = append(text, m.value.text...)
 	}
 	return fixed(append(text, '}'))
 }

@@ -14,7 +14,8 @@ func (w *writer) list(dst []byte, n *node) ([]byte, outcome) {
 	}
 	s.written = true
 	names := w.p.names.lists[n.slot]
-	d := jsontext.NewDecoder(bytes.NewBufferString(s.raw))
+	d := w.in // done with the claims
+	d.Reset(bytes.NewBufferString(s.raw))
 	start := len(dst)
 	if d.PeekKind() != '[' {
 		return w.fail(dst, n.ref.name, "must be an array of objects")
