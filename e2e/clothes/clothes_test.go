@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/mdoc"
 	"github.com/zegel-id/zegel/credential/profile/led"
 	"github.com/zegel-id/zegel/credential/sdjwt"
@@ -117,13 +118,15 @@ func sdJWT(t *testing.T) func(*testing.T, []byte) map[string]any {
 
 func mobileDocument(t *testing.T) func(*testing.T, []byte) map[string]any {
 	t.Helper()
-	const docType = "io.github.zegel-id.led-diploma.1"
-	space := mdoc.NameSpace{Name: docType}
-	for _, d := range mapping.LEDDiploma().Declared() {
-		if !slices.ContainsFunc(space.Elements, func(e mdoc.Element) bool { return e.Identifier == d.Path[0] }) {
-			space.Elements = append(space.Elements, mdoc.Element{Identifier: d.Path[0]})
-		}
+	definition, ok := issuer.LEDDefinition(credential.FormatMdoc)
+	if !ok {
+		t.Fatal("no document type is built in")
 	}
+	kind, err := mdoc.ParseDocumentType(definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docType := kind.DocType
 	hierarchy, err := devca.New(devca.Options{Now: clothes.Now, Issuer: "https://issuer.example.org"})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +140,7 @@ func mobileDocument(t *testing.T) func(*testing.T, []byte) map[string]any {
 		t.Fatal(err)
 	}
 	template, err := mdoc.NewTemplate(mdoc.Options{
-		Type:  mdoc.DocumentType{DocType: docType, NameSpaces: []mdoc.NameSpace{space}},
+		Type:  kind,
 		Chain: []*x509.Certificate{signer.Certificate},
 	})
 	if err != nil {
