@@ -49,7 +49,7 @@ type Display struct{ Name, Locale string }
 
 func (p *prepared) configuration() oid4vci.CredentialConfiguration {
 	c := oid4vci.CredentialConfiguration{
-		Format:                               string(credential.FormatSDJWTVC),
+		Format:                               string(p.Format),
 		Scope:                                p.Scope,
 		VCT:                                  p.vct,
 		CredentialSigningAlgValuesSupported:  []any{string(jose.ES256)},
@@ -57,14 +57,14 @@ func (p *prepared) configuration() oid4vci.CredentialConfiguration {
 		ProofTypesSupported:                  p.Proofs.supported(),
 		CredentialMetadata:                   &oid4vci.CredentialMetadata{},
 	}
-	for _, d := range p.metadata.Display {
+	for _, d := range p.kind.Metadata.Display {
 		display := oid4vci.CredentialDisplay{Name: d.Name, Locale: d.Locale, Description: d.Description}
 		if d.Rendering != nil && d.Rendering.Simple != nil {
 			display.BackgroundColor, display.TextColor = d.Rendering.Simple.BackgroundColor, d.Rendering.Simple.TextColor
 		}
 		c.CredentialMetadata.Display = append(c.CredentialMetadata.Display, display)
 	}
-	for _, m := range p.metadata.Claims {
+	for _, m := range p.kind.Metadata.Claims {
 		d := oid4vci.ClaimDescription{Path: credential.Path(m.Path), Mandatory: m.Required()}
 		for _, label := range m.Display {
 			d.Display = append(d.Display, oid4vci.ClaimDisplay{Name: label.Label, Locale: label.Locale})

@@ -331,7 +331,8 @@ type IdentifierConfig struct {
 // AcceptConfig accepts a credential type from issuers: being a listed provider
 // gives no authority over a type.
 type AcceptConfig struct {
-	VCT           string   `yaml:"vct"`
+	// Type is a vct, a doctype, or the IRI of the type of a W3C credential.
+	Type          string   `yaml:"type"`
 	Issuers       []string `yaml:"issuers"`
 	Registrations []string `yaml:"registrations"`
 	// Qualification is the least that the seal must be worth: QESeal, AdESeal-QC

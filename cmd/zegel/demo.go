@@ -231,7 +231,11 @@ func (s *story) credentials(ctx context.Context, v *unit.Vault) ([]unit.Item, er
 	if len(items) == 0 {
 		return nil, errors.New("the vault is empty")
 	}
-	sd, err := sdjwt.Parse(items[0].Copies[0].Credential)
+	var text string
+	if err := json.Unmarshal(items[0].Copies[0].Credential, &text); err != nil {
+		return nil, err
+	}
+	sd, err := sdjwt.Parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +244,7 @@ func (s *story) credentials(ctx context.Context, v *unit.Vault) ([]unit.Item, er
 	if err != nil {
 		return nil, err
 	}
-	s.say("   One of them: %s, %d bytes, %d claims that can be shown one by one", h.Typ, len(items[0].Copies[0].Credential), len(sd.Disclosable()))
+	s.say("   One of them: %s, %d bytes, %d claims that can be shown one by one", h.Typ, len(text), len(sd.Disclosable()))
 	s.say("   sealed by    %s", chain[0].Subject)
 	s.say("   header       alg %s, x5t#S256 %s, x5u %s", h.Alg, h.X5TS256, h.X5U)
 	return items, nil

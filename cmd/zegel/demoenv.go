@@ -223,7 +223,7 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 		},
 		Verifier: &VerifierConfig{
 			ListenConfig: ListenConfig{URL: d.urls["verifier"]}, Receivers: receivers,
-			Accept: []AcceptConfig{{VCT: vct, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}}},
+			Accept: []AcceptConfig{{Type: vct, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}}},
 			Clients: []ClientConfig{
 				{ID: "employer", KeySHA256: []string{employerDigest}, Permissions: []string{verifierapi.Permission}},
 				{ID: "suspended-shop", KeySHA256: []string{shopDigest}, Permissions: []string{verifierapi.Permission}},

@@ -397,7 +397,7 @@ func TestOnlyWhatTheIssuerSays(t *testing.T) {
 		v, _ := newVault(t, r.net)
 		private := must(jose.PrivateJWK(newKey(t)))(t)
 		item := unit.Item{Name: must(unit.NewName(r.wallet(yes).Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at,
-			Copies: []unit.Copy{{Credential: a.issue(t, private.Public(), change), Key: private}}}
+			Copies: []unit.Copy{{Credential: quoted(a.issue(t, private.Public(), change)), Key: private}}}
 		if err := v.Add(t.Context(), item); err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,19 @@ type CredentialConfiguration struct {
 	CredentialDefinition jsontext.Value `json:"credential_definition,omitzero"` // W3C formats
 }
 
+// Type is what the format calls the type of its credentials: the vct or the
+// doctype. It is empty for W3C formats, whose types are contexts apart.
+func (c CredentialConfiguration) Type() string {
+	switch c.Format {
+	case string(credential.FormatSDJWTVC):
+		return c.VCT
+	case formatMdoc:
+		return c.Doctype
+	default:
+		return ""
+	}
+}
+
 // ProofType names a kind of key proof (Appendix F).
 type ProofType string
 

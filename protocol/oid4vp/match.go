@@ -179,6 +179,23 @@ func (c CredentialQuery) admits(x Candidate) bool {
 	return c.Format == x.Format() && c.typeFits(x) && (x.HolderBound() || !c.HolderBinding()) && c.authorityFits(x)
 }
 
+// May reports whether a credential of which only format and type are known
+// might be meant. The type is a vct or a doctype; those of W3C formats say too
+// little, so that each of them may be.
+func (c CredentialQuery) May(format, kind string) bool {
+	if c.Format != format || c.Meta == nil {
+		return false
+	}
+	switch format {
+	case string(credential.FormatSDJWTVC):
+		return slices.Contains(c.Meta.VCTValues, kind)
+	case formatMdoc:
+		return c.Meta.DoctypeValue == kind
+	default:
+		return true
+	}
+}
+
 func (c CredentialQuery) typeFits(x Candidate) bool {
 	if c.Meta == nil {
 		return false

@@ -321,20 +321,28 @@ func SDJWTFormat(issuer, holder []jose.Alg) jsontext.Value {
 	return b
 }
 
-// AcceptsSDJWT reports whether a verifier takes an SD-JWT VC that is sealed with
-// one algorithm and bound with the other (Appendix B.3.4). holder is empty for
-// one without a key. A list that is not there allows all.
-func (m *ClientMetadata) AcceptsSDJWT(issuer, holder jose.Alg) bool {
+// Accepts reports whether a verifier takes a credential of a format that is
+// secured with one algorithm and bound to its holder with the other (Appendix
+// B). holder is empty for one without a key. A list that is not there allows
+// all.
+func (m *ClientMetadata) Accepts(format, issuer string, holder jose.Alg) bool {
 	if m == nil || m.VPFormatsSupported == nil {
 		return true
 	}
-	var f struct {
-		Issuer []jose.Alg `json:"sd-jwt_alg_values"`
-		Holder []jose.Alg `json:"kb-jwt_alg_values"`
-	}
-	entry, ok := m.VPFormatsSupported[string(credential.FormatSDJWTVC)]
-	if !ok || jose.Unmarshal(entry, &f) != nil {
+	entry, ok := m.VPFormatsSupported[format]
+	if !ok {
 		return false
 	}
-	return (f.Issuer == nil || slices.Contains(f.Issuer, issuer)) && (f.Holder == nil || holder == "" || slices.Contains(f.Holder, holder))
+	switch format {
+	case string(credential.FormatSDJWTVC):
+		var f struct {
+			Issuer []string   `json:"sd-jwt_alg_values"`
+			Holder []jose.Alg `json:"kb-jwt_alg_values"`
+		}
+		return jose.Unmarshal(entry, &f) == nil && allows(f.Issuer, issuer) && (holder == "" || allows(f.Holder, holder))
+	default:
+		return false
+	}
 }
+
+func allows[T comparable](list []T, v T) bool { return list == nil || slices.Contains(list, v) }

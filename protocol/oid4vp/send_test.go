@@ -131,7 +131,7 @@ func TestRejectionResponse(t *testing.T) {
 }
 
 // Appendix B.3.4: a verifier takes what its lists name.
-func TestAcceptsSDJWT(t *testing.T) {
+func TestAccepts(t *testing.T) {
 	says := func(entry string) *ClientMetadata {
 		return &ClientMetadata{VPFormatsSupported: map[string]jsontext.Value{"dc+sd-jwt": jsontext.Value(entry)}}
 	}
@@ -152,7 +152,7 @@ func TestAcceptsSDJWT(t *testing.T) {
 		{says(`{"kb-jwt_alg_values":[]}`), jose.ES256, jose.ES256, false},
 		{says(`[]`), jose.ES256, jose.ES256, false},
 	} {
-		if got := tt.m.AcceptsSDJWT(tt.issuer, tt.holder); got != tt.want {
+		if got := tt.m.Accepts("dc+sd-jwt", string(tt.issuer), tt.holder); got != tt.want {
 			t.Errorf("%+v with %s, %s: %v", tt.m, tt.issuer, tt.holder, got)
 		}
 	}

@@ -145,7 +145,7 @@ func (w *World) Open(change ...func(*verifier.Config)) {
 		URL: URL, Store: w.Store, Register: w.Receivers(Register), Access: w.Access,
 		Registrar: verifier.Registrar{Signer: w.Hierarchy.Registrar.Key, Chain: certs(w.Hierarchy.Registrar)},
 		Seals:     &seal.Validator{Trust: w.Trust, Revocation: w.crls}, Statuses: checker,
-		Accept: []verifier.Acceptance{{VCT: VCT, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}}},
+		Accept: []verifier.Acceptance{{Name: VCT, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}}},
 		Log:    useLog{w}, Now: w.Now,
 	}
 	for _, f := range change {
