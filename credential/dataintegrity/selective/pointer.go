@@ -97,3 +97,36 @@ func (t *tree) reset() {
 		t.values[i].mark = unmarked
 	}
 }
+
+// Has says whether a JSON pointer leads to a value of the document that says something:
+// not to null, nor to an array of nothing else, which a holder could put anywhere.
+func (d *Document) Has(pointer string) bool {
+	d.once.Do(d.index)
+	if pointer != "" && pointer[0] != '/' {
+		return false
+	}
+	at, ok := d.tree.find(pointer)
+	return ok && d.tree.says(at)
+}
+
+func (t *tree) find(pointer string) (at int32, ok bool) {
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		if at, ok = t.child(at, step); !ok {
+			return 0, false
+		}
+	}
+	return at, true
+}
+
+func (t *tree) says(at int32) bool {
+	v := &t.values[at]
+	if v.kind != '[' {
+		return v.kind != 'n'
+	}
+	for c := at + 1; c < v.end; c = t.values[c].end {
+		if t.says(c) {
+			return true
+		}
+	}
+	return false
+}
