@@ -122,6 +122,9 @@ func TestMalformedProofValues(t *testing.T) {
 	} {
 		malformed(t, name, text)
 	}
+	six := append(slices.Clone(headerDerived), appendHead(nil, majorArray, 6)...)
+	malformed(t, "six elements by their head", di.EncodeBase64(append(six, bytes.Join(derived, nil)...)))
+	malformed(t, "longer than is read", with(headerBase, base, map[int][]byte{4: array(appendText(nil, strings.Repeat("/", maxProofValue*3/4)))}))
 	// A text that ends early anywhere is none.
 	for _, whole := range []string{with(headerDerived, derived, nil), with(headerBase, base, nil)} {
 		b, err := di.MultibaseBase64(whole)

@@ -91,6 +91,7 @@ func TestRefusedPointers(t *testing.T) {
 		"/a~0c/name/":  "leads to nothing",
 		"/a~2b":        "leads to nothing",
 		"/a~":          "leads to nothing",
+		"/a~c":         "leads to nothing",
 		"/type/length": "leads to nothing",
 		"/name/@value": "says something",
 		"/data/p":      "says something",
@@ -109,6 +110,9 @@ func TestRefusedPointers(t *testing.T) {
 	}
 	s, err = d.Select(make([]string, selective.MaxPointers+1))
 	refused(t, "too many", s, err, "more than")
+	wide := read(t, strings.Replace(sample, `"age":[4,5]`, `"age":[null`+strings.Repeat(",null", 1<<15)+"]", 1))
+	s, err = wide.Select(slices.Repeat([]string{"/age"}, selective.MaxPointers))
+	refused(t, "too much work", s, err, "too many")
 }
 
 func refused(t *testing.T, what string, s *selective.Selection, err error, why string) {
@@ -119,6 +123,17 @@ func refused(t *testing.T, what string, s *selective.Selection, err error, why s
 	}
 	if err != nil && s != nil {
 		t.Errorf("%s: a selection beside the error", what)
+	}
+}
+
+// TestHas: what says something, and what does not.
+func TestHas(t *testing.T) {
+	d := read(t, `{"@context":{"a":"https://e.example/a","b":"https://e.example/b"},"a":[null,[],[null,{"b":1}]],"b":[null,[[]]]}`)
+	for pointer, want := range map[string]bool{"": true, "/a": true, "/a/0": false, "/a/1": false, "/a/2": true, "/a/2/1/b": true,
+		"/b": false, "/c": false, "a": false, "/a/3": false, "/a/2/1/b/c": false, "/~2": false} {
+		if d.Has(pointer) != want {
+			t.Errorf("%q: %v", pointer, !want)
+		}
 	}
 }
 

@@ -7,6 +7,9 @@ import (
 	"github.com/zegel-id/zegel/credential/rdf"
 )
 
+// maxSteps bounds the work of following pointers, each of which may pass all values.
+const maxSteps = 1 << 24
+
 // Selection is what JSON pointers select of a document.
 type Selection struct {
 	// JSON is the fragment of the document: a JSON-LD document of the same context. It is
@@ -35,6 +38,9 @@ func (d *Document) Select(pointers []string) (*Selection, error) {
 		return s, nil
 	}
 	d.once.Do(d.index)
+	if len(pointers)*len(d.tree.values) > maxSteps {
+		return nil, &Error{Detail: fmt.Sprintf("%d JSON pointers into a document of %d values are too many; select larger parts", len(pointers), len(d.tree.values))}
+	}
 	f, err := d.cut(pointers)
 	if err != nil {
 		return nil, err
