@@ -125,7 +125,7 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 	// Section 4.5: the result is true only if the proofs that are needed are.
 	for _, controller := range p.Controllers {
 		if !slices.ContainsFunc(s.proofs, func(proof *Proof) bool { return proof.Controller == controller }) {
-			return nil, &Error{Check: CheckRequired, Spec: specDI + ", Section 4.5", Detail: "none of the proofs is by the controller " + clip(controller) + ", whose proof is required"}
+			return nil, &Error{Check: CheckRequired, Spec: specDI + ", Section 4.5", Detail: "none of the proofs is by a controller whose proof is required"}
 		}
 	}
 	v.Document = signed.Unsecured()
