@@ -132,7 +132,7 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, d delivery, claims []byt
 		return nil, nil, err
 	}
 	sealer := i.c.Keys.Current()
-	template, err := t.template(sealer.Certificate())
+	template, err := t.template(sealer)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -37,6 +37,10 @@ type Type struct {
 	// Metadata is the type metadata (SD-JWT VC, Section 5) with {vct} where its
 	// address belongs.
 	Metadata []byte
+	// Definition is what else the format needs to know: for mso_mdoc the document
+	// type as JSON (docs/mdoc-diploma.md). Its data elements have the names of the
+	// claims.
+	Definition []byte
 	// Proofs of the keys that its credentials are bound to.
 	Proofs KeyProofs
 	// WithoutVault lets citizens have it in a wallet whose vault platform is not
@@ -68,6 +72,20 @@ func (i *Issuer) SignInFor(configuration string) SignIn {
 //go:embed types/led-diploma.json
 var ledDiploma []byte
 
+//go:embed types/led-diploma.mdoc.json
+var ledDiplomaMdoc []byte
+
+// LEDDefinition is what a format needs to know of a record of the LED database;
+// false if it is not built in.
+func LEDDefinition(f credential.Format) ([]byte, bool) {
+	switch f {
+	case credential.FormatMdoc:
+		return ledDiplomaMdoc, true
+	default:
+		return nil, false
+	}
+}
+
 // LEDDiploma is the type of a record of the LED database.
 func LEDDiploma() Type {
 	return Type{ID: "led_diploma", Name: "led-diploma", Scope: "led_diploma", Metadata: ledDiploma}
@@ -76,10 +94,11 @@ func LEDDiploma() Type {
 // prepared is a credential type, compiled.
 type prepared struct {
 	Type
-	vct      string
-	document []byte // the type metadata as it is served
-	format   format.Format
-	kind     format.Type
+	vct       string
+	document  []byte // the type metadata as it is served
+	format    format.Format
+	kind      format.Type
+	described format.Description
 
 	compiled atomic.Pointer[compiled]
 }
@@ -118,9 +137,14 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	if metadata.VCT != p.vct {
 		return nil, fmt.Errorf("the type metadata is of another type, expected %s (SD-JWT VC, Section 5)", p.vct)
 	}
-	p.kind = format.Type{Issuer: i.c.URL, Name: p.vct, Metadata: metadata, Integrity: sdjwt.Integrity(p.document), Profile: i.c.Profile}
-	// An empty credential shows now whether the rest of the configuration fits.
-	return p, p.try(i, []byte("{}"))
+	p.kind = format.Type{Issuer: i.c.URL, Address: p.vct, Metadata: metadata, Definition: t.Definition, Integrity: sdjwt.Integrity(p.document), Profile: i.c.Profile}
+	// An empty credential shows now whether the rest of the configuration fits, in
+	// formats that have one.
+	if err := p.try(i, []byte("{}")); err != nil && !errors.Is(err, format.ErrNoClaims) {
+		return nil, err
+	}
+	p.described = p.compiled.Load().template.Describe()
+	return p, nil
 }
 
 // isScope reports whether a text is one scope-token (RFC 6749, Section 3.3).
@@ -131,7 +155,8 @@ func isScope(s string) bool {
 
 // template is the type compiled for a seal certificate. After a rotation the
 // new certificate must name the issuer as the one before did.
-func (p *prepared) template(c *x509.Certificate) (format.Template, error) {
+func (p *prepared) template(s *seal.Sealer) (format.Template, error) {
+	c := s.Certificate()
 	if have := p.compiled.Load(); have != nil && have.certificate == c {
 		return have.template, nil
 	}
@@ -139,7 +164,7 @@ func (p *prepared) template(c *x509.Certificate) (format.Template, error) {
 		return nil, err
 	}
 	kind := p.kind
-	kind.Certificate = c
+	kind.Chain = s.Chain()
 	t, err := p.format.Compile(kind)
 	if err != nil {
 		return nil, err
@@ -202,12 +227,12 @@ func holds(v any, p credential.Path) bool {
 // try prepares a credential that will never be sealed, to see that its claims
 // can be.
 func (p *prepared) try(i *Issuer, claims []byte) error {
-	certificate := i.c.Keys.Current().Certificate()
-	t, err := p.template(certificate)
+	sealer := i.c.Keys.Current()
+	t, err := p.template(sealer)
 	if err != nil {
 		return err
 	}
-	_, err = t.Prepare(i.draft(claims, issueTime(i.c.Now(), certificate), sampleHolder, status.Ref{URI: i.c.URL + "/status/0"}), rand.Reader)
+	_, err = t.Prepare(i.draft(claims, issueTime(i.c.Now(), sealer.Certificate()), sampleHolder, status.Ref{URI: i.c.URL + "/status/0"}), rand.Reader)
 	return err
 }
 

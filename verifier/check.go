@@ -105,19 +105,25 @@ func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.
 		c.report.Fail(credential.CheckStructure, "OpenID4VP 1.0, Section 8.6", "the policy accepts no credentials of this format")
 		return false, nil
 	}
-	var failed error // of judging, not of the seal
+	var types []string // as far as one text says it; the query looks at all of it again
+	if !kind.ID().W3C() {
+		types = q.Types()
+	}
+	var failed error  // of judging, not of the seal
+	var issuer string // that the credential names, or its certificate
 	verified, err := kind.Presented(presentation, format.Policy{
-		Now: now, Skew: v.c.Skew, IssuerAlgs: algs(f.policy, issuerAlgs), HolderAlgs: algs(f.policy, holderAlgs),
-		Session: format.Session{Nonce: string(f.Nonce), Audience: f.audience()}, MaxAge: v.c.RequestLife, InsecureUnbound: f.unbound(q),
+		Now: now, Types: types, Skew: v.c.Skew, IssuerAlgs: algs(f.policy, issuerAlgs), HolderAlgs: algs(f.policy, holderAlgs),
+		Session: f.session(), MaxAge: v.c.RequestLife, InsecureUnbound: f.unbound(q),
 		Trust: func(s format.Signature) (crypto.PublicKey, error) {
 			c.report.Pass(credential.CheckStructure, s.Structure, "")
-			validation, err := v.c.Seals.Validate(ctx, s.Token, now)
+			validation, err := s.Validate(ctx, v.c.Seals, now)
 			if err != nil {
 				failed = err
 				return nil, err
 			}
 			c.validation, c.certificates = &validation, s.Certificates
-			if !c.sealed(validation, s.Issuer) {
+			issuer = s.IssuerIn(validation.Certificate)
+			if !c.sealed(validation, issuer) {
 				return nil, errJudged
 			}
 			return validation.Certificate.PublicKey, nil
@@ -132,6 +138,7 @@ func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.
 				c.report = append(c.report, line)
 			}
 		}
+		verified.Issuer = issuer
 		c.credential = verified
 		if !verified.Bound {
 			c.unbound(f.policy)

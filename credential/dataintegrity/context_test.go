@@ -33,6 +33,7 @@ func TestContexts(t *testing.T) {
 		"embedded under another":    {document(`["`+contextV2+`"]`, `,"credentialSubject":`+inner), false},
 		"embedded, unknown":         {document(`["`+contextV2+`"]`, `,"verifiableCredential":`+strings.Replace(inner, contextV2, contexts.MultikeyV1, 1)), false},
 		"inside an embedded":        {document(`["`+contextV2+`"]`, `,"verifiableCredential":`+strings.Replace(inner, `{"id"`, `{"@context":"`+contextV2+`","id"`, 1)), false},
+		"embedded in what is not":   {document(`["`+contextV2+`"]`, `,"name":{"verifiableCredential":`+inner+`}`), false},
 		"inside an array of arrays": {document(`["`+contextV2+`"]`, `,"name":[[{"@context":"`+contextV2+`"}]]`), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,7 +72,9 @@ func TestContexts(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		p := policy(t, edKey(1).Public())
 		p.Contexts = nil
-		verified(t, []byte(sign(t, `{"a":1}`, di.Terms{Created: now})), p)
+		plain := sign(t, `{"a":1}`, di.Terms{Created: now})
+		verified(t, []byte(plain), p)
+		refused(t, change(t, plain, `"proof":{`, `"proof":{"@context":[],`), p, di.CheckContext)
 		refused(t, []byte(sign(t, credentialText, di.Terms{Created: now})), p, di.CheckContext)
 	})
 }
@@ -140,6 +143,20 @@ func TestContextOfProof(t *testing.T) {
 		at := strings.LastIndex(signed, two)
 		refused(t, []byte(signed[:at]+one+","+signed[at+len(two):]), p, di.CheckSignature)
 	})
+	t.Run("the suite itself", func(t *testing.T) {
+		s, err := di.Parse([]byte(strings.Replace(signed, two, `"`+contextV2+`",`, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := s.Input(s.Proofs()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e *di.Error
+		if err := di.EdDSAJCS2022().Verify(in, s.Proofs()[0].Value, edKey(1).Public()); !errors.As(err, &e) || e.Check != di.CheckContext {
+			t.Errorf("a shorter @context: %v", err)
+		}
+	})
 	t.Run("different in two proofs", func(t *testing.T) {
 		longer := change(t, sign(t, credentialText, di.Terms{}), one+",\n", two+"\n")
 		more, err := template(t, published, "eddsa-jcs-2022", edKey(1), both).Append(longer, di.Terms{})
@@ -160,8 +177,9 @@ func TestContextOfProof(t *testing.T) {
 // signing and when verifying (Data Integrity 1.0, Sections 2.4.1 and 2.4.3); what
 // another implementation drops although it is good is signed.
 func TestNothingIsLost(t *testing.T) {
-	tmpl := template(t, published, "eddsa-rdfc-2022", edKey(1))
+	tmpl := template(t, published, "eddsa-rdfc-2022", edKey(1), func(o *di.Options) { o.InsecureAnySpelling = true })
 	p := policy(t, edKey(1).Public())
+	p.InsecureAnySpelling = true
 	signed := sign(t, credentialText, di.Terms{Created: now}, "eddsa-rdfc-2022")
 	verified(t, []byte(signed), p)
 	evidence := func(id string) string { return `"evidence":{"id":"` + id + `","type":"https://e.example/T"}` }
@@ -202,6 +220,60 @@ func TestNothingIsLost(t *testing.T) {
 	}
 	t.Run("undefined member of a proof", func(t *testing.T) {
 		refused(t, change(t, signed, `"proofPurpose"`, `"salary":"1","proofPurpose"`), p, di.CheckSignature)
+	})
+}
+
+// TestSpelling: RDF signatures hold for every spelling of the same statements. One in
+// which a reader would not find the end of validity must not come through.
+func TestSpelling(t *testing.T) {
+	const written = `"validUntil": "2027-01-01T00:00:00Z",`
+	limited := string(change(t, credentialText, `"name": "Dipl`, written+`"name": "Dipl`))
+	signed := sign(t, limited, di.Terms{Created: now}, "eddsa-rdfc-2022")
+	p := policy(t, edKey(1).Public())
+	verified(t, []byte(signed), p)
+	const xsd, vocabulary = "http://www.w3.org/2001/XMLSchema#dateTime", "https://www.w3.org/2018/credentials#"
+	hidden := func(name string) string {
+		return `"` + name + `":{"@type":"` + xsd + `","@value":"2027-01-01T00:00:00Z"},`
+	}
+	for name, c := range map[string]struct{ old, by string }{
+		"IRI for a term":           {written, hidden(vocabulary + "validUntil")},
+		"IRI that is escaped":      {written, hidden(strings.Replace(vocabulary, ":", `\u003a`, 1) + "validUntil")},
+		"@id of the subject":       {`"id": "did:example:subject"`, `"@id": "did:example:subject"`},
+		"@type":                    {`"type": ["VerifiableCredential"]`, `"@type": ["VerifiableCredential"]`},
+		"beside, in @included":     {`"credentialSubject": {`, `"credentialSubject": {"@included": [],`},
+		"turned round by @reverse": {`"credentialSubject": {`, `"credentialSubject": {"@reverse": {},`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := change(t, signed, c.old, c.by)
+			refused(t, other, p, di.CheckSpelling)
+			careless := p
+			careless.InsecureAnySpelling = true
+			verified(t, other, careless) // the signature says nothing of the spelling
+			unsigned := change(t, limited, c.old, c.by)
+			if out, err := template(t, published, "eddsa-rdfc-2022", edKey(1)).Add(unsigned, di.Terms{}); err == nil || out != nil {
+				t.Error("signed")
+			}
+		})
+	}
+	t.Run("of the document, inside", func(t *testing.T) {
+		const id, self = `"id": "urn:uuid:1",`, `"evidence": {"id": "urn:uuid:1"},`
+		signed := sign(t, string(change(t, limited, written, id+self+written)), di.Terms{Created: now}, "eddsa-rdfc-2022")
+		verified(t, []byte(signed), p)
+		moved := change(t, signed, self+written, strings.Replace(self, "}", `,"type":"VerifiableCredential",`+strings.TrimSuffix(written, ",")+"}", 1))
+		refused(t, moved, p, di.CheckSpelling)
+		careless := p
+		careless.InsecureAnySpelling = true
+		verified(t, moved, careless)
+	})
+	t.Run("in the proof", func(t *testing.T) {
+		refused(t, change(t, signed, `"proofPurpose"`, `"@included":[],"proofPurpose"`), p, di.CheckSpelling)
+	})
+	t.Run("value objects have no other", func(t *testing.T) {
+		spoken := change(t, limited, `"Diplôme \"cum laude\""`, `{"@value": "Diplôme", "@language": "fr"}`)
+		verified(t, []byte(sign(t, string(spoken), di.Terms{Created: now}, "eddsa-rdfc-2022")), p)
+	})
+	t.Run("signed as written", func(t *testing.T) {
+		verified(t, []byte(sign(t, strings.Replace(limited, written, hidden(vocabulary+"validUntil"), 1), di.Terms{Created: now})), p)
 	})
 }
 

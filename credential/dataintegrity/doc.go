@@ -39,8 +39,8 @@
 // MultibaseBase64 read the two forms of proofValue.
 //
 // Before a suite is asked, the frame has seen to: strict JSON of bounded size,
-// type and cryptosuite, purpose, times, domain, challenge, previous proofs, and
-// the retrieval of the verification method for the purpose (Controlled
-// Identifiers 1.0, Section 3.3). A suite must refuse a document that it cannot
+// type and cryptosuite, purpose, times, domain, challenge, previous proofs, known
+// contexts and plain names of members, and the retrieval of the verification method
+// for the purpose (Controlled Identifiers 1.0, Section 3.3). A suite must refuse a document that it cannot
 // sign as a whole: canonicalise with jsonld in its safe mode.
 package dataintegrity

@@ -28,7 +28,7 @@ type Secured struct {
 // does not change the text any more.
 func Parse(document []byte) (*Secured, error) {
 	if len(document) > MaxDocument {
-		return nil, malformed("5.6", "the document is larger than 4 MiB")
+		return nil, malformed("4.4", "the document is larger than 4 MiB")
 	}
 	root, err := jcs.Parse(document)
 	if err != nil {

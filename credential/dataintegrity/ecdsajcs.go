@@ -11,6 +11,6 @@ import (
 func ECDSAJCS2019() Suite { return ecdsaJCS }
 
 // NewECDSAJCS2019 signs by ECDSAJCS2019.
-func NewECDSAJCS2019(key crypto.Signer) (Signer, error) { return newJCS(ecdsaJCS, key) }
+func NewECDSAJCS2019(key crypto.Signer) (Signer, error) { return ecdsaJCS.signer(key) }
 
 var ecdsaJCS = jcsSuite("ecdsa-jcs-2019", "Data Integrity ECDSA Cryptosuites 1.0, Section 3.3", jose.ES256, jose.ES384)

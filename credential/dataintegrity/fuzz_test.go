@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/zegel-id/zegel/credential/jcs"
@@ -82,4 +83,27 @@ func FuzzVerify(f *testing.F) {
 			t.Fatalf("verified %s, %v", got, err)
 		}
 	})
+}
+
+// FuzzMultibase: a value has one spelling in each base.
+func FuzzMultibase(f *testing.F) {
+	for _, s := range []string{"z", "u", "z1", "z11", "uAA", "uAB", "z2YwC8z3ap7yx1nZYCg4L3j3ApHsF8kgPdSb5xoS1VR7vPG3F561B52hYnQF9iseabecm3ijx4K1FBTQsCZahKZme", "z0", "zé", "z1 "} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if b, err := di.MultibaseBase58(s); err == nil && di.EncodeBase58(b) != s {
+			t.Errorf("%q reads as %x, which is written %q", s, b, di.EncodeBase58(b))
+		} else if err == nil && len(s) > 160 {
+			t.Errorf("%d characters", len(s))
+		}
+		if b, err := di.MultibaseBase64(s); err == nil && di.EncodeBase64(b) != s {
+			t.Errorf("%q reads as %x, which is written %q", s, b, di.EncodeBase64(b))
+		}
+	})
+}
+
+func TestLongBase58(t *testing.T) {
+	if b, err := di.MultibaseBase58("z" + strings.Repeat("1", 160)); err == nil || b != nil {
+		t.Error("read, at quadratic cost")
+	}
 }

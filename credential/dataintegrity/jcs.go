@@ -9,7 +9,7 @@ import (
 
 // jcsSuite is a suite that canonicalises document and proof configuration as JSON.
 func jcsSuite(name, spec string, algs ...jose.Alg) *signatureSuite {
-	return &signatureSuite{name: name, spec: spec, algs: algs, configuration: jcsConfiguration, document: jcsDocument}
+	return &signatureSuite{name: name, spec: spec, algs: algs, json: true, configuration: jcsConfiguration, document: jcsDocument}
 }
 
 func jcsConfiguration(in Input, _ crypto.Hash) ([]byte, error) {
@@ -46,18 +46,4 @@ func parsed(text []byte, what string) (jcs.Value, error) {
 		return jcs.Value{}, &Error{Check: CheckStructure, Spec: "RFC 8785, Section 3.1", Detail: "the " + what + " cannot be canonicalised", Err: err}
 	}
 	return v, nil
-}
-
-// jcsSigner writes the document's @context into its proofs (Data Integrity EdDSA
-// Cryptosuites 1.0, Section 3.3.1, step 2).
-type jcsSigner struct{ Signer }
-
-func (jcsSigner) contextInProof() {}
-
-func newJCS(s *signatureSuite, key crypto.Signer) (Signer, error) {
-	signer, err := s.signer(key)
-	if err != nil {
-		return nil, err
-	}
-	return jcsSigner{signer}, nil
 }

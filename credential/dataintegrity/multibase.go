@@ -10,11 +10,11 @@ import (
 // P-384 signature takes 132 characters.
 const maxBase58 = 160
 
-// MultibaseBase58 reads a proofValue in base58btc, prefix z, in its one spelling
-// (Controlled Identifiers 1.0, Section 2.4).
+// MultibaseBase58 reads a proofValue in base58btc, prefix z (Controlled Identifiers
+// 1.0, Section 2.4). Every value has one spelling.
 func MultibaseBase58(proofValue string) ([]byte, error) {
 	if len(proofValue) >= 2 && len(proofValue) <= maxBase58 && proofValue[0] == 'z' {
-		if b, err := base58.Decode(proofValue[1:]); err == nil && base58.Encode(b) == proofValue[1:] {
+		if b, err := base58.Decode(proofValue[1:]); err == nil {
 			return b, nil
 		}
 	}

@@ -52,6 +52,12 @@ type Policy struct {
 	// Embedded names members whose values are documents with an @context of their
 	// own, of the same Contexts, such as verifiableCredential in a presentation.
 	Embedded []string
+	// InsecureAnySpelling accepts, in documents that are signed as RDF, members that are
+	// named by an IRI or a JSON-LD keyword, and statements about the document that stand
+	// inside it. Whoever sent the document may have made them from what stood under the
+	// name of a term, at the top: a reader who looks for credentialStatus would not find
+	// it.
+	InsecureAnySpelling bool
 }
 
 func (p *Policy) usable() error {
@@ -77,8 +83,10 @@ func (p *Policy) usable() error {
 	return nil
 }
 
-func (p *Policy) known() knownContexts {
-	return knownContexts{urls: p.Contexts, embedded: p.Embedded}
+// reading is the rule for a document whose proofs are of accepted suites.
+func (p *Policy) reading(proofs []*Proof) reading {
+	asWritten := !slices.ContainsFunc(proofs, func(proof *Proof) bool { return !signsAsWritten(p.suite(proof.Cryptosuite)) })
+	return reading{contexts: p.Contexts, embedded: p.Embedded, spelled: !p.InsecureAnySpelling && !asWritten}
 }
 
 // suite is the accepted suite of a name; nil if there is none.

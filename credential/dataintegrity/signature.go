@@ -20,11 +20,13 @@ type signatureSuite struct {
 	algs []jose.Alg
 	// configuration and document give the canonical forms that are hashed.
 	configuration, document func(in Input, h crypto.Hash) ([]byte, error)
+	json                    bool // signs JSON as it is written
 
 	keys keys
 }
 
-func (s *signatureSuite) Name() string { return s.name }
+func (s *signatureSuite) Name() string    { return s.name }
+func (s *signatureSuite) asWritten() bool { return s.json }
 
 func (s *signatureSuite) Key(m *did.VerificationMethod) (crypto.PublicKey, error) {
 	key, err := s.keys.of(m)
@@ -167,6 +169,7 @@ func (s *signatureSuite) signer(key crypto.Signer) (Signer, error) {
 
 func (s *signer) Suite() string            { return s.suite.name }
 func (s *signer) Public() crypto.PublicKey { return s.key.Public() }
+func (s *signer) asWritten() bool          { return s.suite.json }
 
 func (s *signer) Sign(in Input) (string, error) {
 	h := hash(s.alg)

@@ -9,7 +9,7 @@ import (
 	"github.com/zegel-id/zegel/did"
 )
 
-// Suite verifies the proofs of one cryptosuite (Data Integrity 1.0, Section 3.2).
+// Suite verifies the proofs of one cryptosuite (Data Integrity 1.0, Section 3).
 // It is safe for concurrent use.
 type Suite interface {
 	// Name is the cryptosuite identifier, such as "eddsa-rdfc-2022".
@@ -33,9 +33,14 @@ type Signer interface {
 	Sign(Input) (proofValue string, err error)
 }
 
-// contextInProof is a Signer whose proofs hold the @context of the document (those
-// that canonicalise as JSON).
-type contextInProof interface{ contextInProof() }
+// asWritten is a Suite or Signer that may sign JSON as it is written. Others sign what
+// JSON-LD says, which can be written in several ways.
+type asWritten interface{ asWritten() bool }
+
+func signsAsWritten(suiteOrSigner any) bool {
+	s, ok := suiteOrSigner.(asWritten)
+	return ok && s.asWritten()
+}
 
 // Input is what a cryptosuite works on. All three are JSON texts, read strictly
 // before.
@@ -70,7 +75,7 @@ func (in Input) Configuration() ([]byte, error) {
 		b = append(append(b, `"@context":`...), in.Context...)
 	}
 	for name, m := range options.Members() {
-		if name == "@context" || name == "proofValue" {
+		if name == "@context" {
 			continue
 		}
 		if len(b) > 1 {
@@ -117,7 +122,7 @@ func canonicalRDF(p *jsonld.Processor, document []byte, h crypto.Hash, what stri
 	}
 	canonical, err := p.Canonicalize(document, jsonld.Options{}, o)
 	if err != nil {
-		return nil, &Error{Check: CheckSignature, Spec: specDI + ", Section 2.4.1", Detail: "the " + what + " cannot be canonicalised without loss", Err: err}
+		return nil, &Error{Check: CheckSignature, Spec: specDI + ", Section 2.4.3", Detail: "the " + what + " cannot be canonicalised without loss", Err: err}
 	}
 	return canonical, nil
 }

@@ -15,10 +15,11 @@ type Options struct {
 	// VerificationMethod is the URL, with a fragment, under which others find the key.
 	VerificationMethod string
 	Purpose            did.Relationship
-	// Contexts and Embedded are as in Policy: a document that the like policy would
-	// refuse is not signed.
-	Contexts []string
-	Embedded []string
+	// Contexts, Embedded and InsecureAnySpelling are as in Policy: a document that the
+	// like policy would refuse is not signed.
+	Contexts            []string
+	Embedded            []string
+	InsecureAnySpelling bool
 }
 
 // Template makes proofs of one key for one purpose. It is safe for concurrent use.
@@ -109,7 +110,8 @@ func (t *Template) proof(s *Secured, terms Terms) ([]byte, error) {
 	if !terms.Expires.IsZero() && !terms.Expires.After(terms.Created) {
 		return nil, &Error{Check: CheckValidity, Spec: specDI + ", Section 2.1", Detail: "Expires is not after Created"}
 	}
-	if err := (knownContexts{t.o.Contexts, t.o.Embedded}).check(s.root); err != nil {
+	r := reading{contexts: t.o.Contexts, embedded: t.o.Embedded, spelled: !t.o.InsecureAnySpelling && !signsAsWritten(t.o.Signer)}
+	if err := r.check(s.root); err != nil {
 		return nil, err
 	}
 	in := Input{Document: s.Unsecured(), Context: s.context()}
@@ -120,7 +122,8 @@ func (t *Template) proof(s *Secured, terms Terms) ([]byte, error) {
 		}
 	}
 	b := append(make([]byte, 0, 768), '{')
-	if _, ok := t.o.Signer.(contextInProof); ok && in.Context != nil {
+	if signsAsWritten(t.o.Signer) && in.Context != nil {
+		// Data Integrity EdDSA Cryptosuites 1.0, Section 3.3.1, step 2.
 		b = append(append(append(b, `"@context":`...), in.Context...), ',')
 	}
 	b = terms.append(append(b, t.prefix...))

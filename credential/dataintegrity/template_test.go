@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zegel-id/zegel/contexts"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
 )
 
@@ -63,6 +64,28 @@ func TestAdd(t *testing.T) {
 			f := v.Proofs[0]
 			if !f.Created.Equal(now) || !f.Expires.Equal(now.AddDate(1, 0, 0)) || f.Nonce != "n" || f.Challenge != "c" || f.Controller != p.Controllers[0] {
 				t.Errorf("facts %+v", f)
+			}
+		})
+	}
+}
+
+// TestTemplateAgain: what a template remembers of one proof does not get into the
+// next.
+func TestTemplateAgain(t *testing.T) {
+	for name, k := range kinds(t) {
+		t.Run(name, func(t *testing.T) {
+			p := policy(t, k.key.Public())
+			p.Contexts = append(p.Contexts, contexts.MultikeyV1)
+			tmpl := template(t, published, k.suite, k.key, func(o *di.Options) { o.Contexts = p.Contexts })
+			longer := change(t, credentialText, `v2"]`, `v2","`+contexts.MultikeyV1+`"]`)
+			for _, document := range [][]byte{[]byte(credentialText), longer, []byte(credentialText)} {
+				for _, terms := range []di.Terms{{Created: now}, {Created: now}, {Created: now.AddDate(0, 0, -1)}, {Created: now, Nonce: "n"}} {
+					signed, err := tmpl.Add(document, terms)
+					if err != nil {
+						t.Fatal(err)
+					}
+					verified(t, signed, p)
+				}
 			}
 		})
 	}

@@ -47,45 +47,53 @@ func TestStructure(t *testing.T) {
 	verified(t, []byte(signed), p)
 	verified(t, change(t, signed, proof, "["+proof+"]"), p)
 	for name, c := range map[string]struct{ old, by, check string }{
-		"no proof":                 {`"proof":`, `"poof":`, di.CheckStructure},
-		"empty proof set":          {proof, `[]`, di.CheckStructure},
-		"proof is null":            {proof, `null`, di.CheckStructure},
-		"proof is a string":        {proof, `"z"`, di.CheckStructure},
-		"proof is a set of sets":   {proof, `[[` + proof + `]]`, di.CheckStructure},
-		"more than 8 proofs":       {proof, `[` + strings.Repeat(proof+",", 8) + proof + `]`, di.CheckStructure},
-		"two proof members":        {`"proof":`, `"pr\u006fof":{},"proof":`, di.CheckStructure},
-		"trailing data":            {proof, proof + `}{`, di.CheckStructure},
-		"no type":                  {`"type":"DataIntegrityProof",`, ``, di.CheckCryptosuite},
-		"another type":             {`"DataIntegrityProof"`, `"Ed25519Signature2020"`, di.CheckCryptosuite},
-		"a list of types":          {`"DataIntegrityProof"`, `["DataIntegrityProof"]`, di.CheckCryptosuite},
-		"no cryptosuite":           {`"cryptosuite":"eddsa-jcs-2022",`, ``, di.CheckStructure},
-		"unknown cryptosuite":      {`eddsa-jcs-2022`, `eddsa-jcs-2023`, di.CheckCryptosuite},
-		"another cryptosuite":      {`eddsa-jcs-2022`, `ecdsa-jcs-2019`, di.CheckMethod},
-		"no verificationMethod":    {`"verificationMethod"`, `"xyz"`, di.CheckStructure},
-		"no proofPurpose":          {`"proofPurpose"`, `"xyz"`, di.CheckStructure},
-		"no proofValue":            {`"proofValue"`, `"xyz"`, di.CheckStructure},
-		"proofValue is a number":   {`"proofValue":"z`, `"proofValue":1,"x":"z`, di.CheckStructure},
-		"empty id":                 {`"proofPurpose"`, `"id":"","proofPurpose"`, di.CheckStructure},
-		"challenge is no string":   {`"proofPurpose"`, `"challenge":1,"proofPurpose"`, di.CheckStructure},
-		"nonce is no string":       {`"proofPurpose"`, `"nonce":{},"proofPurpose"`, di.CheckStructure},
-		"domain is empty":          {`"proofPurpose"`, `"domain":[],"proofPurpose"`, di.CheckStructure},
-		"domain holds a number":    {`"proofPurpose"`, `"domain":["a",1],"proofPurpose"`, di.CheckStructure},
-		"previousProof is null":    {`"proofPurpose"`, `"previousProof":null,"proofPurpose"`, di.CheckStructure},
-		"created without a zone":   {`:00:00Z","proofValue"`, `:00:00","proofValue"`, di.CheckStructure},
-		"created is a date":        {`T12:00:00Z","proofValue"`, `","proofValue"`, di.CheckStructure},
-		"created with a short day": {`T12:00:00Z","proofValue"`, `T1:00:00Z","proofValue"`, di.CheckStructure},
-		"created with a comma":     {`:00:00Z","proofValue"`, `:00:00,5Z","proofValue"`, di.CheckStructure},
-		"created is a number":      {`"created":"2026-11-25T12:00:00Z"`, `"created":20261125`, di.CheckStructure},
-		"expires is no time":       {`"proofPurpose"`, `"expires":"never","proofPurpose"`, di.CheckStructure},
+		"no proof":                  {`"proof":`, `"poof":`, di.CheckStructure},
+		"empty proof set":           {proof, `[]`, di.CheckStructure},
+		"proof is null":             {proof, `null`, di.CheckStructure},
+		"proof is a string":         {proof, `"z"`, di.CheckStructure},
+		"proof is a set of sets":    {proof, `[[` + proof + `]]`, di.CheckStructure},
+		"more than 8 proofs":        {proof, `[` + strings.Repeat(proof+",", 8) + proof + `]`, di.CheckStructure},
+		"two proof members":         {`"proof":`, `"pr\u006fof":{},"proof":`, di.CheckStructure},
+		"trailing data":             {proof, proof + `}{`, di.CheckStructure},
+		"no type":                   {`"type":"DataIntegrityProof",`, ``, di.CheckCryptosuite},
+		"another type":              {`"DataIntegrityProof"`, `"Ed25519Signature2020"`, di.CheckCryptosuite},
+		"a list of types":           {`"DataIntegrityProof"`, `["DataIntegrityProof"]`, di.CheckCryptosuite},
+		"no cryptosuite":            {`"cryptosuite":"eddsa-jcs-2022",`, ``, di.CheckStructure},
+		"unknown cryptosuite":       {`eddsa-jcs-2022`, `eddsa-jcs-2023`, di.CheckCryptosuite},
+		"another cryptosuite":       {`eddsa-jcs-2022`, `ecdsa-jcs-2019`, di.CheckMethod},
+		"no verificationMethod":     {`"verificationMethod"`, `"xyz"`, di.CheckStructure},
+		"no proofPurpose":           {`"proofPurpose"`, `"xyz"`, di.CheckStructure},
+		"no proofValue":             {`"proofValue"`, `"xyz"`, di.CheckStructure},
+		"proofValue is a number":    {`"proofValue":"z`, `"proofValue":1,"x":"z`, di.CheckStructure},
+		"empty id":                  {`"proofPurpose"`, `"id":"","proofPurpose"`, di.CheckStructure},
+		"challenge is no string":    {`"proofPurpose"`, `"challenge":1,"proofPurpose"`, di.CheckStructure},
+		"nonce is no string":        {`"proofPurpose"`, `"nonce":{},"proofPurpose"`, di.CheckStructure},
+		"domain is empty":           {`"proofPurpose"`, `"domain":[],"proofPurpose"`, di.CheckStructure},
+		"domain holds a number":     {`"proofPurpose"`, `"domain":["a",1],"proofPurpose"`, di.CheckStructure},
+		"domain holds an empty one": {`"proofPurpose"`, `"domain":["a",""],"proofPurpose"`, di.CheckStructure},
+		"domain of 17":              {`"proofPurpose"`, `"domain":["a"` + strings.Repeat(`,"a"`, 16) + `],"proofPurpose"`, di.CheckStructure},
+		"previousProof is null":     {`"proofPurpose"`, `"previousProof":null,"proofPurpose"`, di.CheckStructure},
+		"created without a zone":    {`:00:00Z","proofValue"`, `:00:00","proofValue"`, di.CheckStructure},
+		"created is a date":         {`T12:00:00Z","proofValue"`, `","proofValue"`, di.CheckStructure},
+		"created with a short day":  {`T12:00:00Z","proofValue"`, `T1:00:00Z","proofValue"`, di.CheckStructure},
+		"created with a comma":      {`:00:00Z","proofValue"`, `:00:00,5Z","proofValue"`, di.CheckStructure},
+		"created is a number":       {`"created":"2026-11-25T12:00:00Z"`, `"created":20261125`, di.CheckStructure},
+		"expires is no time":        {`"proofPurpose"`, `"expires":"never","proofPurpose"`, di.CheckStructure},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, change(t, signed, c.old, c.by), p, c.check) })
 	}
 	for name, document := range map[string]string{
 		"nothing": "", "array": "[" + signed + "]", "string": `"x"`, "not UTF-8": "{\"\xff\":1}",
-		"too large": `{"a":"` + strings.Repeat("a", di.MaxDocument) + `"}`,
+		"too large": signed + strings.Repeat(" ", di.MaxDocument-len(signed)+1),
 	} {
-		t.Run(name, func(t *testing.T) { refused(t, []byte(document), p, di.CheckStructure) })
+		t.Run(name, func(t *testing.T) {
+			refused(t, []byte(document), p, di.CheckStructure)
+			if s, err := di.Parse([]byte(document)); err == nil || s != nil {
+				t.Error("it can be read")
+			}
+		})
 	}
+	verified(t, []byte(signed+strings.Repeat(" ", di.MaxDocument-len(signed))), p)
 }
 
 // TestPolicy: a policy that decides nothing verifies nothing.
@@ -224,6 +232,22 @@ func TestVerificationMethod(t *testing.T) {
 			refused(t, []byte(signed), p, di.CheckMethod)
 		})
 	}
+	t.Run("of the purpose", func(t *testing.T) {
+		tmpl := template(t, published, "eddsa-jcs-2022", edKey(1), func(o *di.Options) { o.Purpose = did.Authentication })
+		signed, err := tmpl.Add([]byte(credentialText), di.Terms{Created: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := did.KeyMethod{}.Resolve(context.Background(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := policy(t, edKey(1).Public())
+		p.Resolver, p.Purpose = documents{document: d}, did.Authentication
+		verified(t, signed, p)
+		d.Authentication = nil // it still serves assertions
+		refused(t, signed, p, di.CheckMethod)
+	})
 	t.Run("key of somebody else", func(t *testing.T) {
 		d, err := did.KeyMethod{}.Resolve(context.Background(), id)
 		if err != nil {

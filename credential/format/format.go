@@ -10,8 +10,10 @@
 package format
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"io"
 	"time"
 
@@ -43,7 +45,7 @@ type Format interface {
 }
 
 // all formats, the one that is preferred first.
-var all = []Format{sdJWT{}}
+var all = []Format{sdJWT{}, mobile{}}
 
 // By is the format of an identifier; nil for one that is not known here.
 func By(id string) Format {
@@ -68,23 +70,48 @@ func IDs() []credential.Format {
 type Type struct {
 	// Issuer is the identifier of the issuer, an https URL.
 	Issuer string
-	// Name of the type in the words of the format, such as a vct.
-	Name string
+	// Address of the type, where its metadata is published; the vct of an SD-JWT
+	// VC.
+	Address string
 	// Metadata describes the claims, whatever the format; Integrity is that of the
 	// document in which they are published.
 	Metadata  sdjwt.TypeMetadata
 	Integrity string
 	Profile   sdjwt.Profile
-	// Certificate is the seal certificate that will be used.
-	Certificate *x509.Certificate
+	// Definition is what else the format needs to know of the type: the document
+	// type of an mdoc as JSON; empty for an SD-JWT VC.
+	Definition []byte
+	// Chain of the seal certificate that will be used, leaf first.
+	Chain []*x509.Certificate
 }
 
 // Template is a credential type, compiled. It is safe for concurrent use.
 type Template interface {
+	// Describe says what the type is, in the words of the format.
+	Describe() Description
 	// Prepare checks one copy of a credential and makes all of it but the
 	// signature. random is crypto/rand.Reader when nil.
 	Prepare(c Copy, random io.Reader) (Draft, error)
 }
+
+// Description is what metadata says of a type in one format (OpenID4VCI 1.0,
+// Appendix A).
+type Description struct {
+	// Name of the type: its vct or doctype.
+	Name string
+	// VCT, Doctype and Definition (credential_definition) are the members of a
+	// credential configuration; only that of the format is there.
+	VCT, Doctype string
+	Definition   jsontext.Value
+	// Algs name the signature, as credential_signing_alg_values_supported does.
+	Algs []any
+	// Path is where a claim of the dataset stands in the credential; nil when it
+	// is no place that metadata could name.
+	Path func(credential.Path) credential.Path
+}
+
+// ErrNoClaims is returned by formats that hold no credential without claims.
+var ErrNoClaims = errors.New("a credential of this format holds at least one claim")
 
 // Draft is a checked copy that is not signed yet.
 type Draft interface {
@@ -175,7 +202,8 @@ type Binding struct {
 type Policy struct {
 	Now  time.Time
 	Skew time.Duration // tolerated difference of clocks
-	// Types lists the accepted types, in the words of the format; any when empty.
+	// Types lists the accepted types, in the words of the format. When empty any
+	// is accepted by formats that have lists of types, and none by an mdoc.
 	Types []string
 	// IssuerAlgs and HolderAlgs are allow-lists; ES256 when nil.
 	IssuerAlgs, HolderAlgs []jose.Alg
@@ -199,12 +227,34 @@ type Policy struct {
 type Signature struct {
 	// Issuer and Type are what the credential says.
 	Issuer, Type string
-	// Token is the compact JWS of the formats that are one.
+	// Token is the compact JWS of the formats that are one; Other is the signature
+	// of those that are none. One of the two is there.
 	Token *jose.Token
+	Other *seal.Signature
 	// Certificates counts those that came with the credential.
 	Certificates int
 	// Structure is the clause by which the credential was read.
 	Structure string
+}
+
+// IssuerIn is the issuer, whom a format without a place for the name leaves to
+// the certificate. It is to be certified like any other claim.
+func (s Signature) IssuerIn(c *x509.Certificate) string {
+	if s.Token == nil && s.Issuer == "" && c != nil {
+		return seal.IssuerNamed(c)
+	}
+	return s.Issuer
+}
+
+// Validate has the signature judged as a seal.
+func (s Signature) Validate(ctx context.Context, v *seal.Validator, at time.Time) (seal.Validation, error) {
+	if s.Token != nil {
+		return v.Validate(ctx, s.Token, at)
+	}
+	if s.Other == nil {
+		return seal.Validation{}, errors.New("there is no signature of an issuer")
+	}
+	return v.ValidateSignature(ctx, *s.Other, at)
 }
 
 // Verified is a credential or a presentation that passed the policy. The caller

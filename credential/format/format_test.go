@@ -28,7 +28,7 @@ func TestBy(t *testing.T) {
 // What is no credential of a format is refused by a named check before anybody
 // is asked for a key, and nothing is returned with the error.
 func TestNoCredential(t *testing.T) {
-	policy := Policy{Now: time.Unix(1, 0), Session: Session{Nonce: "n", Audience: "x509_hash:a"}, Trust: func(Signature) (crypto.PublicKey, error) {
+	policy := Policy{Now: time.Unix(1, 0), Types: []string{"x"}, Session: Session{Nonce: "n", Audience: "x509_hash:a", ResponseURI: "https://v.example/r"}, Trust: func(Signature) (crypto.PublicKey, error) {
 		t.Error("asked for a key")
 		return nil, errors.New("no key")
 	}}

@@ -26,20 +26,31 @@ func (sdJWT) Compile(t Type) (Template, error) {
 	if err != nil {
 		return nil, err
 	}
+	alg, err := t.alg()
+	if err != nil {
+		return nil, err
+	}
+	if len(t.Definition) > 0 {
+		return nil, errors.New("an SD-JWT VC is defined by its type metadata alone; leave the definition out")
+	}
 	compiled, err := sdjwt.NewTemplate(sdjwt.Options{
-		Issuer: t.Issuer, Type: t.Name, TypeIntegrity: t.Integrity, Category: sdjwt.CategoryPubEAA,
-		Frame: frame, Profile: t.Profile, Certificate: t.Certificate,
+		Issuer: t.Issuer, Type: t.Address, TypeIntegrity: t.Integrity, Category: sdjwt.CategoryPubEAA,
+		Frame: frame, Profile: t.Profile, Certificate: t.Chain[0],
 	})
 	if err != nil {
 		return nil, err
 	}
-	return sdTemplate{compiled, t.Profile}, nil
+	d := Description{Name: t.Address, VCT: t.Address, Algs: []any{string(alg)}, Path: func(p credential.Path) credential.Path { return p }}
+	return sdTemplate{compiled, t.Profile, d}, nil
 }
 
 type sdTemplate struct {
 	t       *sdjwt.Template
 	profile sdjwt.Profile
+	d       Description
 }
+
+func (t sdTemplate) Describe() Description { return t.d }
 
 func (t sdTemplate) Prepare(c Copy, random io.Reader) (Draft, error) {
 	x := sdjwt.Credential{

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
@@ -189,7 +190,11 @@ func (p Presentation) metadata(clientID string, key *ecdsa.PrivateKey) (*oid4vp.
 		return nil, err
 	}
 	jwk.Kid, jwk.Alg, jwk.Use = requestKey, "ECDH-ES", "enc"
-	m := oid4vp.NewWalletMetadata(p.verification("").Prefixes, clientID)
+	formats := map[credential.Format]oid4vp.Supported{}
+	for _, id := range format.IDs() {
+		formats[id] = oid4vp.Supported{Issuer: []jose.Alg{jose.ES256, jose.ES384}, Holder: []jose.Alg{jose.ES256}}
+	}
+	m := oid4vp.NewWalletMetadata(formats, p.verification("").Prefixes, clientID)
 	m.JWKS = &oid4vp.JWKS{Keys: []jose.JWK{jwk}}
 	m.RequestObjectEncryptionEncValues = requestEncryption
 	return m, nil

@@ -71,17 +71,19 @@ func (s Issuance) check(ctx context.Context, issuer string, c oid4vci.Credential
 // that nobody hands on what another issuer made (Section 14.4).
 func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.Value, issuer, kind string) (*format.Verified, error) {
 	now := s.Now()
+	var named string // the issuer, by the credential or its certificate
 	verified, err := f.Issued(issued, format.Policy{
 		Now: now, Skew: time.Minute, Types: []string{kind}, RequireExpiry: true,
 		Trust: func(u format.Signature) (crypto.PublicKey, error) {
-			validation, err := s.Seals.Validate(ctx, u.Token, now)
+			validation, err := u.Validate(ctx, s.Seals, now)
 			if err != nil {
 				return nil, err
 			}
 			if err := validation.Err(); err != nil {
 				return nil, err
 			}
-			for _, name := range []string{u.Issuer, issuer} {
+			named = u.IssuerIn(validation.Certificate)
+			for _, name := range []string{named, issuer} {
 				if err := seal.CertifiesIssuer(validation.Certificate, name); err != nil {
 					return nil, err
 				}
@@ -92,6 +94,7 @@ func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.V
 	if err != nil {
 		return nil, err
 	}
+	verified.Issuer = named
 	if s.Status == nil {
 		return nil, errors.New("the wallet cannot ask for its status: Issuance.Status is not set")
 	}

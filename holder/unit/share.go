@@ -1,6 +1,7 @@
 package unit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +87,8 @@ func (p Presentation) present(a Asked, x pick) (jsontext.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	binding := format.Binding{Session: format.Session{Nonce: string(a.Nonce), Audience: a.PresentTo()}, Signer: signer, IssuedAt: p.Now()}
+	session := format.Session{Nonce: string(a.Nonce), Audience: a.PresentTo(), ResponseURI: cmp.Or(a.ResponseURI, a.RedirectURI), Encryption: a.EncryptionKey()}
+	binding := format.Binding{Session: session, Signer: signer, IssuedAt: p.Now()}
 	if len(x.transactions) > 0 {
 		if binding.Transactions, err = oid4vp.HashTransactions(x.transactions); err != nil {
 			return nil, err

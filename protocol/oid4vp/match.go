@@ -186,10 +186,10 @@ func (c CredentialQuery) May(format, kind string) bool {
 	if c.Format != format || c.Meta == nil {
 		return false
 	}
-	switch format {
-	case string(credential.FormatSDJWTVC):
+	switch credential.Format(format) {
+	case credential.FormatSDJWTVC:
 		return slices.Contains(c.Meta.VCTValues, kind)
-	case formatMdoc:
+	case credential.FormatMdoc:
 		return c.Meta.DoctypeValue == kind
 	default:
 		return true
@@ -201,12 +201,12 @@ func (c CredentialQuery) typeFits(x Candidate) bool {
 		return false
 	}
 	types := x.Types()
-	switch c.Format {
-	case string(credential.FormatSDJWTVC):
+	switch credential.Format(c.Format) {
+	case credential.FormatSDJWTVC:
 		return slices.ContainsFunc(types, func(t string) bool { return slices.Contains(c.Meta.VCTValues, t) })
-	case formatMdoc:
+	case credential.FormatMdoc:
 		return c.Meta.DoctypeValue != "" && slices.Contains(types, c.Meta.DoctypeValue)
-	case formatJWT, formatJWTLD, formatLDP:
+	case credential.FormatJWT, credential.FormatJWTLD, credential.FormatLDP:
 		// All of one alternative must be types of the credential (Appendix
 		// B.1.1).
 		return slices.ContainsFunc(c.Meta.TypeValues, func(all []string) bool {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/internal/wire"
 )
@@ -155,6 +154,19 @@ func (r Request) Mode() string {
 		return ModeFragment
 	}
 	return r.ResponseMode
+}
+
+// EncryptionKey is the key that the response is to be encrypted to; nil if it
+// goes in clear.
+func (r Request) EncryptionKey() *jose.JWK {
+	if !r.Encrypted() || r.ClientMetadata == nil || r.ClientMetadata.JWKS == nil {
+		return nil
+	}
+	key, ok := r.ClientMetadata.JWKS.Encryption()
+	if !ok {
+		return nil
+	}
+	return &key
 }
 
 // Encrypted reports whether the response is to be encrypted (Section 8.3).
@@ -311,38 +323,3 @@ func (m *ClientMetadata) Enc() (string, bool) {
 	}
 	return "", false
 }
-
-// SDJWTFormat is the vp_formats_supported entry of dc+sd-jwt (Appendix B.3.4).
-func SDJWTFormat(issuer, holder []jose.Alg) jsontext.Value {
-	b, err := jose.Marshal(map[string][]jose.Alg{"sd-jwt_alg_values": issuer, "kb-jwt_alg_values": holder})
-	if err != nil {
-		return nil
-	}
-	return b
-}
-
-// Accepts reports whether a verifier takes a credential of a format that is
-// secured with one algorithm and bound to its holder with the other (Appendix
-// B). holder is empty for one without a key. A list that is not there allows
-// all.
-func (m *ClientMetadata) Accepts(format, issuer string, holder jose.Alg) bool {
-	if m == nil || m.VPFormatsSupported == nil {
-		return true
-	}
-	entry, ok := m.VPFormatsSupported[format]
-	if !ok {
-		return false
-	}
-	switch format {
-	case string(credential.FormatSDJWTVC):
-		var f struct {
-			Issuer []string   `json:"sd-jwt_alg_values"`
-			Holder []jose.Alg `json:"kb-jwt_alg_values"`
-		}
-		return jose.Unmarshal(entry, &f) == nil && allows(f.Issuer, issuer) && (holder == "" || allows(f.Holder, holder))
-	default:
-		return false
-	}
-}
-
-func allows[T comparable](list []T, v T) bool { return list == nil || slices.Contains(list, v) }
