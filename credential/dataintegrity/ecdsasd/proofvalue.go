@@ -15,8 +15,10 @@ var (
 	headerDerived = []byte{0xd9, 0x5d, 0x01}
 )
 
-// Lengths in bytes. Section 3.5.8 says 36 for the public key; its encoding (Section 3.6.5)
-// and the official vectors say two bytes of codec and a compressed point.
+// Lengths in bytes.
+//
+// Deviation: Section 3.5.8 says 36 for the public key. Its encoding in Section 3.6.5, two bytes
+// of codec and a compressed point, the official vectors and other implementations say 35.
 const (
 	signatureSize = 64
 	publicKeySize = 35

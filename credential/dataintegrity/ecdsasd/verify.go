@@ -97,9 +97,12 @@ func (s suite) base(in di.Input, proofValue string, issuer *ecdsa.PublicKey) err
 	return s.signed(in, v.baseSignature, v.publicKey, v.signatures, fixed, rest, issuer)
 }
 
-// signed checks all signatures. The base signature comes first, and verifies with the issuer's
-// key: only then is the key in the proof good for anything. With the key in the proof
-// instead, as the text of Section 3.6.7 has it, everybody could sign.
+// signed checks all signatures. The base signature comes first, and only then is the key in
+// the proof good for anything.
+//
+// Deviation: the base signature verifies with the issuer's key, where the text of Section 3.6.7
+// has the key in the proof, with which everybody could sign. Section 3.6.5, the official vectors
+// and other implementations do the same.
 func (s suite) signed(in di.Input, baseSignature, publicKey []byte, signatures, fixed, rest [][]byte, issuer *ecdsa.PublicKey) error {
 	bad := func(detail string, err error) error {
 		return &di.Error{Check: di.CheckSignature, Spec: spec + ", Section 3.6.7", Detail: detail, Err: err}

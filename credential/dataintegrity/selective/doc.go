@@ -1,6 +1,6 @@
 // Package selective has the selective disclosure functions that the cryptosuites
 // ecdsa-sd-2023 and bbs-2023 share (Data Integrity ECDSA Cryptosuites 1.0, Section 3.4;
-// Data Integrity BBS Cryptosuites 1.0, Section 3.3.1): a JSON-LD document becomes a list
+// Data Integrity BBS Cryptosuites 1.0, Section 3.2.1): a JSON-LD document becomes a list
 // of statements whose blank nodes have labels of a LabelMap, and JSON pointers choose
 // some of them.
 //

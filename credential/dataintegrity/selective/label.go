@@ -44,7 +44,7 @@ func HMAC(key []byte) LabelMap {
 	}
 }
 
-// ShuffledHMAC is createShuffledIdLabelMapFunction (DI BBS 1.0, Section 3.3.1): "b0", "b1"
+// ShuffledHMAC is createShuffledIdLabelMapFunction (DI BBS 1.0, Section 3.2.1): "b0", "b1"
 // and on, in the order of the labels that HMAC gives.
 func ShuffledHMAC(key []byte) LabelMap {
 	return func(n int) ([]string, error) {
