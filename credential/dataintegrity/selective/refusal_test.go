@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
@@ -135,6 +136,26 @@ func TestHas(t *testing.T) {
 			t.Errorf("%q: %v", pointer, !want)
 		}
 	}
+}
+
+// TestConcurrent: one document serves many selections at once.
+func TestConcurrent(t *testing.T) {
+	d := read(t, sample)
+	var wait sync.WaitGroup
+	for _, pointer := range []string{"/age/0", "/name", "/list", "/knows/1", "/none", "/g/name"} {
+		wait.Go(func() {
+			for range 50 {
+				s, err := d.Select([]string{pointer})
+				if d.Has(pointer) != (err == nil) {
+					t.Errorf("%s: %v", pointer, err)
+				}
+				if err == nil && len(s.Indexes) < 2 {
+					t.Errorf("%s: selected %v", pointer, s.Indexes)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // TestRefusedDocuments: what does not become statements.
