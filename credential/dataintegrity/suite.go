@@ -2,6 +2,7 @@ package dataintegrity
 
 import (
 	"crypto"
+	"crypto/sha256"
 
 	"github.com/zegel-id/zegel/credential/jcs"
 	"github.com/zegel-id/zegel/credential/jsonld"
@@ -108,6 +109,10 @@ func (in Input) ConfigurationHash(p *jsonld.Processor, h crypto.Hash) ([]byte, e
 }
 
 func sum(h crypto.Hash, b []byte) []byte {
+	if h == crypto.SHA256 {
+		s := sha256.Sum256(b)
+		return s[:]
+	}
 	s := h.New()
 	s.Write(b)
 	return s.Sum(nil)
