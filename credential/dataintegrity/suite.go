@@ -3,6 +3,7 @@ package dataintegrity
 import (
 	"crypto"
 	"crypto/sha256"
+	"crypto/sha512"
 
 	"github.com/zegel-id/zegel/credential/jcs"
 	"github.com/zegel-id/zegel/credential/jsonld"
@@ -99,7 +100,7 @@ func (in Input) CanonicalConfiguration(p *jsonld.Processor, h crypto.Hash) ([]by
 }
 
 // ConfigurationHash is the hash of CanonicalConfiguration: proofHash in the words
-// of the suites.
+// of the suites. The hash is SHA-256 or SHA-384.
 func (in Input) ConfigurationHash(p *jsonld.Processor, h crypto.Hash) ([]byte, error) {
 	canonical, err := in.CanonicalConfiguration(p, h)
 	if err != nil {
@@ -108,14 +109,14 @@ func (in Input) ConfigurationHash(p *jsonld.Processor, h crypto.Hash) ([]byte, e
 	return sum(h, canonical), nil
 }
 
+// sum is SHA-256 or SHA-384, the hashes of the suites.
 func sum(h crypto.Hash, b []byte) []byte {
-	if h == crypto.SHA256 {
-		s := sha256.Sum256(b)
+	if h == crypto.SHA384 {
+		s := sha512.Sum384(b)
 		return s[:]
 	}
-	s := h.New()
-	s.Write(b)
-	return s.Sum(nil)
+	s := sha256.Sum256(b)
+	return s[:]
 }
 
 // canonicalRDF is the canonical form of a JSON-LD document, of which nothing may be
