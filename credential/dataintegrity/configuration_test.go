@@ -73,6 +73,9 @@ func TestConfigurationsKept(t *testing.T) {
 			t.Errorf("got %s, %d are remembered, %v", got, known, err)
 		}
 	}
+	if got, err := in.ConfigurationHash(published, crypto.SHA512); err == nil || got != nil {
+		t.Error("a hash that no suite has")
+	}
 	for i := range 1100 {
 		in.Options = []byte(`{"type":"DataIntegrityProof","created":"2026-11-25T12:00:00Z","nonce":"` + strings.Repeat("n", i) + `"}`)
 		if _, known, err := configuration(in, crypto.SHA256); err != nil || known > 1024 {

@@ -122,9 +122,14 @@ func sum(h crypto.Hash, b []byte) []byte {
 // canonicalRDF is the canonical form of a JSON-LD document, of which nothing may be
 // lost (Data Integrity 1.0, Section 2.4.3).
 func canonicalRDF(p *jsonld.Processor, document []byte, h crypto.Hash, what string) ([]byte, error) {
-	o := rdf.Options{Hash: rdf.SHA256}
-	if h == crypto.SHA384 {
+	var o rdf.Options
+	switch h {
+	case crypto.SHA256:
+		o.Hash = rdf.SHA256
+	case crypto.SHA384:
 		o.Hash = rdf.SHA384
+	default:
+		return nil, &Error{Check: CheckPolicy, Spec: "RDF Dataset Canonicalization, Section 4.9", Detail: "the hash is not SHA-256 or SHA-384"}
 	}
 	canonical, err := p.Canonicalize(document, jsonld.Options{}, o)
 	if err != nil {
