@@ -23,9 +23,10 @@ func TestErrorTypes(t *testing.T) {
 		"INVALID_CHALLENGE_ERROR":     {[]byte(signed), func(p *di.Policy) { p.Challenge = "a" }},
 		"INVALID_VERIFICATION_METHOD": {[]byte(signed), func(p *di.Policy) { p.Resolver = documents{} }},
 		"PROOF_VERIFICATION_ERROR":    {change(t, signed, "A. Student", "B. Student"), nil},
+		"PROOF_VERIFICATION_ERROR ":   {change(t, signed, `v2"]`, `v2","https://e.example/v1"]`), func(p *di.Policy) { p.Contexts = append(p.Contexts, "https://e.example/v1") }},
 	} {
 		t.Run(want, func(t *testing.T) {
-			p := p
+			p, want := p, strings.TrimSpace(want)
 			if c.change != nil {
 				c.change(&p)
 			}

@@ -29,7 +29,8 @@ type Proof struct {
 	Value              string   // proofValue, as it was written
 
 	// Controller is the controller of the verification method and Key its public
-	// key. They are set by Verify, from the controlled identifier document.
+	// key, which is not to be changed in place. They are set by Verify, from the
+	// controlled identifier document.
 	Controller string
 	Key        crypto.PublicKey
 

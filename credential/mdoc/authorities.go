@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -57,6 +58,7 @@ func NewAuthorities(roots ...*x509.Certificate) (*Authorities, error) {
 func (a *Authorities) IssuerKey(auth *cose.Sign1, u Unverified) (crypto.PublicKey, error) {
 	h := sha256.New()
 	for _, der := range auth.X5Chain {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(der))))
 		h.Write(der)
 	}
 	var id [sha256.Size]byte
@@ -104,7 +106,7 @@ func (a *Authorities) verify(auth *cose.Sign1, now time.Time) (path, error) {
 	o := x509.VerifyOptions{Roots: a.pool, Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
 	for _, c := range chain[1:] {
 		if slices.ContainsFunc(a.roots, c.Equal) {
-			return bad("the chain holds the trust anchor, which has to stay out (OpenID4VC HAIP 1.0, Section 6.1)", nil)
+			return bad("the chain holds the trust anchor, which has to stay out (ISO/IEC 18013-5, 9.1.2.4)", nil)
 		}
 		o.Intermediates.AddCert(c)
 	}

@@ -244,6 +244,37 @@ func hostile(t testing.TB, size int) map[string][]byte {
 	small := []byte{0xa8, 0x07, 0, 0x06, 0, 0x05, 0, 0x04, 0, 0x03, 0, 0x02, 0, 0x01, 0, 0x00, 0}
 	n := (size - len(auth) - 64) / len(small)
 	out["small maps"] = withAuth(append(cbor.AppendArray(unknown(), n), []byte(strings.Repeat(string(small), n))...))
+	// A mobile security object that is large in each of its parts; what signs
+	// it is wrong, and is looked at last.
+	text := jose.Encode(good)
+	object64 := func(name string, change func(*object)) {
+		b, err := jose.Decode(resigned(t, text, p.holder, p.header(), change))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[name] = b
+	}
+	object64("many digests", func(mso *object) {
+		o := &object{}
+		for i := range size / 9 { // stays below the limit of data items
+			o.keys, o.values = append(o.keys, 60000-i), append(o.values, []byte{1})
+		}
+		mso.set("valueDigests", &object{[]any{namespace}, []any{o}})
+	})
+	object64("many namespaces", func(mso *object) {
+		o := &object{}
+		for i := range size / 9 { // stays below the limit of data items
+			o.keys, o.values = append(o.keys, fmt.Sprintf("%05d", i*7919%100000)), append(o.values, &object{})
+		}
+		mso.set("valueDigests", o)
+	})
+	object64("many authorizations", func(mso *object) {
+		o := &object{}
+		for i := range size / 9 { // stays below the limit of data items
+			o.keys, o.values = append(o.keys, fmt.Sprintf("%05d", i*7919%100000)), append(o.values, []any{})
+		}
+		mso.get("deviceKeyInfo").(*object).set("keyAuthorizations", &object{[]any{"dataElements"}, []any{o}})
+	})
 	// Many items that no digest fits.
 	item := func(i int) []byte {
 		b := cbor.AppendUint(cbor.AppendText(cbor.AppendMap(nil, 4), "digestID"), uint64(100000-i))

@@ -1,12 +1,10 @@
 package mdoc
 
 import (
-	"crypto"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -110,10 +108,10 @@ func (b *builder) nameSpaces(t *Template) error {
 	if tr.expect('{') && !tr.empty('}') {
 		for ok := true; ok && tr.fault == ""; ok = tr.more('}') {
 			name := tr.text()
-			i := slices.IndexFunc(t.namespaces, func(n namespace) bool { return n.plain == string(name) })
 			if tr.fault != "" {
 				break
 			}
+			i := slices.IndexFunc(t.namespaces, func(n namespace) bool { return n.plain == string(name) })
 			if i < 0 || b.spaces[i] {
 				return malformed(specMSO, "Elements holds the namespace "+clip(name)+" twice, or the document type has none of that name")
 			}
@@ -282,43 +280,4 @@ func (b *builder) security(t *Template, c *Credential) error {
 
 func appendDateTime(b []byte, at time.Time) []byte {
 	return at.UTC().AppendFormat(append(b, dateTimeHead...), dateTimeForm)
-}
-
-// payload is MobileSecurityObjectBytes: the head goes right before the object.
-func (b *builder) payload() []byte {
-	n := uint64(len(b.mso) - room)
-	from := room - 2 - cbor.HeadLen(n)
-	cbor.AppendHead(cbor.AppendTag(b.mso[:from], tagEncoded), cbor.Bytes, n)
-	return b.mso[from:]
-}
-
-// Draft is a checked document that is not signed yet.
-type Draft struct {
-	b      *builder
-	t      *Template
-	sealed atomic.Bool
-}
-
-// Seal signs the draft and gives the base64url IssuerSigned (OpenID4VCI 1.0,
-// Appendix A.2.4). key is the one of the first certificate of the chain. A
-// draft is sealed once, whether or not sealing succeeds: a second call is
-// ErrSealed.
-func (d *Draft) Seal(key crypto.Signer) (string, error) {
-	if !d.sealed.CompareAndSwap(false, true) {
-		return "", ErrSealed
-	}
-	b := d.b
-	d.b = nil
-	defer b.release()
-	if !d.t.fits(key) {
-		return "", &Error{Check: credential.CheckSeal, Spec: specIssuer, Detail: "the key is not the one of the signer's certificate"}
-	}
-	doc := append(b.t.dst, issuerAuthKey...)
-	doc, err := d.t.signer.Append(doc, key, b.payload())
-	if err != nil {
-		return "", &Error{Check: credential.CheckSeal, Spec: specIssuer, Detail: "sealing", Err: err}
-	}
-	b.t.dst = doc
-	b.text = jose.AppendEncode(b.text[:0], doc)
-	return string(b.text), nil
 }

@@ -26,7 +26,7 @@ func (c Claims) Paths() []Path {
 	out := make([]Path, len(c.items))
 	parts := make([]any, 0, 2*len(c.items))
 	for i := range c.items {
-		parts = append(parts, c.items[i].namespace, c.items[i].name)
+		parts = append(parts, c.items[i].namespace, string(c.items[i].name))
 		out[i] = parts[2*i : 2*i+2 : 2*i+2]
 	}
 	return out
@@ -88,7 +88,7 @@ func (c Claims) CBOR(namespace, element string) []byte {
 
 func (c Claims) index(namespace, element string) int {
 	for i := range c.items {
-		if c.items[i].name == element && c.items[i].namespace == namespace {
+		if string(c.items[i].name) == element && c.items[i].namespace == namespace {
 			return i
 		}
 	}
@@ -136,6 +136,9 @@ func (c Claims) find(p Path) (int, [][]byte) {
 	for _, part := range p[2:] {
 		var next [][]byte
 		for _, v := range selected {
+			if cbor.NewReader(v).Next() != cbor.NewReader(selected[0]).Next() {
+				return -1, nil // an index for some and a key for others
+			}
 			var err error
 			if next, err = step(next, v, part); err != nil {
 				return -1, nil

@@ -53,7 +53,7 @@ type Options struct {
 	Digest Digest // SHA256 when empty
 
 	// Chain is the x5chain, the signer's certificate first, without the
-	// authority that is trusted (OpenID4VC HAIP 1.0, Section 6.1).
+	// authority that is trusted (ISO/IEC 18013-5, 9.1.2.4).
 	Chain []*x509.Certificate
 	// AnySigner leaves the profile of a document signer's certificate out
 	// (CheckDocumentSigner): for issuers whose trust rests on something else,

@@ -24,11 +24,6 @@
 // device MACs and zero-knowledge proofs are not offered.
 package mdoc
 
-import "github.com/zegel-id/zegel/credential"
-
-// Format is the format identifier (OpenID4VCI 1.0, Appendix A.2).
-const Format credential.Format = "mso_mdoc"
-
 // The versions of the structures that are written and read.
 const (
 	versionMSO      = "1.0"

@@ -1,6 +1,7 @@
 package mdoc
 
 import (
+	"crypto"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/cose"
@@ -21,3 +22,9 @@ func (s *IssuerSigned) Status() []byte {
 	}
 	return b
 }
+
+// DeviceKey is the key the document is bound to, as the issuer states it.
+func (s *IssuerSigned) DeviceKey() crypto.PublicKey { return s.mso.deviceKey }
+
+// Authorized is what the device key may sign itself, as the issuer states it.
+func (s *IssuerSigned) Authorized() KeyAuthorizations { return s.mso.authorized }

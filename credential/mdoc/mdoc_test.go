@@ -1,7 +1,9 @@
 package mdoc_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -15,7 +17,6 @@ import (
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/mdoc"
-	"github.com/zegel-id/zegel/internal/cbor"
 	"github.com/zegel-id/zegel/internal/cose"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal/trust/devca"
@@ -318,15 +319,21 @@ func TestOtherDigestsAndKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := p.issue(t, func(_ *mdoc.Options, c *mdoc.Credential) { c.DeviceKey = p384.Public() })
-	out := p.present(t, text, func(d *mdoc.Device) { d.Key = p384 }, mdoc.Path{namespace, "age"})
-	policy := p.policy(t)
-	if _, err := mdoc.Verify(out, policy); !errors.Is(err, cose.ErrAlg) {
-		t.Errorf("ES384 of the device is not on the list: %v", err)
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
 	}
-	policy.DeviceAlgs = []cose.Alg{cose.ES384}
-	if _, err := mdoc.Verify(out, policy); err != nil {
-		t.Error(err)
+	for alg, key := range map[cose.Alg]crypto.Signer{cose.ES384: p384, cose.EdDSA: ed} {
+		text := p.issue(t, func(_ *mdoc.Options, c *mdoc.Credential) { c.DeviceKey = key.Public() })
+		out := p.present(t, text, func(d *mdoc.Device) { d.Key = key }, mdoc.Path{namespace, "age"})
+		policy := p.policy(t)
+		if _, err := mdoc.Verify(out, policy); !errors.Is(err, cose.ErrAlg) {
+			t.Errorf("%s of the device is not on the list: %v", alg, err)
+		}
+		policy.DeviceAlgs = []cose.Alg{alg}
+		if _, err := mdoc.Verify(out, policy); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
 	}
 }
 
@@ -453,6 +460,9 @@ func TestDisclose(t *testing.T) {
 	if _, err := s.Present(sel, mdoc.Device{Key: p.holder}); err == nil {
 		t.Error("presented without a request")
 	}
+	if _, err := s.Present(sel, mdoc.Device{Transcript: transcript(t)}); err == nil {
+		t.Error("presented without a key")
+	}
 }
 
 func TestClaimsSelect(t *testing.T) {
@@ -477,84 +487,4 @@ func TestClaimsSelect(t *testing.T) {
 	if err := c.Decode(&into); err != nil || into.Card.Age != 25 {
 		t.Errorf("%v, %v", into, err)
 	}
-}
-
-// signedItem is one item of a document with its signed digest.
-type signedItem struct {
-	id             uint64
-	random, digest []byte
-}
-
-func valueDigests(t testing.TB, doc []byte) map[string]map[uint64][]byte {
-	t.Helper()
-	r := cbor.NewReader(doc)
-	out := map[string]map[uint64][]byte{}
-	for range r.Map() {
-		if r.Text() != "issuerAuth" {
-			r.Skip()
-			continue
-		}
-		m, err := cose.Parse(r.Skip())
-		if err != nil {
-			t.Fatal(err)
-		}
-		outer := cbor.NewReader(m.Payload)
-		outer.Expect(24)
-		in := cbor.NewReader(outer.Bytes())
-		for range in.Map() {
-			if in.Text() != "valueDigests" {
-				in.Skip()
-				continue
-			}
-			for range in.Map() {
-				n := map[uint64][]byte{}
-				out[in.Text()] = n
-				for range in.Map() {
-					id := in.Uint()
-					n[id] = in.Bytes()
-				}
-			}
-		}
-		if err := in.End(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
-}
-
-func items(t testing.TB, doc []byte) []signedItem {
-	t.Helper()
-	digests := valueDigests(t, doc)
-	r := cbor.NewReader(doc)
-	var out []signedItem
-	for range r.Map() {
-		if r.Text() != "nameSpaces" {
-			r.Skip()
-			continue
-		}
-		for range r.Map() {
-			name := r.Text()
-			for range r.Array() {
-				r.Expect(24)
-				in := cbor.NewReader(r.Bytes())
-				var it signedItem
-				for range in.Map() {
-					switch in.Text() {
-					case "digestID":
-						it.id = in.Uint()
-					case "random":
-						it.random = in.Bytes()
-					default:
-						in.Skip()
-					}
-				}
-				it.digest = digests[name][it.id]
-				out = append(out, it)
-			}
-		}
-	}
-	if err := r.End(); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }

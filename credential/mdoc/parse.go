@@ -31,10 +31,11 @@ const maxNameSpaces = 64
 
 // item is a parsed IssuerSignedItem.
 type item struct {
-	namespace, name string
-	id              uint64
-	raw             []byte // IssuerSignedItemBytes, as received
-	value           []byte // elementValue, CBOR
+	namespace string
+	name      []byte // elementIdentifier
+	id        uint64
+	raw       []byte // IssuerSignedItemBytes, as received
+	value     []byte // elementValue, CBOR
 }
 
 // Parse reads a base64url IssuerSigned (OpenID4VCI 1.0, Appendix A.2.4). It
@@ -108,8 +109,8 @@ func readIssuerSigned(r *cbor.Reader) (*IssuerSigned, error) {
 	if s.sign1 == nil {
 		return nil, malformed(specMSO, "there is no issuerAuth")
 	}
-	if s.sign1.Tagged || s.sign1.Detached || s.sign1.Typ != "" {
-		return nil, malformed(specMSO, "issuerAuth must be an untagged COSE_Sign1 that carries its payload and has no typ")
+	if s.sign1.Tagged || s.sign1.Detached {
+		return nil, malformed(specMSO, "issuerAuth must be an untagged COSE_Sign1 that carries its payload")
 	}
 	var err error
 	s.mso, err = parseMSO(s.sign1.Payload)
@@ -151,7 +152,7 @@ func unique(items []item) error {
 			break
 		}
 		for j := range i {
-			if items[i].id == items[j].id || items[i].name == items[j].name {
+			if items[i].id == items[j].id || string(items[i].name) == string(items[j].name) {
 				return malformed(specItems, "a data element or a digest ID stands twice in a namespace")
 			}
 		}
@@ -161,10 +162,10 @@ func unique(items []item) error {
 	}
 	ids, names := make(map[uint64]bool, len(items)), make(map[string]bool, len(items))
 	for i := range items {
-		if ids[items[i].id] || names[items[i].name] {
+		if ids[items[i].id] || names[string(items[i].name)] {
 			return malformed(specItems, "a data element or a digest ID stands twice in a namespace")
 		}
-		ids[items[i].id], names[items[i].name] = true, true
+		ids[items[i].id], names[string(items[i].name)] = true, true
 	}
 	return nil
 }
@@ -193,7 +194,7 @@ func readItem(r *cbor.Reader) (item, error) {
 		case "random":
 			there[1] = len(in.Bytes()) >= minRandom
 		case "elementIdentifier":
-			there[2], it.name = true, in.Text()
+			there[2], it.name = true, in.RawText()
 		case "elementValue":
 			there[3], it.value = true, in.Skip()
 		default:

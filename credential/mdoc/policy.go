@@ -25,9 +25,10 @@ type Policy struct {
 	// DocTypes lists the accepted document types: the one of the request.
 	DocTypes []string
 
-	IssuerAlgs []cose.Alg // cose.ES256Only by default
-	DeviceAlgs []cose.Alg // cose.ES256Only by default
-	Digests    []Digest   // SHA256, SHA384 and SHA512 by default
+	// What is allowed; an empty list, which is not nil, allows nothing.
+	IssuerAlgs []cose.Alg // cose.ES256Only when nil
+	DeviceAlgs []cose.Alg // cose.ES256Only when nil
+	Digests    []Digest   // SHA256, SHA384 and SHA512 when nil
 
 	// IssuerKey gives the key the issuer's signature must verify with, or
 	// refuses. It decides on the x5chain of the signature, whose algorithm is
@@ -46,10 +47,7 @@ func orES256(algs []cose.Alg) []cose.Alg {
 }
 
 func (p *Policy) allows(d Digest) bool {
-	if len(p.Digests) == 0 {
-		return d.size() > 0
-	}
-	return d.size() > 0 && slices.Contains(p.Digests, d)
+	return d.size() > 0 && (p.Digests == nil || slices.Contains(p.Digests, d))
 }
 
 func (p *Policy) usable(presented bool) error {

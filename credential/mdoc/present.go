@@ -63,8 +63,8 @@ func (s *IssuerSigned) Present(sel Selection, d Device) (string, error) {
 	switch {
 	case sel.of != s:
 		return "", errors.New("the selection was made from another document; call Disclose on this one")
-	case d.Transcript.cbor == nil:
-		return "", errors.New("the device has no Transcript of a request to sign")
+	case d.Key == nil || d.Transcript.cbor == nil:
+		return "", errors.New("the device needs its Key and the Transcript of a request to sign")
 	}
 	alg, err := cose.AlgFor(d.Key.Public())
 	if err != nil {
@@ -170,15 +170,9 @@ func (k KeyAuthorizations) check(namespaces []byte) error {
 		return err
 	}
 	for _, e := range d.device {
-		if !k.allow(e.namespace, e.name) {
+		if !k.allow(e.namespace, string(e.name)) {
 			return &Error{Check: credential.CheckHolderBinding, Spec: "OpenID4VP 1.0, Appendix B.2.1", Detail: "element " + clip(e.name), Err: ErrNotAuthorized}
 		}
 	}
 	return nil
 }
-
-// DeviceKey is the key the document is bound to, as the issuer states it.
-func (s *IssuerSigned) DeviceKey() crypto.PublicKey { return s.mso.deviceKey }
-
-// Authorized is what the device key may sign itself, as the issuer states it.
-func (s *IssuerSigned) Authorized() KeyAuthorizations { return s.mso.authorized }

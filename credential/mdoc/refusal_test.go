@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,10 @@ func TestIssuerSignedRefused(t *testing.T) {
 		"an item with another tag":  {func(o *object) { list := items(o, namespace); list[0] = tagged{25, list[0].(tagged).value} }, credential.CheckStructure, "expected tag 24"},
 		"an item that is no CBOR":   {func(o *object) { items(o, namespace)[0] = tagged{24, []byte{0xff}} }, credential.CheckStructure, "IssuerSignedItem"},
 		"an item twice":             {func(o *object) { list := items(o, namespace); list[1] = list[0] }, credential.CheckStructure, "twice"},
+		"a digest ID twice":         {item(func(o *object) { o.set("digestID", inside(t, first(t, text)).get("digestID")) }), credential.CheckStructure, "twice"},
+		"an element twice":          {item(func(o *object) { o.set("elementIdentifier", "family_name") }), credential.CheckStructure, "twice"},
+		"a digest ID among many":    {func(o *object) { among(t, o, "digestID", int64(7)) }, credential.CheckStructure, "twice"},
+		"an element among many":     {func(o *object) { among(t, o, "elementIdentifier", "7") }, credential.CheckStructure, "twice"},
 		"an empty namespace":        {func(o *object) { o.get("nameSpaces").(*object).set(second, []any{}) }, credential.CheckStructure, "no data element"},
 		"another namespace":         {func(o *object) { n := o.get("nameSpaces").(*object); n.keys[n.index(second)] = "other" }, mdoc.CheckDigests, "added"},
 		"an item in another place":  {func(o *object) { n := o.get("nameSpaces").(*object); n.set("other", items(o, second)) }, mdoc.CheckDigests, "added"},
@@ -162,6 +167,7 @@ func TestIssuerSignedRefused(t *testing.T) {
 		"signature is changed":      {auth(func(a []any) { a[3].([]byte)[5] ^= 1 }), credential.CheckIssuerSignature, "does not verify"},
 		"signature is cut":          {auth(func(a []any) { a[3] = a[3].([]byte)[:63] }), credential.CheckIssuerSignature, "does not verify"},
 		"algorithm not on the list": {auth(func(a []any) { a[0] = []byte{0xa1, 0x01, 0x38, 0x22} }), credential.CheckIssuerSignature, "not allowed"},
+		"a typ":                     {auth(func(a []any) { a[0] = []byte{0xa2, 0x01, 0x26, 0x10, 0x61, 'a'} }), credential.CheckIssuerSignature, "typ"},
 		"a critical header":         {auth(func(a []any) { a[0] = []byte{0xa2, 0x01, 0x26, 0x02, 0x81, 0x04} }), credential.CheckStructure, "critical"},
 		"no x5chain":                {auth(func(a []any) { a[1] = &object{} }), credential.CheckIssuerTrust, "x5chain"},
 		"x5chain is no certificate": {auth(func(a []any) { a[1] = &object{[]any{33}, []any{[]byte{1}}} }), credential.CheckIssuerTrust, "no certificate"},
@@ -186,6 +192,38 @@ func TestIssuerSignedRefused(t *testing.T) {
 			t.Errorf("%s is accepted", name)
 		}
 	}
+}
+
+func first(t testing.TB, text string) any {
+	var it any
+	changed(t, text, func(o *object) { it = o.get("nameSpaces").(*object).get(namespace).([]any)[0] })
+	return it
+}
+
+// among puts forty items into a namespace, of which the last has the member
+// of the eighth.
+func among(t testing.TB, o *object, member string, value any) {
+	list := o.get("nameSpaces").(*object).get(namespace).([]any)
+	it := inside(t, list[0])
+	list = nil
+	for i := range 40 {
+		it.set("digestID", i)
+		it.set("elementIdentifier", strconv.Itoa(i))
+		if i == 39 {
+			it.set(member, value)
+		}
+		list = append(list, encoded(it))
+	}
+	o.get("nameSpaces").(*object).set(namespace, list)
+}
+
+// large are more elements than a document may have.
+func large() *object {
+	o := &object{}
+	for i := range mdoc.MaxItems + 1 {
+		o.keys, o.values = append(o.keys, strconv.Itoa(i)), append(o.values, 1)
+	}
+	return o
 }
 
 func withDocType(t testing.TB, payload any, docType string) *object {
@@ -263,6 +301,8 @@ func TestResponseRefused(t *testing.T) {
 		"carried payload":            {auth(func(a []any) { a[2] = []byte("x") }), credential.CheckStructure, "detached"},
 		"signature is changed":       {auth(func(a []any) { a[3].([]byte)[9] ^= 1 }), credential.CheckHolderBinding, "does not verify"},
 		"algorithm not on the list":  {auth(func(a []any) { a[0] = []byte{0xa1, 0x01, 0x27} }), credential.CheckHolderBinding, "not allowed"},
+		"a typ":                      {auth(func(a []any) { a[0] = []byte{0xa2, 0x01, 0x26, 0x10, 0x61, 'a'} }), credential.CheckHolderBinding, "typ"},
+		"many device elements":       {device(func(o *object) { o.set("nameSpaces", encoded(&object{[]any{namespace}, []any{large()}})) }), credential.CheckStructure, "more than"},
 		"device element is changed":  {signs(namespace, "consent"), credential.CheckHolderBinding, "does not verify"},
 		"element not authorised":     {signs(namespace, "pay"), credential.CheckHolderBinding, "not authorised"},
 		"namespace not authorised":   {signs("other", "consent"), credential.CheckHolderBinding, "not authorised"},
@@ -348,6 +388,9 @@ func TestPolicyRefused(t *testing.T) {
 		"another type":      {func(p *mdoc.Policy) { p.DocTypes = []string{"other"} }, credential.CheckType, "accepted are other"},
 		"another digest":    {func(p *mdoc.Policy) { p.Digests = []mdoc.Digest{mdoc.SHA512} }, credential.CheckStructure, "not allowed"},
 		"another algorithm": {func(p *mdoc.Policy) { p.IssuerAlgs = []cose.Alg{cose.EdDSA} }, credential.CheckIssuerSignature, "not allowed"},
+		"no algorithm":      {func(p *mdoc.Policy) { p.IssuerAlgs = []cose.Alg{} }, credential.CheckIssuerSignature, "not allowed"},
+		"no device":         {func(p *mdoc.Policy) { p.DeviceAlgs = []cose.Alg{} }, credential.CheckHolderBinding, "not allowed"},
+		"no digest":         {func(p *mdoc.Policy) { p.Digests = []mdoc.Digest{} }, credential.CheckStructure, "not allowed"},
 		"another device":    {func(p *mdoc.Policy) { p.DeviceAlgs = []cose.Alg{cose.EdDSA} }, credential.CheckHolderBinding, "not allowed"},
 		"no trusted key":    {func(p *mdoc.Policy) { p.IssuerKey = key(nil, nil) }, credential.CheckIssuerTrust, "no trusted key"},
 		"a refused key":     {func(p *mdoc.Policy) { p.IssuerKey = key(parties().issuer.Key.Public(), errors.New("no")) }, credential.CheckIssuerTrust, "no trusted key"},

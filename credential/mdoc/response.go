@@ -135,7 +135,7 @@ func (d *response) deviceSigned(r *cbor.Reader) error {
 
 // deviceAuth reads the device's signature. A MAC is refused by its name: its
 // key would have to be agreed on with a key of the verifier, whoever holds that
-// key could have made it, and HAIP asks for signatures only.
+// key could have made it, and HAIP 1.0, Section 7 asks for none.
 func (d *response) deviceAuth(r *cbor.Reader) error {
 	n := r.Map()
 	if n != 1 && r.Err() == nil {
@@ -148,8 +148,8 @@ func (d *response) deviceAuth(r *cbor.Reader) error {
 			if d.signature, err = cose.Read(r); err != nil {
 				return broken(specDevice, "deviceSignature", err)
 			}
-			if d.signature.Tagged || !d.signature.Detached || d.signature.Typ != "" {
-				return malformed(specDevice, "deviceSignature must be an untagged COSE_Sign1 with a detached payload and no typ")
+			if d.signature.Tagged || !d.signature.Detached {
+				return malformed(specDevice, "deviceSignature must be an untagged COSE_Sign1 with a detached payload")
 			}
 		case "deviceMac":
 			return &Error{Check: credential.CheckHolderBinding, Spec: specDevice, Detail: "deviceMac is not accepted: the device must sign (deviceauth_alg_values of the request names signatures only)"}
@@ -173,7 +173,7 @@ func (d *response) elements(b []byte) error {
 			return malformed(specDevice, fmt.Sprintf("more than %d data elements", MaxItems))
 		}
 		for range n {
-			d.device = append(d.device, item{namespace: namespace, name: r.Text(), value: r.Skip()})
+			d.device = append(d.device, item{namespace: namespace, name: r.RawText(), value: r.Skip()})
 		}
 	}
 	if err := r.End(); err != nil {

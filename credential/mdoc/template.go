@@ -1,15 +1,11 @@
 package mdoc
 
 import (
-	"crypto"
-	"crypto/rand"
+	"bytes"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/cbor"
@@ -86,8 +82,8 @@ func (t *Template) chain() error {
 	}
 	h := cose.Header{Alg: alg}
 	for i, c := range t.o.Chain {
-		if c.CheckSignatureFrom(c) == nil {
-			return &Error{Check: credential.CheckIssuerTrust, Spec: "OpenID4VC HAIP 1.0, Section 6.1", Detail: fmt.Sprintf("Chain[%d] is self-signed: leave the trust anchor out", i)}
+		if bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil {
+			return &Error{Check: credential.CheckIssuerTrust, Spec: specMSO, Detail: fmt.Sprintf("Chain[%d] is self-signed: leave the trust anchor out", i)}
 		}
 		if i > 0 && t.o.Chain[i-1].CheckSignatureFrom(c) != nil {
 			return bad(fmt.Sprintf("Chain[%d] did not issue the certificate before it", i), nil)
@@ -177,59 +173,4 @@ func (k KeyAuthorizations) append(b []byte) ([]byte, error) {
 		}
 	}
 	return b, nil
-}
-
-var builders = sync.Pool{New: func() any { return new(builder) }}
-
-// Prepare checks one copy of a document and makes its items and its mobile
-// security object, with fresh random values. random is crypto/rand.Reader when
-// nil.
-func (t *Template) Prepare(c Credential, random io.Reader) (*Draft, error) {
-	if random == nil {
-		random = rand.Reader
-	}
-	if c.ValidFrom.IsZero() {
-		c.ValidFrom = c.Signed
-	}
-	if err := t.times(&c); err != nil {
-		return nil, err
-	}
-	b := builders.Get().(*builder)
-	if err := b.build(t, &c, random); err != nil {
-		b.release()
-		return nil, err
-	}
-	return &Draft{b: b, t: t}, nil
-}
-
-// times holds the validity against the rules of the type and against the
-// certificate that will be found in the document.
-func (t *Template) times(c *Credential) error {
-	bad := func(detail string) error {
-		return &Error{Check: credential.CheckValidity, Spec: specMSO, Detail: detail}
-	}
-	for _, at := range [...]time.Time{c.Signed, c.ValidFrom, c.ValidUntil, c.ExpectedUpdate} {
-		if at.Nanosecond() != 0 || !at.IsZero() && (at.Year() < 1 || at.Year() > 9999) {
-			return bad("a time has a fraction of a second or is out of range; truncate it")
-		}
-	}
-	switch {
-	case c.Signed.IsZero() || c.ValidUntil.IsZero():
-		return bad("Signed and ValidUntil are needed")
-	case c.ValidFrom.Before(c.Signed):
-		return bad("ValidFrom lies before Signed")
-	case !c.ValidUntil.After(c.ValidFrom):
-		return bad("ValidUntil does not lie after ValidFrom")
-	case t.o.MaxValidity > 0 && c.ValidUntil.Sub(c.Signed) > t.o.MaxValidity:
-		return bad("ValidUntil lies further ahead than the type allows")
-	case c.Signed.Before(t.leaf.NotBefore) || c.Signed.After(t.leaf.NotAfter):
-		return &Error{Check: credential.CheckValidity, Spec: specIssuer, Detail: "Signed lies outside the validity of the signer's certificate"}
-	}
-	return nil
-}
-
-// fits reports whether a key is the one of the signer's certificate.
-func (t *Template) fits(key crypto.Signer) bool {
-	k, ok := t.leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && k.Equal(key.Public())
 }

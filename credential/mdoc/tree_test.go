@@ -156,3 +156,83 @@ func resigned(t testing.TB, text string, key crypto.Signer, h cose.Header, chang
 func (p party) header() cose.Header {
 	return cose.Header{Alg: cose.ES256, X5Chain: [][]byte{p.issuer.Certificate.Raw}}
 }
+
+// signedItem is one item of a document with its signed digest.
+type signedItem struct {
+	id             uint64
+	random, digest []byte
+}
+
+func valueDigests(t testing.TB, doc []byte) map[string]map[uint64][]byte {
+	t.Helper()
+	r := cbor.NewReader(doc)
+	out := map[string]map[uint64][]byte{}
+	for range r.Map() {
+		if r.Text() != "issuerAuth" {
+			r.Skip()
+			continue
+		}
+		m, err := cose.Parse(r.Skip())
+		if err != nil {
+			t.Fatal(err)
+		}
+		outer := cbor.NewReader(m.Payload)
+		outer.Expect(24)
+		in := cbor.NewReader(outer.Bytes())
+		for range in.Map() {
+			if in.Text() != "valueDigests" {
+				in.Skip()
+				continue
+			}
+			for range in.Map() {
+				n := map[uint64][]byte{}
+				out[in.Text()] = n
+				for range in.Map() {
+					id := in.Uint()
+					n[id] = in.Bytes()
+				}
+			}
+		}
+		if err := in.End(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+func items(t testing.TB, doc []byte) []signedItem {
+	t.Helper()
+	digests := valueDigests(t, doc)
+	r := cbor.NewReader(doc)
+	var out []signedItem
+	for range r.Map() {
+		if r.Text() != "nameSpaces" {
+			r.Skip()
+			continue
+		}
+		for range r.Map() {
+			name := r.Text()
+			for range r.Array() {
+				r.Expect(24)
+				in := cbor.NewReader(r.Bytes())
+				var it signedItem
+				for range in.Map() {
+					switch in.Text() {
+					case "digestID":
+						it.id = in.Uint()
+					case "random":
+						it.random = in.Bytes()
+					default:
+						in.Skip()
+					}
+				}
+				it.digest = digests[name][it.id]
+				out = append(out, it)
+			}
+		}
+	}
+	if err := r.End(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

@@ -184,10 +184,10 @@ func (m *mso) statusJSON() ([]byte, error) {
 func (d *response) authorized() error {
 	for i := range d.device {
 		e := &d.device[i]
-		if !d.issuer.mso.authorized.allow(e.namespace, e.name) {
+		if !d.issuer.mso.authorized.allow(e.namespace, string(e.name)) {
 			return &Error{Check: credential.CheckHolderBinding, Spec: "ISO/IEC 18013-5, 9.1.2.4; OpenID4VP 1.0, Appendix B.2.1", Detail: "device-signed element " + clip(e.name), Err: ErrNotAuthorized}
 		}
-		if d.issuer.Claims().index(e.namespace, e.name) >= 0 {
+		if d.issuer.Claims().index(e.namespace, string(e.name)) >= 0 {
 			return malformed(specDevice, "element "+clip(e.name)+" is signed by both the issuer and the device")
 		}
 	}

@@ -2,6 +2,7 @@ package cbor
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -205,20 +206,20 @@ func head(b []byte, at int) (header, bool) {
 		return header{}, false
 	}
 	h := header{major: Major(b[at] >> 5), info: b[at] & 31, next: at + 1}
+	rest := b[h.next:]
 	switch {
 	case h.info < 24:
 		h.arg = uint64(h.info)
-	case h.info > 27:
-		return header{}, false // reserved, or indefinite
+	case h.info == 24 && len(rest) >= 1:
+		h.arg, h.next = uint64(rest[0]), at+2
+	case h.info == 25 && len(rest) >= 2:
+		h.arg, h.next = uint64(binary.BigEndian.Uint16(rest)), at+3
+	case h.info == 26 && len(rest) >= 4:
+		h.arg, h.next = uint64(binary.BigEndian.Uint32(rest)), at+5
+	case h.info == 27 && len(rest) >= 8:
+		h.arg, h.next = binary.BigEndian.Uint64(rest), at+9
 	default:
-		size := 1 << (h.info - 24)
-		if size > len(b)-h.next {
-			return header{}, false
-		}
-		for _, v := range b[h.next : h.next+size] {
-			h.arg = h.arg<<8 | uint64(v)
-		}
-		h.next += size
+		return header{}, false // cut off, reserved, or indefinite
 	}
 	if h.major == Simple && h.info < 25 && (h.info < 20 || h.info == 24) {
 		return header{}, false

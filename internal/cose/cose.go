@@ -65,10 +65,6 @@ const (
 // ES256Only allows ES256 under both of its numbers.
 var ES256Only = []Alg{ES256, ESP256}
 
-// jose is the JWS algorithm with the same key and signature.
-// JOSE is the same algorithm by its JOSE name; false for one that is not known.
-func (a Alg) JOSE() (jose.Alg, bool) { return a.jose() }
-
 // Algs are the numbers of JOSE algorithms, each under both of its numbers; those
 // that are no COSE algorithms here are left out.
 func Algs(list []jose.Alg) []Alg {
@@ -86,7 +82,9 @@ func Algs(list []jose.Alg) []Alg {
 	return out
 }
 
-func (a Alg) jose() (jose.Alg, bool) {
+// JOSE is the JWS algorithm with the same key and signature; false for one that
+// is not known.
+func (a Alg) JOSE() (jose.Alg, bool) {
 	switch a {
 	case ES256, ESP256:
 		return jose.ES256, true

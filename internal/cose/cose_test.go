@@ -189,6 +189,53 @@ func TestSignAndVerify(t *testing.T) {
 	}
 }
 
+// What a message has proven it does not prove again, and only that.
+func TestVerifiedOnce(t *testing.T) {
+	key, other := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
+	s, err := cose.NewSigner(cose.Header{Alg: cose.ES256}, cose.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.Append(nil, key, []byte("payload"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := cose.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func() {
+		if err := m.Verify(key.Public(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify()
+	fresh := testing.AllocsPerRun(10, func() {
+		m.Signature[0] ^= 1
+		_ = m.Verify(key.Public(), nil) // a failure is not remembered
+		m.Signature[0] ^= 1
+	})
+	if again := testing.AllocsPerRun(10, verify); again > fresh/2 {
+		t.Errorf("%v allocations, %v for a verification: it is verified again", again, fresh)
+	}
+	for name, change := range map[string]func(){
+		"key":      func() { err = m.Verify(other.Public(), nil) },
+		"external": func() { err = m.Verify(key.Public(), []byte("x")) },
+		"payload": func() {
+			m.Payload = []byte("another")
+			err = m.Verify(key.Public(), nil)
+			m.Payload = []byte("payload")
+		},
+		"signature": func() { m.Signature[0] ^= 1; err = m.Verify(key.Public(), nil); m.Signature[0] ^= 1 },
+		"algorithm": func() { m.Alg = cose.ES384; err = m.Verify(key.Public(), nil); m.Alg = cose.ES256 },
+	} {
+		verify()
+		if change(); err == nil {
+			t.Errorf("another %s counts as proven", name)
+		}
+	}
+}
+
 // A message is carried or detached, not both.
 func TestDetachedRefused(t *testing.T) {
 	key := ecKey(t, elliptic.P256())
@@ -196,10 +243,18 @@ func TestDetachedRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	carried, _ := s.Append(nil, key, []byte("x"))
-	detached, _ := s.AppendDetached(nil, key, []byte("x"))
+	// With an empty payload the signatures are the same, so that only the form
+	// can tell them apart.
+	carried, err := s.Append(nil, key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	detached, err := s.AppendDetached(nil, key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	m, err := cose.Parse(carried)
-	if err != nil || m.VerifyDetached(key.Public(), nil, []byte("x")) == nil {
+	if err != nil || m.VerifyDetached(key.Public(), nil, nil) == nil {
 		t.Errorf("a carried payload serves as detached: %v", err)
 	}
 	if m, err = cose.Parse(detached); err != nil || m.Verify(key.Public(), nil) == nil {
@@ -386,11 +441,16 @@ func TestKeys(t *testing.T) {
 
 func TestKeyRefuses(t *testing.T) {
 	x := strings.Repeat("01", 32)
+	point, err := ecKey(t, elliptic.P256()).PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := hex.EncodeToString(point[1:33]) + "225820" + hex.EncodeToString(point[33:])
 	for name, in := range map[string]string{
 		"empty map":      "a0",
 		"not a map":      "80",
 		"symmetric":      "a20104204101",
-		"private":        "a5010220012158" + "20" + x + "225820" + x + "235820" + x,
+		"private":        "a50102200121" + "5820" + good + "235820" + x,
 		"off the curve":  "a40102200121" + "5820" + x + "225820" + x,
 		"short x":        "a40102200121" + "4101" + "225820" + x,
 		"no y":           "a30102200121" + "5820" + x,

@@ -38,8 +38,7 @@ type Options struct {
 // Signer makes messages with the same header parameters. What is constant is
 // encoded once. It holds no key and is safe for concurrent use.
 type Signer struct {
-	alg    Alg
-	jalg   jose.Alg
+	alg    jose.Alg
 	start  []byte // array head, protected and unprotected header
 	prefix []byte // Sig_structure up to the payload
 }
@@ -47,11 +46,11 @@ type Signer struct {
 // NewSigner compiles header parameters. Alg says which kind of key will sign,
 // see AlgFor.
 func NewSigner(h Header, o Options) (*Signer, error) {
-	s := &Signer{alg: h.Alg}
-	var ok bool
-	if s.jalg, ok = h.Alg.jose(); !ok {
+	alg, ok := h.Alg.JOSE()
+	if !ok {
 		return nil, fmt.Errorf("%w: %s cannot sign here", ErrAlg, h.Alg)
 	}
+	s := &Signer{alg: alg}
 	if len(h.X5Chain) > MaxChain {
 		return nil, malformed("x5chain holds %d certificates, at most %d", len(h.X5Chain), MaxChain)
 	}
@@ -84,16 +83,9 @@ func (s *Signer) AppendDetached(dst []byte, key crypto.Signer, payload []byte) (
 // append signs first, so that a failure leaves dst as it was. The signed text
 // is built behind the message in the same memory.
 func (s *Signer) append(dst []byte, key crypto.Signer, payload []byte, detached bool) ([]byte, error) {
-	a, err := AlgFor(key.Public())
-	if err != nil {
-		return nil, err
-	}
-	if j, _ := a.jose(); j != s.jalg {
-		return nil, fmt.Errorf("%w: the header says %s, the key signs %s", ErrAlg, s.alg, a)
-	}
 	from := len(dst)
 	input := cbor.AppendBytes(append(dst, s.prefix...), payload)
-	sig, err := jose.Sign(key, s.jalg, input[from:])
+	sig, err := jose.Sign(key, s.alg, input[from:]) // refuses a key of another algorithm
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func (m *Sign1) VerifyDetached(pub crypto.PublicKey, external, payload []byte) e
 }
 
 func (m *Sign1) verify(pub crypto.PublicKey, external, payload []byte) error {
-	a, ok := m.Alg.jose()
+	a, ok := m.Alg.JOSE()
 	if !ok {
 		return ErrAlg
 	}
