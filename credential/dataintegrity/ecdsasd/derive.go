@@ -90,10 +90,16 @@ func derive(p *jsonld.Processor, document []byte, proofValue string, selectivePo
 	}
 	v := derivedValue{
 		baseSignature: base.baseSignature, publicKey: base.publicKey, signatures: signatures,
-		labels: labels, mandatoryIndexes: selective.Relative(mandatory.Indexes, combined.Indexes),
+		mandatoryIndexes: selective.Relative(mandatory.Indexes, combined.Indexes),
 	}
-	value, err = v.encode()
-	return combined.JSON, value, err
+	for _, label := range labels {
+		digest, err := di.MultibaseBase64(label)
+		if err != nil {
+			return nil, "", err
+		}
+		v.labels = append(v.labels, digest)
+	}
+	return combined.JSON, di.EncodeBase64(v.encode()), nil
 }
 
 // disclosed are the signatures of the statements that are disclosed and not mandatory. A base

@@ -247,7 +247,7 @@ func TestSecretsAreFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		labels = append(labels, v.labels...)
+		labels = append(labels, v.given()...)
 		if !json.Valid(shown) {
 			t.Errorf("not JSON: %s", shown)
 		}

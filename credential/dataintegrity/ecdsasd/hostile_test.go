@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/internal/cputime"
 )
 
@@ -38,11 +37,11 @@ func hostiles() map[string]struct {
 		document []byte
 		value    derivedValue
 	}
-	labels := func(n int) (all []string) {
+	labels := func(n int) (all [][]byte) {
 		for i := range n {
 			digest := make([]byte, labelSize)
 			digest[0], digest[1] = byte(i), byte(i>>8)
-			all = append(all, selective.EncodeLabel(digest))
+			all = append(all, digest)
 		}
 		return all
 	}
@@ -73,7 +72,7 @@ func TestHostile(t *testing.T) {
 	_, in := diploma(t)
 	for name, h := range hostiles() {
 		in.Document = h.document
-		if err := Derived(published).Verify(in, encoded(t, &h.value), newKey(t).Public()); err == nil {
+		if err := Derived(published).Verify(in, encoded(&h.value), newKey(t).Public()); err == nil {
 			t.Errorf("%s: not refused", name)
 		}
 	}
@@ -109,7 +108,7 @@ func BenchmarkHostile(b *testing.B) {
 		return (cputime.Used() - start) / time.Duration(n)
 	}
 	for name, h := range hostiles() {
-		hostile, text := in, encoded(b, &h.value)
+		hostile, text := in, encoded(&h.value)
 		hostile.Document = h.document
 		b.Run(name, func(b *testing.B) {
 			var theirs, ours time.Duration

@@ -2,11 +2,10 @@ package ecdsasd
 
 import (
 	"bytes"
-	"encoding/base64"
-	"unicode/utf8"
 
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
+	"github.com/zegel-id/zegel/internal/cbor"
 )
 
 // The headers of proof values (DI ECDSA 1.0, Sections 3.5.2 and 3.5.7).
@@ -36,52 +35,58 @@ type baseValue struct {
 	mandatoryPointers                 []string
 }
 
-// derivedValue is a derived proof value (Section 3.5.7). The label at i is for "c14n<i>".
+// derivedValue is a derived proof value (Section 3.5.7).
 type derivedValue struct {
 	baseSignature, publicKey []byte
 	signatures               [][]byte
-	labels                   []string
-	mandatoryIndexes         []int // ascending
+	labels                   [][]byte // digests: the one at i is for "c14n<i>"
+	mandatoryIndexes         []int    // ascending
 }
 
-func (v *baseValue) encode() string {
-	b := appendHead(bytes.Clone(headerBase), majorArray, 5)
-	b = appendBytes(b, v.baseSignature)
-	b = appendBytes(b, v.publicKey)
-	b = appendBytes(b, v.hmacKey)
+// encode is the CBOR of a base proof, header included.
+func (v *baseValue) encode() []byte {
+	b := cbor.AppendArray(bytes.Clone(headerBase), 5)
+	b = cbor.AppendBytes(b, v.baseSignature)
+	b = cbor.AppendBytes(b, v.publicKey)
+	b = cbor.AppendBytes(b, v.hmacKey)
 	b = appendSignatures(b, v.signatures)
-	b = appendHead(b, majorArray, len(v.mandatoryPointers))
+	b = cbor.AppendArray(b, len(v.mandatoryPointers))
 	for _, p := range v.mandatoryPointers {
-		b = appendText(b, p)
+		b = cbor.AppendText(b, p)
 	}
-	return di.EncodeBase64(b)
+	return b
 }
 
-// encode writes what parseDerived reads; labels are those of HMAC.
-func (v *derivedValue) encode() (string, error) {
-	b := appendHead(bytes.Clone(headerDerived), majorArray, 5)
-	b = appendBytes(b, v.baseSignature)
-	b = appendBytes(b, v.publicKey)
+// encode is the CBOR of a derived proof, header included (compressLabelMap, Section 3.5.5).
+func (v *derivedValue) encode() []byte {
+	b := cbor.AppendArray(bytes.Clone(headerDerived), 5)
+	b = cbor.AppendBytes(b, v.baseSignature)
+	b = cbor.AppendBytes(b, v.publicKey)
 	b = appendSignatures(b, v.signatures)
-	b = appendHead(b, majorMap, len(v.labels))
-	for i, label := range v.labels { // compressLabelMap, Section 3.5.5
-		digest, err := base64.RawURLEncoding.DecodeString(label[1:])
-		if err != nil {
-			return "", badValue("a label is not one of an HMAC")
-		}
-		b = appendBytes(appendHead(b, majorUint, i), digest)
+	b = cbor.AppendMap(b, len(v.labels))
+	for i, label := range v.labels {
+		b = cbor.AppendBytes(cbor.AppendUint(b, uint64(i)), label)
 	}
-	b = appendHead(b, majorArray, len(v.mandatoryIndexes))
+	b = cbor.AppendArray(b, len(v.mandatoryIndexes))
 	for _, i := range v.mandatoryIndexes {
-		b = appendHead(b, majorUint, i)
+		b = cbor.AppendUint(b, uint64(i))
 	}
-	return di.EncodeBase64(b), nil
+	return b
+}
+
+// given are the labels as text, for a label map.
+func (v *derivedValue) given() []string {
+	all := make([]string, len(v.labels))
+	for i, digest := range v.labels {
+		all[i] = selective.EncodeLabel(digest)
+	}
+	return all
 }
 
 func appendSignatures(b []byte, signatures [][]byte) []byte {
-	b = appendHead(b, majorArray, len(signatures))
+	b = cbor.AppendArray(b, len(signatures))
 	for _, s := range signatures {
-		b = appendBytes(b, s)
+		b = cbor.AppendBytes(b, s)
 	}
 	return b
 }
@@ -94,19 +99,11 @@ func parseBase(proofValue string) (*baseValue, error) {
 	}
 	v := &baseValue{baseSignature: r.sized(signatureSize), publicKey: r.sized(publicKeySize), hmacKey: r.sized(selective.HMACKeySize)}
 	v.signatures = r.signatures()
-	n := r.head(majorArray)
-	if n > selective.MaxPointers {
-		return nil, badValue("more JSON pointers than are read")
+	for range r.Array() {
+		v.mandatoryPointers = append(v.mandatoryPointers, r.Text())
 	}
-	for range n {
-		p := r.text()
-		if !utf8.ValidString(p) {
-			r.fault()
-		}
-		v.mandatoryPointers = append(v.mandatoryPointers, p)
-	}
-	if !r.done() {
-		return nil, badValue("the CBOR of the base proof is not five elements of their kinds and lengths, in shortest forms, without tags and with nothing behind")
+	if len(v.mandatoryPointers) > selective.MaxPointers || !r.done(v.encode) {
+		return nil, notElements("base")
 	}
 	return v, nil
 }
@@ -120,21 +117,31 @@ func parseDerived(proofValue string) (*derivedValue, error) {
 	v := &derivedValue{baseSignature: r.sized(signatureSize), publicKey: r.sized(publicKeySize)}
 	v.signatures = r.signatures()
 	v.labels = r.labels()
-	for range r.head(majorArray) {
-		i := r.head(majorUint)
+	for range r.Array() {
+		i := r.index()
 		if n := len(v.mandatoryIndexes); n > 0 && v.mandatoryIndexes[n-1] >= i {
-			r.fault() // not ascending, or twice
+			r.bad = true // not ascending, or twice
 		}
 		v.mandatoryIndexes = append(v.mandatoryIndexes, i)
 	}
-	if !r.done() {
-		return nil, badValue("the CBOR of the derived proof is not five elements of their kinds and lengths, in shortest forms, without tags and with nothing behind")
+	if !r.done(v.encode) {
+		return nil, notElements("derived")
 	}
 	return v, nil
 }
 
+// elements are the five elements of a proof value under way.
+type elements struct {
+	*cbor.Reader
+	size int // of the whole, in bytes
+	bad  bool
+}
+
+// limits of the CBOR: a signature and a label for each statement at most, and pointers.
+var limits = cbor.Limits{Size: maxProofValue, Depth: 2, Items: 4*selective.MaxStatements + selective.MaxPointers}
+
 // open reads the multibase encoding, the header and the head of the five elements.
-func open(proofValue string, header []byte) (*reader, error) {
+func open(proofValue string, header []byte) (*elements, error) {
 	if len(proofValue) > maxProofValue {
 		return nil, badValue("proofValue is longer than 512 KiB")
 	}
@@ -145,26 +152,32 @@ func open(proofValue string, header []byte) (*reader, error) {
 	rest, ok := bytes.CutPrefix(b, header)
 	switch {
 	case ok:
-		r := &reader{b: rest}
-		if r.head(majorArray) != 5 {
-			r.fault()
-		}
-		return r, nil
 	case bytes.HasPrefix(b, headerBase):
 		return nil, badValue("it is a base proof, which an issuer makes for the holder alone: derive a proof from it")
 	case bytes.HasPrefix(b, headerDerived):
 		return nil, badValue("it is a derived proof, from which nothing more can be derived: use the base proof of the issuer")
+	default:
+		return nil, badValue("proofValue does not start with a header of " + Name)
 	}
-	return nil, badValue("proofValue does not start with a header of " + Name)
+	if err := cbor.Check(rest, limits); err != nil {
+		return nil, &di.Error{Check: di.CheckProofValue, Spec: spec + ", Section 3.5", Detail: "what follows the header", Err: err}
+	}
+	r := &elements{Reader: cbor.NewReader(rest), size: len(b)}
+	r.bad = r.Array() != 5
+	return r, nil
+}
+
+// sized reads a byte string of one length.
+func (r *elements) sized(n int) []byte {
+	b := r.Bytes()
+	r.bad = r.bad || len(b) != n
+	return b
 }
 
 // signatures reads an array of signatures.
-func (r *reader) signatures() [][]byte {
-	n := r.head(majorArray)
-	if n > selective.MaxStatements {
-		r.fault()
-		return nil
-	}
+func (r *elements) signatures() [][]byte {
+	n := r.Array()
+	r.bad = r.bad || n > selective.MaxStatements
 	all := make([][]byte, n)
 	for i := range all {
 		all[i] = r.sized(signatureSize)
@@ -172,19 +185,39 @@ func (r *reader) signatures() [][]byte {
 	return all
 }
 
+// index reads a number that can count statements.
+func (r *elements) index() int {
+	i := r.Uint()
+	if i >= selective.MaxStatements {
+		r.bad = true
+		return 0
+	}
+	return int(i)
+}
+
 // labels reads a label map, in any order of its keys, which are the numbers from 0 on, each
 // once (decompressLabelMap, Section 3.5.6).
-func (r *reader) labels() []string {
-	labels := make([]string, r.head(majorMap))
+func (r *elements) labels() [][]byte {
+	labels := make([][]byte, r.Map())
 	for range labels {
-		i := r.head(majorUint)
-		if i >= len(labels) || labels[i] != "" {
-			r.fault()
+		i, label := r.index(), r.sized(labelSize)
+		if i >= len(labels) {
+			r.bad = true
 			return nil
 		}
-		labels[i] = selective.EncodeLabel(r.sized(labelSize))
+		labels[i] = label
 	}
 	return labels
+}
+
+// done says whether all was read, and was as short as what is written: in the order of the
+// label map they may differ, not in the length of anything.
+func (r *elements) done(encode func() []byte) bool {
+	return !r.bad && r.End() == nil && len(encode()) == r.size
+}
+
+func notElements(kind string) error {
+	return badValue("the CBOR of the " + kind + " proof is not five elements of their kinds and lengths, in their shortest forms and without tags")
 }
 
 func badValue(detail string) *di.Error {

@@ -81,7 +81,7 @@ func (s *signer) Sign(in di.Input) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return v.encode(), nil
+	return di.EncodeBase64(v.encode()), nil
 }
 
 // base makes a base proof of its secrets.

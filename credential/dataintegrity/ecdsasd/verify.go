@@ -60,7 +60,7 @@ func (s suite) derived(in di.Input, proofValue string, issuer *ecdsa.PublicKey, 
 		return err
 	}
 	// createVerifyData (Section 3.5.9).
-	d, err := selective.Read(s.p, in.Document, selective.Given(v.labels))
+	d, err := selective.Read(s.p, in.Document, selective.Given(v.given()))
 	if err != nil {
 		return notReadable(err)
 	}
