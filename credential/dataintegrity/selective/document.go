@@ -31,7 +31,7 @@ type Document struct {
 	once   sync.Once
 	at     map[rdf.Quad]int   // of the statement
 	places map[int][]rdf.Node // by offset in the source
-	mu     sync.Mutex         // guards tree
+	mu     sync.Mutex         // guards the marks in tree
 	tree   *tree
 }
 
