@@ -27,8 +27,7 @@ type Selection struct {
 // Select selects statements (selectCanonicalNQuads, DI ECDSA 1.0, Section 3.4.15, and the
 // matching half of a group of canonicalizeAndGroup, Section 3.4.16). A pointer
 // selects the value it leads to, and of each object on the way the identifier and the
-// types; the empty pointer selects the document. The error is an *Error or a
-// *jsonld.Error.
+// types; the empty pointer selects the document. The error is an *Error.
 func (d *Document) Select(pointers []string) (*Selection, error) {
 	if len(pointers) > MaxPointers {
 		return nil, &Error{Detail: fmt.Sprintf("%d JSON pointers, more than %d", len(pointers), MaxPointers)}
