@@ -37,11 +37,20 @@ func Verify(ctx context.Context, document []byte, p Policy) (*Verified, error) {
 	if err := p.usable(); err != nil {
 		return nil, err
 	}
-	s, err := Parse(document)
+	r := readers.Get().(*jcs.Reader)
+	defer func() {
+		r.Forget()
+		readers.Put(r)
+	}()
+	s, err := parse(r, document)
 	if err != nil {
 		return nil, err
 	}
-	return s.verify(ctx, &p)
+	v, err := s.verify(ctx, &p)
+	for _, proof := range s.proofs {
+		proof.value = jcs.Value{}
+	}
+	return v, err
 }
 
 // Verify is the function Verify for a document that was read already.
