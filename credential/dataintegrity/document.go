@@ -32,6 +32,11 @@ func Parse(document []byte) (*Secured, error) { return parse(new(jcs.Reader), do
 // readers are for documents that nobody keeps.
 var readers = sync.Pool{New: func() any { return new(jcs.Reader) }}
 
+func release(r *jcs.Reader) {
+	r.Forget()
+	readers.Put(r)
+}
+
 func parse(r *jcs.Reader, document []byte) (*Secured, error) {
 	if len(document) > MaxDocument {
 		return nil, malformed("4.4", "the document is larger than 4 MiB")

@@ -66,10 +66,7 @@ type Terms struct {
 // document keeps its text; the proof becomes its last member.
 func (t *Template) Add(document []byte, terms Terms) ([]byte, error) {
 	r := readers.Get().(*jcs.Reader)
-	defer func() {
-		r.Forget()
-		readers.Put(r)
-	}()
+	defer release(r)
 	s, err := parse(r, document)
 	if err != nil {
 		return nil, err
