@@ -26,7 +26,6 @@ type reading struct {
 // and members that are named by IRIs and keywords, or say of the document what does
 // not stand at its top.
 func (r reading) check(document jcs.Value) error {
-	r.spelled = r.spelled && document.Member("@context").Kind() != jcs.None // without one there are no terms
 	r.document = document
 	r.id, _ = document.Member("id").Text()
 	return r.object(document, true)

@@ -3,6 +3,7 @@ package dataintegrity
 import (
 	"bytes"
 	"strings"
+	"sync"
 
 	"github.com/zegel-id/zegel/credential/jcs"
 )
@@ -26,11 +27,21 @@ type Secured struct {
 // Parse reads a document: an object in strict JSON, whose proof, if it has one, is
 // an object or a non-empty array of objects. The error is an *Error. The caller
 // does not change the text any more.
-func Parse(document []byte) (*Secured, error) {
+func Parse(document []byte) (*Secured, error) { return parse(new(jcs.Reader), document) }
+
+// readers are for documents that nobody keeps.
+var readers = sync.Pool{New: func() any { return new(jcs.Reader) }}
+
+func release(r *jcs.Reader) {
+	r.Forget()
+	readers.Put(r)
+}
+
+func parse(r *jcs.Reader, document []byte) (*Secured, error) {
 	if len(document) > MaxDocument {
 		return nil, malformed("4.4", "the document is larger than 4 MiB")
 	}
-	root, err := jcs.Parse(document)
+	root, err := r.Read(document)
 	if err != nil {
 		return nil, &Error{Check: CheckStructure, Spec: specDI + ", Section 4.4", Detail: "the document is not strict JSON", Err: err}
 	}
@@ -88,11 +99,17 @@ func (s *Secured) Unsecured() []byte {
 // Input is what the cryptosuite of a proof of this document works on. It is an
 // error if a proof that it follows is not there.
 func (s *Secured) Input(p *Proof) (Input, error) {
-	in := Input{Document: s.Unsecured(), Options: without(p.value, "proofValue"), Context: s.context()}
+	value := p.value
+	var err error
+	if value.Kind() == jcs.None { // a proof that was verified
+		if value, err = jcs.Parse([]byte(p.raw)); err != nil {
+			return Input{}, err
+		}
+	}
+	in := Input{Document: s.Unsecured(), Options: without(value, "proofValue"), Context: s.context()}
 	if len(p.Previous) == 0 {
 		return in, nil
 	}
-	var err error
 	in.Document, err = s.following(p.Previous)
 	return in, err
 }
@@ -118,7 +135,7 @@ func (s *Secured) following(ids []string) ([]byte, error) {
 		if i > 0 {
 			list = append(list, ',')
 		}
-		list = append(list, m.value.Raw()...)
+		list = append(list, m.raw...)
 	}
 	return s.with(append(list, ']')), nil
 }

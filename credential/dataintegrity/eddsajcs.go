@@ -8,9 +8,11 @@ import (
 
 // EdDSAJCS2022 is eddsa-jcs-2022 (Data Integrity EdDSA Cryptosuites 1.0, Section
 // 3.3), for Ed25519 keys.
-func EdDSAJCS2022() Suite { return eddsaJCS }
+func EdDSAJCS2022() Suite { return eddsaJCS() }
 
 // NewEdDSAJCS2022 signs by EdDSAJCS2022.
-func NewEdDSAJCS2022(key crypto.Signer) (Signer, error) { return eddsaJCS.signer(key) }
+func NewEdDSAJCS2022(key crypto.Signer) (Signer, error) { return eddsaJCS().signer(key) }
 
-var eddsaJCS = jcsSuite("eddsa-jcs-2022", "Data Integrity EdDSA Cryptosuites 1.0, Section 3.3", jose.EdDSA)
+func eddsaJCS() *signatureSuite {
+	return jcsSuite("eddsa-jcs-2022", "Data Integrity EdDSA Cryptosuites 1.0, Section 3.3", jose.EdDSA)
+}

@@ -1,10 +1,13 @@
 package dataintegrity
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/jcs"
+	"github.com/zegel-id/zegel/credential/jsonld"
 )
 
 // The checks of a verification, in the order in which they are made.
@@ -54,6 +57,29 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Type is the URL by which a failed verification is told to others (Data Integrity
+// 1.0, Sections 2.4.3 and 4.7; Controlled Identifiers 1.0, Section 3.5).
+func (e *Error) Type() string {
+	const base = "https://w3id.org/security#"
+	var lost *jsonld.Error
+	switch {
+	case errors.Is(e.Err, jcs.ErrSyntax):
+		return base + "PARSING_ERROR"
+	case errors.As(e.Err, &lost) && lost.Code == "dropped":
+		return base + "DATA_LOSS_DETECTION_ERROR"
+	}
+	switch e.Check {
+	case CheckDomain:
+		return base + "INVALID_DOMAIN_ERROR"
+	case CheckChallenge:
+		return base + "INVALID_CHALLENGE_ERROR"
+	case CheckMethod:
+		return base + "INVALID_VERIFICATION_METHOD"
+	default:
+		return base + "PROOF_VERIFICATION_ERROR"
+	}
+}
 
 func malformed(section, detail string) *Error {
 	return &Error{Check: CheckStructure, Spec: specDI + ", Section " + section, Detail: detail}

@@ -16,6 +16,8 @@ type Resolver interface {
 	Resolve(ctx context.Context, id string) (*did.Document, error)
 }
 
+var _ Resolver = did.KeyMethod{}
+
 // Policy is everything a verifier decides on its own.
 type Policy struct {
 	Now  time.Time

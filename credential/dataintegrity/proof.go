@@ -29,23 +29,25 @@ type Proof struct {
 	Value              string   // proofValue, as it was written
 
 	// Controller is the controller of the verification method and Key its public
-	// key. They are set by Verify, from the controlled identifier document.
+	// key, which is not to be changed in place. They are set by Verify, from the
+	// controlled identifier document.
 	Controller string
 	Key        crypto.PublicKey
 
-	value     jcs.Value
+	value     jcs.Value // good as long as the document is being verified
+	raw       string
 	challenge bool // there is a challenge, perhaps an empty one
 }
 
 // Raw is the proof as it was written.
-func (p *Proof) Raw() string { return p.value.Raw() }
+func (p *Proof) Raw() string { return p.raw }
 
 // readProof checks the form of a proof.
 func readProof(v jcs.Value) (*Proof, error) {
 	if v.Kind() != jcs.Object {
 		return nil, malformed("2.1", "a proof is not an object")
 	}
-	p := &Proof{value: v}
+	p := &Proof{value: v, raw: v.Raw()}
 	if typ, ok := v.Member("type").Text(); !ok || typ != typeProof {
 		return nil, &Error{Check: CheckCryptosuite, Spec: specDI + ", Section 3.1", Detail: "the type of a proof is missing or not " + typeProof + "; a proof of another type is not passed over as if it were none"}
 	}

@@ -10,9 +10,9 @@ import (
 // rdfc is a suite that canonicalises document and proof configuration as RDF. The
 // hash within RDFC-1.0 is that of the signature.
 func rdfc(p *jsonld.Processor, name, spec string, algs ...jose.Alg) *signatureSuite {
+	c := &configurations{p: p}
 	return &signatureSuite{
-		name: name, spec: spec, algs: algs,
-		configuration: func(in Input, h crypto.Hash) ([]byte, error) { return in.CanonicalConfiguration(p, h) },
+		name: name, spec: spec, algs: algs, configuration: c.canonical,
 		document: func(in Input, h crypto.Hash) ([]byte, error) {
 			return canonicalRDF(p, in.Document, h, "document")
 		},

@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -101,21 +100,17 @@ func hash(a jose.Alg) crypto.Hash {
 	return crypto.SHA256
 }
 
-// hashData is what is signed, in a proof whose configuration has this hash.
-func (s *signatureSuite) hashData(in Input, h crypto.Hash, configuration []byte) ([]byte, error) {
-	document, err := s.document(in, h)
-	if err != nil {
-		return nil, err
-	}
-	return append(configuration[:len(configuration):len(configuration)], sum(h, document)...), nil
-}
-
-func (s *signatureSuite) configurationHash(in Input, h crypto.Hash) ([]byte, error) {
+// hashData is what is signed.
+func (s *signatureSuite) hashData(in Input, h crypto.Hash) ([]byte, error) {
 	configuration, err := s.configuration(in, h)
 	if err != nil {
 		return nil, err
 	}
-	return sum(h, configuration), nil
+	document, err := s.document(in, h)
+	if err != nil {
+		return nil, err
+	}
+	return append(sum(h, configuration), sum(h, document)...), nil
 }
 
 func (s *signatureSuite) Verify(in Input, proofValue string, key crypto.PublicKey) error {
@@ -130,11 +125,7 @@ func (s *signatureSuite) Verify(in Input, proofValue string, key crypto.PublicKe
 	if len(signature) != size(alg) {
 		return &Error{Check: CheckProofValue, Spec: s.spec, Detail: fmt.Sprintf("the signature has %d bytes, expected %d (r and s side by side, not DER)", len(signature), size(alg))}
 	}
-	configuration, err := s.configurationHash(in, hash(alg))
-	if err != nil {
-		return err
-	}
-	data, err := s.hashData(in, hash(alg), configuration)
+	data, err := s.hashData(in, hash(alg))
 	if err != nil {
 		return err
 	}
@@ -149,14 +140,6 @@ type signer struct {
 	suite *signatureSuite
 	key   crypto.Signer
 	alg   jose.Alg
-	last  atomic.Pointer[configured]
-}
-
-// configured is a proof configuration and its hash. Documents that are issued within
-// one second have the same.
-type configured struct {
-	options, context string
-	hash             []byte
 }
 
 func (s *signatureSuite) signer(key crypto.Signer) (Signer, error) {
@@ -172,17 +155,7 @@ func (s *signer) Public() crypto.PublicKey { return s.key.Public() }
 func (s *signer) asWritten() bool          { return s.suite.json }
 
 func (s *signer) Sign(in Input) (string, error) {
-	h := hash(s.alg)
-	c := s.last.Load()
-	if c == nil || c.options != string(in.Options) || c.context != string(in.Context) {
-		sum, err := s.suite.configurationHash(in, h)
-		if err != nil {
-			return "", err
-		}
-		c = &configured{string(in.Options), string(in.Context), sum}
-		s.last.Store(c)
-	}
-	data, err := s.suite.hashData(in, h, c.hash)
+	data, err := s.suite.hashData(in, hash(s.alg))
 	if err != nil {
 		return "", err
 	}

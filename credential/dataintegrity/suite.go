@@ -2,6 +2,8 @@ package dataintegrity
 
 import (
 	"crypto"
+	"crypto/sha256"
+	"crypto/sha512"
 
 	"github.com/zegel-id/zegel/credential/jcs"
 	"github.com/zegel-id/zegel/credential/jsonld"
@@ -98,7 +100,7 @@ func (in Input) CanonicalConfiguration(p *jsonld.Processor, h crypto.Hash) ([]by
 }
 
 // ConfigurationHash is the hash of CanonicalConfiguration: proofHash in the words
-// of the suites.
+// of the suites. The hash is SHA-256 or SHA-384.
 func (in Input) ConfigurationHash(p *jsonld.Processor, h crypto.Hash) ([]byte, error) {
 	canonical, err := in.CanonicalConfiguration(p, h)
 	if err != nil {
@@ -107,18 +109,27 @@ func (in Input) ConfigurationHash(p *jsonld.Processor, h crypto.Hash) ([]byte, e
 	return sum(h, canonical), nil
 }
 
+// sum is SHA-256 or SHA-384, the hashes of the suites.
 func sum(h crypto.Hash, b []byte) []byte {
-	s := h.New()
-	s.Write(b)
-	return s.Sum(nil)
+	if h == crypto.SHA384 {
+		s := sha512.Sum384(b)
+		return s[:]
+	}
+	s := sha256.Sum256(b)
+	return s[:]
 }
 
 // canonicalRDF is the canonical form of a JSON-LD document, of which nothing may be
 // lost (Data Integrity 1.0, Section 2.4.3).
 func canonicalRDF(p *jsonld.Processor, document []byte, h crypto.Hash, what string) ([]byte, error) {
-	o := rdf.Options{Hash: rdf.SHA256}
-	if h == crypto.SHA384 {
+	var o rdf.Options
+	switch h {
+	case crypto.SHA256:
+		o.Hash = rdf.SHA256
+	case crypto.SHA384:
 		o.Hash = rdf.SHA384
+	default:
+		return nil, &Error{Check: CheckPolicy, Spec: "RDF Dataset Canonicalization, Section 4.9", Detail: "the hash is not SHA-256 or SHA-384"}
 	}
 	canonical, err := p.Canonicalize(document, jsonld.Options{}, o)
 	if err != nil {

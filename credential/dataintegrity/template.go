@@ -65,7 +65,9 @@ type Terms struct {
 // Add gives a document its first proof (Data Integrity 1.0, Section 4.2). The
 // document keeps its text; the proof becomes its last member.
 func (t *Template) Add(document []byte, terms Terms) ([]byte, error) {
-	s, err := Parse(document)
+	r := readers.Get().(*jcs.Reader)
+	defer release(r)
+	s, err := parse(r, document)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +102,7 @@ func (t *Template) Append(document []byte, terms Terms) ([]byte, error) {
 	}
 	list := []byte{'['}
 	for _, p := range s.proofs {
-		list = append(append(list, p.value.Raw()...), ',')
+		list = append(append(list, p.raw...), ',')
 	}
 	return s.with(append(append(list, proof...), ']')), nil
 }

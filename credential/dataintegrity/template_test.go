@@ -62,6 +62,15 @@ func TestAdd(t *testing.T) {
 				t.Errorf("the document came back as\n%s", got)
 			}
 			f := v.Proofs[0]
+			s, err := di.Parse(signed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, err1 := s.Input(s.Proofs()[0])
+			after, err2 := s.Input(f)
+			if err1 != nil || err2 != nil || f.Raw() != s.Proofs()[0].Raw() || string(before.Options) != string(after.Options) || len(after.Options) == 0 {
+				t.Errorf("a verified proof has other options: %s, %v, %v", after.Options, err1, err2)
+			}
 			if !f.Created.Equal(now) || !f.Expires.Equal(now.AddDate(1, 0, 0)) || f.Nonce != "n" || f.Challenge != "c" || f.Controller != p.Controllers[0] {
 				t.Errorf("facts %+v", f)
 			}

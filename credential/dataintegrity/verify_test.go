@@ -124,6 +124,29 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// TestChecks: the report says what was left out.
+func TestChecks(t *testing.T) {
+	all := []string{
+		di.CheckStructure, di.CheckCryptosuite, di.CheckPurpose, di.CheckValidity, di.CheckDomain, di.CheckChallenge, di.CheckChain,
+		di.CheckContext, di.CheckSpelling, di.CheckMethod, di.CheckSignature, di.CheckRequired,
+	}
+	signed := []byte(sign(t, credentialText, di.Terms{Created: now}, "eddsa-rdfc-2022"))
+	p := policy(t, edKey(1).Public())
+	if r := verified(t, signed, p).Checks; !r.OK(all...) || len(r) != len(all) {
+		t.Errorf("checks %s", r)
+	}
+	p.Controllers, p.InsecureAnyController, p.InsecureUnbound, p.InsecureAnySpelling = nil, true, true, true
+	r := verified(t, signed, p).Checks
+	for _, name := range []string{di.CheckDomain, di.CheckChallenge, di.CheckSpelling, di.CheckRequired} {
+		if r.OK(name) {
+			t.Errorf("%s passes, and was not made", name)
+		}
+	}
+	if len(r) != len(all) || len(r.Failures()) > 0 {
+		t.Errorf("checks %s", r)
+	}
+}
+
 // TestPurposeAndTimes: Data Integrity 1.0, Section 4.4, step 5, and 2.1.
 func TestPurposeAndTimes(t *testing.T) {
 	signed := []byte(sign(t, credentialText, di.Terms{Created: now, Expires: now.Add(time.Hour)}))

@@ -12,7 +12,7 @@ func (v Value) AppendCanonical(b []byte) []byte {
 	switch v.Kind() {
 	case String:
 		if form := v.node().form; form > 0 {
-			return appendString(b, v.t.forms[form-1])
+			return AppendString(b, v.t.forms[form-1])
 		}
 		return append(b, v.Raw()...) // without escapes there is one spelling
 	case Number:
@@ -29,7 +29,7 @@ func (v Value) AppendCanonical(b []byte) []byte {
 		}
 		return append(b, ']')
 	case Object:
-		return appendObject(b, v, nil)
+		return v.AppendObject(b)
 	default:
 		return append(b, v.Raw()...)
 	}
@@ -45,10 +45,6 @@ type Member struct {
 // which some are left out or take another value: those of replace, where a zero
 // Value leaves a member out. Names that v does not have are added.
 func (v Value) AppendObject(b []byte, replace ...Member) []byte {
-	return appendObject(b, v, replace)
-}
-
-func appendObject(b []byte, v Value, replace []Member) []byte {
 	var few [32]Member
 	members := few[:0]
 	for name, m := range v.Members() {
@@ -66,7 +62,7 @@ func appendObject(b []byte, v Value, replace []Member) []byte {
 	first := true
 	for _, m := range members {
 		b = comma(b, &first)
-		b = append(appendString(b, m.Name), ':')
+		b = append(AppendString(b, m.Name), ':')
 		b = m.Value.AppendCanonical(b)
 	}
 	return append(b, '}')
@@ -98,8 +94,9 @@ func low(s string) bool {
 	return true
 }
 
-// appendString quotes s, which is UTF-8 (RFC 8785, Section 3.2.2.2).
-func appendString(b []byte, s string) []byte {
+// AppendString appends a text, which must be UTF-8, as a JSON string in canonical form
+// (RFC 8785, Section 3.2.2.2).
+func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for i := range len(s) {
 		switch c := s[i]; c {
@@ -118,7 +115,3 @@ func appendString(b []byte, s string) []byte {
 	}
 	return append(b, '"')
 }
-
-// AppendString appends a text as a JSON string in canonical form. The text must
-// be UTF-8.
-func AppendString(b []byte, s string) []byte { return appendString(b, s) }

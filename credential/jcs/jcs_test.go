@@ -178,6 +178,36 @@ func TestValue(t *testing.T) {
 	}
 }
 
+// TestReader: memory that is used again holds nothing of what was read before.
+func TestReader(t *testing.T) {
+	var r ours.Reader
+	for _, size := range []int{1, 3, 20000, 2} {
+		text := `{"\u0061":["` + strings.Repeat(`\u0062",1e1,"`, size) + `c"]}`
+		for range 2 {
+			v, err := r.Read([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := ours.Transform([]byte(text))
+			if err != nil || string(v.AppendCanonical(nil)) != string(want) {
+				t.Fatalf("read again it is another: %v", err)
+			}
+		}
+		if v, err := r.Read([]byte(`{"a":1,"a":1}`)); err == nil || v.Kind() != ours.None {
+			t.Error("an error with a result")
+		}
+	}
+	v, err := r.Read([]byte(`{"a":"\u0062"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := v.Member("a").Text()
+	r.Forget()
+	if _, err := r.Read([]byte(`{"x":"\u0079"}`)); err != nil || b != "b" {
+		t.Errorf("a text that was taken became %q, %v", b, err)
+	}
+}
+
 // FuzzAgainstPeer compares with another implementation: what both take must be
 // equal, and what we take is stable. We refuse more than it does.
 func FuzzAgainstPeer(f *testing.F) {

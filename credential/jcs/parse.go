@@ -1,6 +1,7 @@
 package jcs
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -11,8 +12,19 @@ type parser struct {
 
 // Parse reads one JSON value. The error wraps ErrSyntax and names a place, never
 // a value. src may be changed afterwards.
-func Parse(src []byte) (Value, error) {
-	p := &parser{tree: tree{src: string(src), nodes: make([]node, 0, 16+len(src)/24)}}
+func Parse(src []byte) (Value, error) { return new(Reader).Read(src) }
+
+// Reader reads one text after another into the same memory. It is not for concurrent
+// use.
+type Reader struct{ p parser }
+
+// Read is Parse. What it gives is good until the next Read or Forget; texts and raw
+// values that were taken from it stay good.
+func (r *Reader) Read(src []byte) (Value, error) {
+	r.Forget()
+	p := &r.p
+	p.src = string(src)
+	p.nodes = slices.Grow(p.nodes, 16+len(src)/24)
 	p.space()
 	if err := p.value(node{nameAt: -1}, 0); err != nil {
 		return Value{}, err
@@ -22,6 +34,20 @@ func Parse(src []byte) (Value, error) {
 		return Value{}, p.fault("there is more after the end of the value")
 	}
 	return Value{&p.tree, 0}, nil
+}
+
+// maxNodes is how much memory a Reader keeps.
+const maxNodes = 1 << 14
+
+// Forget lets go of what was read, and of the memory of a large text.
+func (r *Reader) Forget() {
+	p := &r.p
+	if cap(p.nodes) > maxNodes || cap(p.forms) > maxNodes {
+		p.tree = tree{}
+	}
+	clear(p.forms)
+	p.tree = tree{nodes: p.nodes[:0], forms: p.forms[:0]}
+	p.pos = 0
 }
 
 func (p *parser) space() {
