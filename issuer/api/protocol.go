@@ -181,7 +181,7 @@ func (s server) statusList(r *rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.Text(http.StatusOK, status.MediaType, p.JWT).Cache(p.TTL).ETag(strings.Trim(p.ETag, `"`)), nil
+	return rest.Text(http.StatusOK, status.MediaType, p.Body).Cache(p.TTL).ETag(strings.Trim(p.ETag, `"`)), nil
 }
 
 func (s server) providerList(*rest.Request) (rest.Answer, error) {
