@@ -79,7 +79,7 @@ func (b *Bitstring) Encode() (string, error) {
 // ParseBitstring reads an encodedList of statuses of size bits (Section 3.4).
 func ParseBitstring(encoded string, size int) (*Bitstring, error) {
 	if size < 1 || size > MaxSize {
-		return nil, &Error{Name: MalformedValue, Detail: fmt.Sprintf("statusSize must be 1 to %d", MaxSize), Err: ErrMalformed}
+		return nil, &Error{Name: MalformedValueError, Detail: fmt.Sprintf("statusSize must be 1 to %d", MaxSize), Err: ErrMalformed}
 	}
 	data, err := expand(encoded)
 	if err != nil {
@@ -87,7 +87,7 @@ func ParseBitstring(encoded string, size int) (*Bitstring, error) {
 	}
 	b := &Bitstring{size: size, data: data}
 	if b.Len() < MinEntries {
-		return nil, &Error{Name: StatusListLength, Detail: fmt.Sprintf("encodedList has %d entries, at least %d are needed (Section 3.2)", b.Len(), MinEntries), Err: ErrMalformed}
+		return nil, &Error{Name: LengthError, Detail: fmt.Sprintf("encodedList has %d entries, at least %d are needed (Section 3.2)", b.Len(), MinEntries), Err: ErrMalformed}
 	}
 	return b, nil
 }
@@ -95,7 +95,7 @@ func ParseBitstring(encoded string, size int) (*Bitstring, error) {
 // expand is the Bitstring Expansion Algorithm (Section 3.4).
 func expand(encoded string) ([]byte, error) {
 	fault := func(detail string, err error) ([]byte, error) {
-		return nil, &Error{Name: MalformedValue, Detail: "encodedList " + detail, Err: err}
+		return nil, &Error{Name: MalformedValueError, Detail: "encodedList " + detail, Err: err}
 	}
 	if encoded == "" || encoded[0] != 'u' {
 		return fault("must be base64url in multibase, so begin with u (Section 2.2)", ErrMalformed)

@@ -89,7 +89,7 @@ func (c *BitstringChecker) Check(ctx context.Context, entries []Entry, trust Tru
 		return bad, malformedEntry(fmt.Sprintf("%d entries, expected 1 to %d", len(entries), MaxEntries), nil)
 	}
 	if trust == nil {
-		return bad, &Error{Name: StatusVerification, Detail: "no rule says who may issue the list", Err: ErrUntrusted}
+		return bad, &Error{Name: VerificationError, Detail: "no rule says who may issue the list", Err: ErrUntrusted}
 	}
 	out := Standing{Value: Valid}
 	for _, e := range entries {
@@ -109,7 +109,7 @@ func (c *BitstringChecker) Check(ctx context.Context, entries []Entry, trust Tru
 		default:
 			// What a set status of an unknown purpose means for the credential
 			// is not known.
-			return bad, &Error{Name: StatusVerification, Detail: "a status is set whose statusPurpose is not understood", Err: ErrValue}
+			return bad, &Error{Name: VerificationError, Detail: "a status is set whose statusPurpose is not understood", Err: ErrValue}
 		}
 	}
 	return out, nil
@@ -118,7 +118,7 @@ func (c *BitstringChecker) Check(ctx context.Context, entries []Entry, trust Tru
 // check is the Validate Algorithm (Section 3.2).
 func (c *BitstringChecker) check(ctx context.Context, e Entry, trust TrustIssuer) (Finding, error) {
 	if err := checkURI(e.List, c.o.InsecureLoopback); err != nil {
-		return Finding{}, &Error{Name: MalformedValue, Detail: "statusListCredential", Err: err}
+		return Finding{}, &Error{Name: MalformedValueError, Detail: "statusListCredential", Err: err}
 	}
 	if e.Size < 1 || e.Size > MaxSize {
 		return Finding{}, malformedEntry(fmt.Sprintf("statusSize must be 1 to %d", MaxSize), nil)
@@ -128,11 +128,11 @@ func (c *BitstringChecker) check(ctx context.Context, e Entry, trust TrustIssuer
 		if named := (*Error)(nil); errors.As(err, &named) {
 			return Finding{}, err
 		}
-		return Finding{}, &Error{Name: StatusRetrieval, Detail: "the list could not be had", Err: err}
+		return Finding{}, &Error{Name: RetrievalError, Detail: "the list could not be had", Err: err}
 	}
 	list := kept.list.(*checkedList)
 	if err := trust(ctx, list.Issuer); err != nil {
-		return Finding{}, &Error{Name: StatusVerification, Detail: "the issuer of the list is not trusted for the status of this credential", Err: fmt.Errorf("%w: %w", ErrUntrusted, err)}
+		return Finding{}, &Error{Name: VerificationError, Detail: "the issuer of the list is not trusted for the status of this credential", Err: fmt.Errorf("%w: %w", ErrUntrusted, err)}
 	}
 	return list.find(e)
 }
@@ -146,18 +146,18 @@ type checkedList struct {
 // find reads the status of an entry.
 func (l *checkedList) find(e Entry) (Finding, error) {
 	if !slices.Contains(l.Purposes, e.Purpose) {
-		return Finding{}, &Error{Name: StatusVerification, Detail: "statusPurpose of the entry is none of the list's (Section 3.2)", Err: ErrUntrusted}
+		return Finding{}, &Error{Name: VerificationError, Detail: "statusPurpose of the entry is none of the list's (Section 3.2)", Err: ErrUntrusted}
 	}
 	if l.Size != 0 && l.Size != e.Size {
-		return Finding{}, &Error{Name: StatusVerification, Detail: "statusSize of the entry is not the list's", Err: ErrUntrusted}
+		return Finding{}, &Error{Name: VerificationError, Detail: "statusSize of the entry is not the list's", Err: ErrUntrusted}
 	}
 	bits := Bitstring{size: e.Size, data: l.data}
 	if bits.Len() < MinEntries {
-		return Finding{}, &Error{Name: StatusListLength, Detail: fmt.Sprintf("the list has %d entries, at least %d are needed (Section 3.2)", bits.Len(), MinEntries), Err: ErrMalformed}
+		return Finding{}, &Error{Name: LengthError, Detail: fmt.Sprintf("the list has %d entries, at least %d are needed (Section 3.2)", bits.Len(), MinEntries), Err: ErrMalformed}
 	}
 	v, err := bits.At(e.Index)
 	if err != nil {
-		return Finding{}, &Error{Name: Range, Detail: "statusListIndex lies outside the list (Section 3.2)", Err: err}
+		return Finding{}, &Error{Name: RangeError, Detail: "statusListIndex lies outside the list (Section 3.2)", Err: err}
 	}
 	f := Finding{Purpose: e.Purpose, Value: v}
 	if e.Purpose == Message {
@@ -170,11 +170,11 @@ func (l *checkedList) find(e Entry) (Finding, error) {
 func (c *BitstringChecker) fetch(ctx context.Context, url string) (*entry, error) {
 	fetched, maxAge, err := c.fetcher.Fetch(ctx, url, acceptList)
 	if err != nil {
-		return nil, &Error{Name: StatusRetrieval, Detail: "the list could not be fetched (Section 3.2)", Err: fmt.Errorf("%w: %w", ErrUnavailable, err)}
+		return nil, &Error{Name: RetrievalError, Detail: "the list could not be fetched (Section 3.2)", Err: fmt.Errorf("%w: %w", ErrUnavailable, err)}
 	}
 	document, issuer, err := c.verifier.VerifyList(ctx, fetched)
 	if err != nil {
-		return nil, &Error{Name: StatusVerification, Detail: "the proof of the list does not hold (Section 3.2)", Err: fmt.Errorf("%w: %w", ErrUntrusted, err)}
+		return nil, &Error{Name: VerificationError, Detail: "the proof of the list does not hold (Section 3.2)", Err: fmt.Errorf("%w: %w", ErrUntrusted, err)}
 	}
 	list := &checkedList{}
 	if list.ListCredential, err = ParseListCredential(document); err != nil {
@@ -182,11 +182,11 @@ func (c *BitstringChecker) fetch(ctx context.Context, url string) (*entry, error
 	}
 	switch {
 	case list.Issuer != issuer:
-		return nil, &Error{Name: StatusVerification, Detail: "the proof is not of the issuer that the list names", Err: ErrUntrusted}
+		return nil, &Error{Name: VerificationError, Detail: "the proof is not of the issuer that the list names", Err: ErrUntrusted}
 	case list.ID != url:
 		// Section 2.2 lets it be left out: then any list of an issuer would pass
 		// for another, older or shorter one.
-		return nil, &Error{Name: StatusVerification, Detail: "id of the list is not the URL it was fetched from (Section 2.2)", Err: ErrUntrusted}
+		return nil, &Error{Name: VerificationError, Detail: "id of the list is not the URL it was fetched from (Section 2.2)", Err: ErrUntrusted}
 	}
 	now := c.o.Now()
 	until, err := c.fresh(list.ListCredential, now, maxAge)
@@ -204,7 +204,7 @@ func (c *BitstringChecker) fetch(ctx context.Context, url string) (*entry, error
 // ttl does not lengthen the period (Section 2.2).
 func (c *BitstringChecker) fresh(l ListCredential, now time.Time, maxAge time.Duration) (time.Time, error) {
 	expired := func(detail string) (time.Time, error) {
-		return time.Time{}, &Error{Name: StatusVerification, Detail: detail, Err: ErrExpired}
+		return time.Time{}, &Error{Name: VerificationError, Detail: detail, Err: ErrExpired}
 	}
 	switch {
 	case (l.ValidFrom.IsZero() || l.ValidUntil.IsZero()) && !c.o.InsecureAcceptNoValidUntil:

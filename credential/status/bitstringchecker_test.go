@@ -113,33 +113,33 @@ func TestBitstringCheckRefuses(t *testing.T) {
 		sentinel error
 	}{
 		{"good", one, nil, "", nil},
-		{"id of another list", one, func(l *ListCredential) { l.ID += "2" }, StatusVerification, ErrUntrusted},
-		{"id in other case", one, func(l *ListCredential) { l.ID = "https://ISSUER.example/status/one" }, StatusVerification, ErrUntrusted},
-		{"id missing", one, func(l *ListCredential) { l.ID = "" }, StatusVerification, ErrUntrusted},
-		{"issuer is not the one of the proof", one, func(l *ListCredential) { l.Issuer = "https://other.example" }, StatusVerification, ErrUntrusted},
-		{"purpose of the entry is not there", []Entry{at(Suspension, 5)}, nil, StatusVerification, ErrUntrusted},
-		{"purpose in other case", one, func(l *ListCredential) { l.Purposes = []Purpose{"Revocation"} }, StatusVerification, ErrUntrusted},
+		{"id of another list", one, func(l *ListCredential) { l.ID += "2" }, VerificationError, ErrUntrusted},
+		{"id in other case", one, func(l *ListCredential) { l.ID = "https://ISSUER.example/status/one" }, VerificationError, ErrUntrusted},
+		{"id missing", one, func(l *ListCredential) { l.ID = "" }, VerificationError, ErrUntrusted},
+		{"issuer is not the one of the proof", one, func(l *ListCredential) { l.Issuer = "https://other.example" }, VerificationError, ErrUntrusted},
+		{"purpose of the entry is not there", []Entry{at(Suspension, 5)}, nil, VerificationError, ErrUntrusted},
+		{"purpose in other case", one, func(l *ListCredential) { l.Purposes = []Purpose{"Revocation"} }, VerificationError, ErrUntrusted},
 		{"second of several purposes", one, func(l *ListCredential) { l.Purposes = []Purpose{Suspension, Revocation} }, "", nil},
-		{"no validUntil", one, func(l *ListCredential) { l.ValidUntil = time.Time{} }, StatusVerification, ErrExpired},
-		{"no validFrom", one, func(l *ListCredential) { l.ValidFrom = time.Time{} }, StatusVerification, ErrExpired},
-		{"not valid yet", one, func(l *ListCredential) { l.ValidFrom = start.Add(2 * time.Minute) }, StatusVerification, ErrExpired},
-		{"valid no more", one, func(l *ListCredential) { l.ValidUntil = start }, StatusVerification, ErrExpired},
-		{"ttl does not heal validUntil", one, func(l *ListCredential) { l.ValidUntil, l.TTL = start.Add(-time.Second), time.Hour }, StatusVerification, ErrExpired},
-		{"index past the end", []Entry{at(Revocation, MinEntries)}, nil, Range, ErrIndex},
-		{"huge index", []Entry{at(Revocation, 1<<48-1)}, nil, Range, ErrIndex},
+		{"no validUntil", one, func(l *ListCredential) { l.ValidUntil = time.Time{} }, VerificationError, ErrExpired},
+		{"no validFrom", one, func(l *ListCredential) { l.ValidFrom = time.Time{} }, VerificationError, ErrExpired},
+		{"not valid yet", one, func(l *ListCredential) { l.ValidFrom = start.Add(2 * time.Minute) }, VerificationError, ErrExpired},
+		{"valid no more", one, func(l *ListCredential) { l.ValidUntil = start }, VerificationError, ErrExpired},
+		{"ttl does not heal validUntil", one, func(l *ListCredential) { l.ValidUntil, l.TTL = start.Add(-time.Second), time.Hour }, VerificationError, ErrExpired},
+		{"index past the end", []Entry{at(Revocation, MinEntries)}, nil, RangeError, ErrIndex},
+		{"huge index", []Entry{at(Revocation, 1<<48-1)}, nil, RangeError, ErrIndex},
 		{"last index", []Entry{at(Revocation, MinEntries-1)}, nil, "", nil},
-		{"too short for the size", []Entry{{Purpose: Revocation, Index: 5, List: listURI, Size: 2}}, nil, StatusListLength, ErrMalformed},
-		{"size is not the list's", []Entry{{Purpose: Revocation, Index: 5, List: listURI, Size: 2}}, func(l *ListCredential) { l.Size = 1 }, StatusVerification, ErrUntrusted},
-		{"size 0", []Entry{{Purpose: Revocation, Index: 5, List: listURI}}, nil, MalformedValue, ErrMalformed},
-		{"size 9", []Entry{{Purpose: Revocation, Index: 5, List: listURI, Size: 9}}, nil, MalformedValue, ErrMalformed},
-		{"short list", one, func(l *ListCredential) { l.List = gzipped(t, make([]byte, MinEntries/8-1)) }, StatusListLength, ErrMalformed},
-		{"zip bomb", one, func(l *ListCredential) { l.List = gzipped(t, make([]byte, MaxList+1)) }, MalformedValue, ErrMalformed},
-		{"no multibase", one, func(l *ListCredential) { l.List = l.List[1:] }, MalformedValue, ErrMalformed},
-		{"no entries", nil, nil, MalformedValue, ErrMalformed},
-		{"too many entries", make([]Entry, MaxEntries+1), nil, MalformedValue, ErrMalformed},
-		{"one bad entry among good", []Entry{at(Revocation, 5), at(Suspension, 5)}, nil, StatusVerification, ErrUntrusted},
+		{"too short for the size", []Entry{{Purpose: Revocation, Index: 5, List: listURI, Size: 2}}, nil, LengthError, ErrMalformed},
+		{"size is not the list's", []Entry{{Purpose: Revocation, Index: 5, List: listURI, Size: 2}}, func(l *ListCredential) { l.Size = 1 }, VerificationError, ErrUntrusted},
+		{"size 0", []Entry{{Purpose: Revocation, Index: 5, List: listURI}}, nil, MalformedValueError, ErrMalformed},
+		{"size 9", []Entry{{Purpose: Revocation, Index: 5, List: listURI, Size: 9}}, nil, MalformedValueError, ErrMalformed},
+		{"short list", one, func(l *ListCredential) { l.List = gzipped(t, make([]byte, MinEntries/8-1)) }, LengthError, ErrMalformed},
+		{"zip bomb", one, func(l *ListCredential) { l.List = gzipped(t, make([]byte, MaxList+1)) }, MalformedValueError, ErrMalformed},
+		{"no multibase", one, func(l *ListCredential) { l.List = l.List[1:] }, MalformedValueError, ErrMalformed},
+		{"no entries", nil, nil, MalformedValueError, ErrMalformed},
+		{"too many entries", make([]Entry, MaxEntries+1), nil, MalformedValueError, ErrMalformed},
+		{"one bad entry among good", []Entry{at(Revocation, 5), at(Suspension, 5)}, nil, VerificationError, ErrUntrusted},
 		{"unknown purpose, not set", []Entry{at("colour", 5)}, func(l *ListCredential) { l.Purposes = []Purpose{"colour"} }, "", nil},
-		{"unknown purpose, set", []Entry{at("colour", 6)}, func(l *ListCredential) { l.Purposes = []Purpose{"colour"} }, StatusVerification, ErrValue},
+		{"unknown purpose, set", []Entry{at("colour", 6)}, func(l *ListCredential) { l.Purposes = []Purpose{"colour"} }, VerificationError, ErrValue},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := listOf(t, 1, set, Revocation)
@@ -172,23 +172,23 @@ func TestBitstringCheckRefuses(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
-	check("no rule of trust", bitstringChecker(t, newClock(), s, none, BitstringCheckerOptions{}), one, nil, StatusVerification, ErrUntrusted)
-	check("another issuer's list", bitstringChecker(t, newClock(), s, serve, BitstringCheckerOptions{}), one, SameIssuer("https://other.example"), StatusVerification, ErrUntrusted)
-	check("no issuer at all", bitstringChecker(t, newClock(), plainJWS{key: s.key}, serve, BitstringCheckerOptions{}), one, SameIssuer(""), StatusVerification, ErrUntrusted)
-	check("signed by another key", bitstringChecker(t, newClock(), stranger, serve, BitstringCheckerOptions{}), one, SameIssuer(listIssuer), StatusVerification, ErrUntrusted)
+	check("no rule of trust", bitstringChecker(t, newClock(), s, none, BitstringCheckerOptions{}), one, nil, VerificationError, ErrUntrusted)
+	check("another issuer's list", bitstringChecker(t, newClock(), s, serve, BitstringCheckerOptions{}), one, SameIssuer("https://other.example"), VerificationError, ErrUntrusted)
+	check("no issuer at all", bitstringChecker(t, newClock(), plainJWS{key: s.key}, serve, BitstringCheckerOptions{}), one, SameIssuer(""), VerificationError, ErrUntrusted)
+	check("signed by another key", bitstringChecker(t, newClock(), stranger, serve, BitstringCheckerOptions{}), one, SameIssuer(listIssuer), VerificationError, ErrUntrusted)
 	check("fetch fails", bitstringChecker(t, newClock(), s, func(context.Context, string) ([]byte, time.Duration, error) { return nil, 0, errors.New("down") }, BitstringCheckerOptions{}),
-		one, SameIssuer(listIssuer), StatusRetrieval, ErrUnavailable)
+		one, SameIssuer(listIssuer), RetrievalError, ErrUnavailable)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	c := bitstringChecker(t, newClock(), s, func(ctx context.Context, _ string) ([]byte, time.Duration, error) {
 		<-ctx.Done()
 		return nil, 0, ctx.Err()
 	}, BitstringCheckerOptions{CheckerOptions: CheckerOptions{FetchTimeout: time.Second}})
-	if got, err := c.Check(gone, one, SameIssuer(listIssuer)); !named(err, StatusRetrieval, ErrUnavailable) || got.Value != Invalid {
+	if got, err := c.Check(gone, one, SameIssuer(listIssuer)); !named(err, RetrievalError, ErrUnavailable) || got.Value != Invalid {
 		t.Errorf("the caller gave up: %v, %v", got, err)
 	}
 	for _, url := range []string{"http://issuer.example/status/one", "ftp://a/b", "/status/one", "", "https://user@a/b", "https://a/b#c", "http://127.0.0.1/x"} {
-		check(url, bitstringChecker(t, newClock(), s, none, BitstringCheckerOptions{}), []Entry{{Purpose: Revocation, List: url, Size: 1}}, SameIssuer(listIssuer), MalformedValue, ErrMalformed)
+		check(url, bitstringChecker(t, newClock(), s, none, BitstringCheckerOptions{}), []Entry{{Purpose: Revocation, List: url, Size: 1}}, SameIssuer(listIssuer), MalformedValueError, ErrMalformed)
 	}
 	for _, f := range []Fetcher{nil, fetchList(serve)} {
 		if _, err := NewBitstringChecker(f, nil, BitstringCheckerOptions{CheckerOptions: CheckerOptions{Now: newClock().now}}); err == nil {
@@ -281,7 +281,7 @@ func TestBitstringCache(t *testing.T) {
 					})
 				}
 				wg.Wait()
-				if _, err := c.Check(t.Context(), []Entry{at(Revocation, 3)}, SameIssuer("https://other.example")); !named(err, StatusVerification, ErrUntrusted) {
+				if _, err := c.Check(t.Context(), []Entry{at(Revocation, 3)}, SameIssuer("https://other.example")); !named(err, VerificationError, ErrUntrusted) {
 					t.Error("a list kept for one issuer was accepted for another")
 				}
 				if n := fetches.Load(); n != want {

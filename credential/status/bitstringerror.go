@@ -5,11 +5,11 @@ package status
 type ErrorName string
 
 const (
-	StatusRetrieval    ErrorName = "STATUS_RETRIEVAL_ERROR"
-	StatusVerification ErrorName = "STATUS_VERIFICATION_ERROR"
-	StatusListLength   ErrorName = "STATUS_LIST_LENGTH_ERROR"
-	Range              ErrorName = "RANGE_ERROR"
-	MalformedValue     ErrorName = "MALFORMED_VALUE_ERROR"
+	RetrievalError      ErrorName = "STATUS_RETRIEVAL_ERROR"
+	VerificationError   ErrorName = "STATUS_VERIFICATION_ERROR"
+	LengthError         ErrorName = "STATUS_LIST_LENGTH_ERROR"
+	RangeError          ErrorName = "RANGE_ERROR"
+	MalformedValueError ErrorName = "MALFORMED_VALUE_ERROR"
 )
 
 // Error of the algorithms of Bitstring Status List 1.0, Section 3. It wraps the

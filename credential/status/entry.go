@@ -106,7 +106,7 @@ func malformedEntry(detail string, err error) error {
 	} else {
 		err = fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	return &Error{Name: MalformedValue, Detail: detail, Err: err}
+	return &Error{Name: MalformedValueError, Detail: detail, Err: err}
 }
 
 func parseEntry(b []byte) (Entry, error) {
@@ -171,7 +171,7 @@ func parseIndex(text string) (uint64, error) {
 	}
 	i, err := strconv.ParseUint(text, 10, 48)
 	if err != nil {
-		return 0, &Error{Name: Range, Detail: "statusListIndex is larger than any list", Err: ErrIndex}
+		return 0, &Error{Name: RangeError, Detail: "statusListIndex is larger than any list", Err: ErrIndex}
 	}
 	return i, nil
 }

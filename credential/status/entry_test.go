@@ -125,12 +125,12 @@ func TestParseEntriesRefuses(t *testing.T) {
 		entryJSON("statusReference", `"not a url"`), entryJSON("statusReference", `[]`), entryJSON("statusReference", `["https://a",null]`), entryJSON("statusReference", `7`),
 		`{"type":"BitstringStatusListEntry",` + entryJSON("", "")[1:],
 	} {
-		if got, err := ParseEntries([]byte(text)); !named(err, MalformedValue, ErrMalformed) || got != nil {
+		if got, err := ParseEntries([]byte(text)); !named(err, MalformedValueError, ErrMalformed) || got != nil {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
 	for _, index := range []string{`"281474976710656"`, `"99999999999999999999999999999999"`} {
-		if got, err := ParseEntries([]byte(entryJSON("statusListIndex", index))); !named(err, Range, ErrIndex) || got != nil {
+		if got, err := ParseEntries([]byte(entryJSON("statusListIndex", index))); !named(err, RangeError, ErrIndex) || got != nil {
 			t.Errorf("%s: %v, %v", index, got, err)
 		}
 	}

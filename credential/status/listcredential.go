@@ -109,7 +109,7 @@ func ParseListCredential(document []byte) (ListCredential, error) {
 	case s.Size != nil && (*s.Size < 1 || *s.Size > MaxSize):
 		return ListCredential{}, malformedEntry(fmt.Sprintf("statusSize of the list must be 1 to %d (Section 2.2)", MaxSize), nil)
 	case len(w.Status) != 0:
-		return ListCredential{}, &Error{Name: StatusVerification, Detail: "the status list credential has a credentialStatus of its own, and that is not followed", Err: ErrUntrusted}
+		return ListCredential{}, &Error{Name: VerificationError, Detail: "the status list credential has a credentialStatus of its own, and that is not followed", Err: ErrUntrusted}
 	}
 	c := ListCredential{ID: w.ID, List: s.List}
 	for _, p := range s.Purpose {

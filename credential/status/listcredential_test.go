@@ -126,18 +126,18 @@ func TestParseListCredentialRefuses(t *testing.T) {
 		{"tomorrow", []string{"validUntil"}}, {"2026-11-25T10:00:00", []string{"validUntil"}},
 	} {
 		doc := change(t, good, tt.value, tt.path...)
-		if got, err := ParseListCredential(doc); !named(err, MalformedValue, ErrMalformed) || !reflect.DeepEqual(got, ListCredential{}) {
+		if got, err := ParseListCredential(doc); !named(err, MalformedValueError, ErrMalformed) || !reflect.DeepEqual(got, ListCredential{}) {
 			t.Errorf("%v = %v: %+v, %v", tt.path, tt.value, got, err)
 		}
 	}
 	for _, text := range []string{``, `null`, `[]`, `{} {}`, string(good) + "x", `{"id":"a",` + string(good[1:])} {
-		if got, err := ParseListCredential([]byte(text)); !named(err, MalformedValue, ErrMalformed) || !reflect.DeepEqual(got, ListCredential{}) {
+		if got, err := ParseListCredential([]byte(text)); !named(err, MalformedValueError, ErrMalformed) || !reflect.DeepEqual(got, ListCredential{}) {
 			t.Errorf("%.60s: %+v, %v", text, got, err)
 		}
 	}
 	// The status of a status list is not looked up.
 	doc := change(t, good, map[string]any{"type": EntryType}, "credentialStatus")
-	if _, err := ParseListCredential(doc); !named(err, StatusVerification, ErrUntrusted) {
+	if _, err := ParseListCredential(doc); !named(err, VerificationError, ErrUntrusted) {
 		t.Errorf("a list with a status: %v", err)
 	}
 	doc = change(t, good, map[string]any{"id": "https://issuer.example", "name": "x"}, "issuer")
