@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -136,7 +137,7 @@ func TestBitstringCheckRefuses(t *testing.T) {
 		{"zip bomb", one, func(l *ListCredential) { l.List = gzipped(t, make([]byte, MaxList+1)) }, MalformedValueError, ErrMalformed},
 		{"no multibase", one, func(l *ListCredential) { l.List = l.List[1:] }, MalformedValueError, ErrMalformed},
 		{"no entries", nil, nil, MalformedValueError, ErrMalformed},
-		{"too many entries", make([]Entry, MaxEntries+1), nil, MalformedValueError, ErrMalformed},
+		{"too many entries", slices.Repeat(one, MaxEntries+1), nil, MalformedValueError, ErrMalformed},
 		{"one bad entry among good", []Entry{at(Revocation, 5), at(Suspension, 5)}, nil, VerificationError, ErrUntrusted},
 		{"unknown purpose, not set", []Entry{at("colour", 5)}, func(l *ListCredential) { l.Purposes = []Purpose{"colour"} }, "", nil},
 		{"unknown purpose, set", []Entry{at("colour", 6)}, func(l *ListCredential) { l.Purposes = []Purpose{"colour"} }, VerificationError, ErrValue},
@@ -174,7 +175,9 @@ func TestBitstringCheckRefuses(t *testing.T) {
 	}
 	check("no rule of trust", bitstringChecker(t, newClock(), s, none, BitstringCheckerOptions{}), one, nil, VerificationError, ErrUntrusted)
 	check("another issuer's list", bitstringChecker(t, newClock(), s, serve, BitstringCheckerOptions{}), one, SameIssuer("https://other.example"), VerificationError, ErrUntrusted)
-	check("no issuer at all", bitstringChecker(t, newClock(), plainJWS{key: s.key}, serve, BitstringCheckerOptions{}), one, SameIssuer(""), VerificationError, ErrUntrusted)
+	if SameIssuer("")(t.Context(), "") == nil {
+		t.Error("a credential without an issuer trusts a list without one")
+	}
 	check("signed by another key", bitstringChecker(t, newClock(), stranger, serve, BitstringCheckerOptions{}), one, SameIssuer(listIssuer), VerificationError, ErrUntrusted)
 	check("fetch fails", bitstringChecker(t, newClock(), s, func(context.Context, string) ([]byte, time.Duration, error) { return nil, 0, errors.New("down") }, BitstringCheckerOptions{}),
 		one, SameIssuer(listIssuer), RetrievalError, ErrUnavailable)
