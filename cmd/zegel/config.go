@@ -137,8 +137,9 @@ type IssuerConfig struct {
 	// VaultPlatforms are base URLs of vault platforms whose citizens may collect here.
 	VaultPlatforms []string `yaml:"vault_platforms"`
 	BatchSize      int      `yaml:"batch_size"`
-	// StatusTTL is how long others may keep a status list, and so how late they
-	// may see a revocation, such as "5m" (the default).
+	// StatusTTL is how long others may keep a status list, such as "5m" (the
+	// default). Changes of a twentieth of it are published together; so late,
+	// and that twentieth, others may see a revocation.
 	StatusTTL string `yaml:"status_ttl"`
 	statusTTL time.Duration
 }

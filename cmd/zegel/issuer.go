@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,10 @@ import (
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/store"
 )
+
+// publications is how often at most a changed status list is signed anew while
+// others may keep the last one.
+const publications = 20
 
 // buildIssuer builds the issuer and its tenants, behind one listener.
 func (a *app) buildIssuer(ctx context.Context) error {
@@ -120,7 +125,13 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	statuses, err := status.NewRegister(a.store, status.Options{Base: c.URL, Signer: statusSealer, TTL: c.statusTTL, Now: a.now})
+	cwtSigner, err := status.NewCWTSigner(a.body.Status.Key, []*x509.Certificate{a.body.Status.Certificate})
+	if err != nil {
+		return nil, err
+	}
+	statuses, err := status.NewRegister(a.store, status.Options{
+		Base: c.URL, Signer: statusSealer, CWT: cwtSigner, TTL: c.statusTTL, Interval: c.statusTTL / publications, Now: a.now,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -5,11 +5,9 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
+	"github.com/zegel-id/zegel/internal/cose"
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
@@ -25,7 +23,10 @@ type Fetcher interface {
 // check, because two issuers may point at one list and only one be right.
 type Trust func(ctx context.Context, t *jose.Token) (crypto.PublicKey, error)
 
-// CheckerOptions of a Checker. The zero value of each but Now is usable.
+// TrustCWT is Trust for a list in CWT format.
+type TrustCWT func(ctx context.Context, m *cose.Sign1) (crypto.PublicKey, error)
+
+// CheckerOptions of a Checker or a BitstringChecker. The zero value of each but Now is usable.
 type CheckerOptions struct {
 	Now func() time.Time
 	// MaxTTL bounds how long a list is kept, whatever it says; default 1 hour.
@@ -52,23 +53,21 @@ type CheckerOptions struct {
 type Checker struct {
 	fetcher Fetcher
 	o       CheckerOptions
-	flights singleflight.Group
-
-	mu    sync.Mutex // guards the fields below and what entries were verified by
-	cache map[string]*entry
-	bytes int
-}
-
-type entry struct {
-	token *Token
-	until time.Time       // after which it is fetched anew
-	keys  map[string]bool // thumbprints of keys its signature verified with
+	cache   *cache
 }
 
 // NewChecker makes a Checker with an empty cache.
 func NewChecker(f Fetcher, o CheckerOptions) (*Checker, error) {
+	o, err := o.withDefaults(f)
+	if err != nil {
+		return nil, err
+	}
+	return &Checker{fetcher: f, o: o, cache: newCache(o)}, nil
+}
+
+func (o CheckerOptions) withDefaults(f Fetcher) (CheckerOptions, error) {
 	if f == nil || o.Now == nil {
-		return nil, errors.New("status: a checker needs a Fetcher and Now")
+		return o, errors.New("status: a checker needs a Fetcher and Now")
 	}
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
@@ -83,26 +82,64 @@ func NewChecker(f Fetcher, o CheckerOptions) (*Checker, error) {
 	if o.CacheBytes <= 0 {
 		o.CacheBytes = 64 << 20
 	}
-	return &Checker{fetcher: f, o: o, cache: map[string]*entry{}}, nil
+	return o, nil
 }
 
-// Check answers with the status at ref (Section 8.3). Call it only after the
-// credential itself was found good. With an error the value is Invalid.
+// Check answers with the status at ref (Section 8.3) from a list in JWT format.
+// Call it only after the credential itself was found good. With an error the
+// value is Invalid.
 func (c *Checker) Check(ctx context.Context, ref Ref, trust Trust) (Value, error) {
 	if trust == nil {
 		return Invalid, fmt.Errorf("%w: no rule says who may sign it", ErrUntrusted)
 	}
-	if err := checkURI(ref.URI, c.o.InsecureLoopback); err != nil {
-		return Invalid, err
-	}
-	e, err := c.entry(ctx, ref.URI)
+	e, err := c.entry(ctx, ref.URI, MediaType, func(body []byte) (any, *Claims, error) {
+		t, err := ParseToken(string(body))
+		if err != nil {
+			return nil, nil, err
+		}
+		return t, &t.Claims, nil
+	})
 	if err != nil {
 		return Invalid, err
 	}
-	if err := c.verify(ctx, ref.URI, e, trust); err != nil {
+	t := e.list.(*Token)
+	key, err := trust(ctx, t.JWS)
+	if err == nil {
+		err = c.cache.once(MediaType+" "+ref.URI, e, jose.Thumbprint(key), func() error { return t.JWS.Verify(key) })
+	}
+	return read(t.List, ref.Index, err)
+}
+
+// CheckCWT is Check for a list in CWT format, which is what a mobile document
+// refers to.
+func (c *Checker) CheckCWT(ctx context.Context, ref Ref, trust TrustCWT) (Value, error) {
+	if trust == nil {
+		return Invalid, fmt.Errorf("%w: no rule says who may sign it", ErrUntrusted)
+	}
+	e, err := c.entry(ctx, ref.URI, MediaTypeCWT, func(body []byte) (any, *Claims, error) {
+		t, err := ParseCWT(body)
+		if err != nil {
+			return nil, nil, err
+		}
+		return t, &t.Claims, nil
+	})
+	if err != nil {
 		return Invalid, err
 	}
-	v, err := e.token.List.At(ref.Index)
+	t := e.list.(*CWT)
+	key, err := trust(ctx, t.Sign1)
+	if err == nil {
+		err = c.cache.once(MediaTypeCWT+" "+ref.URI, e, jose.Thumbprint(key), func() error { return t.Sign1.Verify(key, nil) })
+	}
+	return read(t.List, ref.Index, err)
+}
+
+// read is the last step: untrusted says why the list is not to be believed.
+func read(l *List, index uint64, untrusted error) (Value, error) {
+	if untrusted != nil {
+		return Invalid, fmt.Errorf("%w: %w", ErrUntrusted, untrusted)
+	}
+	v, err := l.At(index)
 	if err != nil {
 		return Invalid, err
 	}
@@ -112,91 +149,35 @@ func (c *Checker) Check(ctx context.Context, ref Ref, trust Trust) (Value, error
 	return v, nil
 }
 
-// verify asks for the key and holds the signature against it, once per key.
-func (c *Checker) verify(ctx context.Context, uri string, e *entry, trust Trust) error {
-	key, err := trust(ctx, e.token.JWS)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUntrusted, err)
+// entry is the list at the URI in one format, from the cache while it is fresh.
+func (c *Checker) entry(ctx context.Context, uri, kind string, parse func([]byte) (any, *Claims, error)) (*entry, error) {
+	if err := checkURI(uri, c.o.InsecureLoopback); err != nil {
+		return nil, err
 	}
-	print := jose.Thumbprint(key)
-	c.mu.Lock()
-	done := print != "" && e.keys[print]
-	c.mu.Unlock()
-	if done {
-		return nil
-	}
-	err = e.token.JWS.Verify(key)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
-		if len(e.keys) == 0 {
-			c.drop(uri, e) // nobody could verify it: do not keep it for others
+	return c.cache.get(ctx, kind+" "+uri, func(ctx context.Context) (*entry, error) {
+		body, maxAge, err := c.fetcher.Fetch(ctx, uri, kind)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		return fmt.Errorf("%w: %w", ErrUntrusted, err)
-	}
-	if print != "" {
-		e.keys[print] = true
-	}
-	return nil
-}
-
-// entry is the list at the URI, from the cache while it is fresh. Callers that
-// miss at the same time share one fetch.
-func (c *Checker) entry(ctx context.Context, uri string) (*entry, error) {
-	now := c.o.Now()
-	c.mu.Lock()
-	e := c.cache[uri]
-	if e != nil && !now.Before(e.until) {
-		c.drop(uri, e)
-		e = nil
-	}
-	c.mu.Unlock()
-	if e != nil {
-		return e, nil
-	}
-	flight := c.flights.DoChan(uri, func() (any, error) {
-		// The fetch is shared, so no single caller may cancel it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.FetchTimeout)
-		defer cancel()
-		return c.fetch(ctx, uri)
+		t, claims, err := parse(body)
+		if err != nil {
+			return nil, err
+		}
+		// Compared as strings, without normalising (Section 8.3).
+		if claims.Subject != uri {
+			return nil, fmt.Errorf("%w: sub is not the URI the list was fetched from (Section 8.3)", ErrUntrusted)
+		}
+		until, err := c.fresh(claims, c.o.Now(), maxAge)
+		if err != nil {
+			return nil, err
+		}
+		return &entry{list: t, size: len(claims.List.data), until: until, keys: map[string]bool{}}, nil
 	})
-	select {
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
-	case r := <-flight:
-		if r.Err != nil {
-			return nil, r.Err
-		}
-		return r.Val.(*entry), nil
-	}
-}
-
-func (c *Checker) fetch(ctx context.Context, uri string) (*entry, error) {
-	body, maxAge, err := c.fetcher.Fetch(ctx, uri, MediaType)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	t, err := ParseToken(string(body))
-	if err != nil {
-		return nil, err
-	}
-	// Compared as strings, without normalising (Section 8.3).
-	if t.Subject != uri {
-		return nil, fmt.Errorf("%w: sub is not the URI the list was fetched from (Section 8.3)", ErrUntrusted)
-	}
-	now := c.o.Now()
-	until, err := c.fresh(t, now, maxAge)
-	if err != nil {
-		return nil, err
-	}
-	e := &entry{token: t, until: until, keys: map[string]bool{}}
-	c.keep(uri, e, now)
-	return e, nil
 }
 
 // fresh checks the times of a list and says until when to keep it. What the
 // list says wins over HTTP (Section 8.2).
-func (c *Checker) fresh(t *Token, now time.Time, maxAge time.Duration) (time.Time, error) {
+func (c *Checker) fresh(t *Claims, now time.Time, maxAge time.Duration) (time.Time, error) {
 	if t.IssuedAt.After(now.Add(c.o.Skew)) {
 		return time.Time{}, fmt.Errorf("%w: iat lies in the future (Section 8.3)", ErrExpired)
 	}
@@ -221,40 +202,4 @@ func (c *Checker) fresh(t *Token, now time.Time, maxAge time.Duration) (time.Tim
 		until = expires
 	}
 	return until, nil
-}
-
-// keep stores an entry and makes room for it: what is stale goes first, then
-// whatever comes.
-func (c *Checker) keep(uri string, e *entry, now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if old := c.cache[uri]; old != nil {
-		c.drop(uri, old)
-	}
-	size := len(e.token.List.data)
-	if c.bytes+size > c.o.CacheBytes {
-		for u, old := range c.cache {
-			if !now.Before(old.until) {
-				c.drop(u, old)
-			}
-		}
-	}
-	for u, old := range c.cache {
-		if c.bytes+size <= c.o.CacheBytes {
-			break
-		}
-		c.drop(u, old)
-	}
-	if c.bytes+size <= c.o.CacheBytes {
-		c.cache[uri] = e
-		c.bytes += size
-	}
-}
-
-// drop removes an entry, if it still is the one kept; c.mu is held.
-func (c *Checker) drop(uri string, e *entry) {
-	if c.cache[uri] == e {
-		delete(c.cache, uri)
-		c.bytes -= len(e.token.List.data)
-	}
 }

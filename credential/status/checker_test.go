@@ -359,8 +359,8 @@ func TestCacheIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(c.cache) != 5 || c.bytes != 5000 {
-		t.Errorf("%d lists, %d bytes", len(c.cache), c.bytes)
+	if len(c.cache.lists) != 5 || c.cache.bytes != 5000 {
+		t.Errorf("%d lists, %d bytes", len(c.cache.lists), c.cache.bytes)
 	}
 }
 

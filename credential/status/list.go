@@ -1,17 +1,10 @@
 package status
 
 import (
-	"bytes"
-	"compress/zlib"
 	"fmt"
-	"io"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
-
-// MaxList is the largest list that is inflated, in bytes: a small message must
-// not become a large one.
-const MaxList = 4 << 20
 
 // List is an array of statuses of 1, 2, 4 or 8 bits (Section 4.1). The lowest
 // index stands in the least significant bits of the first byte.
@@ -71,21 +64,14 @@ func (l *List) place(i uint64) (at uint64, shift uint) {
 
 func (l *List) mask() uint8 { return uint8(1<<l.bits - 1) }
 
-// MarshalJSON writes the status_list object: ZLIB at the best compression,
-// base64url (Sections 4.1 and 4.2).
+// MarshalJSON writes the status_list object: ZLIB, base64url (Sections 4.1 and
+// 4.2).
 func (l *List) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	w, err := zlib.NewWriterLevel(&buf, zlib.BestCompression)
+	packed, err := zlibPack(l.data)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(l.data); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return jose.Marshal(wireList{Bits: l.bits, List: jose.Encode(buf.Bytes())})
+	return jose.Marshal(wireList{Bits: l.bits, List: jose.Encode(packed)})
 }
 
 // ParseList reads a status_list object. The ZLIB stream must be complete, with
@@ -99,28 +85,21 @@ func ParseList(b []byte) (*List, error) {
 }
 
 func (w wireList) list() (*List, error) {
-	if !validBits(w.Bits) {
-		return nil, fmt.Errorf("%w: status_list.bits must be 1, 2, 4 or 8 (Section 4.2)", ErrMalformed)
-	}
 	packed, err := jose.Decode(w.List)
 	if err != nil {
 		return nil, fmt.Errorf("%w: status_list.lst: %w (Section 4.2)", ErrMalformed, err)
 	}
-	source := bytes.NewReader(packed)
-	r, err := zlib.NewReader(source)
+	return readList(w.Bits, packed)
+}
+
+// readList makes a list of the members of a status_list, JSON or CBOR.
+func readList(bits int, packed []byte) (*List, error) {
+	if !validBits(bits) {
+		return nil, fmt.Errorf("%w: status_list.bits must be 1, 2, 4 or 8 (Section 4.2)", ErrMalformed)
+	}
+	data, err := zlibUnpack(packed)
 	if err != nil {
-		return nil, fmt.Errorf("%w: status_list.lst is not ZLIB (Section 4.1)", ErrMalformed)
+		return nil, fmt.Errorf("status_list.lst: %w (Section 4.1)", err)
 	}
-	data, err := io.ReadAll(io.LimitReader(r, MaxList+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%w: status_list.lst does not inflate (Section 4.1)", ErrMalformed)
-	case len(data) > MaxList:
-		return nil, fmt.Errorf("%w: status_list.lst inflates to more than %d bytes", ErrMalformed, MaxList)
-	case len(data) == 0:
-		return nil, fmt.Errorf("%w: status_list.lst is empty", ErrMalformed)
-	case source.Len() != 0:
-		return nil, fmt.Errorf("%w: status_list.lst has %d bytes after the ZLIB stream", ErrMalformed, source.Len())
-	}
-	return &List{bits: w.Bits, data: data}, nil
+	return &List{bits: bits, data: data}, nil
 }

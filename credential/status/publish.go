@@ -3,244 +3,179 @@ package status
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
-	"github.com/zegel-id/zegel/store"
 )
 
-// Published is a signed list, ready to be served with MediaType. The JWT is
-// shared: do not change it.
+// Published is a signed list, ready to be served. The Body is shared: do not
+// change it.
 type Published struct {
-	JWT     []byte
-	ETag    string // with its quotes
-	Issued  time.Time
-	Expires time.Time
-	TTL     time.Duration // also the max-age to serve it with
+	Body      []byte
+	MediaType string
+	ETag      string // with its quotes
+	Issued    time.Time
+	Expires   time.Time
+	TTL       time.Duration // also the max-age to serve it with
 }
 
-// published is one list in memory. Its mutex also keeps the order of changes
-// made by this register.
-type published struct {
-	id  string
-	uri string
-
-	mu    sync.Mutex
-	list  *List
-	seq   uint64 // last change applied
-	token *Published
-	built uint64 // seq of token
+// Securer secures an unsigned credential: as vc+jwt, or with a Data Integrity
+// proof.
+type Securer interface {
+	Secure(ctx context.Context, credential []byte) ([]byte, error)
 }
 
-type changeData struct {
-	Index uint64 `json:"idx"`
-	Value Value  `json:"value"`
+// BitstringOptions say how lists become status list credentials.
+type BitstringOptions struct {
+	Issuer  string // of the list, a URL
+	Securer Securer
+	// MediaType of what the Securer makes, such as application/vc+jwt.
+	MediaType string
 }
 
-// Set changes the status of an allocated index. INVALID is final (ErrFinal);
-// SUSPENDED can become VALID again. Setting what is set already is no change.
-//
-// A change is one unique insert of the next number in the list's history, so
-// that two registers can neither lose a change nor undo a final one.
-func (r *Register) Set(ctx context.Context, ref Ref, v Value) error {
-	if !v.known() {
-		return fmt.Errorf("%w: %v", ErrValue, v)
-	}
-	p, err := r.allocated(ctx, ref)
-	if err != nil {
-		return err
-	}
-	data, err := jose.Marshal(changeData{Index: ref.Index, Value: v})
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for {
-		if err := p.catchUp(ctx, r.store); err != nil {
-			return err
-		}
-		current, err := p.list.At(ref.Index)
-		switch {
-		case err != nil:
-			return err
-		case current == v:
-			return nil
-		case current == Invalid:
-			return ErrFinal
-		}
-		_, err = r.store.Create(ctx, store.Record{Kind: kindChange, ID: changeID(p.id, p.seq+1), Tags: []string{p.id}, Data: data})
-		if errors.Is(err, store.ErrExists) {
-			continue // another register was first: read its change, look again
-		}
-		if err != nil {
-			return fmt.Errorf("changing a status: %w", err)
-		}
-	}
+// form is one way in which a list is published: a media type, or the purpose of
+// a status list credential.
+type form string
+
+// built is what is served of a form.
+type built struct {
+	Published
+	seq  uint64    // the last change in it
+	seen time.Time // when changes were last looked for
 }
 
-// Value is the status of an allocated index now.
-func (r *Register) Value(ctx context.Context, ref Ref) (Value, error) {
-	p, err := r.allocated(ctx, ref)
-	if err != nil {
-		return Invalid, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.catchUp(ctx, r.store); err != nil {
-		return Invalid, err
-	}
-	return p.list.At(ref.Index)
-}
-
-// Token is the signed list, with every change that was made before the call.
-// It is signed anew only after a change or when half its lifetime is over.
+// Token is the list as JWT (Token Status List, Section 5.1), with every change
+// that was made an Interval before the call. It is signed anew only after a
+// change or when half its lifetime is over.
 func (r *Register) Token(ctx context.Context, listID string) (Published, error) {
+	return r.publish(ctx, listID, MediaType, func(p *published, c Claims) ([]byte, string, error) {
+		body, err := jose.Marshal(payload{
+			Subject: c.Subject, IssuedAt: jose.Date(c.IssuedAt), Expires: jose.Date(c.Expires),
+			TTL: int64(c.TTL / time.Second), List: c.List,
+		})
+		if err != nil {
+			return nil, "", fmt.Errorf("writing status list: %w", err)
+		}
+		jwt, err := r.o.Signer.SignCompact(Typ, c.IssuedAt, body)
+		return []byte(jwt), MediaType, err
+	})
+}
+
+// CWT is Token in CWT format (Section 5.2). ErrNotFound when the register offers
+// none.
+func (r *Register) CWT(ctx context.Context, listID string) (Published, error) {
+	if r.o.CWT == nil {
+		return Published{}, fmt.Errorf("%w: no lists in CWT format", ErrNotFound)
+	}
+	return r.publish(ctx, listID, MediaTypeCWT, func(p *published, c Claims) ([]byte, string, error) {
+		claims, err := c.marshalCBOR()
+		if err != nil {
+			return nil, "", fmt.Errorf("writing status list: %w", err)
+		}
+		cwt, err := r.o.CWT.SignCWT(claims)
+		return cwt, MediaTypeCWT, err
+	})
+}
+
+// OffersCWT says whether CWT has lists.
+func (r *Register) OffersCWT() bool { return r.o.CWT != nil }
+
+// ListCredential is the list for one purpose as status list credential
+// (Bitstring Status List 1.0, Section 3.1). ErrNotFound when the register offers
+// none, and for a purpose that the list has not.
+func (r *Register) ListCredential(ctx context.Context, listID string, purpose Purpose) (Published, error) {
+	if r.o.Bitstring == nil {
+		return Published{}, fmt.Errorf("%w: no status list credentials", ErrNotFound)
+	}
+	switch purpose {
+	case Revocation, Suspension, Message:
+	default:
+		return Published{}, fmt.Errorf("%w: no list with this purpose", ErrNotFound)
+	}
+	return r.publish(ctx, listID, form(purpose), func(p *published, c Claims) ([]byte, string, error) {
+		bits, err := p.lists.bitstring(purpose)
+		if err != nil {
+			return nil, "", err
+		}
+		l := ListCredential{
+			ID: p.credential(purpose), Issuer: r.o.Bitstring.Issuer, ValidFrom: c.IssuedAt, ValidUntil: c.Expires,
+			Purposes: []Purpose{purpose}, TTL: c.TTL,
+		}
+		if purpose == Message {
+			l.Size, l.Messages = bits.size, statusMessages(p.data.Messages)
+		}
+		if l.List, err = bits.Encode(); err != nil {
+			return nil, "", fmt.Errorf("writing status list: %w", err)
+		}
+		document, err := l.Document()
+		if err != nil {
+			return nil, "", fmt.Errorf("writing status list: %w", err)
+		}
+		secured, err := r.o.Bitstring.Securer.Secure(ctx, document)
+		return secured, r.o.Bitstring.MediaType, err
+	})
+}
+
+// Entries are the credentialStatus of a credential at an allocated index: one
+// entry for each purpose of its list, all at the one index. ErrNotFound when the
+// register offers no status list credentials.
+func (r *Register) Entries(ctx context.Context, ref Ref) ([]Entry, error) {
+	if r.o.Bitstring == nil {
+		return nil, fmt.Errorf("%w: no status list credentials", ErrNotFound)
+	}
+	p, err := r.allocated(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	entries := []Entry{
+		{Purpose: Revocation, Index: ref.Index, List: p.credential(Revocation), Size: 1},
+		{Purpose: Suspension, Index: ref.Index, List: p.credential(Suspension), Size: 1},
+	}
+	if texts := p.data.Messages; len(texts) > 0 {
+		entries = append(entries, Entry{
+			Purpose: Message, Index: ref.Index, List: p.credential(Message), Size: messageSize(len(texts)), Messages: statusMessages(texts),
+		})
+	}
+	return entries, nil
+}
+
+// credential is the URL of a list as status list credential.
+func (p *published) credential(purpose Purpose) string { return p.uri + "/" + string(purpose) }
+
+// publish serves a form from memory within the interval; after it, or when half
+// its lifetime is over, changes are looked for and the list is signed anew if
+// there are any. Whoever asks meanwhile waits for the one publication.
+func (r *Register) publish(ctx context.Context, listID string, f form, sign func(*published, Claims) ([]byte, string, error)) (Published, error) {
 	p, err := r.list(ctx, listID)
 	if err != nil {
 		return Published{}, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := r.o.Now()
+	b := p.forms[f]
+	fresh := b != nil && now.Before(b.Issued.Add(r.o.Lifetime/2)) && !now.Before(b.Issued)
+	if fresh && now.Before(b.seen.Add(r.o.Interval)) && !now.Before(b.seen) {
+		return b.Published, nil
+	}
 	if err := p.catchUp(ctx, r.store); err != nil {
 		return Published{}, err
 	}
-	now := r.o.Now().Truncate(time.Second)
-	if p.token != nil && p.built == p.seq && now.Before(p.token.Issued.Add(r.o.Lifetime/2)) && !now.Before(p.token.Issued) {
-		return *p.token, nil
+	if fresh && b.seq == p.seq {
+		b.seen = now
+		return b.Published, nil
 	}
-	token, err := r.sign(p, now)
+	issued := now.Truncate(time.Second)
+	claims := Claims{Subject: p.uri, IssuedAt: issued, Expires: issued.Add(r.o.Lifetime), TTL: r.o.TTL, List: p.lists.token}
+	body, mediaType, err := sign(p, claims)
 	if err != nil {
-		return Published{}, err
+		return Published{}, fmt.Errorf("signing status list: %w", err)
 	}
-	p.token, p.built = token, p.seq
-	return *token, nil
-}
-
-func (r *Register) sign(p *published, now time.Time) (*Published, error) {
-	expires := now.Add(r.o.Lifetime)
-	body, err := jose.Marshal(payload{
-		Subject: p.uri, IssuedAt: jose.Date(now), Expires: jose.Date(expires),
-		TTL: int64(r.o.TTL / time.Second), List: p.list,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("writing status list: %w", err)
-	}
-	jwt, err := r.o.Signer.SignCompact(Typ, now, body)
-	if err != nil {
-		return nil, fmt.Errorf("signing status list: %w", err)
-	}
-	sum := sha256.Sum256([]byte(jwt))
-	return &Published{JWT: []byte(jwt), ETag: `"` + jose.Encode(sum[:16]) + `"`, Issued: now, Expires: expires, TTL: r.o.TTL}, nil
-}
-
-// allocated finds the list of a reference and makes sure that the index was
-// given out.
-func (r *Register) allocated(ctx context.Context, ref Ref) (*published, error) {
-	id, ok := strings.CutPrefix(ref.URI, r.base)
-	if !ok || id == "" {
-		return nil, fmt.Errorf("%w: the URI is none of this register", ErrNotFound)
-	}
-	if _, err := r.store.Get(ctx, kindIndex, indexID(id, ref.Index)); err != nil {
-		return nil, notFound(err, "reading a status index")
-	}
-	return r.list(ctx, id)
-}
-
-func (r *Register) list(ctx context.Context, id string) (*published, error) {
-	r.mu.Lock()
-	p := r.lists[id]
-	r.mu.Unlock()
-	if p != nil {
-		return p, nil
-	}
-	record, err := r.store.Get(ctx, kindList, id)
-	if err != nil {
-		return nil, notFound(err, "reading a status list")
-	}
-	var d listData
-	if err := jose.Unmarshal(record.Data, &d); err != nil {
-		return nil, fmt.Errorf("status list record %s is damaged: %w", record.ID, err)
-	}
-	list, err := NewList(d.Bits, int(d.Size))
-	if err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p := r.lists[id]; p != nil {
-		return p, nil
-	}
-	p = &published{id: id, uri: r.base + id, list: list}
-	r.lists[id] = p
-	return p, nil
-}
-
-// notFound turns the store's word into the register's. An id the store would
-// not even accept cannot be there.
-func notFound(err error, doing string) error {
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
-		return ErrNotFound
-	}
-	return fmt.Errorf("%s: %w", doing, err)
-}
-
-// changeID sorts in the order of the numbers.
-func changeID(list string, seq uint64) string { return fmt.Sprintf("%s.%012d", list, seq) }
-
-// catchUp applies the changes made since the last call, by whichever register:
-// all at once the first time, then one read per change and one that finds
-// nothing.
-func (p *published) catchUp(ctx context.Context, s store.Store) error {
-	for page := (store.Page{Limit: store.MaxLimit}); p.seq == 0 || page.Next != ""; {
-		records, next, err := s.Find(ctx, kindChange, p.id, page)
-		if err != nil {
-			return fmt.Errorf("reading status changes: %w", err)
-		}
-		for _, rec := range records {
-			if err := p.apply(rec); err != nil {
-				return err
-			}
-		}
-		if page.Next = next; next == "" {
-			break
-		}
-	}
-	for {
-		rec, err := s.Get(ctx, kindChange, changeID(p.id, p.seq+1))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading status changes: %w", err)
-		}
-		if err := p.apply(rec); err != nil {
-			return err
-		}
-	}
-}
-
-// apply takes the next change of the history. One that is missing, damaged or
-// against the rules stops everything: a list that may hide a revocation is not
-// published.
-func (p *published) apply(rec store.Record) error {
-	if rec.ID != changeID(p.id, p.seq+1) {
-		return fmt.Errorf("history of status list %s is damaged: expected change %d", p.id, p.seq+1)
-	}
-	var d changeData
-	if err := jose.Unmarshal(rec.Data, &d); err != nil || !d.Value.known() {
-		return fmt.Errorf("history of status list %s is damaged at change %d", p.id, p.seq+1)
-	}
-	if was, err := p.list.At(d.Index); err == nil && was == Invalid && d.Value != Invalid {
-		return fmt.Errorf("history of status list %s undoes a final status at change %d", p.id, p.seq+1)
-	}
-	if err := p.list.Put(d.Index, d.Value); err != nil {
-		return fmt.Errorf("history of status list %s, change %d: %w", p.id, p.seq+1, err)
-	}
-	p.seq++
-	return nil
+	sum := sha256.Sum256(body)
+	p.forms[f] = &built{seq: p.seq, seen: now, Published: Published{
+		Body: body, MediaType: mediaType, ETag: `"` + jose.Encode(sum[:16]) + `"`,
+		Issued: issued, Expires: claims.Expires, TTL: r.o.TTL,
+	}}
+	return p.forms[f].Published, nil
 }

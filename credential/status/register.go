@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,7 +38,8 @@ type Signer interface {
 
 // Options of a Register.
 type Options struct {
-	// Base is the URL below which lists are served: <Base>/status/<list id>.
+	// Base is the URL below which lists are served: <Base>/status/<list id>, and
+	// <Base>/status/<list id>/<purpose> for status list credentials.
 	Base   string
 	Signer Signer
 	// Size is how many indexes a new list has: a power of two from 1,024;
@@ -46,6 +48,22 @@ type Options struct {
 	// TTL is how long others may keep a list; default 5 minutes. It bounds how
 	// late they see a revocation.
 	TTL time.Duration
+	// Interval is how long a published list is served before changes are looked
+	// for: all that were made meanwhile go into one publication. A revocation is
+	// seen at latest an Interval and a TTL after it was made. 0 looks at each
+	// request, which costs a signature for each change.
+	Interval time.Duration
+	// CWT signs the lists in CWT format; nil offers none.
+	CWT CWTSigner
+	// Bitstring says how lists are published as status list credentials; nil
+	// offers none.
+	Bitstring *BitstringOptions
+	// Messages are what a list can say of a credential besides its validity, at
+	// most MaxMessages: for developers, not for end users. The n-th, counted
+	// from 1, is set as MessageValue(n). A Token Status List shows them as
+	// application-specific values, which those who do not know them refuse. A
+	// list keeps the messages it was opened with.
+	Messages []string
 	// Lifetime is from iat to exp, at least twice the TTL; default 24 hours.
 	Lifetime time.Duration
 	Now      func() time.Time
@@ -77,11 +95,10 @@ type openList struct {
 }
 
 type listData struct {
-	Bits int    `json:"bits"`
-	Size uint64 `json:"size"`
+	Bits     int      `json:"bits"`
+	Size     uint64   `json:"size"`
+	Messages []string `json:"messages,omitempty"`
 }
-
-const statusBits = 2 // VALID, INVALID, SUSPENDED
 
 // NewRegister checks the options.
 func NewRegister(s store.Store, o Options) (*Register, error) {
@@ -104,6 +121,15 @@ func NewRegister(s store.Store, o Options) (*Register, error) {
 		return nil, fmt.Errorf("status: Size is %d, expected a power of two from 1024 to %d", o.Size, MaxList)
 	case o.TTL < time.Second || o.Lifetime < 2*o.TTL:
 		return nil, fmt.Errorf("status: TTL is %v and Lifetime %v; expected at least a second, and at least twice the TTL", o.TTL, o.Lifetime)
+	}
+	if o.Interval < 0 || o.Interval > o.Lifetime/4 {
+		return nil, fmt.Errorf("status: Interval is %v, expected 0 to a quarter of the Lifetime of %v", o.Interval, o.Lifetime)
+	}
+	if err := checkMessages(o.Messages); err != nil {
+		return nil, err
+	}
+	if b := o.Bitstring; b != nil && (b.Issuer == "" || b.Securer == nil || b.MediaType == "") {
+		return nil, errors.New("status: Bitstring needs an Issuer, a Securer and its MediaType")
 	}
 	base := strings.TrimSuffix(o.Base, "/") + "/status/"
 	if err := checkURI(base, true); err != nil {
@@ -207,38 +233,58 @@ func (r *Register) current(ctx context.Context) (*openList, error) {
 	if r.open != nil {
 		return r.open, nil
 	}
-	records, _, err := r.store.Find(ctx, kindList, tagOpen, store.Page{Limit: 1})
+	records, _, err := r.store.Find(ctx, kindList, tagOpen, store.Page{})
 	if err != nil {
 		return nil, fmt.Errorf("finding the open status list: %w", err)
 	}
-	var record store.Record
-	if len(records) > 0 {
-		record = records[0]
-	} else if record, err = r.create(ctx); err != nil {
+	for _, record := range records {
+		d, err := readListData(record)
+		if err != nil {
+			return nil, err
+		}
+		// One that was opened with other messages waits for a register that
+		// has them.
+		if slices.Equal(d.Messages, r.o.Messages) {
+			r.take(record, d)
+			return r.open, nil
+		}
+	}
+	record, d, err := r.create(ctx)
+	if err != nil {
 		return nil, err
 	}
-	var d listData
-	if err := jose.Unmarshal(record.Data, &d); err != nil || bits.OnesCount64(d.Size) != 1 {
-		return nil, fmt.Errorf("status list record %s is damaged", record.ID)
-	}
-	r.open = &openList{record: record, size: d.Size, weight: 1 / float64(min(256, d.Size/16))}
+	r.take(record, d)
 	return r.open, nil
 }
 
-func (r *Register) create(ctx context.Context) (store.Record, error) {
+// take draws from a list from now on; r.mu is held.
+func (r *Register) take(record store.Record, d listData) {
+	r.open = &openList{record: record, size: d.Size, weight: 1 / float64(min(256, d.Size/16))}
+}
+
+func readListData(record store.Record) (listData, error) {
+	var d listData
+	if err := jose.Unmarshal(record.Data, &d); err != nil || bits.OnesCount64(d.Size) != 1 {
+		return listData{}, fmt.Errorf("status list record %s is damaged", record.ID)
+	}
+	return d, nil
+}
+
+func (r *Register) create(ctx context.Context) (store.Record, listData, error) {
+	d := listData{Bits: tokenBits(len(r.o.Messages)), Size: uint64(r.o.Size), Messages: r.o.Messages}
 	var id [16]byte
 	if _, err := io.ReadFull(r.o.Rand, id[:]); err != nil {
-		return store.Record{}, fmt.Errorf("naming a status list: %w", err)
+		return store.Record{}, d, fmt.Errorf("naming a status list: %w", err)
 	}
-	data, err := jose.Marshal(listData{Bits: statusBits, Size: uint64(r.o.Size)})
+	data, err := jose.Marshal(d)
 	if err != nil {
-		return store.Record{}, err
+		return store.Record{}, d, err
 	}
 	record, err := r.store.Create(ctx, store.Record{Kind: kindList, ID: jose.Encode(id[:]), Tags: []string{tagOpen}, Data: data})
 	if err != nil {
-		return store.Record{}, fmt.Errorf("opening a status list: %w", err)
+		return store.Record{}, d, fmt.Errorf("opening a status list: %w", err)
 	}
-	return record, nil
+	return record, d, nil
 }
 
 // observe takes note of a draw and reports whether the list is now to be

@@ -139,7 +139,7 @@ func TestAllocateAfterRestart(t *testing.T) {
 func fetchFrom(r *Register) fetchFunc {
 	return func(ctx context.Context, uri string) (string, time.Duration, error) {
 		p, err := r.Token(ctx, uri[len(r.base):])
-		return string(p.JWT), p.TTL, err
+		return string(p.Body), p.TTL, err
 	}
 }
 
@@ -230,7 +230,7 @@ func TestTwoRegisters(t *testing.T) {
 	if err != nil || after.ETag == before.ETag {
 		t.Fatalf("the other register still serves the old list: %v", err)
 	}
-	tok, err := ParseToken(string(after.JWT))
+	tok, err := ParseToken(string(after.Body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +326,7 @@ func TestDamagedHistory(t *testing.T) {
 				t.Fatal(err)
 			}
 			if p, err := r.Token(t.Context(), id); err == nil {
-				t.Errorf("published %s", p.JWT)
+				t.Errorf("published %s", p.Body)
 			}
 		})
 	}
@@ -343,7 +343,7 @@ func TestPublishedForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tok, err := ParseToken(string(p.JWT))
+	tok, err := ParseToken(string(p.Body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,19 @@
 // Package status says whether a credential that was issued is still to be
-// relied on: Token Status Lists (draft-ietf-oauth-status-list-20) as JWT.
+// relied on: Token Status Lists (draft-ietf-oauth-status-list-20) as JWT and
+// CWT, and W3C Bitstring Status List 1.0.
 //
 // Register is the issuer's side: it allocates indexes, records changes and
-// publishes signed lists. Checker is the relying side: it fetches a list and
-// answers for one index, and never answers "valid" when it could not check.
+// publishes signed lists, all kinds of them from one allocation. Checker and
+// BitstringChecker are the relying side: they fetch a list and answer for one
+// index, or for all entries of a credential, and never answer "valid" when they
+// could not check.
 //
 // It is not a validity check of the credential itself: signature and validity
-// period come first (Section 8.3), and a valid status heals nothing. CWT and
-// the historical resolution of Section 8.4 are not offered.
+// period come first (Section 8.3), and a valid status heals nothing. It knows no
+// proofs of W3C credentials: a Securer makes and a ListVerifier verifies them.
+// Historical resolution (Section 8.4), the timestamp of Bitstring Status List
+// and stapled lists are not offered. A section without a name is one of Token
+// Status List.
 package status
 
 import (

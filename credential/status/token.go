@@ -10,15 +10,20 @@ import (
 // algs may sign a Status List Token.
 var algs = []jose.Alg{jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.PS256}
 
-// Token is a Status List Token (Section 5.1) that was read. Its signature is
-// not verified by reading: JWS does that with a key the caller trusts.
-type Token struct {
-	JWS      *jose.Token
+// Claims of a Status List Token, in either format (Sections 5.1 and 5.2).
+type Claims struct {
 	Subject  string // its own URI
 	IssuedAt time.Time
 	Expires  time.Time     // zero: none
 	TTL      time.Duration // zero: none
 	List     *List
+}
+
+// Token is a Status List Token (Section 5.1) that was read. Its signature is
+// not verified by reading: JWS does that with a key the caller trusts.
+type Token struct {
+	JWS *jose.Token
+	Claims
 }
 
 type payload struct {
@@ -55,7 +60,7 @@ func ParseToken(compact string) (*Token, error) {
 	if p.Subject == nil || p.IssuedAt == nil || p.List == nil {
 		return nil, fmt.Errorf("%w: sub, iat and status_list are required (Section 5.1)", ErrMalformed)
 	}
-	out := &Token{JWS: t, Subject: *p.Subject, IssuedAt: p.IssuedAt.Time()}
+	out := &Token{JWS: t, Claims: Claims{Subject: *p.Subject, IssuedAt: p.IssuedAt.Time()}}
 	if p.Expires != nil {
 		out.Expires = p.Expires.Time()
 	}

@@ -39,9 +39,17 @@ const (
 	PermissionVaults = "vault-platform"
 )
 
-// Lists serves signed status lists; *status.Register is one.
+// Lists serves signed status lists; *status.Register is one. CWT answers with
+// status.ErrNotFound when there are none in that format.
 type Lists interface {
 	Token(ctx context.Context, listID string) (status.Published, error)
+	CWT(ctx context.Context, listID string) (status.Published, error)
+}
+
+// ListCredentials serves the same lists as status list credentials;
+// *status.Register is one when it has a Securer.
+type ListCredentials interface {
+	ListCredential(ctx context.Context, listID string, purpose status.Purpose) (status.Published, error)
 }
 
 // Certificates serves the PEM of seal certificates; *seal.Keys is one.
@@ -51,10 +59,12 @@ type Certificates interface {
 
 // Options of the edge.
 type Options struct {
-	SignIn       *signin.RelyingParty
-	Clients      rest.Authenticator
-	Lists        Lists
-	Certificates Certificates
+	SignIn  *signin.RelyingParty
+	Clients rest.Authenticator
+	Lists   Lists
+	// ListCredentials are served below the lists; nil serves none.
+	ListCredentials ListCredentials
+	Certificates    Certificates
 	// Suppliers is the published register of supplying organisations, as JSON.
 	Suppliers func() ([]byte, error)
 	// ProviderList is the list of PuB-EAA providers this issuer serves itself,
@@ -128,7 +138,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 	// Guessing codes is slow for each caller, also where the tries of one code
 	// are counted anyway.
 	guesses := rest.NewLimiter(20, 60, 10_000, s.o.Now)
-	return []rest.Route{
+	routes := []rest.Route{
 		{Method: "GET", Path: "/.well-known/openid-credential-issuer", Handler: s.metadata, Spec: vci + "12.2.2", CORS: true},
 		{Method: "GET", Path: "/.well-known/oauth-authorization-server", Handler: s.serverMetadata, Spec: "RFC 8414, Section 3", CORS: true},
 		{Method: "GET", Path: "/offers/:secret", Handler: s.offer, Spec: vci + "4.1.3", CORS: true, OAuth: true, Limit: guesses},
@@ -159,4 +169,8 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: CallbackPath, Handler: s.signedIn, Once: true, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5", Page: true, Limit: guesses, Timeout: time.Minute},
 		{Method: "GET", Path: "/style.css", Handler: style, Spec: "pages"},
 	}
+	if s.o.ListCredentials != nil {
+		routes = append(routes, rest.Route{Method: "GET", Path: "/status/:list/:purpose", Handler: s.listCredential, Spec: "Bitstring Status List 1.0, Section 2.2", CORS: true})
+	}
+	return routes
 }

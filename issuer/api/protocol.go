@@ -176,12 +176,35 @@ func (s server) certificate(r *rest.Request) (rest.Answer, error) {
 	return rest.Text(http.StatusOK, "application/pem-certificate-chain", b).Cache(24 * time.Hour), nil
 }
 
+// statusList is a JWT unless the caller rather has a CWT (Token Status List,
+// Section 8.1). Where there is none the JWT is there for everybody.
 func (s server) statusList(r *rest.Request) (rest.Answer, error) {
-	p, err := s.o.Lists.Token(r.Context(), r.Path("list"))
+	serve := s.o.Lists.Token
+	if prefers(r.HTTP.Header.Values("Accept"), status.MediaTypeCWT, status.MediaType) {
+		serve = s.o.Lists.CWT
+	}
+	p, err := serve(r.Context(), r.Path("list"))
+	if errors.Is(err, status.ErrNotFound) {
+		p, err = s.o.Lists.Token(r.Context(), r.Path("list"))
+	}
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.Text(http.StatusOK, status.MediaType, p.JWT).Cache(p.TTL).ETag(strings.Trim(p.ETag, `"`)), nil
+	return published(p).Vary("Accept"), nil
+}
+
+// listCredential is a status list as credential (Bitstring Status List 1.0,
+// Section 2.2).
+func (s server) listCredential(r *rest.Request) (rest.Answer, error) {
+	p, err := s.o.ListCredentials.ListCredential(r.Context(), r.Path("list"), status.Purpose(r.Path("purpose")))
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return published(p), nil
+}
+
+func published(p status.Published) rest.Answer {
+	return rest.Text(http.StatusOK, p.MediaType, p.Body).Cache(p.TTL).ETag(strings.Trim(p.ETag, `"`))
 }
 
 func (s server) providerList(*rest.Request) (rest.Answer, error) {

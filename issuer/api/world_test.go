@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -141,8 +142,10 @@ type world struct {
 	log      issuer.UseLog                 // instead of the use log
 	uses     *audit.Log
 	statuses *status.Register
-	seals    *seal.Keys
-	issuer   *issuer.Issuer
+	// bitstring has lists published as status list credentials too.
+	bitstring *status.BitstringOptions
+	seals     *seal.Keys
+	issuer    *issuer.Issuer
 }
 
 func start(t testing.TB, options ...func(*world)) *world {
@@ -231,7 +234,9 @@ func (w *world) up() {
 	check(err)
 	signer, err := w.hierarchy.StatusSealer(w.clock.now)
 	check(err)
-	w.statuses, err = status.NewRegister(w.store, status.Options{Base: w.base, Signer: signer, Now: w.clock.now})
+	cwt, err := status.NewCWTSigner(w.hierarchy.Status.Key, []*x509.Certificate{w.hierarchy.Status.Certificate})
+	check(err)
+	w.statuses, err = status.NewRegister(w.store, status.Options{Base: w.base, Signer: signer, CWT: cwt, Bitstring: w.bitstring, Now: w.clock.now})
 	check(err)
 	names, err := audit.NewPseudonyms([]byte(strings.Repeat("n", 32)))
 	check(err)
@@ -267,6 +272,9 @@ func (w *world) up() {
 		Suppliers:    func() ([]byte, error) { return []byte(`{"suppliers":[]}`), nil },
 		ProviderList: func() ([]byte, error) { return []byte(w.hierarchy.List), nil },
 		Store:        w.store, Secret: w.secret, Log: slog.New(slog.NewJSONHandler(w.logs, nil)), Now: w.clock.now,
+	}
+	if w.bitstring != nil {
+		o.ListCredentials = w.statuses
 	}
 	if !w.noSignIn {
 		o.SignIn, err = signin.New(signin.Config{

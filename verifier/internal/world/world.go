@@ -291,7 +291,7 @@ func (f fetcher) Fetch(ctx context.Context, url, _ string) ([]byte, time.Duratio
 		return (*kept)[url], 0, nil
 	}
 	p, err := f.w.Statuses.Token(ctx, strings.TrimPrefix(url, Issuer+"/status/"))
-	return p.JWT, 0, err
+	return p.Body, 0, err
 }
 
 // Freeze makes the status list of a credential stay what it is now, as a cache
