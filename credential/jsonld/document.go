@@ -125,8 +125,7 @@ func (p *Processor) Canonicalize(doc []byte, o Options, c rdf.Options) ([]byte, 
 	if err := r.document(p, doc, o); err != nil {
 		return nil, err
 	}
-	canonical, err := r.d.Canonicalize(c)
-	return canonical.NQuads, err
+	return r.d.AppendCanonical(nil, c)
 }
 
 // maxPooled is the size of documents whose memory is kept.

@@ -92,7 +92,7 @@ func (c Canonical) Issued() map[string]string {
 type canon struct {
 	d     *Dataset
 	hash  Hash
-	quads []Quad // each once
+	quads []Quad // each once, in the order of their predicates
 	// mentions of blank node b are quads[mentions[starts[b]:starts[b+1]]].
 	starts   []int32
 	mentions []int32
@@ -102,14 +102,14 @@ type canon struct {
 	temp     issuer
 	work     int
 
-	names  []string // scratch: _:a and _:z by blank node
+	names  []string // of blank nodes: _:a and _:z, then the canonical ones
 	lines  []byte
-	spans  []span
 	joined []byte
 	seen   []int32
 	order  []int32
 	at     []int32
-	ranks  []int32
+	moved  []Quad
+	places []int32
 	nodes  []Node
 }
 
@@ -137,32 +137,61 @@ func zeroed[T any](s []T, n int) []T {
 	return s
 }
 
-type span struct{ from, to int }
-
 // Canonicalize is RDFC-1.0, Section 4.4.3. The dataset is not changed.
 func (d *Dataset) Canonicalize(o Options) (Canonical, error) {
 	c := pool.Get().(*canon)
 	defer c.release()
+	lines, err := c.canonicalize(d, o, nil)
+	if err != nil {
+		return Canonical{}, err
+	}
+	return Canonical{NQuads: lines, Names: slices.Clone(c.names), d: d}, nil
+}
+
+// AppendCanonical appends the lines of Canonicalize, for those who need no names.
+func (d *Dataset) AppendCanonical(to []byte, o Options) ([]byte, error) {
+	c := pool.Get().(*canon)
+	defer c.release()
+	return c.canonicalize(d, o, to)
+}
+
+func (c *canon) canonicalize(d *Dataset, o Options, to []byte) ([]byte, error) {
 	c.d, c.hash, c.work, c.next = d, o.Hash, o.Work, 0
 	if o.Hash != SHA256 && o.Hash != SHA384 {
-		return Canonical{}, fmt.Errorf("rdf: hash %d is not known, expected SHA256 or SHA384", o.Hash)
+		return nil, fmt.Errorf("rdf: hash %d is not known, expected SHA256 or SHA384", o.Hash)
 	}
 	c.distinct(d.quads)
+	c.arrange(func(q *Quad) Node { return q.P })
 	if c.work <= 0 {
 		c.work = DefaultWork(len(c.quads))
 	}
 	if err := c.name(); err != nil {
-		return Canonical{}, err
+		return nil, err
 	}
-	names := make([]string, len(d.labels))
+	c.names = zeroed(c.names, len(d.labels))
 	for b, number := range c.issued {
 		if number < 0 { // named, but in no quad
 			number = c.next
 			c.next++
 		}
-		names[b] = "_:c14n" + strconv.Itoa(int(number))
+		c.names[b] = nameOf(number)
 	}
-	return Canonical{NQuads: c.write(c.quads, names), Names: names, d: d}, nil
+	return c.write(to), nil
+}
+
+// commonNames are the canonical names of a usual dataset.
+var commonNames = func() (names [256]string) {
+	for i := range names {
+		names[i] = "_:c14n" + strconv.Itoa(i)
+	}
+	return names
+}()
+
+func nameOf(number int32) string {
+	if int(number) < len(commonNames) {
+		return commonNames[number]
+	}
+	return "_:c14n" + strconv.Itoa(int(number))
 }
 
 // odds make the hash of a quad: drawn by chance, so that nobody can choose quads
@@ -280,24 +309,28 @@ func (c *canon) issue(b int32) {
 	}
 }
 
-// firstDegree is the Hash First Degree Quads algorithm (Section 4.6).
+// firstDegree is the Hash First Degree Quads algorithm (Section 4.6). The
+// mentions are in the order of their predicates already.
 func (c *canon) firstDegree(b int) digest {
 	c.names[b] = "_:a"
-	c.lines, c.spans, c.joined = c.lines[:0], c.spans[:0], c.joined[:0]
-	for _, i := range c.of(b) {
-		from := len(c.lines)
+	mentions := c.of(b)
+	slices.SortFunc(mentions, func(i, j int32) int {
+		x, y := &c.quads[i], &c.quads[j]
+		if n := c.compare(x.S, y.S); n != 0 {
+			return n
+		}
+		if x.P != y.P {
+			return int(i - j)
+		}
+		if n := c.compare(x.O, y.O); n != 0 {
+			return n
+		}
+		return c.compare(x.G, y.G)
+	})
+	c.lines = c.lines[:0]
+	for _, i := range mentions {
 		c.lines = c.d.appendQuad(c.lines, c.quads[i], c.names)
-		c.spans = append(c.spans, span{from, len(c.lines)})
 	}
 	c.names[b] = "_:z"
-	if len(c.spans) == 1 {
-		return c.hash.sum(c.lines)
-	}
-	slices.SortFunc(c.spans, func(x, y span) int {
-		return bytes.Compare(c.lines[x.from:x.to], c.lines[y.from:y.to])
-	})
-	for _, s := range c.spans {
-		c.joined = append(c.joined, c.lines[s.from:s.to]...)
-	}
-	return c.hash.sum(c.joined)
+	return c.hash.sum(c.lines)
 }

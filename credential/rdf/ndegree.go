@@ -124,7 +124,7 @@ func (c *canon) relatives(b int32) ([]related, error) {
 func (c *canon) relatedHash(b int32, predicate Node, position byte) digest {
 	c.joined = append(c.joined[:0], position)
 	if position != 'g' {
-		c.joined = append(c.joined, c.d.terms[predicate-1]...)
+		c.joined = append(c.joined, c.d.term(predicate)...)
 	}
 	if !c.hasName(b) {
 		c.joined = c.hash.appendHex(c.joined, &c.first[b])
