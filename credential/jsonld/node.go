@@ -16,9 +16,12 @@ func (n *node) isGraph() bool {
 	return n.seen[kwGraph] > 0 && n.seen[kwGraph]+n.seen[kwID]+n.seen[kwIndex]+n.seen[kwDropped] == len(n.entries)
 }
 
-// outputs counts the members that say something.
+// outputs counts the members that say something, up to two.
 func (r *run) outputs(n *node) (count int) {
 	for _, e := range n.entries {
+		if count == 2 {
+			break
+		}
 		if e.kw != kwDropped && !(e.kw == kwProperty && !r.says(n.ctx, e)) {
 			count++
 		}

@@ -27,16 +27,55 @@ const (
 	kwCount
 )
 
-var words = map[string]word{"@id": kwID, "@type": kwType, "@graph": kwGraph, "@included": kwIncluded,
-	"@value": kwValue, "@language": kwLanguage, "@direction": kwDirection, "@index": kwIndex, "@list": kwList,
-	"@set": kwSet, "@reverse": kwReverse, "@nest": kwNest}
+// wordOf says what a keyword is, and of anything else that it is a property.
+func wordOf(s string) word {
+	switch s {
+	case "@id":
+		return kwID
+	case "@type":
+		return kwType
+	case "@graph":
+		return kwGraph
+	case "@included":
+		return kwIncluded
+	case "@value":
+		return kwValue
+	case "@language":
+		return kwLanguage
+	case "@direction":
+		return kwDirection
+	case "@index":
+		return kwIndex
+	case "@list":
+		return kwList
+	case "@set":
+		return kwSet
+	case "@reverse":
+		return kwReverse
+	case "@nest":
+		return kwNest
+	case "@base", "@container", "@context", "@default", "@import", "@json", "@none", "@prefix",
+		"@preserve", "@propagate", "@protected", "@version", "@vocab":
+		return kwOther
+	}
+	return kwProperty
+}
 
-// entry is a member of an object with its name expanded.
+func isKeyword(s string) bool { return s != "" && s[0] == '@' && wordOf(s) != kwProperty }
+
+// entry is a member of an object whose name was looked up.
 type entry struct {
-	kw  word
-	t   *term // nil for a name that is no term
-	iri string
-	at  int32
+	t  *term // nil for a name that is no term
+	at int32
+	kw word
+}
+
+// iri is the expanded name of a member.
+func (r *run) iri(ctx *Context, e entry) string {
+	if e.t != nil {
+		return e.t.iri
+	}
+	return ctx.expandIRI(r.a.values[e.at].key, false, true)
 }
 
 // contexts are the steps 7 to 11 of API, Section 5.1.2: the context inside an
@@ -108,7 +147,7 @@ func (r *run) byTypes(typed *Context, at int32) (*Context, error) {
 			}
 		}
 		for _, name := range names {
-			t := typed.terms[name]
+			t := typed.terms.get(name)
 			if t == nil || t.scope == nil {
 				continue
 			}
@@ -121,32 +160,27 @@ func (r *run) byTypes(typed *Context, at int32) (*Context, error) {
 	return ctx, nil
 }
 
-// entry expands the name of a member (steps 13.2 and 13.3).
+// entry looks up the name of a member (steps 13.2 and 13.3).
 func (r *run) entry(ctx *Context, at int32) (entry, error) {
-	key := r.a.values[at].key
-	e := entry{t: ctx.terms[key], at: at}
+	v := &r.a.values[at]
+	e := entry{t: ctx.terms.find(v.hash, v.key), at: at}
 	if e.t != nil {
-		e.iri = e.t.iri
-	} else {
-		e.iri = ctx.expandIRI(key, false, true)
-	}
-	switch {
-	case e.iri != "" && e.iri[0] == '@' && keywords[e.iri]:
-		if e.kw = words[e.iri]; e.kw == 0 {
-			e.kw = kwOther
-		}
-	case e.t != nil && e.iri != "" && e.t.namedErr == nil:
-	case e.iri == "" || !strings.Contains(e.iri, ":"):
+		e.kw = e.t.kw
+	} else if iri := ctx.expandIRI(v.key, false, true); isKeyword(iri) {
+		e.kw = wordOf(iri)
+	} else if !strings.Contains(iri, ":") {
 		e.kw = kwDropped
-		detail := "no context defines this term, so that it and all below would be left out: define it in a context or remove it"
-		if e.t != nil {
-			detail = "a context sets this term to null, so that it and all below would be left out: remove it"
-		} else if keywordLike(key) {
-			detail = "this looks like a keyword and is none, so that it would be left out: remove it"
-		}
-		return e, r.drop(at, detail)
 	}
-	return e, nil
+	if e.kw != kwDropped {
+		return e, nil
+	}
+	detail := "no context defines this term, so that it and all below would be left out: define it in a context or remove it"
+	if e.t != nil {
+		detail = "a context sets this term to null, so that it and all below would be left out: remove it"
+	} else if keywordLike(v.key) {
+		detail = "this looks like a keyword and is none, so that it would be left out: remove it"
+	}
+	return e, r.drop(at, detail)
 }
 
 // expandNames puts the expanded members of an object on the stack.
@@ -165,7 +199,7 @@ func (r *run) expandNames(ctx *Context, at int32) (from int, seen [kwCount]int, 
 			switch e.kw {
 			case kwProperty, kwDropped, kwIncluded, kwType, kwNest:
 			default:
-				return from, seen, r.fault(c, "colliding keywords", "two members mean "+e.iri)
+				return from, seen, r.fault(c, "colliding keywords", "two members mean "+r.iri(ctx, e))
 			}
 		}
 		r.entries = append(r.entries, e)
@@ -191,7 +225,7 @@ func (r *run) object(ctx *Context, t *term, at int32, d dest, fromMap bool) erro
 	switch {
 	case seen[kwOther] > 0:
 		i := slices.IndexFunc(own, func(e entry) bool { return e.kw == kwOther })
-		return r.fault(own[i].at, "invalid keyword", own[i].iri+" does not belong here")
+		return r.fault(own[i].at, "invalid keyword", r.iri(inner, own[i])+" does not belong here")
 	case seen[kwValue] > 0:
 		if d.kind == toIncluded {
 			return r.fault(at, "invalid @included value", "@included holds node objects")

@@ -70,7 +70,7 @@ func (b *builder) one(active, result *Context, l local, f flags) (*Context, erro
 		if !f.override && active.guarded {
 			return nil, l.fault(l.at, "invalid context nullification", "null would undo protected terms (API, Section 4.1.2, step 5.1.1); it may stand only in a context scoped to a property")
 		}
-		fresh := &Context{terms: map[string]*term{}, original: result.original, base: result.original}
+		fresh := &Context{original: result.original, base: result.original}
 		if f.keep {
 			fresh.previous = result.previous
 		}
@@ -125,7 +125,7 @@ func (b *builder) definitions(result *Context, l local, f flags) (*Context, erro
 	if err != nil {
 		return nil, err
 	}
-	b.spent += len(result.terms) + len(m)
+	b.spent += result.terms.taken + len(m)
 	if b.spent > maxTerms {
 		return nil, l.fault(l.at, codeLimit, "the contexts define more terms than one document may bring")
 	}

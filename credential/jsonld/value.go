@@ -52,7 +52,7 @@ func (c *Context) property(t *term) *term {
 	if t == nil || t.name == "" {
 		return t
 	}
-	if now := c.terms[t.name]; now != nil {
+	if now := c.terms.get(t.name); now != nil {
 		return now
 	}
 	return noTerm
