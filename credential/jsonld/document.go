@@ -2,6 +2,7 @@ package jsonld
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/zegel-id/zegel/credential/rdf"
 )
@@ -111,7 +112,7 @@ func (r *run) named(t *term) rdf.Node {
 // an *Error.
 func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
 	r := &run{a: &arena{}, d: &rdf.Dataset{}}
-	if err := r.document(p, doc, o); err != nil {
+	if err := r.document(p, string(doc), o); err != nil {
 		return Document{}, err
 	}
 	return Document{r.d, r.positions()}, nil
@@ -122,7 +123,9 @@ func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
 func (p *Processor) Canonicalize(doc []byte, o Options, c rdf.Options) ([]byte, error) {
 	r := p.runs.Get().(*run)
 	defer r.release()
-	if err := r.document(p, doc, o); err != nil {
+	// The document is read where it lies: nothing that is kept, returned or put into
+	// an error is a part of it, and it does not change before this returns.
+	if err := r.document(p, unsafe.String(unsafe.SliceData(doc), len(doc)), o); err != nil {
 		return nil, err
 	}
 	return r.d.AppendCanonical(nil, c)
@@ -146,9 +149,9 @@ func (r *run) release() {
 	}
 }
 
-func (r *run) document(p *Processor, doc []byte, o Options) error {
+func (r *run) document(p *Processor, doc string, o Options) error {
 	r.builder, r.o = builder{p: p}, o
-	if err := r.a.parse(string(doc)); err != nil {
+	if err := r.a.parse(doc); err != nil {
 		return err
 	}
 	r.d.Grow(len(r.a.values))
