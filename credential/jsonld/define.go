@@ -80,6 +80,9 @@ func (d *definer) define(name string) error {
 	if err != nil {
 		return err
 	}
+	if err := d.b.spend(l, (len(t.iri)+len(t.coerce))/copied); err != nil {
+		return err
+	}
 	d.defined[name] = true
 	previous := d.c.terms.get(name)
 	if !keep {

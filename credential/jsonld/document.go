@@ -86,6 +86,7 @@ type run struct {
 	items    []item
 	places   []item // of blank nodes
 	typeNode rdf.Node
+	size     int    // of the lines so far, and of what was read to make them
 	number   uint64 // counts the documents that used this memory
 	nodes    [termNodes]termNode
 }
@@ -142,7 +143,7 @@ func (r *run) release() {
 	r.builder, r.o = builder{}, Options{}
 	r.a.src, r.a.values = "", r.a.values[:0]
 	r.entries, r.items, r.places = r.entries[:0], r.items[:0], r.places[:0]
-	r.graph, r.lost, r.typeNode = 0, false, 0
+	r.graph, r.lost, r.typeNode, r.size = 0, false, 0, 0
 	r.number++
 	if p != nil && size <= maxPooled {
 		p.runs.Put(r)
@@ -254,11 +255,33 @@ func (r *run) emit(at int32, d dest, n rdf.Node, isNode bool) error {
 	return nil
 }
 
+// What a document says may be longer than the document, but not by much more than
+// a context of usual IRIs makes of a list of numbers.
+const (
+	minSize   = 1 << 20
+	maxGrowth = 64
+)
+
+// expandIRI is Context.expandIRI of what is relative to the document. A base that
+// is resolved against is read again each time, which counts as if it were written.
+func (r *run) expandIRI(ctx *Context, s string, vocab bool) string {
+	if ctx.base != "" && !absolute(s) {
+		r.size += resolving * len(ctx.base)
+	}
+	return ctx.expandIRI(s, true, vocab)
+}
+
+const resolving = 8
+
 func (r *run) add(s, p, o rdf.Node) error {
 	if s == 0 || p == 0 || o == 0 || r.lost {
 		return nil
 	}
-	return r.d.Add(rdf.Quad{S: s, P: p, O: o, G: r.graph})
+	q := rdf.Quad{S: s, P: p, O: o, G: r.graph}
+	if r.size += r.d.Size(q); r.size > minSize+maxGrowth*len(r.a.src) {
+		return &Error{Code: codeLimit, Detail: "as RDF the document is more than 64 times as long: its contexts make long IRIs of short names"}
+	}
+	return r.d.Add(q)
 }
 
 // node is the node of an expanded IRI or blank node, zero where lax drops it.

@@ -80,7 +80,7 @@ func (r *run) oneType(n *node, at int32) error {
 		o = r.named(t)
 	} else {
 		var err error
-		if o, err = r.node(n.typed.expandIRI(v.str, true, true), at); err != nil {
+		if o, err = r.node(r.expandIRI(n.typed, v.str, true), at); err != nil {
 			return err
 		}
 	}
@@ -284,9 +284,9 @@ func (r *run) extra(ctx *Context, t *term, at int32) (*extra, error) {
 	}
 	switch {
 	case t.container&inID != 0:
-		return &extra{hasID: true, id: ctx.expandIRI(name, true, false)}, nil
+		return &extra{hasID: true, id: r.expandIRI(ctx, name, false)}, nil
 	case t.container&inType != 0:
-		return &extra{typ: ctx.expandIRI(name, true, true)}, nil
+		return &extra{typ: r.expandIRI(ctx, name, true)}, nil
 	case t.index == "" || t.index == "@index":
 		return nil, r.drop(at, indexed)
 	}
@@ -305,9 +305,9 @@ func (r *run) indexValue(ctx *Context, p *term, at int32, name string) (rdf.Node
 	}
 	switch {
 	case p.coerce == "@id":
-		return r.node(ctx.expandIRI(name, true, false), at)
+		return r.node(r.expandIRI(ctx, name, false), at)
 	case p.coerce == "@vocab":
-		return r.node(ctx.expandIRI(name, true, true), at)
+		return r.node(r.expandIRI(ctx, name, true), at)
 	}
 	datatype, language := "", ""
 	if p.coerce != "" && p.coerce[0] != '@' {

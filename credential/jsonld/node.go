@@ -148,7 +148,7 @@ func (r *run) name(n *node, x *extra) (rdf.Node, error) {
 		if v.kind != text {
 			return 0, r.fault(at, "invalid @id value", "@id is a string")
 		}
-		s, err := r.node(n.ctx.expandIRI(v.str, true, false), at)
+		s, err := r.node(r.expandIRI(n.ctx, v.str, false), at)
 		r.place(s, n.at)
 		return s, err
 	}

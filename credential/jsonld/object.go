@@ -166,10 +166,8 @@ func (r *run) entry(ctx *Context, at int32) (entry, error) {
 	e := entry{t: ctx.terms.find(v.hash, v.key), at: at}
 	if e.t != nil {
 		e.kw = e.t.kw
-	} else if iri := ctx.expandIRI(v.key, false, true); isKeyword(iri) {
-		e.kw = wordOf(iri)
-	} else if !strings.Contains(iri, ":") {
-		e.kw = kwDropped
+	} else {
+		e.kw = ctx.unknown(v.key)
 	}
 	if e.kw != kwDropped {
 		return e, nil
@@ -181,6 +179,20 @@ func (r *run) entry(ctx *Context, at int32) (entry, error) {
 		detail = "this looks like a keyword and is none, so that it would be left out: remove it"
 	}
 	return e, r.drop(at, detail)
+}
+
+// unknown is what a name that is no term stands for.
+func (c *Context) unknown(name string) word {
+	iri := c.vocab.value
+	if iri == "" || strings.HasPrefix(name, "@") || strings.Contains(name, ":") {
+		if iri = c.expandIRI(name, false, true); isKeyword(iri) {
+			return wordOf(iri)
+		}
+	}
+	if strings.Contains(iri, ":") {
+		return kwProperty
+	}
+	return kwDropped
 }
 
 // expandNames puts the expanded members of an object on the stack.

@@ -130,6 +130,22 @@ func (d *Dataset) Add(q Quad) error {
 	return nil
 }
 
+// Size is about how long the line of a quad is, in bytes.
+func (d *Dataset) Size(q Quad) int {
+	n := len(" .\n")
+	for _, node := range [...]Node{q.S, q.P, q.O, q.G} {
+		switch {
+		case node == 0:
+		case node.IsBlank():
+			n += len("_:c14n000 ")
+		default:
+			s := d.terms[node-1]
+			n += s.to - s.from + 1
+		}
+	}
+	return n
+}
+
 func (d *Dataset) isLiteral(n Node) bool {
 	return n != 0 && !n.IsBlank() && d.text[d.terms[n-1].from] == '"'
 }
