@@ -103,7 +103,7 @@ func (g *generator) url() string {
 }
 
 // inline is a context with terms of all kinds.
-func (g *generator) inline(depth int) any {
+func (g *generator) inline(depth int) map[string]any {
 	c := map[string]any{}
 	if g.chance(3) {
 		c["@vocab"] = g.one("https://vocab.example/", "https://vocab.example/ns#")
@@ -165,7 +165,9 @@ func (g *generator) definition(name string, depth int) any {
 		d["@container"], d["@type"] = "@type", "@id"
 	}
 	if depth > 0 && g.chance(4) {
-		d["@context"] = g.inline(depth - 1)
+		inner := g.inline(depth - 1)
+		delete(inner, name) // see faultsOfPeer
+		d["@context"] = inner
 	}
 	return d
 }

@@ -45,6 +45,10 @@ var faultsOfPeer = map[string]struct{ doc, peer, ours string }{
 		`{"@context": {"p": {"@id": "https://b.example/p", "@type": "@json"}}, "@id": "https://a.example/", "p": "a"}`,
 		`<https://a.example/> <https://b.example/p> "JSON Canonicalization error Expected '{' but got 'a'"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON> .` + "\n",
 		`<https://a.example/> <https://b.example/p> "\"a\""^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON> .` + "\n"},
+	"JSON literal that is a number": {
+		`{"@context": {"p": {"@id": "https://b.example/p", "@type": "@json"}}, "@id": "https://a.example/", "p": 0.5}`,
+		`<https://a.example/> <https://b.example/p> "5.0E-1"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON> .` + "\n",
+		`<https://a.example/> <https://b.example/p> "0.5"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON> .` + "\n"},
 	"one context twice in a list": {
 		`{"@context": ["https://www.w3.org/ns/credentials/v2", "https://www.w3.org/ns/credentials/v2"], "id": "https://a.example/", "https://b.example/p": 1}`,
 		`! recursive context inclusion`, number("<https://a.example/>")},
@@ -54,6 +58,9 @@ var faultsOfPeer = map[string]struct{ doc, peer, ours string }{
 	"string in a graph container": {
 		`{"@context": {"g": {"@id": "https://b.example/g", "@container": "@graph"}}, "@id": "https://a.example/", "g": "a"}`,
 		`! json-gold: assignment to entry in nil map`, "<https://a.example/> <https://b.example/g> _:c14n0 .\n"},
+	"container of a term that its own context defines anew": {
+		`{"@context": {"p": {"@id": "https://b.example/p", "@container": "@graph", "@context": {"p": "https://b.example/p"}}}, "p": "a"}`,
+		`_:c14n0 <https://b.example/p> "a" .` + "\n", "_:c14n1 <https://b.example/p> _:c14n0 .\n"},
 	"list with an item that RDF cannot name": {
 		`{"@context": {"p": {"@id": "https://b.example/p", "@type": "@id"}}, "@id": "https://a.example/", "p": {"@list": ["x"]}}`,
 		`! json-gold: interface conversion`, "<https://a.example/> <https://b.example/p> _:c14n0 .\n" +
@@ -191,10 +198,13 @@ func weRefuse(err error) bool {
 	return strings.Contains(s, "does not belong here") || strings.Contains(s, "every item is a node object") || strings.Contains(s, "jsonld: not supported")
 }
 
+// scalarJSON is a JSON literal that is neither an object nor an array.
+var scalarJSON = regexp.MustCompile(` "[^{\[][^\n]*"\^\^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON>`)
+
 // peerDiffers are the faults as they show in what json-gold says: what is not RDF,
 // IRIs that it encoded, one blank node twice in a statement.
 func peerDiffers(nquads string) bool {
-	if _, err := rdf.ParseNQuads(nquads); err != nil || strings.Contains(nquads, "%") || strings.Contains(nquads, "JSON Canonicalization error") {
+	if _, err := rdf.ParseNQuads(nquads); err != nil || strings.Contains(nquads, "%") || scalarJSON.MatchString(nquads) {
 		return true
 	}
 	for line := range strings.Lines(nquads) {
