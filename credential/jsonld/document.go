@@ -122,6 +122,12 @@ func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
 // Canonicalize goes from the bytes of a document to canonical N-Quads, as ToRDF
 // and Dataset.Canonicalize do, with memory that is used again.
 func (p *Processor) Canonicalize(doc []byte, o Options, c rdf.Options) ([]byte, error) {
+	return p.AppendCanonical(nil, doc, o, c)
+}
+
+// AppendCanonical is Canonicalize for those who only hash the form: it is appended to
+// memory that they can use again. With an error there is nothing in it.
+func (p *Processor) AppendCanonical(to, doc []byte, o Options, c rdf.Options) ([]byte, error) {
 	r := p.runs.Get().(*run)
 	defer r.release()
 	// The document is read where it lies: nothing that is kept, returned or put into
@@ -129,7 +135,7 @@ func (p *Processor) Canonicalize(doc []byte, o Options, c rdf.Options) ([]byte, 
 	if err := r.document(p, unsafe.String(unsafe.SliceData(doc), len(doc)), o); err != nil {
 		return nil, err
 	}
-	return r.d.AppendCanonical(nil, c)
+	return r.d.AppendCanonical(to, c)
 }
 
 // maxPooled is the size of documents whose memory is kept.

@@ -29,6 +29,13 @@ func TestNothingIsKept(t *testing.T) {
 		if string(got) != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
+		before := []byte("before\n")
+		if again, err := p.AppendCanonical(before, []byte(good), jsonld.Options{}, rdf.Options{}); err != nil || string(again) != "before\n"+want {
+			t.Errorf("%v: %s", err, again)
+		}
+		if none, err := p.AppendCanonical(before, []byte(bad), jsonld.Options{}, rdf.Options{}); err == nil || none != nil {
+			t.Errorf("%v: %s", err, none)
+		}
 		doc = []byte(bad)
 		_, err = p.Canonicalize(doc, jsonld.Options{}, rdf.Options{})
 		scribble(doc)
