@@ -202,8 +202,16 @@ func TestHostile(t *testing.T) {
 			}
 		})
 	}
-	if _, err := p.Canonicalize([]byte(benign(t)), jsonld.Options{}, rdf.Options{}); err != nil {
-		t.Errorf("the benign one: %v", err)
+	for name, doc := range map[string]string{
+		"benign":         benign(t),
+		"equal grades":   vocab + `"grades": {"@list": [` + strings.Repeat("8,", 31) + `8]}}`,
+		"chain":          vocab + strings.Repeat(`"p":{`, 20) + `"q":1` + strings.Repeat("}", 21),
+		"equal courses":  vocab + `"course": [` + strings.Repeat(`{"@type":"Course","by":{"@type":"Body"}},`, 500) + `{}]}`,
+		"other language": `{"@context": {"@vocab": "https://a.example/", "@language": "nl"}, "p": [` + strings.Repeat(`"a",`, 5000) + `"b"]}`,
+	} {
+		if _, err := p.Canonicalize([]byte(doc), jsonld.Options{}, rdf.Options{}); err != nil {
+			t.Errorf("%s, which is not hostile: %v", name, err)
+		}
 	}
 }
 

@@ -25,13 +25,14 @@ const (
 // value is one JSON value in an arena. The values inside an array or object
 // follow it, up to end, which is one more than the place of the last of them.
 type value struct {
-	kind kind
-	hash uint32 // of key
-	end  int32
-	from int32  // where its text begins in the source
-	to   int32  // and ends
-	key  string // its name in the object around it
-	str  string // a string's value, a number's text
+	kind   kind
+	marked bool   // an object with a member whose name begins with @
+	hash   uint32 // of key
+	end    int32
+	from   int32  // where its text begins in the source
+	to     int32  // and ends
+	key    string // its name in the object around it
+	str    string // a string's value, a number's text
 }
 
 // arena is a parsed document in document order; the root is at 0.
@@ -176,6 +177,9 @@ func (a *arena) object(at int32, depth int) error {
 		key, err := a.string()
 		if err != nil {
 			return err
+		}
+		if key != "" && key[0] == '@' {
+			a.values[at].marked = true
 		}
 		hash, double := hashOf(key), false
 		switch {

@@ -89,9 +89,11 @@ func (r *run) contexts(ctx *Context, t *term, at int32, fromMap bool) (inner, ty
 			return nil, nil, err
 		}
 	}
-	if c, ok := r.a.member(at, "@context"); ok { // step 9
-		if ctx, err = r.inline(ctx, r.a, c, r.o.Base); err != nil {
-			return nil, nil, err
+	if r.a.values[at].marked {
+		if c, ok := r.a.member(at, "@context"); ok { // step 9
+			if ctx, err = r.inline(ctx, r.a, c, r.o.Base); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	typed = ctx
@@ -105,16 +107,16 @@ func (r *run) contexts(ctx *Context, t *term, at int32, fromMap bool) (inner, ty
 // staysIn says whether an object is a value or a mere reference, which keep the
 // context of a type.
 func (r *run) staysIn(ctx *Context, at int32) bool {
-	n, id := 0, false
-	for c := at + 1; c < r.a.values[at].end; c = r.a.values[c].end {
-		n++
-		key := r.a.values[c].key
-		if key == "@value" || slices.Contains(ctx.valueNames, key) {
-			return true
+	v := &r.a.values[at]
+	if v.marked || len(ctx.valueNames) > 0 {
+		for c := at + 1; c < v.end; c = r.a.values[c].end {
+			if key := r.a.values[c].key; key == "@value" || slices.Contains(ctx.valueNames, key) {
+				return true
+			}
 		}
-		id = n == 1 && ctx.keyword(key) == "@id"
 	}
-	return n == 1 && id
+	only := v.end > at+1 && r.a.values[at+1].end == v.end
+	return only && ctx.keyword(r.a.values[at+1].key) == "@id"
 }
 
 // byTypes applies the contexts scoped to the types of an object (step 11).

@@ -130,9 +130,10 @@ func (d *Dataset) Add(q Quad) error {
 	return nil
 }
 
-// Size is about how long the line of a quad is, in bytes.
+// Size is how long the line of a quad is, in bytes; of the names of blank nodes, which
+// it has not yet, it takes a usual length.
 func (d *Dataset) Size(q Quad) int {
-	n := len(" .\n")
+	n := len(".\n")
 	for _, node := range [...]Node{q.S, q.P, q.O, q.G} {
 		switch {
 		case node == 0:
