@@ -1,7 +1,6 @@
 package jsonld
 
 import (
-	"slices"
 	"unsafe"
 
 	"github.com/zegel-id/zegel/credential/rdf"
@@ -33,14 +32,6 @@ type Options struct {
 	InsecureLax bool
 }
 
-// Position says which node object a blank node stands for.
-type Position struct {
-	Node rdf.Node
-	// Pointer is the JSON pointer (RFC 6901) of the node object; or of the item, or its
-	// @value, for a blank node that holds a list together.
-	Pointer string
-}
-
 // Document is a document as RDF.
 type Document struct {
 	*rdf.Dataset
@@ -54,24 +45,6 @@ type Document struct {
 type item struct {
 	n  rdf.Node
 	at int32
-}
-
-// positions finds the pointers of all blank nodes in one walk.
-func (r *run) positions() []Position {
-	if len(r.places) == 0 {
-		return nil
-	}
-	pointers := make(map[int32]string, len(r.places))
-	for _, p := range r.places {
-		pointers[p.at] = ""
-	}
-	r.a.walk(0, nil, pointers)
-	slices.SortStableFunc(r.places, func(x, y item) int { return int(x.at - y.at) })
-	out := make([]Position, len(r.places))
-	for i, p := range r.places {
-		out[i] = Position{p.n, pointers[p.at]}
-	}
-	return out
 }
 
 // run is one document under way.
@@ -116,7 +89,11 @@ func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
 	if err := r.document(p, string(doc), o); err != nil {
 		return Document{}, err
 	}
-	return Document{r.d, r.positions()}, nil
+	positions, err := r.positions()
+	if err != nil {
+		return Document{}, err
+	}
+	return Document{r.d, positions}, nil
 }
 
 // Canonicalize goes from the bytes of a document to canonical N-Quads, as ToRDF

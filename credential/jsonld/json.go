@@ -252,25 +252,6 @@ func (a *arena) pointer(target int32) string {
 	return b.String()
 }
 
-// walk fills in the pointers of the values that are asked for, below one.
-func (a *arena) walk(at int32, path []byte, want map[int32]string) {
-	if _, ok := want[at]; ok {
-		want[at] = string(path)
-	}
-	v := &a.values[at]
-	n := 0
-	for c := at + 1; c < v.end; c = a.values[c].end {
-		below := append(path, '/')
-		if v.kind == array {
-			below = strconv.AppendInt(below, int64(n), 10)
-		} else {
-			below = append(below, escapePointer.Replace(a.values[c].key)...)
-		}
-		a.walk(c, below, want)
-		n++
-	}
-}
-
 var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
 
 // member finds a member of an object.
