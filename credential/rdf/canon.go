@@ -105,6 +105,7 @@ type canon struct {
 	depth    int // of N-degree hashing
 
 	names  []string // of blank nodes: _:a and _:z, then the canonical ones
+	ranks  []int32  // of the canonical ones in their order; empty before there are any
 	lines  []byte
 	joined []byte
 	seen   []int32
@@ -118,8 +119,8 @@ type canon struct {
 // pool keeps the memory of canonicalisations, for datasets of a usual size.
 var pool = sync.Pool{New: func() any { return new(canon) }}
 
-// maxPooled quads: the memory of larger ones is let go.
-const maxPooled = 4096
+// maxPooled quads: the memory of larger ones, a few megabytes, is let go.
+const maxPooled = 1 << 15
 
 func (c *canon) release() {
 	c.d, c.temp = nil, issuer{}
@@ -159,6 +160,7 @@ func (d *Dataset) AppendCanonical(to []byte, o Options) ([]byte, error) {
 
 func (c *canon) canonicalize(d *Dataset, o Options, to []byte) ([]byte, error) {
 	c.d, c.hash, c.work, c.next, c.depth = d, o.Hash, o.Work, 0, 0
+	c.ranks = c.ranks[:0]
 	if o.Hash != SHA256 && o.Hash != SHA384 {
 		return nil, fmt.Errorf("rdf: hash %d is not known, expected SHA256 or SHA384", o.Hash)
 	}
@@ -171,12 +173,14 @@ func (c *canon) canonicalize(d *Dataset, o Options, to []byte) ([]byte, error) {
 		return nil, err
 	}
 	c.names = zeroed(c.names, len(d.labels))
+	c.ranks = zeroed(c.ranks, len(d.labels))
+	c.places = decimalOrder(c.places, len(d.labels))
 	for b, number := range c.issued {
 		if number < 0 { // named, but in no quad
 			number = c.next
 			c.next++
 		}
-		c.names[b] = nameOf(number)
+		c.names[b], c.ranks[b] = nameOf(number), c.places[number]
 	}
 	return c.write(to), nil
 }

@@ -2,6 +2,7 @@ package rdf
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -49,6 +50,19 @@ func TestSize(t *testing.T) {
 		line := d.appendQuad(nil, q, []string{"_:c14n000"})
 		if got := d.Size(q); got != len(line) {
 			t.Errorf("%d for %q", got, line)
+		}
+	}
+}
+
+func TestDecimalOrder(t *testing.T) {
+	for _, n := range []int{0, 1, 9, 10, 11, 99, 1234} {
+		ranks := decimalOrder(nil, n)
+		at := make([]string, n)
+		for number, rank := range ranks {
+			at[rank] = fmt.Sprintf("%d ", number)
+		}
+		if !slices.IsSorted(at) {
+			t.Errorf("%d: %q", n, at)
 		}
 	}
 }

@@ -19,6 +19,9 @@ func (c *canon) compare(a, b Node) int {
 	case b == 0:
 		return 1
 	case a.IsBlank() && b.IsBlank():
+		if len(c.ranks) > 0 {
+			return int(c.ranks[a.blank()] - c.ranks[b.blank()])
+		}
 		return strings.Compare(c.names[a.blank()], c.names[b.blank()])
 	case a.IsBlank():
 		return 1 // _ stands behind < and "
@@ -26,6 +29,30 @@ func (c *canon) compare(a, b Node) int {
 		return -1
 	}
 	return bytes.Compare(c.d.term(a), c.d.term(b))
+}
+
+// decimalOrder are the ranks of the numbers below n as they are ordered when they are
+// written: 0, 1, 10, 100, 11, …, 2, 20.
+func decimalOrder(ranks []int32, n int) []int32 {
+	ranks = zeroed(ranks, n)
+	next := int32(0)
+	var visit func(number int)
+	visit = func(number int) {
+		if number >= n {
+			return
+		}
+		ranks[number] = next
+		next++
+		for digit := range 10 {
+			if number > 0 {
+				visit(10*number + digit)
+			}
+		}
+	}
+	for digit := range 10 {
+		visit(digit)
+	}
+	return ranks
 }
 
 // arrange puts the quads in the order of one of their nodes, and leaves those that
