@@ -61,6 +61,9 @@ var faultsOfPeer = map[string]struct{ doc, peer, ours string }{
 	"container of a term that its own context defines anew": {
 		`{"@context": {"p": {"@id": "https://b.example/p", "@container": "@graph", "@context": {"p": "https://b.example/p"}}}, "p": "a"}`,
 		`_:c14n0 <https://b.example/p> "a" .` + "\n", "_:c14n1 <https://b.example/p> _:c14n0 .\n"},
+	"name of no characters under a vocabulary": {
+		`{"@context": {"@vocab": "https://b.example/p"}, "@id": "https://a.example/", "": 1}`,
+		`! json-gold: interface conversion`, number("<https://a.example/>")},
 	"list with an item that RDF cannot name": {
 		`{"@context": {"p": {"@id": "https://b.example/p", "@type": "@id"}}, "@id": "https://a.example/", "p": {"@list": ["x"]}}`,
 		`! json-gold: interface conversion`, "<https://a.example/> <https://b.example/p> _:c14n0 .\n" +
@@ -168,8 +171,9 @@ func TestPeerHasNoWorkLimit(t *testing.T) {
 
 // peerFaults are the faults as they show in a document of any kind, for
 // FuzzAgainstPeer: percent signs, escapes, characters beyond ASCII, numbers that are no
-// small integers, IRIs with characters that none holds, bases that are not of the web.
-var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|-\.|[<>^]|"@base"\s*:\s*"[^h]`)
+// small integers, IRIs with characters that none holds, bases that are not of the web, empty
+// names.
+var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|-\.|[<>^]|"@base"\s*:\s*"[^h]|""\s*:`)
 
 // hosts are those that json-gold's expression is sure to like; others it may drop.
 var (
