@@ -64,6 +64,10 @@ var faultsOfPeer = map[string]struct{ doc, peer, ours string }{
 	"name of no characters under a vocabulary": {
 		`{"@context": {"@vocab": "https://b.example/p"}, "@id": "https://a.example/", "": 1}`,
 		`! json-gold: interface conversion`, number("<https://a.example/>")},
+	"prefix that is a blank node": {
+		`{"@context": {"b": "_:b"}, "@id": "b:", "@type": "https://a.example/T"}`,
+		"<b:> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <https://a.example/T> .\n",
+		"_:c14n0 <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <https://a.example/T> .\n"},
 	"list with an item that RDF cannot name": {
 		`{"@context": {"p": {"@id": "https://b.example/p", "@type": "@id"}}, "@id": "https://a.example/", "p": {"@list": ["x"]}}`,
 		`! json-gold: interface conversion`, "<https://a.example/> <https://b.example/p> _:c14n0 .\n" +
@@ -172,8 +176,8 @@ func TestPeerHasNoWorkLimit(t *testing.T) {
 // peerFaults are the faults as they show in a document of any kind, for
 // FuzzAgainstPeer: percent signs, escapes, characters beyond ASCII, numbers that are no
 // small integers, IRIs with characters that none holds, bases that are not of the web, empty
-// names.
-var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|-\.|[<>^]|"@base"\s*:\s*"[^h]|""\s*:`)
+// names, blank nodes as terms.
+var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|-\.|[<>^]|"@base"\s*:\s*"[^h]|""\s*:|"[^"@][^"]*"\s*:\s*"_:`)
 
 // hosts are those that json-gold's expression is sure to like; others it may drop.
 var (
