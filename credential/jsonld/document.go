@@ -115,11 +115,12 @@ func (p *Processor) AppendCanonical(to, doc []byte, o Options, c rdf.Options) ([
 	return r.d.AppendCanonical(to, c)
 }
 
-// maxPooled is the size of documents whose memory is kept.
+// maxPooled is the size of documents whose memory is kept, if they do not say more than
+// eight times as much.
 const maxPooled = 1 << 18
 
 func (r *run) release() {
-	p, size := r.p, len(r.a.src)
+	p, size := r.p, max(len(r.a.src), r.size/8)
 	clear(r.a.values)
 	clear(r.entries[:cap(r.entries)])
 	r.d.Reset()

@@ -63,8 +63,8 @@ type Options struct {
 }
 
 // DefaultWork lets every dataset of the W3C test suite pass that should, and keeps
-// work linear in the quads: it is enough for any number of nodes that are told
-// apart by the nodes around them.
+// work linear in the quads: it is enough for thousands of nodes that are told apart
+// by the nodes around them.
 func DefaultWork(quads int) int { return 16384 + quads }
 
 // Canonical is a dataset in canonical form.
