@@ -2,6 +2,7 @@ package jsonld
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,8 @@ type optional struct {
 // a context.
 type term struct {
 	name      string
+	hash      uint32 // of name
+	kw        word   // what it stands for: a keyword, a property, nothing
 	iri       string // IRI mapping or keyword, "" is null
 	prefix    bool
 	protected bool
@@ -74,7 +77,7 @@ type local struct {
 // Context is an active context (API, Section 4.1), compiled. It never changes, but
 // for remembering the contexts made from it.
 type Context struct {
-	terms     map[string]*term
+	terms     terms
 	original  string // base URL of the document
 	base      string // "" is none
 	vocab     optional
@@ -82,8 +85,8 @@ type Context struct {
 	direction string
 	previous  *Context
 	guarded   bool // holds protected terms
-	// Other names of @type and @value, which are looked for before the rest.
-	typeNames, valueNames []string
+	// Other names of @type, @value and @none, which are looked for before the rest.
+	typeNames, valueNames, noneNames []string
 
 	scopes bool // holds terms with scoped contexts
 
@@ -131,36 +134,28 @@ func (c *Context) remember(s step, to *Context) {
 }
 
 func (c *Context) clone() *Context {
-	return &Context{terms: maps.Clone(c.terms), original: c.original, base: c.base, vocab: c.vocab,
+	return &Context{terms: c.terms.clone(), original: c.original, base: c.base, vocab: c.vocab,
 		language: c.language, direction: c.direction, previous: c.previous, guarded: c.guarded, scopes: c.scopes,
-		typeNames: c.typeNames, valueNames: c.valueNames}
+		typeNames: c.typeNames, valueNames: c.valueNames, noneNames: c.noneNames}
 }
 
 // equal says whether a context just made adds nothing to another, so that
 // recursive documents do not make ever more contexts.
 func (c *Context) equal(o *Context) bool {
 	return c.base == o.base && c.vocab == o.vocab && c.language == o.language && c.direction == o.direction &&
-		c.previous == o.previous && maps.Equal(c.terms, o.terms)
+		c.previous == o.previous && c.terms.equal(&o.terms)
 }
 
 // keyword says what keyword a name stands for, "" if none.
 func (c *Context) keyword(name string) string {
-	if t := c.terms[name]; t != nil {
+	if t := c.terms.get(name); t != nil {
 		name = t.iri
 	}
-	if name != "" && name[0] == '@' && keywords[name] {
+	if isKeyword(name) {
 		return name
 	}
 	return ""
 }
-
-var keywords = map[string]bool{"@base": true, "@container": true, "@context": true, "@default": true,
-	"@direction": true, "@graph": true, "@id": true, "@import": true, "@included": true, "@index": true,
-	"@json": true, "@language": true, "@list": true, "@nest": true, "@none": true, "@prefix": true,
-	"@preserve": true, "@propagate": true, "@protected": true, "@reverse": true, "@set": true, "@type": true,
-	"@value": true, "@version": true, "@vocab": true}
-
-func isKeyword(s string) bool { return s != "" && s[0] == '@' && keywords[s] }
 
 // keywordLike is "@"1*ALPHA, which is set aside for later versions.
 func keywordLike(s string) bool {
@@ -182,7 +177,7 @@ func (c *Context) expandIRI(s string, relative, vocab bool) string {
 		return c.inVocab(s, vocab)
 	}
 	if s != "" && s[0] == '@' {
-		if keywords[s] {
+		if wordOf(s) != kwProperty {
 			return s
 		}
 		if keywordLike(s) {
@@ -191,7 +186,7 @@ func (c *Context) expandIRI(s string, relative, vocab bool) string {
 	}
 	colon := strings.IndexByte(s, ':')
 	if vocab || colon <= 0 { // a term with a colon inside is never a keyword
-		if t := c.terms[s]; t != nil && (vocab || isKeyword(t.iri)) {
+		if t := c.terms.get(s); t != nil && (vocab || isKeyword(t.iri)) {
 			return t.iri
 		}
 	}
@@ -200,7 +195,7 @@ func (c *Context) expandIRI(s string, relative, vocab bool) string {
 			if s[:colon] == "_" || strings.HasPrefix(s[colon+1:], "//") {
 				return s
 			}
-			if t := c.terms[s[:colon]]; t != nil && t.prefix && t.iri != "" {
+			if t := c.terms.get(s[:colon]); t != nil && t.prefix && t.iri != "" {
 				return t.iri + s[colon+1:]
 			}
 		}
@@ -227,15 +222,22 @@ func (c *Context) inVocab(s string, vocab bool) string {
 // typeScoped says whether any term has a scoped context.
 func (c *Context) typeScoped() bool { return c.scopes }
 
-// findAliases keeps the other names of @type and @value at hand.
+// findAliases keeps the other names of @type, @value and @none at hand.
 func (c *Context) findAliases() {
-	c.typeNames, c.valueNames = nil, nil
-	for name, t := range c.terms {
+	c.typeNames, c.valueNames, c.noneNames = nil, nil, nil
+	for t := range c.terms.all {
 		switch t.iri {
 		case "@type":
-			c.typeNames = append(c.typeNames, name)
+			c.typeNames = append(c.typeNames, t.name)
 		case "@value":
-			c.valueNames = append(c.valueNames, name)
+			c.valueNames = append(c.valueNames, t.name)
+		case "@none":
+			c.noneNames = append(c.noneNames, t.name)
 		}
 	}
+}
+
+// isNone says whether the name of an entry of a map stands for @none.
+func (c *Context) isNone(name string) bool {
+	return name == "@none" || slices.Contains(c.noneNames, name)
 }

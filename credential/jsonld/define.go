@@ -80,13 +80,16 @@ func (d *definer) define(name string) error {
 	if err != nil {
 		return err
 	}
+	if err := d.b.spend(l, (len(t.iri)+len(t.coerce))/copied); err != nil {
+		return err
+	}
 	d.defined[name] = true
-	previous := d.c.terms[name]
+	previous := d.c.terms.get(name)
 	if !keep {
 		if previous != nil && previous.protected && !d.f.override {
 			return fail("protected term redefinition", "the term is protected by a context before this one")
 		}
-		delete(d.c.terms, name)
+		d.c.terms.remove(name)
 		return nil
 	}
 	if previous != nil && (previous.protected || previous.same(t) && previous.protected == t.protected) { // step 27
@@ -99,16 +102,22 @@ func (d *definer) define(name string) error {
 			return fail("protected term redefinition", "the term is protected by a context before this one (API, Section 4.2.2, step 27); use another name")
 		}
 	}
-	if t.iri != "" && !isKeyword(t.iri) {
+	t.kw = kwDropped
+	if isKeyword(t.iri) {
+		t.kw = wordOf(t.iri)
+	} else if t.iri != "" {
 		t.named, t.namedErr = rdf.NewTerm(t.iri)
 		t.place = uint8(d.b.p.terms.Add(1)) % termNodes
+		if t.namedErr == nil || strings.Contains(t.iri, ":") {
+			t.kw = kwProperty
+		}
 	}
 	if t.coerce != "" && t.coerce[0] != '@' {
 		t.datatype, _ = rdf.NewDatatype(t.coerce)
 	}
 	d.c.scopes = d.c.scopes || t.scope != nil
 	d.c.guarded = d.c.guarded || t.protected
-	d.c.terms[name] = t
+	d.c.terms.put(t)
 	return nil
 }
 
@@ -266,14 +275,14 @@ func (d *definer) identify(t *term, l local, at int32, simple, scoped bool) (boo
 				return false, err
 			}
 		}
-		if p := d.c.terms[name[:colon]]; p != nil {
+		if p := d.c.terms.get(name[:colon]); p != nil {
 			t.iri = p.iri + name[colon+1:]
 		} else {
 			t.iri = name
 		}
 	case strings.Contains(name, "/"): // step 16
 		iri := d.c.expandIRI(name, false, true)
-		if prev := d.c.terms[name]; prev != nil {
+		if prev := d.c.terms.get(name); prev != nil {
 			iri = d.c.inVocab(name, true)
 		}
 		if !absolute(iri) {
@@ -306,12 +315,12 @@ func (d *definer) mapped(t *term, l local, at int32, simple, scoped bool) (bool,
 	name := t.name
 	inner := len(name) > 2 && strings.Contains(name[1:len(name)-1], ":")
 	if inner || strings.Contains(name, "/") { // step 14.2.4
-		previous := d.c.terms[name]
-		delete(d.c.terms, name)
+		previous := d.c.terms.get(name)
+		d.c.terms.remove(name)
 		d.defined[name] = true
 		own, err := d.expand(name, false)
 		if previous != nil {
-			d.c.terms[name] = previous
+			d.c.terms.put(previous)
 		}
 		if err != nil {
 			return false, err

@@ -4,7 +4,9 @@ import "strings"
 
 // contain is step 19 of API, Section 4.2.2.
 func (t *term) contain(l local, at int32) error {
-	bad := l.fault(at, "invalid container mapping", "@container is @list, or @set with one of @index, @id, @type, @language, or @graph with @id or @index")
+	bad := func() error {
+		return l.fault(at, "invalid container mapping", "@container is @list, or @set with one of @index, @id, @type, @language, or @graph with @id or @index")
+	}
 	v := l.a.values[at]
 	n := 0
 	add := func(c int32) bool {
@@ -23,15 +25,15 @@ func (t *term) contain(l local, at int32) error {
 		ok = add(at)
 	}
 	if !ok {
-		return bad
+		return bad()
 	}
 	switch rest := t.container &^ inSet; {
 	case n == 0:
-		return bad
+		return bad()
 	case rest == inList && n == 1, rest == 0, rest == inIndex, rest == inID, rest == inType, rest == inLanguage, rest == inGraph:
 	case rest == inGraph|inID, rest == inGraph|inIndex:
 	default:
-		return bad
+		return bad()
 	}
 	if t.container&inType != 0 {
 		switch t.coerce {

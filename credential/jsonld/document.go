@@ -1,7 +1,7 @@
 package jsonld
 
 import (
-	"slices"
+	"unsafe"
 
 	"github.com/zegel-id/zegel/credential/rdf"
 )
@@ -32,16 +32,6 @@ type Options struct {
 	InsecureLax bool
 }
 
-// Position says which node object a blank node stands for.
-type Position struct {
-	Node rdf.Node
-	// Pointer is the JSON pointer (RFC 6901) of the node object; or of the item, or its
-	// @value, for a blank node that holds a list together.
-	Pointer string
-	// Offset is where the text of that value begins in the document, in bytes.
-	Offset int
-}
-
 // Document is a document as RDF.
 type Document struct {
 	*rdf.Dataset
@@ -57,24 +47,6 @@ type item struct {
 	at int32
 }
 
-// positions finds the pointers of all blank nodes in one walk.
-func (r *run) positions() []Position {
-	if len(r.places) == 0 {
-		return nil
-	}
-	pointers := make(map[int32]string, len(r.places))
-	for _, p := range r.places {
-		pointers[p.at] = ""
-	}
-	r.a.walk(0, nil, pointers)
-	slices.SortStableFunc(r.places, func(x, y item) int { return int(x.at - y.at) })
-	out := make([]Position, len(r.places))
-	for i, p := range r.places {
-		out[i] = Position{p.n, pointers[p.at], int(r.a.values[p.at].from)}
-	}
-	return out
-}
-
 // run is one document under way.
 type run struct {
 	builder
@@ -87,6 +59,7 @@ type run struct {
 	items    []item
 	places   []item // of blank nodes
 	typeNode rdf.Node
+	size     int    // of the lines so far, and of what was read to make them
 	number   uint64 // counts the documents that used this memory
 	nodes    [termNodes]termNode
 }
@@ -113,45 +86,57 @@ func (r *run) named(t *term) rdf.Node {
 // an *Error.
 func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
 	r := &run{a: &arena{}, d: &rdf.Dataset{}}
-	if err := r.document(p, doc, o); err != nil {
+	if err := r.document(p, string(doc), o); err != nil {
 		return Document{}, err
 	}
-	return Document{r.d, r.positions()}, nil
+	positions, err := r.positions()
+	if err != nil {
+		return Document{}, err
+	}
+	return Document{r.d, positions}, nil
 }
 
 // Canonicalize goes from the bytes of a document to canonical N-Quads, as ToRDF
 // and Dataset.Canonicalize do, with memory that is used again.
 func (p *Processor) Canonicalize(doc []byte, o Options, c rdf.Options) ([]byte, error) {
-	r := p.runs.Get().(*run)
-	defer r.release()
-	if err := r.document(p, doc, o); err != nil {
-		return nil, err
-	}
-	canonical, err := r.d.Canonicalize(c)
-	return canonical.NQuads, err
+	return p.AppendCanonical(nil, doc, o, c)
 }
 
-// maxPooled is the size of documents whose memory is kept.
+// AppendCanonical is Canonicalize for those who only hash the form: it is appended to
+// memory that they can use again. With an error there is nothing in it.
+func (p *Processor) AppendCanonical(to, doc []byte, o Options, c rdf.Options) ([]byte, error) {
+	r := p.runs.Get().(*run)
+	defer r.release()
+	// The document is read where it lies: nothing that is kept, returned or put into
+	// an error is a part of it, and it does not change before this returns.
+	if err := r.document(p, unsafe.String(unsafe.SliceData(doc), len(doc)), o); err != nil {
+		return nil, err
+	}
+	return r.d.AppendCanonical(to, c)
+}
+
+// maxPooled is the size of documents whose memory is kept, if they do not say more than
+// eight times as much.
 const maxPooled = 1 << 18
 
 func (r *run) release() {
-	p, size := r.p, len(r.a.src)
+	p, size := r.p, max(len(r.a.src), r.size/8)
 	clear(r.a.values)
 	clear(r.entries[:cap(r.entries)])
 	r.d.Reset()
 	r.builder, r.o = builder{}, Options{}
 	r.a.src, r.a.values = "", r.a.values[:0]
 	r.entries, r.items, r.places = r.entries[:0], r.items[:0], r.places[:0]
-	r.graph, r.lost, r.typeNode = 0, false, 0
+	r.graph, r.lost, r.typeNode, r.size = 0, false, 0, 0
 	r.number++
 	if p != nil && size <= maxPooled {
 		p.runs.Put(r)
 	}
 }
 
-func (r *run) document(p *Processor, doc []byte, o Options) error {
+func (r *run) document(p *Processor, doc string, o Options) error {
 	r.builder, r.o = builder{p: p}, o
-	if err := r.a.parse(string(doc)); err != nil {
+	if err := r.a.parse(doc); err != nil {
 		return err
 	}
 	r.d.Grow(len(r.a.values))
@@ -254,11 +239,33 @@ func (r *run) emit(at int32, d dest, n rdf.Node, isNode bool) error {
 	return nil
 }
 
+// What a document says may be longer than the document, but not by much more than
+// a context of usual IRIs makes of a list of numbers.
+const (
+	minSize   = 1 << 20
+	maxGrowth = 64
+)
+
+// expandIRI is Context.expandIRI of what is relative to the document. A base that
+// is resolved against is read again each time, which counts as if it were written.
+func (r *run) expandIRI(ctx *Context, s string, vocab bool) string {
+	if ctx.base != "" && !absolute(s) {
+		r.size += resolving * len(ctx.base)
+	}
+	return ctx.expandIRI(s, true, vocab)
+}
+
+const resolving = 8
+
 func (r *run) add(s, p, o rdf.Node) error {
 	if s == 0 || p == 0 || o == 0 || r.lost {
 		return nil
 	}
-	return r.d.Add(rdf.Quad{S: s, P: p, O: o, G: r.graph})
+	q := rdf.Quad{S: s, P: p, O: o, G: r.graph}
+	if r.size += r.d.Size(q); r.size > minSize+maxGrowth*len(r.a.src) {
+		return &Error{Code: codeLimit, Detail: "as RDF the document is more than 64 times as long: its contexts make long IRIs of short names"}
+	}
+	return r.d.Add(q)
 }
 
 // node is the node of an expanded IRI or blank node, zero where lax drops it.

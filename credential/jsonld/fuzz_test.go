@@ -1,41 +1,13 @@
 package jsonld_test
 
 import (
-	"regexp"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/credential/rdf"
 )
-
-// peerFaults are documents on which json-gold 0.9.1 is known to go wrong, so that
-// a difference says nothing about us:
-//   - it drops quads with IRIs that its own expression for URLs does not like
-//     (percent signs, hosts, characters beyond ASCII), and keeps some that are none;
-//   - it writes control characters in literals as they are, where RDFC-1.0 wants
-//     escapes;
-//   - it counts a number beyond 2^53, or with an exponent, in its own way;
-//   - it resolves against a base without an authority, or with characters that no IRI
-//     holds, in its own way;
-//   - it panics on a list with an item that RDF cannot name (see peer.canonical);
-//   - it takes JSON that is not strict: names twice, invalid UTF-8.
-var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|-\.|[<>^]|"@base"\s*:\s*"[^h]`)
-
-// hosts are those that json-gold's expression is sure to like; others it may drop.
-var (
-	hosts    = regexp.MustCompile(`//[^/"?#]*`)
-	likeable = regexp.MustCompile(`^//([a-z][a-z0-9]+\.|www\.)*[a-z]{2,}$`)
-)
-
-func peerFails(doc string) bool {
-	for _, host := range hosts.FindAllString(doc, -1) {
-		if !likeable.MatchString(host) {
-			return true
-		}
-	}
-	return peerFaults.MatchString(doc)
-}
 
 // FuzzAgainstPeer compares with json-gold where both take a document.
 func FuzzAgainstPeer(f *testing.F) {
@@ -65,6 +37,37 @@ func FuzzAgainstPeer(f *testing.F) {
 			return // it says what is not RDF, such as an IRI with a space
 		}
 		if got != want {
+			t.Errorf("%s\ngot\n%s\nwant\n%s", doc, got, want)
+		}
+	})
+}
+
+// FuzzGenerated compares with json-gold on documents that are made of choices, over
+// published contexts and contexts of their own.
+func FuzzGenerated(f *testing.F) {
+	load := known(f)
+	other := &peer{load, map[string]any{}}
+	p := jsonld.New(load)
+	names := contextNames(f, published...)
+	r := rand.New(rand.NewPCG(7, 7))
+	for range 2000 {
+		choices := make([]byte, 20+r.IntN(200))
+		for i := range choices {
+			choices[i] = byte(r.Uint32())
+		}
+		f.Add(choices)
+	}
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		doc := (&generator{choices: choices, known: names}).document()
+		got, err := ours(p, doc, true)
+		want, peerErr := other.canonical(doc)
+		switch {
+		case peerErr != nil && peerRefuses(peerErr), err != nil && weRefuse(err):
+		case err != nil || peerErr != nil:
+			if (err == nil) != (peerErr == nil) {
+				t.Errorf("%s\nours: %v\njson-gold: %v", doc, err, peerErr)
+			}
+		case got != want && !peerDiffers(want):
 			t.Errorf("%s\ngot\n%s\nwant\n%s", doc, got, want)
 		}
 	})

@@ -1,6 +1,9 @@
 package jsonld
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // scheme is the length of the scheme of an IRI, 0 if it has none.
 func scheme(s string) int {
@@ -100,25 +103,33 @@ func removeDots(path string) string {
 		return path
 	}
 	rooted := strings.HasPrefix(path, "/")
-	segments := strings.Split(path, "/")
-	var kept []string
-	for i, s := range segments {
-		last := i == len(segments)-1
-		switch s {
+	out := make([]byte, 0, len(path)+1)
+	kept := 0 // segments in out
+	keep := func(segment string) {
+		if kept > 0 {
+			out = append(out, '/')
+		}
+		out = append(out, segment...)
+		kept++
+	}
+	for more := true; more; {
+		var segment string
+		segment, path, more = strings.Cut(path, "/")
+		switch segment {
 		case ".", "..":
-			if s == ".." && len(kept) > 0 && !(rooted && len(kept) == 1) {
-				kept = kept[:len(kept)-1]
+			if segment == ".." && kept > 0 && !(rooted && kept == 1) {
+				out = out[:max(0, bytes.LastIndexByte(out, '/'))]
+				kept--
 			}
-			if last {
-				kept = append(kept, "")
+			if !more {
+				keep("")
 			}
 		default:
-			kept = append(kept, s)
+			keep(segment)
 		}
 	}
-	out := strings.Join(kept, "/")
-	if rooted && !strings.HasPrefix(out, "/") {
-		out = "/" + out
+	if rooted && (len(out) == 0 || out[0] != '/') {
+		return "/" + string(out)
 	}
-	return out
+	return string(out)
 }

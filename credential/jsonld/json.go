@@ -25,12 +25,14 @@ const (
 // value is one JSON value in an arena. The values inside an array or object
 // follow it, up to end, which is one more than the place of the last of them.
 type value struct {
-	kind kind
-	end  int32
-	from int32  // where its text begins in the source
-	to   int32  // and ends
-	key  string // its name in the object around it
-	str  string // a string's value, a number's text
+	kind   kind
+	marked bool   // an object with a member whose name begins with @
+	hash   uint32 // of key
+	end    int32
+	from   int32  // where its text begins in the source
+	to     int32  // and ends
+	key    string // its name in the object around it
+	str    string // a string's value, a number's text
 }
 
 // arena is a parsed document in document order; the root is at 0.
@@ -53,7 +55,7 @@ func (a *arena) parse(src string) error {
 	a.src, a.pos = src, 0
 	a.values = slices.Grow(a.values[:0], 16+len(src)/24)
 	a.space()
-	if err := a.value("", 0); err != nil {
+	if err := a.value("", 0, 0); err != nil {
 		return err
 	}
 	a.space()
@@ -91,9 +93,9 @@ func (a *arena) peek() byte {
 	return 0
 }
 
-func (a *arena) value(key string, depth int) (err error) {
+func (a *arena) value(key string, hash uint32, depth int) (err error) {
 	at := len(a.values)
-	a.values = append(a.values, value{key: key, from: int32(a.pos)})
+	a.values = append(a.values, value{key: key, hash: hash, from: int32(a.pos)})
 	var v value
 	switch c := a.peek(); {
 	case c == '"':
@@ -143,7 +145,7 @@ func (a *arena) array(depth int) error {
 	}
 	for {
 		a.space()
-		if err := a.value("", depth); err != nil {
+		if err := a.value("", 0, depth); err != nil {
 			return err
 		}
 		a.space()
@@ -176,10 +178,13 @@ func (a *arena) object(at int32, depth int) error {
 		if err != nil {
 			return err
 		}
-		double := false
+		if key != "" && key[0] == '@' {
+			a.values[at].marked = true
+		}
+		hash, double := hashOf(key), false
 		switch {
 		case members < 16:
-			double = a.has(at, key)
+			double = a.has(at, hash, key)
 		case seen == nil:
 			seen = map[string]bool{}
 			for c := at + 1; c < int32(len(a.values)); c = a.values[c].end {
@@ -199,7 +204,7 @@ func (a *arena) object(at int32, depth int) error {
 		}
 		a.pos++
 		a.space()
-		if err := a.value(key, depth); err != nil {
+		if err := a.value(key, hash, depth); err != nil {
 			return err
 		}
 		a.space()
@@ -216,9 +221,9 @@ func (a *arena) object(at int32, depth int) error {
 }
 
 // has says whether an object under construction has a member.
-func (a *arena) has(at int32, key string) bool {
+func (a *arena) has(at int32, hash uint32, key string) bool {
 	for c := at + 1; c < int32(len(a.values)); c = a.values[c].end {
-		if a.values[c].key == key {
+		if v := &a.values[c]; v.hash == hash && v.key == key {
 			return true
 		}
 	}
@@ -245,25 +250,6 @@ func (a *arena) pointer(target int32) string {
 		at = c
 	}
 	return b.String()
-}
-
-// walk fills in the pointers of the values that are asked for, below one.
-func (a *arena) walk(at int32, path []byte, want map[int32]string) {
-	if _, ok := want[at]; ok {
-		want[at] = string(path)
-	}
-	v := &a.values[at]
-	n := 0
-	for c := at + 1; c < v.end; c = a.values[c].end {
-		below := append(path, '/')
-		if v.kind == array {
-			below = strconv.AppendInt(below, int64(n), 10)
-		} else {
-			below = append(below, escapePointer.Replace(a.values[c].key)...)
-		}
-		a.walk(c, below, want)
-		n++
-	}
 }
 
 var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")

@@ -76,11 +76,11 @@ func (r *run) oneType(n *node, at int32) error {
 		return r.fault(at, "invalid type value", "@type is a string or an array of strings")
 	}
 	var o rdf.Node
-	if t := n.typed.terms[v.str]; t != nil && !t.named.IsZero() {
+	if t := n.typed.terms.get(v.str); t != nil && !t.named.IsZero() {
 		o = r.named(t)
 	} else {
 		var err error
-		if o, err = r.node(n.typed.expandIRI(v.str, true, true), at); err != nil {
+		if o, err = r.node(r.expandIRI(n.typed, v.str, true), at); err != nil {
 			return err
 		}
 	}
@@ -150,7 +150,7 @@ func (r *run) property(n *node, ctx *Context, e entry, reversed bool) error {
 		d.kind = toReverse
 	}
 	var err error
-	if d.p, err = r.predicate(e, t); err != nil {
+	if d.p, err = r.predicate(ctx, e, t); err != nil {
 		return err
 	}
 	v := &r.a.values[e.at]
@@ -180,14 +180,15 @@ func (r *run) property(n *node, ctx *Context, e entry, reversed bool) error {
 	return r.expand(ctx, t, e.at, d)
 }
 
-func (r *run) predicate(e entry, t *term) (rdf.Node, error) {
-	switch {
-	case !t.named.IsZero():
+func (r *run) predicate(ctx *Context, e entry, t *term) (rdf.Node, error) {
+	if !t.named.IsZero() {
 		return r.named(t), nil
-	case isBlank(e.iri):
+	}
+	iri := r.iri(ctx, e)
+	if isBlank(iri) {
 		return 0, r.drop(e.at, "a blank node as property is generalised RDF, which proofs cannot sign: use an IRI")
 	}
-	return r.node(e.iri, e.at)
+	return r.node(iri, e.at)
 }
 
 // listOf is a value under a term that makes lists (step 13.11).
@@ -216,7 +217,7 @@ func (r *run) languageMap(ctx *Context, t *term, at int32, d dest) error {
 	_, direction := ctx.strings(t)
 	for m := at + 1; m < r.a.values[at].end; m = r.a.values[m].end {
 		language := r.a.values[m].key
-		if ctx.expandIRI(language, false, true) == "@none" {
+		if ctx.isNone(language) {
 			language = ""
 		}
 		for _, c := range r.nested(m) {
@@ -247,7 +248,7 @@ func (r *run) indexMap(ctx *Context, t *term, at int32, d dest) error {
 	for m := at + 1; m < r.a.values[at].end; m = r.a.values[m].end {
 		inner := mapped
 		name := r.a.values[m].key
-		if s := mapped.terms[name]; t.container&inType != 0 && s != nil && s.scope != nil {
+		if s := mapped.terms.get(name); t.container&inType != 0 && s != nil && s.scope != nil {
 			var err error
 			if inner, err = r.enter(mapped, step{term: s, how: byMap}, *s.scope); err != nil {
 				return err
@@ -278,14 +279,14 @@ func (r *run) mapItem(ctx *Context, t *term, at int32, d dest) error {
 // extra is what the name of an entry of a map says of its items (step 13.8.3.7).
 func (r *run) extra(ctx *Context, t *term, at int32) (*extra, error) {
 	name := r.a.values[at].key
-	if ctx.expandIRI(name, false, true) == "@none" {
+	if ctx.isNone(name) {
 		return nil, nil
 	}
 	switch {
 	case t.container&inID != 0:
-		return &extra{hasID: true, id: ctx.expandIRI(name, true, false)}, nil
+		return &extra{hasID: true, id: r.expandIRI(ctx, name, false)}, nil
 	case t.container&inType != 0:
-		return &extra{typ: ctx.expandIRI(name, true, true)}, nil
+		return &extra{typ: r.expandIRI(ctx, name, true)}, nil
 	case t.index == "" || t.index == "@index":
 		return nil, r.drop(at, indexed)
 	}
@@ -293,7 +294,7 @@ func (r *run) extra(ctx *Context, t *term, at int32) (*extra, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := r.indexValue(ctx, ctx.terms[t.index], at, name)
+	o, err := r.indexValue(ctx, ctx.terms.get(t.index), at, name)
 	return &extra{has: true, property: p, value: o}, err
 }
 
@@ -304,9 +305,9 @@ func (r *run) indexValue(ctx *Context, p *term, at int32, name string) (rdf.Node
 	}
 	switch {
 	case p.coerce == "@id":
-		return r.node(ctx.expandIRI(name, true, false), at)
+		return r.node(r.expandIRI(ctx, name, false), at)
 	case p.coerce == "@vocab":
-		return r.node(ctx.expandIRI(name, true, true), at)
+		return r.node(r.expandIRI(ctx, name, true), at)
 	}
 	datatype, language := "", ""
 	if p.coerce != "" && p.coerce[0] != '@' {

@@ -16,9 +16,12 @@ func (n *node) isGraph() bool {
 	return n.seen[kwGraph] > 0 && n.seen[kwGraph]+n.seen[kwID]+n.seen[kwIndex]+n.seen[kwDropped] == len(n.entries)
 }
 
-// outputs counts the members that say something.
+// outputs counts the members that say something, up to two.
 func (r *run) outputs(n *node) (count int) {
 	for _, e := range n.entries {
+		if count == 2 {
+			break
+		}
 		if e.kw != kwDropped && !(e.kw == kwProperty && !r.says(n.ctx, e)) {
 			count++
 		}
@@ -145,7 +148,7 @@ func (r *run) name(n *node, x *extra) (rdf.Node, error) {
 		if v.kind != text {
 			return 0, r.fault(at, "invalid @id value", "@id is a string")
 		}
-		s, err := r.node(n.ctx.expandIRI(v.str, true, false), at)
+		s, err := r.node(r.expandIRI(n.ctx, v.str, false), at)
 		r.place(s, n.at)
 		return s, err
 	}

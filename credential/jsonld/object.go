@@ -27,16 +27,55 @@ const (
 	kwCount
 )
 
-var words = map[string]word{"@id": kwID, "@type": kwType, "@graph": kwGraph, "@included": kwIncluded,
-	"@value": kwValue, "@language": kwLanguage, "@direction": kwDirection, "@index": kwIndex, "@list": kwList,
-	"@set": kwSet, "@reverse": kwReverse, "@nest": kwNest}
+// wordOf says what a keyword is, and of anything else that it is a property.
+func wordOf(s string) word {
+	switch s {
+	case "@id":
+		return kwID
+	case "@type":
+		return kwType
+	case "@graph":
+		return kwGraph
+	case "@included":
+		return kwIncluded
+	case "@value":
+		return kwValue
+	case "@language":
+		return kwLanguage
+	case "@direction":
+		return kwDirection
+	case "@index":
+		return kwIndex
+	case "@list":
+		return kwList
+	case "@set":
+		return kwSet
+	case "@reverse":
+		return kwReverse
+	case "@nest":
+		return kwNest
+	case "@base", "@container", "@context", "@default", "@import", "@json", "@none", "@prefix",
+		"@preserve", "@propagate", "@protected", "@version", "@vocab":
+		return kwOther
+	}
+	return kwProperty
+}
 
-// entry is a member of an object with its name expanded.
+func isKeyword(s string) bool { return s != "" && s[0] == '@' && wordOf(s) != kwProperty }
+
+// entry is a member of an object whose name was looked up.
 type entry struct {
-	kw  word
-	t   *term // nil for a name that is no term
-	iri string
-	at  int32
+	t  *term // nil for a name that is no term
+	at int32
+	kw word
+}
+
+// iri is the expanded name of a member.
+func (r *run) iri(ctx *Context, e entry) string {
+	if e.t != nil {
+		return e.t.iri
+	}
+	return ctx.expandIRI(r.a.values[e.at].key, false, true)
 }
 
 // contexts are the steps 7 to 11 of API, Section 5.1.2: the context inside an
@@ -50,9 +89,11 @@ func (r *run) contexts(ctx *Context, t *term, at int32, fromMap bool) (inner, ty
 			return nil, nil, err
 		}
 	}
-	if c, ok := r.a.member(at, "@context"); ok { // step 9
-		if ctx, err = r.inline(ctx, r.a, c, r.o.Base); err != nil {
-			return nil, nil, err
+	if r.a.values[at].marked {
+		if c, ok := r.a.member(at, "@context"); ok { // step 9
+			if ctx, err = r.inline(ctx, r.a, c, r.o.Base); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	typed = ctx
@@ -66,16 +107,16 @@ func (r *run) contexts(ctx *Context, t *term, at int32, fromMap bool) (inner, ty
 // staysIn says whether an object is a value or a mere reference, which keep the
 // context of a type.
 func (r *run) staysIn(ctx *Context, at int32) bool {
-	n, id := 0, false
-	for c := at + 1; c < r.a.values[at].end; c = r.a.values[c].end {
-		n++
-		key := r.a.values[c].key
-		if key == "@value" || slices.Contains(ctx.valueNames, key) {
-			return true
+	v := &r.a.values[at]
+	if v.marked || len(ctx.valueNames) > 0 {
+		for c := at + 1; c < v.end; c = r.a.values[c].end {
+			if key := r.a.values[c].key; key == "@value" || slices.Contains(ctx.valueNames, key) {
+				return true
+			}
 		}
-		id = n == 1 && ctx.keyword(key) == "@id"
 	}
-	return n == 1 && id
+	only := v.end > at+1 && r.a.values[at+1].end == v.end
+	return only && ctx.keyword(r.a.values[at+1].key) == "@id"
 }
 
 // byTypes applies the contexts scoped to the types of an object (step 11).
@@ -108,7 +149,7 @@ func (r *run) byTypes(typed *Context, at int32) (*Context, error) {
 			}
 		}
 		for _, name := range names {
-			t := typed.terms[name]
+			t := typed.terms.get(name)
 			if t == nil || t.scope == nil {
 				continue
 			}
@@ -121,32 +162,39 @@ func (r *run) byTypes(typed *Context, at int32) (*Context, error) {
 	return ctx, nil
 }
 
-// entry expands the name of a member (steps 13.2 and 13.3).
+// entry looks up the name of a member (steps 13.2 and 13.3).
 func (r *run) entry(ctx *Context, at int32) (entry, error) {
-	key := r.a.values[at].key
-	e := entry{t: ctx.terms[key], at: at}
+	v := &r.a.values[at]
+	e := entry{t: ctx.terms.find(v.hash, v.key), at: at}
 	if e.t != nil {
-		e.iri = e.t.iri
+		e.kw = e.t.kw
 	} else {
-		e.iri = ctx.expandIRI(key, false, true)
+		e.kw = ctx.unknown(v.key)
 	}
-	switch {
-	case e.iri != "" && e.iri[0] == '@' && keywords[e.iri]:
-		if e.kw = words[e.iri]; e.kw == 0 {
-			e.kw = kwOther
-		}
-	case e.t != nil && e.iri != "" && e.t.namedErr == nil:
-	case e.iri == "" || !strings.Contains(e.iri, ":"):
-		e.kw = kwDropped
-		detail := "no context defines this term, so that it and all below would be left out: define it in a context or remove it"
-		if e.t != nil {
-			detail = "a context sets this term to null, so that it and all below would be left out: remove it"
-		} else if keywordLike(key) {
-			detail = "this looks like a keyword and is none, so that it would be left out: remove it"
-		}
-		return e, r.drop(at, detail)
+	if e.kw != kwDropped {
+		return e, nil
 	}
-	return e, nil
+	detail := "no context defines this term, so that it and all below would be left out: define it in a context or remove it"
+	if e.t != nil {
+		detail = "a context sets this term to null, so that it and all below would be left out: remove it"
+	} else if keywordLike(v.key) {
+		detail = "this looks like a keyword and is none, so that it would be left out: remove it"
+	}
+	return e, r.drop(at, detail)
+}
+
+// unknown is what a name that is no term stands for.
+func (c *Context) unknown(name string) word {
+	iri := c.vocab.value
+	if iri == "" || strings.HasPrefix(name, "@") || strings.Contains(name, ":") {
+		if iri = c.expandIRI(name, false, true); isKeyword(iri) {
+			return wordOf(iri)
+		}
+	}
+	if strings.Contains(iri, ":") {
+		return kwProperty
+	}
+	return kwDropped
 }
 
 // expandNames puts the expanded members of an object on the stack.
@@ -165,7 +213,7 @@ func (r *run) expandNames(ctx *Context, at int32) (from int, seen [kwCount]int, 
 			switch e.kw {
 			case kwProperty, kwDropped, kwIncluded, kwType, kwNest:
 			default:
-				return from, seen, r.fault(c, "colliding keywords", "two members mean "+e.iri)
+				return from, seen, r.fault(c, "colliding keywords", "two members mean "+r.iri(ctx, e))
 			}
 		}
 		r.entries = append(r.entries, e)
@@ -191,7 +239,7 @@ func (r *run) object(ctx *Context, t *term, at int32, d dest, fromMap bool) erro
 	switch {
 	case seen[kwOther] > 0:
 		i := slices.IndexFunc(own, func(e entry) bool { return e.kw == kwOther })
-		return r.fault(own[i].at, "invalid keyword", own[i].iri+" does not belong here")
+		return r.fault(own[i].at, "invalid keyword", r.iri(inner, own[i])+" does not belong here")
 	case seen[kwValue] > 0:
 		if d.kind == toIncluded {
 			return r.fault(at, "invalid @included value", "@included holds node objects")

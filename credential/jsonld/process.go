@@ -9,9 +9,13 @@ import (
 // maxRemote bounds how many contexts one local context may lead through.
 const maxRemote = 64
 
-// maxTerms bounds the term definitions made and copied for one document whose
-// contexts are not known yet.
-const maxTerms = 1 << 20
+// maxTerms bounds the term definitions made for one document whose contexts are
+// not known yet; ELM and the credentials context together hold fewer than 400. So
+// many terms, or bytes of an IRI, that are copied count for one.
+const (
+	maxTerms = 16384
+	copied   = 16
+)
 
 // builder makes contexts for one document.
 type builder struct {
@@ -70,7 +74,7 @@ func (b *builder) one(active, result *Context, l local, f flags) (*Context, erro
 		if !f.override && active.guarded {
 			return nil, l.fault(l.at, "invalid context nullification", "null would undo protected terms (API, Section 4.1.2, step 5.1.1); it may stand only in a context scoped to a property")
 		}
-		fresh := &Context{terms: map[string]*term{}, original: result.original, base: result.original}
+		fresh := &Context{original: result.original, base: result.original}
 		if f.keep {
 			fresh.previous = result.previous
 		}
@@ -125,9 +129,8 @@ func (b *builder) definitions(result *Context, l local, f flags) (*Context, erro
 	if err != nil {
 		return nil, err
 	}
-	b.spent += len(result.terms) + len(m)
-	if b.spent > maxTerms {
-		return nil, l.fault(l.at, codeLimit, "the contexts define more terms than one document may bring")
+	if err := b.spend(l, 1+len(m)+result.terms.taken/copied); err != nil {
+		return nil, err
 	}
 	c := result.clone()
 	if err := b.settings(c, m); err != nil {
@@ -185,8 +188,23 @@ func (b *builder) members(l local, outer bool) (map[string]local, error) {
 	return m, nil
 }
 
+// spend counts definitions made, or what costs as much.
+func (b *builder) spend(l local, n int) error {
+	if b.spent += n; b.spent > maxTerms {
+		return l.fault(l.at, codeLimit, "the contexts define more terms, or longer ones, than one document may bring")
+	}
+	return nil
+}
+
 // settings are steps 5.7 to 5.11.
 func (b *builder) settings(c *Context, m map[string]local) error {
+	for _, key := range []string{"@base", "@vocab"} {
+		if l, ok := m[key]; ok {
+			if err := b.spend(l, (len(c.base)+len(c.vocab.value))/copied); err != nil {
+				return err
+			}
+		}
+	}
 	if l, ok := m["@base"]; ok && len(b.remote) == 0 {
 		switch v := l.a.values[l.at]; {
 		case v.kind == null:

@@ -91,7 +91,7 @@ func (p *Processor) root(base string) *Context {
 	if c := r.byURL[base]; c != nil {
 		return c
 	}
-	c = &Context{terms: map[string]*term{}, original: base, base: base}
+	c = &Context{original: base, base: base}
 	r.byURL[base] = c
 	r.count.Add(1)
 	return c

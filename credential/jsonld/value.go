@@ -19,9 +19,9 @@ func (r *run) scalar(ctx *Context, t *term, at int32, d dest) error {
 	if v.kind == text {
 		switch t.coerce {
 		case "@id":
-			return r.reference(at, ctx.expandIRI(v.str, true, false), d)
+			return r.reference(at, r.expandIRI(ctx, v.str, false), d)
 		case "@vocab":
-			return r.reference(at, ctx.expandIRI(v.str, true, true), d)
+			return r.reference(at, r.expandIRI(ctx, v.str, true), d)
 		}
 	}
 	l := literal{at: at}
@@ -52,7 +52,7 @@ func (c *Context) property(t *term) *term {
 	if t == nil || t.name == "" {
 		return t
 	}
-	if now := c.terms[t.name]; now != nil {
+	if now := c.terms.get(t.name); now != nil {
 		return now
 	}
 	return noTerm
@@ -272,7 +272,7 @@ func (r *run) valueObject(typed *Context, t *term, at int32, own []entry, d dest
 		tv := r.a.values[c]
 		if tv.kind == null {
 			tv.kind = text
-		} else if l.datatype = typed.expandIRI(tv.str, true, true); l.datatype == "@json" {
+		} else if l.datatype = r.expandIRI(typed, tv.str, true); l.datatype == "@json" {
 			l.json, l.datatype = true, rdfJSON
 		}
 		if !l.json && v.kind != null && (tv.kind != text || l.datatype == "" || l.datatype[0] == '@') {

@@ -65,14 +65,13 @@ func TestEscapes(t *testing.T) {
 	for at := range 20 {
 		for _, c := range []string{"\x00", "\x1f", "\"", "\\", "\x7f", "é", "~", " "} {
 			s := strings.Repeat("x", at) + c + strings.Repeat("y", 20-at)
-			var b strings.Builder
-			escapeValid(&b, s)
+			b := string(appendQuoted(nil, s))
 			want := strings.Repeat("x", at) + map[string]string{"\x00": `\u0000`, "\x1f": `\u001F`, "\"": `\"`, "\\": `\\`, "\x7f": `\u007F`}[c]
 			if strings.HasSuffix(want, "x") || len(want) == at {
 				want += c
 			}
-			if want += strings.Repeat("y", 20-at); b.String() != want {
-				t.Errorf("%q gave %q", s, b.String())
+			if want = `"` + want + strings.Repeat("y", 20-at) + `"`; b != want {
+				t.Errorf("%q gave %q", s, b)
 			}
 		}
 	}

@@ -41,10 +41,11 @@ func (s *issuer) issue(b int32) {
 // step 5).
 func (c *canon) tell(group []int32) error {
 	type result struct {
-		hash  digest
-		order []int32
+		hash     digest
+		from, to int // in orders
 	}
-	var results []result
+	results := make([]result, 0, len(group))
+	var orders []int32
 	for _, b := range group {
 		if c.issued[b] >= 0 {
 			continue
@@ -55,11 +56,13 @@ func (c *canon) tell(group []int32) error {
 		if err != nil {
 			return err
 		}
-		results = append(results, result{hash, slices.Clone(c.temp.order)})
+		from := len(orders)
+		orders = append(orders, c.temp.order...)
+		results = append(results, result{hash, from, len(orders)})
 	}
 	slices.SortStableFunc(results, func(x, y result) int { return bytes.Compare(x.hash[:], y.hash[:]) })
 	for _, r := range results {
-		for _, b := range r.order {
+		for _, b := range orders[r.from:r.to] {
 			c.issue(b)
 		}
 	}
@@ -78,9 +81,16 @@ func (c *canon) nDegree(b int32) (digest, error) {
 	if err := c.spend(1); err != nil {
 		return digest{}, err
 	}
+	c.depth++
+	defer func() { c.depth-- }()
 	all, err := c.relatives(b)
 	if err != nil {
 		return digest{}, err
+	}
+	if len(all) == 0 {
+		// Nodes that look alike have equally many relatives, so that this is compared with
+		// its like only, and is as good as the hash of nothing.
+		return digest{}, nil
 	}
 	var data []byte
 	for from := 0; from < len(all); {
@@ -109,7 +119,7 @@ func (c *canon) relatives(b int32) ([]related, error) {
 			if !n.IsBlank() || int32(n.blank()) == b {
 				continue
 			}
-			if err := c.spend(1); err != nil {
+			if err := c.spend(1 + len(c.d.term(q.P))/256); err != nil {
 				return nil, err
 			}
 			other := int32(n.blank())
@@ -124,7 +134,7 @@ func (c *canon) relatives(b int32) ([]related, error) {
 func (c *canon) relatedHash(b int32, predicate Node, position byte) digest {
 	c.joined = append(c.joined[:0], position)
 	if position != 'g' {
-		c.joined = append(c.joined, c.d.terms[predicate-1]...)
+		c.joined = append(c.joined, c.d.term(predicate)...)
 	}
 	if !c.hasName(b) {
 		c.joined = c.hash.appendHex(c.joined, &c.first[b])
@@ -229,8 +239,11 @@ func permute(p []int) bool {
 	return true
 }
 
+// spend takes steps from the work allowed. They cost more the farther they are from
+// the node that is to be named: nodes that only a long way tells apart are found
+// from each other again and again.
 func (c *canon) spend(n int) error {
-	if c.work -= n; c.work < 0 {
+	if c.work -= n * (1 + c.depth/8); c.work < 0 {
 		return ErrWork
 	}
 	return nil

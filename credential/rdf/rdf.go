@@ -11,7 +11,7 @@ package rdf
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"unicode/utf8"
 )
 
 // ErrTerm: a term that RDF 1.1 does not know, such as a relative IRI.
@@ -34,12 +34,15 @@ type Quad struct{ S, P, O, G Node }
 
 // Dataset is a set of quads under construction. It is not for concurrent use.
 type Dataset struct {
-	terms  []string // canonical N-Quads; a Node is one more than its place
+	text   []byte   // the terms as canonical N-Quads, each with a space behind it
+	terms  []span   // of text; a Node is one more than its place
 	labels []string // of blank nodes as they came, with "_:"
 	quads  []Quad
-	index  map[string]Node
-	chunk  strings.Builder // where terms are written, see room
+	index  index
 }
+
+// span is a part of Dataset.text.
+type span struct{ from, to int }
 
 // Len is the number of quads added, of which some may be the same.
 func (d *Dataset) Len() int { return len(d.quads) }
@@ -51,43 +54,28 @@ func (d *Dataset) Blanks() int { return len(d.labels) }
 // for one of NewBlank.
 func (d *Dataset) Label(n Node) string { return d.labels[n.blank()] }
 
-func (d *Dataset) intern(text string) Node {
-	if n, ok := d.index[text]; ok {
-		return n
-	}
-	if d.index == nil {
-		d.index = map[string]Node{}
-	}
-	d.terms = append(d.terms, text)
-	n := Node(len(d.terms))
-	d.index[text] = n
-	return n
-}
-
 // IRI is the node of an IRI (RDF 1.1 Concepts, Section 3.2), which must be
 // absolute. Nothing is normalised.
 func (d *Dataset) IRI(iri string) (Node, error) {
 	if err := checkIRI(iri); err != nil {
 		return 0, err
 	}
-	from := d.room(len(iri) + 2)
-	d.chunk.WriteByte('<')
-	d.chunk.WriteString(iri)
-	d.chunk.WriteByte('>')
-	return d.intern(d.chunk.String()[from:]), nil
+	from := len(d.text)
+	d.text = append(d.text, '<')
+	d.text = append(d.text, iri...)
+	d.text = append(d.text, '>')
+	return d.intern(from), nil
 }
 
 // Blank is the blank node of a label, such as "_:b0".
 func (d *Dataset) Blank(label string) Node {
-	if n, ok := d.index[label]; ok {
-		return n
+	h := hashOf(label)
+	n, at := find(d, h, label)
+	if n == 0 {
+		n = blankBit | Node(len(d.labels))
+		d.labels = append(d.labels, label)
+		d.index.put(at, h, n)
 	}
-	if d.index == nil {
-		d.index = map[string]Node{}
-	}
-	n := blankBit | Node(len(d.labels))
-	d.labels = append(d.labels, label)
-	d.index[label] = n
 	return n
 }
 
@@ -99,13 +87,11 @@ const (
 // Literal is the node of a literal: with a language tag, or with the IRI of a
 // datatype, or a string if neither is given.
 func (d *Dataset) Literal(value, datatype, language string) (Node, error) {
-	from := d.room(len(value) + len(datatype) + len(language) + 6)
-	b := &d.chunk
-	b.WriteByte('"')
-	if err := escape(b, value); err != nil {
-		return 0, err
+	if !utf8.ValidString(value) {
+		return 0, fmt.Errorf("%w: a literal that is not UTF-8", ErrTerm)
 	}
-	b.WriteByte('"')
+	from := len(d.text)
+	b := appendQuoted(d.text, value)
 	switch {
 	case language != "":
 		if datatype != "" && datatype != langString {
@@ -114,19 +100,20 @@ func (d *Dataset) Literal(value, datatype, language string) (Node, error) {
 		if !isLanguage(language) {
 			return 0, fmt.Errorf("%w: %q is not a language tag (BCP 47)", ErrTerm, language)
 		}
-		b.WriteByte('@')
-		b.WriteString(language)
+		b = append(b, '@')
+		b = append(b, language...)
 	case datatype == langString:
 		return 0, fmt.Errorf("%w: a literal of type rdf:langString needs a language", ErrTerm)
 	case datatype != "" && datatype != xsdString:
 		if err := checkIRI(datatype); err != nil {
 			return 0, err
 		}
-		b.WriteString("^^<")
-		b.WriteString(datatype)
-		b.WriteByte('>')
+		b = append(b, "^^<"...)
+		b = append(b, datatype...)
+		b = append(b, '>')
 	}
-	return d.intern(b.String()[from:]), nil
+	d.text = b
+	return d.intern(from), nil
 }
 
 // Add adds a quad of nodes of this dataset.
@@ -143,28 +130,50 @@ func (d *Dataset) Add(q Quad) error {
 	return nil
 }
 
-func (d *Dataset) isLiteral(n Node) bool {
-	return n != 0 && !n.IsBlank() && d.terms[n-1][0] == '"'
+// Size is how long the line of a quad is, in bytes; of the names of blank nodes, which
+// it has not yet, it takes a usual length.
+func (d *Dataset) Size(q Quad) int {
+	n := len(".\n")
+	for _, node := range [...]Node{q.S, q.P, q.O, q.G} {
+		switch {
+		case node == 0:
+		case node.IsBlank():
+			n += len("_:c14n000 ")
+		default:
+			s := d.terms[node-1]
+			n += s.to - s.from + 1
+		}
+	}
+	return n
 }
 
-// text is how a node is written when blank nodes have these names.
-func (d *Dataset) text(n Node, names []string) string {
+func (d *Dataset) isLiteral(n Node) bool {
+	return n != 0 && !n.IsBlank() && d.text[d.terms[n-1].from] == '"'
+}
+
+// term is how an IRI or a literal is written.
+func (d *Dataset) term(n Node) []byte {
+	s := d.terms[n-1]
+	return d.text[s.from:s.to]
+}
+
+// appendNode appends a node and a space; blank nodes have these names.
+func (d *Dataset) appendNode(b []byte, n Node, names []string) []byte {
 	if n.IsBlank() {
-		return names[n.blank()]
+		b = append(b, names[n.blank()]...)
+		return append(b, ' ')
 	}
-	return d.terms[n-1]
+	s := d.terms[n-1]
+	return append(b, d.text[s.from:s.to+1]...)
 }
 
 // appendQuad appends the line of a quad (RDFC-1.0, Appendix A).
 func (d *Dataset) appendQuad(b []byte, q Quad, names []string) []byte {
-	b = append(b, d.text(q.S, names)...)
-	b = append(b, ' ')
-	b = append(b, d.text(q.P, names)...)
-	b = append(b, ' ')
-	b = append(b, d.text(q.O, names)...)
+	b = d.appendNode(b, q.S, names)
+	b = d.appendNode(b, q.P, names)
+	b = d.appendNode(b, q.O, names)
 	if q.G != 0 {
-		b = append(b, ' ')
-		b = append(b, d.text(q.G, names)...)
+		b = d.appendNode(b, q.G, names)
 	}
-	return append(b, " .\n"...)
+	return append(b, ".\n"...)
 }

@@ -1,5 +1,7 @@
 package rdf
 
+import "hash/maphash"
+
 // Blank is the number of a blank node in its dataset, from 0: its place in
 // Canonical.Names.
 func (n Node) Blank() int { return n.blank() }
@@ -12,39 +14,33 @@ func (d *Dataset) Quads() []Quad { return d.quads }
 // term, or the blank node of the same label. Blank nodes without a label are
 // never found.
 func (d *Dataset) Find(other *Dataset, n Node) (Node, bool) {
-	text := other.text(n, other.labels)
-	if text == "" {
+	var text []byte
+	if n.IsBlank() {
+		text = []byte(other.Label(n))
+	} else {
+		text = other.term(n)
+	}
+	if len(text) == 0 || len(d.index.slots) == 0 {
 		return 0, false
 	}
-	found, ok := d.index[text]
-	return found, ok
+	found, _ := probe(d, uint32(maphash.Bytes(seed, text)), text)
+	return found, found != 0
 }
 
 // CanonicalNumbers are the numbers of the canonical names, "c14n" left out, without the
 // canonical form: for those who give the blank nodes other labels. The blank nodes that
 // stand in quads have the first numbers, from 0: there are used of them.
 func (d *Dataset) CanonicalNumbers(o Options) (numbers []int, used int, err error) {
-	c, err := d.canonicalize(o)
-	if err != nil {
+	c := pool.Get().(*canon)
+	defer c.release()
+	if err := c.number(d, o); err != nil {
 		return nil, 0, err
 	}
-	defer c.release()
-	used = int(c.next)
-	return c.numbers(), used, nil
-}
-
-// numbers are the canonical numbers by number of the blank node; those that stand in
-// no quad come last.
-func (c *canon) numbers() []int {
-	numbers := make([]int, len(c.issued))
+	numbers = make([]int, len(c.issued))
 	for b, number := range c.issued {
-		if number < 0 { // named, but in no quad
-			number = c.next
-			c.next++
-		}
 		numbers[b] = int(number)
 	}
-	return numbers
+	return numbers, int(c.used), nil
 }
 
 // Relabelled are the quads, each once, in the code point order of their lines when the
@@ -53,11 +49,11 @@ func (c *canon) numbers() []int {
 func (d *Dataset) Relabelled(names []string) (quads []Quad, lines []byte, ends []int) {
 	c := pool.Get().(*canon)
 	defer c.release()
-	c.d = d
-	c.distinct(d.quads)
+	c.take(d)
+	c.names = append(c.names[:0], names...)
+	c.sort()
 	quads = append(quads, c.quads...)
-	size := c.sort(quads, names)
-	lines, ends = make([]byte, 0, size), make([]int, len(quads))
+	lines, ends = make([]byte, 0, c.size()), make([]int, len(quads))
 	for i, q := range quads {
 		lines = d.appendQuad(lines, q, names)
 		ends[i] = len(lines)

@@ -14,36 +14,51 @@ func checkIRI(iri string) error {
 	if colon <= 0 || !isScheme(iri[:colon]) {
 		return fmt.Errorf("%w: %q is not an absolute IRI (RFC 3987, Section 2.2)", ErrTerm, shorten(iri))
 	}
-	fragment := false
-	for i := colon; i < len(iri); i++ {
-		c := iri[i]
-		if c == '#' {
+	ascii, fragment := true, false
+	for i := colon + 1; i < len(iri); i++ {
+		switch c := iri[i]; inIRI[c] {
+		case itself:
+		case beyond:
+			ascii = false
+		case hash:
 			if fragment {
 				return fmt.Errorf("%w: the IRI %q has two fragments (RFC 3987, Section 2.2)", ErrTerm, shorten(iri))
 			}
 			fragment = true
-		}
-		if c < utf8.RuneSelf && forbidden[c] {
+		case percent:
+			if i+2 >= len(iri) || !isHex(iri[i+1]) || !isHex(iri[i+2]) {
+				return fmt.Errorf("%w: the IRI %q holds a %% that encodes nothing (RFC 3986, Section 2.1)", ErrTerm, shorten(iri))
+			}
+		default:
 			return fmt.Errorf("%w: the IRI %q holds %q, which must be percent-encoded (RFC 3987, Section 2.2)", ErrTerm, shorten(iri), c)
 		}
-		if c == '%' && (i+2 >= len(iri) || !isHex(iri[i+1]) || !isHex(iri[i+2])) {
-			return fmt.Errorf("%w: the IRI %q holds a %% that encodes nothing (RFC 3986, Section 2.1)", ErrTerm, shorten(iri))
-		}
 	}
-	if !utf8.ValidString(iri) {
+	if !ascii && !utf8.ValidString(iri) {
 		return fmt.Errorf("%w: an IRI that is not UTF-8", ErrTerm)
 	}
 	return nil
 }
 
-// forbidden in IRIREF.
-var forbidden = func() (f [utf8.RuneSelf]bool) {
+// What a byte is in an IRI.
+const (
+	itself = iota
+	beyond // ASCII
+	hash
+	percent
+	forbidden // in IRIREF
+)
+
+var inIRI = func() (f [256]uint8) {
 	for c := range 0x21 {
-		f[c] = true
+		f[c] = forbidden
 	}
 	for _, c := range "<>\"{}|^`\\\x7f" {
-		f[c] = true
+		f[c] = forbidden
 	}
+	for c := utf8.RuneSelf; c < len(f); c++ {
+		f[c] = beyond
+	}
+	f['#'], f['%'] = hash, percent
 	return f
 }()
 
@@ -63,17 +78,18 @@ func isHex(c byte) bool    { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f'
 
 // isLanguage is the form of RDF 1.1 N-Quads, Section 4, LANGTAG without the @.
 func isLanguage(s string) bool {
-	for i, part := range strings.Split(s, "-") {
-		if part == "" {
+	subtag, length := 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isLetter(c) || subtag > 0 && isDigit(c):
+			length++
+		case c == '-' && length > 0:
+			subtag, length = subtag+1, 0
+		default:
 			return false
 		}
-		for j := range len(part) {
-			if !isLetter(part[j]) && (i == 0 || !isDigit(part[j])) {
-				return false
-			}
-		}
 	}
-	return true
+	return length > 0
 }
 
 // plainRun goes on from i as long as eight bytes are none that is escaped, looking at all of
@@ -92,18 +108,11 @@ func plainRun(s string, i int) int {
 	return i
 }
 
-// escape writes a literal's value in canonical form (RDFC-1.0, Appendix A):
-// the short escapes where there is one, \u for other controls, all else as it
-// is.
-func escape(b *strings.Builder, s string) error {
-	if !utf8.ValidString(s) {
-		return fmt.Errorf("%w: a literal that is not UTF-8", ErrTerm)
-	}
-	escapeValid(b, s)
-	return nil
-}
-
-func escapeValid(b *strings.Builder, s string) {
+// appendQuoted appends a literal's value in canonical form (RDFC-1.0, Appendix
+// A): the short escapes where there is one, \u for other controls, all else as
+// it is. The value is UTF-8.
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
 	from := 0
 	for i := 0; i < len(s); i++ {
 		i = plainRun(s, i)
@@ -114,27 +123,27 @@ func escapeValid(b *strings.Builder, s string) {
 		if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
 			continue
 		}
-		b.WriteString(s[from:i])
+		b = append(b, s[from:i]...)
 		from = i + 1
 		switch c {
 		case '\b':
-			b.WriteString(`\b`)
+			b = append(b, `\b`...)
 		case '\t':
-			b.WriteString(`\t`)
+			b = append(b, `\t`...)
 		case '\n':
-			b.WriteString(`\n`)
+			b = append(b, `\n`...)
 		case '\f':
-			b.WriteString(`\f`)
+			b = append(b, `\f`...)
 		case '\r':
-			b.WriteString(`\r`)
+			b = append(b, `\r`...)
 		case '"', '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
+			b = append(b, '\\', c)
 		default:
-			fmt.Fprintf(b, `\u%04X`, c)
+			b = fmt.Appendf(b, `\u%04X`, c)
 		}
 	}
-	b.WriteString(s[from:])
+	b = append(b, s[from:]...)
+	return append(b, '"')
 }
 
 // shorten keeps what was sent from filling a log.

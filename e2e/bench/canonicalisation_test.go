@@ -1,0 +1,246 @@
+package bench
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	aries "github.com/hyperledger/aries-framework-go/pkg/doc/signature/jsonld"
+	"github.com/piprate/json-gold/ld"
+
+	"github.com/zegel-id/zegel/contexts"
+	"github.com/zegel-id/zegel/credential/jsonld"
+	"github.com/zegel-id/zegel/credential/rdf"
+	peers "github.com/zegel-id/zegel/e2e/peer"
+	"github.com/zegel-id/zegel/internal/testvectors"
+)
+
+const (
+	elmContext     = "http://data.europa.eu/snb/model/context/edc-ap"
+	diplomaContext = "https://diplomas.example/context/v1"
+)
+
+// files are the contexts of the documents beside those that are embedded.
+func files(t *testing.T) map[string][]byte {
+	m := map[string][]byte{elmContext: testvectors.File(t, "elm", "context/edc-ap-context.jsonld"), diplomaContext: sample(t, "diploma-context.jsonld")}
+	var index []struct{ URL, File string }
+	if err := json.Unmarshal(testvectors.File(t, "contexts", "index.json"), &index); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range index {
+		m[e.URL] = testvectors.File(t, "contexts", e.File)
+	}
+	return m
+}
+
+func sample(t *testing.T, name string) []byte {
+	b, err := os.ReadFile("../../credential/jsonld/testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// document is a document that all take; goals are those against json-gold.
+type document struct {
+	name string
+	text []byte
+	goal float64
+}
+
+func documents(t *testing.T) []document {
+	return []document{
+		{"a diploma of 62 statements", sample(t, "diploma.jsonld"), 60},
+		{"an ELM document of 111 KB", testvectors.File(t, "elm", "samples/elm3-Sample-MC-Annex1-unsigned.jsonld"), 25},
+	}
+}
+
+func processor(t *testing.T) *jsonld.Processor {
+	own := files(t)
+	return jsonld.New(jsonld.LoaderFunc(func(url string) ([]byte, error) {
+		if b, ok := own[url]; ok {
+			return b, nil
+		}
+		return contexts.Document(url)
+	}))
+}
+
+func canonical(p *jsonld.Processor, doc []byte) ([]byte, error) {
+	return p.Canonicalize(doc, jsonld.Options{InsecureLax: true}, rdf.Options{})
+}
+
+// parsed is json-gold's loader of contexts in memory, parsed once.
+type parsed map[string]any
+
+func (p parsed) LoadDocument(url string) (*ld.RemoteDocument, error) {
+	doc, ok := p[url]
+	if !ok {
+		return nil, fmt.Errorf("no context %s", url)
+	}
+	return &ld.RemoteDocument{DocumentURL: url, Document: doc}, nil
+}
+
+func loader(t *testing.T) parsed {
+	p := parsed{}
+	for url, b := range files(t) {
+		var v any
+		if err := json.Unmarshal(b, &v); err != nil {
+			t.Fatal(err)
+		}
+		p[url] = v
+	}
+	return p
+}
+
+// canonicalisation goes from the bytes of a document to canonical N-Quads, with all
+// contexts known.
+func canonicalisation(t *testing.T) (rows []row) {
+	p, load := processor(t), loader(t)
+	for _, d := range documents(t) {
+		want, err := canonical(p, d.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gold := func() (string, error) {
+			var v any
+			if err := json.Unmarshal(d.text, &v); err != nil {
+				return "", err
+			}
+			o := ld.NewJsonLdOptions("")
+			o.DocumentLoader, o.Algorithm, o.Format = load, ld.AlgorithmURDNA2015, "application/n-quads"
+			form, err := ld.NewJsonLdProcessor().Normalize(v, o)
+			s, _ := form.(string)
+			return s, err
+		}
+		old := func() (string, error) {
+			var v map[string]any
+			if err := json.Unmarshal(d.text, &v); err != nil {
+				return "", err
+			}
+			b, err := aries.Default().GetCanonicalDocument(v, aries.WithDocumentLoader(load))
+			return string(b), err
+		}
+		ours := local(func() error { _, err := canonical(p, d.text); return err })
+		for _, other := range []struct {
+			name string
+			run  func() (string, error)
+			goal float64
+		}{{"json-gold 0.9.1", gold, d.goal}, {"aries-framework-go 0.3.2", old, 0}} {
+			same(t, other.name, other.run, want)
+			rows = append(rows, row{name: "canonicalise " + d.name, reference: other.name, goal: other.goal,
+				ours: ours, theirs: local(func() error { _, err := other.run(); return err })})
+		}
+	}
+	return rows
+}
+
+// same: a comparison of speed is one of equal results. Some count equal statements
+// twice.
+func same(t *testing.T, name string, run func() (string, error), want []byte) {
+	t.Helper()
+	got, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if once := strings.Join(slices.Compact(strings.SplitAfter(got, "\n")), ""); once != string(want) {
+		t.Fatalf("%s: another canonical form", name)
+	}
+}
+
+// canonicalisationNode is the same against the libraries of Digital Bazaar.
+func canonicalisationNode(t *testing.T) (rows []row) {
+	peers.Install(t, ".", "jsonld")
+	node := peers.Open(t, ".", "peer.mjs")
+	known := map[string]json.RawMessage{}
+	for url, b := range files(t) {
+		known[url] = b
+	}
+	ask := func(t *testing.T, order string, members map[string]any) (out string, used time.Duration) {
+		var answer struct {
+			peers.Refusal
+			Out         string
+			Nanoseconds time.Duration
+		}
+		node.Ask(t, order, members, &answer)
+		answer.Accepts(t)
+		return answer.Out, answer.Nanoseconds
+	}
+	ask(t, "contexts", map[string]any{"contexts": known})
+	p := processor(t)
+	for _, d := range documents(t) {
+		want, err := canonical(p, d.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func(t *testing.T, n int) (string, time.Duration) {
+			return ask(t, "canonize", map[string]any{"document": string(d.text), "n": n})
+		}
+		same(t, "jsonld", func() (string, error) { s, _ := run(t, 1); return s, nil }, want)
+		if *full {
+			run(t, 300) // until it is compiled
+		}
+		rows = append(rows, row{
+			name: "canonicalise " + d.name, reference: "jsonld 9.0.0, rdf-canonize 5.0.0",
+			ours:   local(func() error { _, err := canonical(p, d.text); return err }),
+			theirs: func(t *testing.T, n int) time.Duration { _, used := run(t, n); return used },
+		})
+	}
+	return rows
+}
+
+// rdfc is what eddsa-rdfc-2022 must do at least, beside its signature alone: document
+// and proof options canonicalised, both hashed, signed (VC Data Integrity EdDSA
+// Cryptosuites 1.0, Section 3.2).
+func rdfc(t *testing.T) []row {
+	p := processor(t)
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	doc := documents(t)[0].text
+	options := []byte(`{"@context": ["https://www.w3.org/ns/credentials/v2", "` + diplomaContext + `"], "type": "DataIntegrityProof",
+		"cryptosuite": "eddsa-rdfc-2022", "created": "2026-07-01T00:00:00Z", "verificationMethod": "did:web:university.example#key-1", "proofPurpose": "assertionMethod"}`)
+	var lines []byte
+	hash := func() (both [2 * sha256.Size]byte, err error) {
+		for i, part := range [][]byte{options, doc} {
+			if lines, err = p.AppendCanonical(lines[:0], part, jsonld.Options{}, rdf.Options{}); err != nil {
+				return both, err
+			}
+			sum := sha256.Sum256(lines)
+			copy(both[i*sha256.Size:], sum[:])
+		}
+		return both, nil
+	}
+	both, err := hash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature := ed25519.Sign(key, both[:])
+	public := key.Public().(ed25519.PublicKey)
+	sign := local(func() error { ed25519.Sign(key, both[:]); return nil })
+	check := func(message []byte) error {
+		if !ed25519.Verify(public, message, signature) {
+			return fmt.Errorf("the signature does not hold")
+		}
+		return nil
+	}
+	return []row{
+		{name: "eddsa-rdfc-2022, the steps of an issuance", reference: "Ed25519 signature", cost: true, goal: 2.5,
+			ours: local(func() error {
+				both, err := hash()
+				ed25519.Sign(key, both[:])
+				return err
+			}), theirs: sign},
+		{name: "eddsa-rdfc-2022, the steps of a verification", reference: "Ed25519 verification", cost: true, goal: 1.6,
+			ours: local(func() error {
+				both, err := hash()
+				if err != nil {
+					return err
+				}
+				return check(both[:])
+			}), theirs: local(func() error { return check(both[:]) })},
+	}
+}
