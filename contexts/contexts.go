@@ -34,6 +34,15 @@ const (
 	CredentialsV1       = "https://www.w3.org/2018/credentials/v1"
 	CredentialsV2       = "https://www.w3.org/ns/credentials/v2"
 	CredentialsStatusV1 = "https://www.w3.org/ns/credentials/status/v1"
+
+	// Our own: docs/decisions/0020-own-elm-context.md says why.
+
+	// ELMv1 stands beside CredentialsV2 for the terms of the European Learning
+	// Model.
+	ELMv1 = "https://zegel-id.github.io/contexts/elm/v1.jsonld"
+	// LeercredentialV1 stands beside CredentialsV2 for the terms of OSLO
+	// Leercredential.
+	LeercredentialV1 = "https://zegel-id.github.io/contexts/leercredential/v1.jsonld"
 )
 
 var (
@@ -49,7 +58,8 @@ var (
 var files embed.FS
 
 // digests says which bytes belong to which URL: the SHA-256 of each file, as
-// the specifications state it where they do.
+// the specifications state it where they do. Credentials are signed over what
+// our own files say: a change of one is a new URL.
 var digests = []struct{ url, file, sha256 string }{
 	{DIDv1, "did-v1.jsonld", "4f3eae5568c9c5f036a082088f9e192019ee06faa78973c87ff91d5421b88dad"},
 	{DIDv11, "did-v1.1.jsonld", "ea216ecc1cb02cd39b693dba2250141e270ba0bf95890be107dd9a9e8e43de85"},
@@ -61,6 +71,8 @@ var digests = []struct{ url, file, sha256 string }{
 	{CredentialsV1, "credentials-v1.jsonld", "ab4ddd9a531758807a79a5b450510d61ae8d147eab966cc9a200c07095b0cdcc"},
 	{CredentialsV2, "credentials-v2.jsonld", "59955ced6697d61e03f2b2556febe5308ab16842846f5b586d7f1f7adec92734"},
 	{CredentialsStatusV1, "credentials-status-v1.jsonld", "fda5add353231e6a6884a46b12e6c75464281900cb348284d9c360f62381d9f7"},
+	{ELMv1, "elm-v1.jsonld", "a619f1d32b378d44e26b055deadc2913d47c2efa4ff311e3f54db23aa91437e0"},
+	{LeercredentialV1, "leercredential-v1.jsonld", "f097a23e4d86d14972c71be7d98d3d13c1685ce676c0bdcfaf9828fd62af75ae"},
 }
 
 var load = sync.OnceValues(func() (map[string][]byte, error) {

@@ -28,6 +28,9 @@ func TestDigestsOfThePublishedContexts(t *testing.T) {
 		published[e.URL] = i
 	}
 	for _, d := range digests {
+		if d.url == ELMv1 || d.url == LeercredentialV1 {
+			continue // our own
+		}
 		t.Run(d.url, func(t *testing.T) {
 			i, ok := published[d.url]
 			if !ok {

@@ -513,11 +513,11 @@ func TestMdocConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := m.CredentialConfigurationsSupported["led_diploma_mdoc"]
-	if got.Format != "mso_mdoc" || got.Doctype != "id.zegel.led-diploma.1" || got.VCT != "" || len(got.CredentialSigningAlgValuesSupported) != 1 || got.CredentialSigningAlgValuesSupported[0] != -7 {
+	if got.Format != "mso_mdoc" || got.Doctype != "io.github.zegel-id.led-diploma.1" || got.VCT != "" || len(got.CredentialSigningAlgValuesSupported) != 1 || got.CredentialSigningAlgValuesSupported[0] != -7 {
 		t.Errorf("%+v", got)
 	}
 	for _, d := range got.CredentialMetadata.Claims {
-		if err := d.Path.ValidateMdoc(); err != nil || d.Path[0] != "id.zegel.led-diploma.1" {
+		if err := d.Path.ValidateMdoc(); err != nil || d.Path[0] != "io.github.zegel-id.led-diploma.1" {
 			t.Errorf("%s: %v", d.Path, err)
 		}
 	}

@@ -357,7 +357,7 @@ func (s *story) verified(r result) error {
 	return s.report(p.Checks)
 }
 
-const demoDoctype = "id.zegel.led-diploma.1"
+const demoDoctype = "io.github.zegel-id.led-diploma.1"
 
 // mobile has the records issued as mdocs too, and shows one.
 func (s *story) mobile(ctx context.Context, w *wallet, v *unit.Vault) error {

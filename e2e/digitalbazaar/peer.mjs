@@ -5,14 +5,22 @@ import { createInterface } from 'node:readline';
 import { DataIntegrityProof } from '@digitalbazaar/data-integrity';
 import * as EcdsaMultikey from '@digitalbazaar/ecdsa-multikey';
 import { cryptosuite as ecdsaRdfc2019 } from '@digitalbazaar/ecdsa-rdfc-2019-cryptosuite';
+import * as ecdsaSd2023 from '@digitalbazaar/ecdsa-sd-2023-cryptosuite';
 import * as Ed25519Multikey from '@digitalbazaar/ed25519-multikey';
 import { cryptosuite as eddsaRdfc2022 } from '@digitalbazaar/eddsa-rdfc-2022-cryptosuite';
 import * as vc from '@digitalbazaar/vc';
 
-// sign is what makes proofs, verify what judges them, key what reads a key pair.
+// sign is what makes proofs, disclose what derives them, verify what judges them, key what
+// reads a key pair.
 const suites = {
   'eddsa-rdfc-2022': { sign: () => eddsaRdfc2022, verify: () => eddsaRdfc2022, key: Ed25519Multikey },
   'ecdsa-rdfc-2019': { sign: () => ecdsaRdfc2019, verify: () => ecdsaRdfc2019, key: EcdsaMultikey },
+  'ecdsa-sd-2023': {
+    sign: (options) => ecdsaSd2023.createSignCryptosuite(options),
+    disclose: (options) => ecdsaSd2023.createDiscloseCryptosuite(options),
+    verify: () => ecdsaSd2023.createVerifyCryptosuite(),
+    key: EcdsaMultikey,
+  },
 };
 
 // documents are all that can be loaded: contexts, identifier documents and
@@ -42,6 +50,10 @@ const requests = {
     return {
       document: await vc.issue({ credential: r.document, suite: await signing(r), documentLoader: loader(r.documents), now: r.now }),
     };
+  },
+  async derive({ suite, options, document, documents }) {
+    const disclosing = new DataIntegrityProof({ cryptosuite: suites[suite].disclose(options) });
+    return { document: await vc.derive({ verifiableCredential: document, suite: disclosing, documentLoader: loader(documents) }) };
   },
   async present(r) {
     return {
