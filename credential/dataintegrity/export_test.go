@@ -16,7 +16,7 @@ func HashData(s Suite, in Input, key crypto.PublicKey) (configuration, document,
 	if configuration, err = suite.configuration(in, hash(alg)); err != nil {
 		return nil, nil, nil, err
 	}
-	if document, err = suite.document(in, hash(alg)); err != nil {
+	if document, err = suite.document(nil, in, hash(alg)); err != nil {
 		return nil, nil, nil, err
 	}
 	data, err = suite.hashData(in, hash(alg))

@@ -21,7 +21,7 @@ func jcsConfiguration(in Input, _ crypto.Hash) ([]byte, error) {
 // proof, if the proof has one. That it begins the document's is checked here too,
 // because what is signed depends on it (Data Integrity EdDSA Cryptosuites 1.0,
 // Section 3.3.2, step 4).
-func jcsDocument(in Input, _ crypto.Hash) ([]byte, error) {
+func jcsDocument(to []byte, in Input, _ crypto.Hash) ([]byte, error) {
 	options, err := parsed(in.Options, "proof options")
 	if err != nil {
 		return nil, err
@@ -32,12 +32,12 @@ func jcsDocument(in Input, _ crypto.Hash) ([]byte, error) {
 	}
 	signed := options.Member("@context")
 	if signed.Kind() == jcs.None {
-		return document.AppendCanonical(nil), nil
+		return document.AppendCanonical(to), nil
 	}
 	if !begins(document.Member("@context"), signed) {
 		return nil, contextPrefix()
 	}
-	return document.AppendObject(nil, jcs.Member{Name: "@context", Value: signed}), nil
+	return document.AppendObject(to, jcs.Member{Name: "@context", Value: signed}), nil
 }
 
 func parsed(text []byte, what string) (jcs.Value, error) {

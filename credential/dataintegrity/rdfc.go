@@ -13,8 +13,8 @@ func rdfc(p *jsonld.Processor, name, spec string, algs ...jose.Alg) *signatureSu
 	c := &configurations{p: p}
 	return &signatureSuite{
 		name: name, spec: spec, algs: algs, configuration: c.canonical,
-		document: func(in Input, h crypto.Hash) ([]byte, error) {
-			return canonicalRDF(p, in.Document, h, "document")
+		document: func(to []byte, in Input, h crypto.Hash) ([]byte, error) {
+			return appendCanonicalRDF(to, p, in.Document, h, "document")
 		},
 	}
 }

@@ -17,9 +17,10 @@ type signatureSuite struct {
 	spec string // section of the suite
 	// algs of the keys that fit. The hash is chosen by the key.
 	algs []jose.Alg
-	// configuration and document give the canonical forms that are hashed.
-	configuration, document func(in Input, h crypto.Hash) ([]byte, error)
-	json                    bool // signs JSON as it is written
+	// configuration gives, and document appends, the canonical form that is hashed.
+	configuration func(in Input, h crypto.Hash) ([]byte, error)
+	document      func(to []byte, in Input, h crypto.Hash) ([]byte, error)
+	json          bool // signs JSON as it is written
 
 	keys keys
 }
@@ -100,16 +101,28 @@ func hash(a jose.Alg) crypto.Hash {
 	return crypto.SHA256
 }
 
+// forms are canonical forms of documents, which are only hashed.
+var forms = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxForm = 1 << 18 // bytes of one whose memory is kept
+
 // hashData is what is signed.
 func (s *signatureSuite) hashData(in Input, h crypto.Hash) ([]byte, error) {
 	configuration, err := s.configuration(in, h)
 	if err != nil {
 		return nil, err
 	}
-	document, err := s.document(in, h)
+	buffer := forms.Get().(*[]byte)
+	defer func() {
+		if clear(*buffer); cap(*buffer) <= maxForm {
+			forms.Put(buffer)
+		}
+	}()
+	document, err := s.document((*buffer)[:0], in, h)
 	if err != nil {
 		return nil, err
 	}
+	*buffer = document
 	return append(sum(h, configuration), sum(h, document)...), nil
 }
 

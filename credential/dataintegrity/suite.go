@@ -122,6 +122,10 @@ func sum(h crypto.Hash, b []byte) []byte {
 // canonicalRDF is the canonical form of a JSON-LD document, of which nothing may be
 // lost (Data Integrity 1.0, Section 2.4.3).
 func canonicalRDF(p *jsonld.Processor, document []byte, h crypto.Hash, what string) ([]byte, error) {
+	return appendCanonicalRDF(nil, p, document, h, what)
+}
+
+func appendCanonicalRDF(to []byte, p *jsonld.Processor, document []byte, h crypto.Hash, what string) ([]byte, error) {
 	var o rdf.Options
 	switch h {
 	case crypto.SHA256:
@@ -131,7 +135,7 @@ func canonicalRDF(p *jsonld.Processor, document []byte, h crypto.Hash, what stri
 	default:
 		return nil, &Error{Check: CheckPolicy, Spec: "RDF Dataset Canonicalization, Section 4.9", Detail: "the hash is not SHA-256 or SHA-384"}
 	}
-	canonical, err := p.Canonicalize(document, jsonld.Options{}, o)
+	canonical, err := p.AppendCanonical(to, document, jsonld.Options{}, o)
 	if err != nil {
 		return nil, &Error{Check: CheckSignature, Spec: specDI + ", Section 2.4.3", Detail: "the " + what + " cannot be canonicalised without loss", Err: err}
 	}

@@ -3,8 +3,8 @@ package dataintegrity
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zegel-id/zegel/credential"
@@ -68,21 +68,20 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 		return nil, malformed("4.4, step 2", "the document has no proof")
 	}
 	v := &Verified{Proofs: s.proofs, Checks: make(credential.Report, 0, 12)}
-	pass := func(check, section, detail string) { v.Checks.Pass(check, specDI+", Section "+section, detail) }
-	skip := func(check, section, detail string) { v.Checks.Skip(check, specDI+", Section "+section, detail) }
-	pass(CheckStructure, "4.4", fmt.Sprintf("%d proofs", len(s.proofs)))
+	pass, skip := v.Checks.Pass, v.Checks.Skip
+	pass(CheckStructure, specDI+", Section 4.4", strconv.Itoa(len(s.proofs))+" proofs")
 
 	// Section 4.4, steps 4 to 7, with the checks of the cryptosuites on their options,
 	// for every proof before any is verified.
 	for _, check := range [...]struct {
-		name, section string
-		of            func(*Proof, *Policy) error
+		name, spec string
+		of         func(*Proof, *Policy) error
 	}{
-		{CheckCryptosuite, "3.1", ofSuite},
-		{CheckPurpose, "4.4, step 5", ofPurpose},
-		{CheckValidity, "2.1", ofTime},
-		{CheckDomain, "4.4, step 6", ofDomain},
-		{CheckChallenge, "4.4, step 7", ofChallenge},
+		{CheckCryptosuite, specDI + ", Section 3.1", ofSuite},
+		{CheckPurpose, specDI + ", Section 4.4, step 5", ofPurpose},
+		{CheckValidity, specDI + ", Section 2.1", ofTime},
+		{CheckDomain, specDI + ", Section 4.4, step 6", ofDomain},
+		{CheckChallenge, specDI + ", Section 4.4, step 7", ofChallenge},
 	} {
 		for _, proof := range s.proofs {
 			if err := check.of(proof, p); err != nil {
@@ -90,9 +89,9 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 			}
 		}
 		if p.InsecureUnbound && (check.name == CheckDomain || check.name == CheckChallenge) {
-			skip(check.name, check.section, "the policy does not look at it")
+			skip(check.name, check.spec, "the policy does not look at it")
 		} else {
-			pass(check.name, check.section, "")
+			pass(check.name, check.spec, "")
 		}
 	}
 
@@ -100,7 +99,7 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 	if err := s.chains(); err != nil {
 		return nil, err
 	}
-	pass(CheckChain, "4.5", "")
+	pass(CheckChain, specDI+", Section 4.5", "")
 
 	// Section 4.6, on the document as it was signed.
 	signed, err := s.signed()
@@ -111,11 +110,11 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 	if err := reading.check(signed.root); err != nil {
 		return nil, err
 	}
-	pass(CheckContext, "4.6", "")
+	pass(CheckContext, specDI+", Section 4.6", "")
 	if reading.spelled {
-		pass(CheckSpelling, "2.4.1", "")
+		pass(CheckSpelling, specDI+", Section 2.4.1", "")
 	} else {
-		skip(CheckSpelling, "2.4.1", "the policy accepts any, or the document is signed as it is written")
+		skip(CheckSpelling, specDI+", Section 2.4.1", "the policy accepts any, or the document is signed as it is written")
 	}
 
 	// Controlled Identifiers 1.0, Section 3.3: whose key it is.
@@ -124,7 +123,7 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 			return nil, err
 		}
 	}
-	v.Checks.Pass(CheckMethod, specCID+", Section 3.3", "")
+	pass(CheckMethod, specCID+", Section 3.3", "")
 
 	// Section 4.4, step 8: the cryptosuite's verification, over the document and the
 	// proofs that this one follows.
@@ -136,7 +135,7 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 		if err := p.suite(proof.Cryptosuite).Verify(in, proof.Value, proof.Key); err != nil {
 			return nil, failed(err)
 		}
-		v.Checks.Pass(CheckSignature, specDI+", Section 4.4, step 8", proof.Cryptosuite)
+		pass(CheckSignature, specDI+", Section 4.4, step 8", proof.Cryptosuite)
 	}
 
 	// Section 4.5: the result is true only if the proofs that are needed are.
@@ -147,9 +146,9 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 	}
 	v.Document = signed.Unsecured()
 	if p.InsecureAnyController {
-		skip(CheckRequired, "4.5", "the policy accepts any controller")
+		skip(CheckRequired, specDI+", Section 4.5", "the policy accepts any controller")
 	} else {
-		pass(CheckRequired, "4.5", "")
+		pass(CheckRequired, specDI+", Section 4.5", "")
 	}
 	return v, nil
 }
@@ -206,6 +205,9 @@ func ofChallenge(proof *Proof, p *Policy) error {
 // chains checks that the proofs that others follow are there, and that no proof
 // follows itself in the end.
 func (s *Secured) chains() error {
+	if !slices.ContainsFunc(s.proofs, func(p *Proof) bool { return len(p.Previous) > 0 }) {
+		return nil
+	}
 	done := map[*Proof]bool{}
 	var visit func(p *Proof, depth int) error
 	visit = func(p *Proof, depth int) error {
@@ -240,6 +242,9 @@ func (s *Secured) chains() error {
 // later and is not signed. Proofs over different contexts are proofs of
 // different documents.
 func (s *Secured) signed() (*Secured, error) {
+	if !slices.ContainsFunc(s.proofs, func(p *Proof) bool { return p.value.Member("@context").Kind() != jcs.None }) {
+		return s, nil
+	}
 	all := s.root.Member("@context")
 	var covered jcs.Value
 	for i, p := range s.proofs {
