@@ -1,6 +1,7 @@
 package vcdm
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"time"
@@ -92,11 +93,7 @@ func (d *document) read(b []byte) error {
 	if len(b) > MaxSize {
 		return parsing("the document is longer than a megabyte", nil)
 	}
-	var one jsontext.Value
-	if err := jose.Unmarshal(b, &one); err != nil {
-		return parsing("the document", err)
-	}
-	if one.Kind() != '{' {
+	if first := bytes.TrimLeft(b, " \t\r\n"); len(first) == 0 || first[0] != '{' {
 		return parsing("the document must be one JSON object", nil)
 	}
 	if err := jose.Unmarshal(b, d); err != nil {
