@@ -138,8 +138,9 @@ type IssuerConfig struct {
 	VaultPlatforms []string `yaml:"vault_platforms"`
 	BatchSize      int      `yaml:"batch_size"`
 	// StatusTTL is how long others may keep a status list, such as "5m" (the
-	// default). Changes of a twentieth of it are published together; so late,
-	// and that twentieth, others may see a revocation.
+	// default). Changes of a twentieth of it, at most of 15 seconds, are
+	// published together. Others may see a revocation so late, and the time
+	// they keep the list.
 	StatusTTL string `yaml:"status_ttl"`
 	statusTTL time.Duration
 }

@@ -29,16 +29,16 @@ func TestW3C(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = sdjwt.Verify(text, plain)
-	wantCheck(t, err, credential.CheckType)
+	wantCheck(t, "W3C", err, credential.CheckType)
 	plain.Typ = sdjwt.TypLegacyVC
 	_, err = sdjwt.Verify(text, plain)
-	wantCheck(t, err, credential.CheckType) // no vct
+	wantCheck(t, "W3C", err, credential.CheckType) // no vct
 	vc := p.issue(t, []byte(`{"a":1}`))
 	_, err = sdjwt.Verify(vc, w3c)
-	wantCheck(t, err, credential.CheckType)
+	wantCheck(t, "W3C", err, credential.CheckType)
 	w3c.Typ = sdjwt.TypVC
 	_, err = sdjwt.Verify(vc, w3c)
-	wantCheck(t, err, credential.CheckType)
+	wantCheck(t, "W3C", err, credential.CheckType)
 
 	for _, o := range []sdjwt.Options{{Type: typeURL}, {TypeIntegrity: "sha256-x"}, {OtherTypes: []string{typeURL}}, {Category: sdjwt.CategoryPubEAA}} {
 		o.Profile = sdjwt.ProfileW3C
