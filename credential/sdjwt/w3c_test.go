@@ -25,20 +25,21 @@ func TestW3C(t *testing.T) {
 	}
 	w3c, plain := p.plain(), p.plain()
 	w3c.W3C = true
+	w3c.VCT, plain.VCT = nil, nil
 	if v, err := sdjwt.Verify(text, w3c); err != nil || v.IssuerToken.Header.Typ != sdjwt.TypW3C {
 		t.Error(err)
 	}
 	_, err = sdjwt.Verify(text, plain)
-	wantCheck(t, err, credential.CheckType)
+	wantCheck(t, "as SD-JWT VC", err, credential.CheckType)
 	plain.Typ = sdjwt.TypLegacyVC
 	_, err = sdjwt.Verify(text, plain)
-	wantCheck(t, err, credential.CheckType) // no vct
+	wantCheck(t, "as legacy SD-JWT VC", err, credential.CheckType) // no vct
 	vc := p.issue(t, []byte(`{"a":1}`))
 	_, err = sdjwt.Verify(vc, w3c)
-	wantCheck(t, err, credential.CheckType)
+	wantCheck(t, "SD-JWT VC as W3C", err, credential.CheckType)
 	w3c.Typ = sdjwt.TypVC
 	_, err = sdjwt.Verify(vc, w3c)
-	wantCheck(t, err, credential.CheckType)
+	wantCheck(t, "SD-JWT VC as W3C with its typ", err, credential.CheckType)
 
 	for _, o := range []sdjwt.Options{{Type: typeURL}, {TypeIntegrity: "sha256-x"}, {OtherTypes: []string{typeURL}}, {Category: sdjwt.CategoryPubEAA}} {
 		o.Profile = sdjwt.ProfileW3C
