@@ -15,7 +15,7 @@ func TestW3C(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := template.Prepare(sdjwt.Credential{IssuedAt: now, Claims: []byte(`{"type":["VerifiableCredential"]}`)}, nil)
+	d, err := template.Prepare(sdjwt.Credential{IssuedAt: now, Expires: now.AddDate(0, 3, 0), Claims: []byte(`{"type":["VerifiableCredential"]}`)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
