@@ -230,6 +230,46 @@ func TestCredentialRefused(t *testing.T) {
 	wantCheck(t, err, credential.CheckIssuerTrust)
 }
 
+// What kid must be does not hang on a policy that looks at it.
+func TestKidIsCheckedForEveryPolicy(t *testing.T) {
+	i, h, other := newParty(t), newParty(t), newParty(t)
+	p := policy()
+	p.IssuerKey = func(*jose.Token, string) (crypto.PublicKey, error) { return i.key.Public(), nil }
+	web := strings.Replace(document(i.id, h.id), i.id, "https://issuer.example", 1)
+	for _, c := range []struct {
+		kid, doc string
+		ok       bool
+	}{
+		{i.kid, document(i.id, h.id), true},
+		{"", document(i.id, h.id), false},
+		{"#0", document(i.id, h.id), false},
+		{i.id, document(i.id, h.id), false},
+		{other.kid, document(i.id, h.id), false},
+		{"https://issuer.example/keys#1", web, true},
+		{"key-1", web, false},
+		{"key-1", strings.Replace(web, "{", `{"iss":"https://issuer.example",`, 1), true},
+		{"key-1", strings.Replace(web, "{", `{"iss":"https://other.example",`, 1), false},
+	} {
+		for _, typ := range []string{"vc+jwt", "vc+sd-jwt"} {
+			head := map[string]any{"alg": "ES256", "typ": typ, "kid": c.kid}
+			var err error
+			if text := signed(t, i, head, c.doc); typ == "vc+jwt" {
+				_, err = vcjose.VerifyCredential(text, p)
+			} else {
+				_, _, err = vcjose.VerifySDJWT(text+"~", p, nil)
+			}
+			if c.ok && err != nil {
+				t.Errorf("%s, kid %s: %v", typ, c.kid, err)
+			} else if !c.ok {
+				wantCheck(t, err, credential.CheckIssuerTrust)
+			}
+		}
+	}
+	p.IssuerKey = vcjose.FromDocument(func(string) (*did.Document, error) { return nil, nil }, did.AssertionMethod, now)
+	_, err := vcjose.VerifyCredential(issued(t, i, h), p)
+	wantCheck(t, err, credential.CheckIssuerTrust)
+}
+
 // A document is signed as it was written, and stays the caller's.
 func TestDocumentIsKept(t *testing.T) {
 	i, h := newParty(t), newParty(t)
