@@ -155,7 +155,7 @@ func (w *World) Open(change ...func(*verifier.Config)) {
 			{Name: VCT, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}},
 			{Name: Doctype, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}},
 		},
-		Log:    useLog{w}, Now: w.Now,
+		Log: useLog{w}, Now: w.Now,
 	}
 	for _, f := range change {
 		f(&w.Config)
