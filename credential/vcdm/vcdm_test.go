@@ -97,6 +97,8 @@ func TestCredential(t *testing.T) {
 		{"4.10", `"credentialStatus":[{"type":"X"},{"id":"urn:a"}]`, "credentialStatus[1].type"},
 		{"4.10", `"credentialStatus":{"type":"X","id":"SECRET"}`, "credentialStatus.id"},
 		{"4.10", `"credentialStatus":"https://a.example"`, "credentialStatus"},
+		{"", `"credentialStatus":{"type":"X","@id":"urn:a"}`, "credentialStatus"},
+		{"", `"credentialSubject":{"a":1,"@type":"X"}`, "credentialSubject"},
 		{"4.11", `"credentialSchema":{"type":"JsonSchema","id":"https://a.example/s"}`, ""},
 		{"4.11", `"credentialSchema":{"type":"JsonSchema"}`, "credentialSchema.id"},
 		{"4.11", `"credentialSchema":{"id":"https://a.example/s"}`, "credentialSchema.type"},
@@ -243,7 +245,7 @@ func TestRelatedResource(t *testing.T) {
 	}
 	// Both must match; of several hashes the strongest decides.
 	sha384x := "sha384-" + strings.Repeat("A", 64)
-	for _, r := range []vcdm.RelatedResource{{}, {SRI: empty, Multibase: "uEiA" + strings.Repeat("A", 43)}, {SRI: empty + " " + sha384x}} {
+	for _, r := range []vcdm.RelatedResource{{}, {SRI: empty, Multibase: "uEiA" + strings.Repeat("A", 43)}, {SRI: sha384x, Multibase: multi}, {SRI: empty + " " + sha384x}, {SRI: sha384x + " " + empty}} {
 		if err := r.Check(nil); !errors.Is(err, vcdm.ErrDigest) {
 			t.Errorf("%+v: %v", r, err)
 		}

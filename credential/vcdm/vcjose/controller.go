@@ -45,7 +45,7 @@ func FromDocument(resolve func(id string) (*did.Document, error), use did.Relati
 		if err != nil {
 			return nil, err
 		}
-		if doc == nil || doc.ID != id {
+		if doc == nil {
 			return nil, errController
 		}
 		return doc.Method(t.Header.Kid, use, at)

@@ -61,7 +61,8 @@ type KeyBinding struct {
 }
 
 // VerifySDJWT checks a vc+sd-jwt against the policy. With kb a key binding JWT
-// is required, without it is refused. Verified.Raw is the processed document.
+// is required, without it is refused. Verified.Raw is the processed
+// document. The error is an *Error or an *sdjwt.Error.
 func VerifySDJWT(text string, p Policy, kb *KeyBinding) (*Verified, *sdjwt.Verified, error) {
 	if err := p.usable(); err != nil {
 		return nil, nil, err

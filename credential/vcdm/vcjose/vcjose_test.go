@@ -1,6 +1,7 @@
 package vcjose_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -11,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -41,6 +43,21 @@ func newParty(t testing.TB) party {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return partyOf(t, key)
+}
+
+// fixedParty is the same in every process, as the workers of a fuzzer need it.
+func fixedParty(t testing.TB, n byte) party {
+	t.Helper()
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{n}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return partyOf(t, key)
+}
+
+func partyOf(t testing.TB, key crypto.Signer) party {
+	t.Helper()
 	id, err := did.DIDJWK(key.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -214,6 +231,46 @@ func TestCredentialRefused(t *testing.T) {
 	wantCheck(t, err, credential.CheckIssuerTrust)
 }
 
+// What kid must be does not hang on a policy that looks at it.
+func TestKidIsCheckedForEveryPolicy(t *testing.T) {
+	i, h, other := newParty(t), newParty(t), newParty(t)
+	p := policy()
+	p.IssuerKey = func(*jose.Token, string) (crypto.PublicKey, error) { return i.key.Public(), nil }
+	web := strings.Replace(document(i.id, h.id), i.id, "https://issuer.example", 1)
+	for _, c := range []struct {
+		kid, doc string
+		ok       bool
+	}{
+		{i.kid, document(i.id, h.id), true},
+		{"", document(i.id, h.id), false},
+		{"#0", document(i.id, h.id), false},
+		{i.id, document(i.id, h.id), false},
+		{other.kid, document(i.id, h.id), false},
+		{"https://issuer.example/keys#1", web, true},
+		{"key-1", web, false},
+		{"key-1", strings.Replace(web, "{", `{"iss":"https://issuer.example",`, 1), true},
+		{"key-1", strings.Replace(web, "{", `{"iss":"https://other.example",`, 1), false},
+	} {
+		for _, typ := range []string{"vc+jwt", "vc+sd-jwt"} {
+			head := map[string]any{"alg": "ES256", "typ": typ, "kid": c.kid}
+			var err error
+			if text := signed(t, i, head, c.doc); typ == "vc+jwt" {
+				_, err = vcjose.VerifyCredential(text, p)
+			} else {
+				_, _, err = vcjose.VerifySDJWT(text+"~", p, nil)
+			}
+			if c.ok && err != nil {
+				t.Errorf("%s, kid %s: %v", typ, c.kid, err)
+			} else if !c.ok {
+				wantCheck(t, err, credential.CheckIssuerTrust)
+			}
+		}
+	}
+	p.IssuerKey = vcjose.FromDocument(func(string) (*did.Document, error) { return nil, nil }, did.AssertionMethod, now)
+	_, err := vcjose.VerifyCredential(issued(t, i, h), p)
+	wantCheck(t, err, credential.CheckIssuerTrust)
+}
+
 // A document is signed as it was written, and stays the caller's.
 func TestDocumentIsKept(t *testing.T) {
 	i, h := newParty(t), newParty(t)
@@ -249,6 +306,18 @@ func TestPrepareRefused(t *testing.T) {
 	} {
 		if d, err := vcjose.Prepare(c); err == nil || d != nil || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf", "vc", "vp", "_sd", "nonce", "vct", "proof"} {
+		for _, escaped := range []string{name, fmt.Sprintf(`\u%04x`, name[0]) + name[1:]} {
+			d, err := vcjose.Prepare(vcjose.Credential{Document: []byte(strings.Replace(doc, "{", `{"`+escaped+`":{"type":"X"},`, 1)), IssuedAt: now})
+			if err == nil || d != nil {
+				t.Errorf("a document with %s is signed", escaped)
+			}
+		}
+		inside := strings.Replace(doc, `"level"`, `"x":{"`+name+`":1},"level"`, 1)
+		if _, err := vcjose.Prepare(vcjose.Credential{Document: []byte(inside), IssuedAt: now}); err != nil {
+			t.Errorf("%s below the top level: %v", name, err)
 		}
 	}
 	d, err := vcjose.Prepare(vcjose.Credential{Document: []byte(doc), IssuedAt: now})
@@ -599,10 +668,10 @@ func TestProblem(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	i, h := newParty(f), newParty(f)
+	i, h := fixedParty(f, 1), fixedParty(f, 2)
 	vc := issued(f, i, h)
 	f.Add(vc)
-	f.Add(sdIssued(f, i, h, credential.Path{"credentialSubject", "name"}))
+	f.Add(hidden(f, i, h))
 	text, _ := vcjose.Present(presentation(i, h, vc), h.signer(f))
 	f.Add(text)
 	f.Fuzz(func(t *testing.T, text string) {

@@ -182,10 +182,8 @@ func identified(t *jose.Token, c *claims, who string) error {
 	kid := t.Header.Kid
 	isDID := len(who) > 4 && who[:4] == "did:"
 	switch {
-	case kid == "" && isDID:
-		return failed(credential.CheckIssuerTrust, "4.1.1", "kid is missing, and the signer is a DID", nil)
 	case (isDID || c.Iss == nil) && !methodURL(kid):
-		return failed(credential.CheckIssuerTrust, "4.3", "kid must be the absolute URL of a verification method, because no iss is there or the signer is a DID", nil)
+		return failed(credential.CheckIssuerTrust, "4.1.1 and 4.3", "kid must be the absolute URL of a verification method, because no iss is there or the signer is a DID", nil)
 	case isDID && controls(kid, who) != nil:
 		return failed(credential.CheckIssuerTrust, "4.1.1", "kid", errController)
 	default:
