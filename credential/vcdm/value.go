@@ -1,6 +1,7 @@
 package vcdm
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -130,6 +131,11 @@ func types(v jsontext.Value, name string, needed bool) ([]string, error) {
 func text(v jsontext.Value) (string, bool) {
 	if v.Kind() != '"' {
 		return "", false
+	}
+	// The whole document was parsed strictly before: without escapes the text
+	// stands as it is.
+	if bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1 : len(v)-1]), true
 	}
 	var s string
 	err := jose.Unmarshal(v, &s)

@@ -58,16 +58,10 @@ type jwtClaims struct {
 	Proof jsontext.Value `json:"proof"`
 }
 
-var claimNames = [...]string{`"iss"`, `"sub"`, `"aud"`, `"exp"`, `"nbf"`, `"iat"`, `"jti"`, `"cnf"`, `"vc"`, `"vp"`, `"_sd"`, `"nonce"`, `"vct"`, `"proof"`}
-
 // noClaims reads the document once more only if one of the names, or an escape
 // that could spell one, stands anywhere in it.
 func noClaims(doc []byte) error {
-	suspect := bytes.Contains(doc, []byte(`\u`))
-	for _, name := range claimNames {
-		suspect = suspect || bytes.Contains(doc, []byte(name))
-	}
-	if !suspect {
+	if !suspect(doc) {
 		return nil
 	}
 	var c jwtClaims
@@ -80,6 +74,27 @@ func noClaims(doc []byte) error {
 		}
 	}
 	return nil
+}
+
+// suspect reports whether a quoted claim name or an escape stands in doc.
+func suspect(doc []byte) bool {
+	if bytes.Contains(doc, []byte(`\u`)) {
+		return true
+	}
+	for {
+		_, rest, ok := bytes.Cut(doc, []byte{'"'})
+		if !ok {
+			return false
+		}
+		// Behind a closing quote this is no name, and does no harm.
+		if end := bytes.IndexByte(rest[:min(len(rest), 6)], '"'); end >= 0 {
+			switch string(rest[:end]) {
+			case "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf", "vc", "vp", "_sd", "nonce", "vct", "proof":
+				return true
+			}
+		}
+		doc = rest
+	}
 }
 
 // Prepare checks a credential and makes its payload.

@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -305,6 +306,18 @@ func TestPrepareRefused(t *testing.T) {
 	} {
 		if d, err := vcjose.Prepare(c); err == nil || d != nil || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf", "vc", "vp", "_sd", "nonce", "vct", "proof"} {
+		for _, escaped := range []string{name, fmt.Sprintf(`\u%04x`, name[0]) + name[1:]} {
+			d, err := vcjose.Prepare(vcjose.Credential{Document: []byte(strings.Replace(doc, "{", `{"`+escaped+`":{"type":"X"},`, 1)), IssuedAt: now})
+			if err == nil || d != nil {
+				t.Errorf("a document with %s is signed", escaped)
+			}
+		}
+		inside := strings.Replace(doc, `"level"`, `"x":{"`+name+`":1},"level"`, 1)
+		if _, err := vcjose.Prepare(vcjose.Credential{Document: []byte(inside), IssuedAt: now}); err != nil {
+			t.Errorf("%s below the top level: %v", name, err)
 		}
 	}
 	d, err := vcjose.Prepare(vcjose.Credential{Document: []byte(doc), IssuedAt: now})
