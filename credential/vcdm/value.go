@@ -142,11 +142,15 @@ func text(v jsontext.Value) (string, bool) {
 	return s, err == nil
 }
 
+// maxURL is how long an identifier may be, in bytes.
+const maxURL = 4096
+
 // isURL reports whether s is an absolute URL: a scheme and something behind
 // it, without the characters that no URL may hold.
 func isURL(s string) bool {
 	scheme, rest, ok := strings.Cut(s, ":")
-	if !ok || rest == "" || scheme == "" || len(s) > 4096 {
+	// A data: URL holds a document, others name one.
+	if !ok || rest == "" || scheme == "" || len(s) > maxURL && scheme != "data" || len(s) > MaxSize {
 		return false
 	}
 	for i, c := range []byte(scheme) {

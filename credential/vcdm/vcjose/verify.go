@@ -72,7 +72,7 @@ func (p *Policy) usable() error {
 }
 
 func algs(list []jose.Alg) []jose.Alg {
-	if len(list) == 0 {
+	if list == nil { // an empty list allows none
 		return []jose.Alg{jose.ES256}
 	}
 	return list
