@@ -157,10 +157,11 @@ type TypeConfig struct {
 	// Metadata is a JSON file, the SD-JWT VC type metadata with {vct} where the
 	// type's address belongs, or "led-diploma" for the one that is built in.
 	Metadata string `yaml:"metadata"`
-	// Format of its credentials: dc+sd-jwt (the default) or mso_mdoc.
+	// Format of its credentials: dc+sd-jwt (the default), mso_mdoc or jwt_vc_json.
 	Format credential.Format `yaml:"format"`
-	// Definition is a JSON file with what else the format needs, the document type
-	// of an mdoc, or "led-diploma" for the one that is built in.
+	// Definition is a JSON file with what else the format needs: the document type
+	// of an mdoc, the profile of a W3C credential; or what is built in:
+	// "led-diploma" for an mdoc, "elm" or "oslo" for a W3C credential.
 	Definition string `yaml:"definition"`
 	// Proofs are the proof types that are taken: jwt (the default), di_vp and
 	// attestation.

@@ -131,6 +131,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 	}
 	statuses, err := status.NewRegister(a.store, status.Options{
 		Base: c.URL, Signer: statusSealer, CWT: cwtSigner, TTL: c.statusTTL, Interval: publicationInterval(c.statusTTL), Now: a.now,
+		Bitstring: &status.BitstringOptions{Issuer: c.URL, Securer: listSecurer{statusSealer, a.now}, MediaType: listMediaType},
 	})
 	if err != nil {
 		return nil, err
@@ -176,7 +177,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		return nil, fmt.Errorf("clients: %w", err)
 	}
 	o := issuerapi.Options{
-		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, SupplierName: source.name,
+		Clients: known, Lists: statuses, ListCredentials: statuses, Certificates: a.keys, Suppliers: source.published, SupplierName: source.name,
 		ProviderList: a.local.List, CRL: a.local.CRL, TrustedProxies: c.TrustedProxies,
 		Store: a.store, Secret: a.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
 	}
