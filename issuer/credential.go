@@ -139,7 +139,13 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, d delivery, claims []byt
 	now := issueTime(i.c.Now(), sealer.Certificate())
 	copies := make([]jsontext.Value, len(d.Keys))
 	for n, key := range d.Keys {
-		draft, err := template.Prepare(i.draft(claims, now, key, refs[n]), i.c.Random)
+		c := i.draft(claims, now, key, refs[n])
+		if t.Format.W3C() {
+			if c.Entries, err = i.c.Statuses.Entries(ctx, refs[n]); err != nil {
+				return nil, nil, err
+			}
+		}
+		draft, err := template.Prepare(c, i.c.Random)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -93,6 +93,8 @@ type Statuses interface {
 	Set(ctx context.Context, ref status.Ref, v status.Value) error
 	Find(ctx context.Context, tag string) ([]status.Ref, error)
 	Value(ctx context.Context, ref status.Ref) (status.Value, error)
+	// Entries are the same status for W3C credentials.
+	Entries(ctx context.Context, ref status.Ref) ([]status.Entry, error)
 }
 
 // Errors that callers branch on.

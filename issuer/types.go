@@ -14,6 +14,8 @@ import (
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/format"
+	"github.com/zegel-id/zegel/credential/profile"
+	"github.com/zegel-id/zegel/credential/profile/led"
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -41,6 +43,8 @@ type Type struct {
 	// type as JSON (docs/mdoc-diploma.md). Its data elements have the names of the
 	// claims.
 	Definition []byte
+	// Document says how the claims are written in a W3C format.
+	Document *profile.Profile
 	// Proofs of the keys that its credentials are bound to.
 	Proofs KeyProofs
 	// WithoutVault lets citizens have it in a wallet whose vault platform is not
@@ -83,6 +87,19 @@ func LEDDefinition(f credential.Format) ([]byte, bool) {
 		return ledDiplomaMdoc, true
 	default:
 		return nil, false
+	}
+}
+
+// LEDDocument is how a record of the LED database is written as a W3C
+// credential: "elm" or "oslo"; nil for another name.
+func LEDDocument(name string) *profile.Profile {
+	switch name {
+	case "elm":
+		return led.ELM()
+	case "oslo":
+		return led.OSLO()
+	default:
+		return nil
 	}
 }
 
@@ -137,7 +154,7 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	if metadata.VCT != p.vct {
 		return nil, fmt.Errorf("the type metadata is of another type, expected %s (SD-JWT VC, Section 5)", p.vct)
 	}
-	p.kind = format.Type{Issuer: i.c.URL, Address: p.vct, Metadata: metadata, Definition: t.Definition, Integrity: sdjwt.Integrity(p.document), Profile: i.c.Profile}
+	p.kind = format.Type{Issuer: i.c.URL, Address: p.vct, Metadata: metadata, Definition: t.Definition, Document: t.Document, Integrity: sdjwt.Integrity(p.document), Profile: i.c.Profile}
 	// An empty credential shows now whether the rest of the configuration fits, in
 	// formats that have one.
 	if err := p.try(i, []byte("{}")); err != nil && !errors.Is(err, format.ErrNoClaims) {

@@ -208,10 +208,10 @@ func (s *Sealer) prefix(typ string) (jades.Prefix, error) {
 	return p, nil
 }
 
-// contentType is the cty that belongs to a typ (VC-JOSE-COSE, Section 3.1.1).
+// contentType is the cty that belongs to a typ (VC-JOSE-COSE, Sections 3.1.1 and 3.2.1).
 func contentType(typ string) string {
 	switch typ {
-	case "vc+jwt":
+	case "vc+jwt", "vc+sd-jwt":
 		return "vc"
 	default:
 		return ""

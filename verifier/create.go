@@ -114,7 +114,7 @@ func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started
 	if err := v.checkClear(o, query); err != nil {
 		return Started{}, err
 	}
-	if err := checkEvidence(o, e.access); err != nil {
+	if err := checkEvidence(o, query, e.access); err != nil {
 		return Started{}, err
 	}
 	transactions, err := encodeTransactions(o.Transactions, query)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/capsule"
@@ -214,10 +215,13 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 
 // checkEvidence refuses evidence of requests that are not signed by one key:
 // nothing would prove later what was asked.
-func checkEvidence(o Order, a Access) error {
+func checkEvidence(o Order, q oid4vp.Query, a Access) error {
 	if o.Evidence && (a.KeyID != "" || a.Attestation != "") && o.Flow != Digital {
 		return &Error{Err: ErrRequest, Field: "evidence", Detail: "cannot be kept: who signed the request could not be verified again without a network for this client identifier",
 			Remedy: "Leave it out, or have the operator give the receiver the identifier of its certificate (x509_hash)."}
+	}
+	if o.Evidence && slices.ContainsFunc(q.Credentials, func(c oid4vp.CredentialQuery) bool { return credential.Format(c.Format).W3C() }) {
+		return &Error{Err: ErrRequest, Field: "evidence", Detail: "cannot be kept of W3C credentials: their status lists are not kept with it", Remedy: "Leave it out, or ask for another format."}
 	}
 	if o.Evidence && o.Protocols != nil && !slices.Equal(o.Protocols, []string{oid4vp.ProtocolSigned}) {
 		return &Error{Err: ErrRequest, Field: "evidence", Detail: "is kept only of requests of the protocol " + oid4vp.ProtocolSigned, Remedy: "Use that protocol alone, or leave evidence out."}

@@ -281,7 +281,7 @@ func TestPolicyConfiguration(t *testing.T) {
 		"id twice":            {[]*policy.Policy{read(nil), read(nil)}, nil, "another id"},
 		"the platform's id":   {[]*policy.Policy{read(map[string]any{"id": policy.Platform})}, nil, "another id"},
 		"unknown relaxation":  {nil, []policy.Relaxation{"everything"}, "Relax"},
-		"unverifiable format": {[]*policy.Policy{read(map[string]any{"formats": []string{"jwt_vc_json"}})}, nil, "formats[0]"},
+		"unverifiable format": {[]*policy.Policy{read(map[string]any{"formats": []string{"vc+sd-jwt"}})}, nil, "formats[0]"},
 		"weak algorithm":      {[]*policy.Policy{read(map[string]any{"algorithms": []string{"RS256"}})}, nil, "algorithms[0]"},
 	} {
 		config := w.Config

@@ -27,10 +27,15 @@ type standing struct {
 	// token is the list that was relied on, and signed when that was made.
 	token  *jose.Token
 	signed time.Time
+	// undated: when the list was made is not known here.
+	undated bool
 }
 
 // status looks a credential up.
 func (v *Verifier) status(ctx context.Context, c *format.Verified, s seal.Validation) (standing, error) {
+	if c.Format.W3C() {
+		return v.bitstring(ctx, c)
+	}
 	ref, err := status.ParseClaim(c.Status)
 	if err != nil {
 		return standing{against: err.Error()}, nil
@@ -47,19 +52,46 @@ func (v *Verifier) status(ctx context.Context, c *format.Verified, s seal.Valida
 	if ended := ctx.Err(); ended != nil {
 		return standing{}, ended // nothing was found out: the wallet may send again
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return standing{against: err.Error(), unavailable: errors.Is(err, status.ErrUnavailable) || errors.Is(err, status.ErrExpired)}, nil
-	case value == status.Valid:
-	case value == status.Invalid:
-		out.against = "the credential is revoked"
-	case value == status.Suspended:
-		out.against = "the credential is suspended"
-	default:
-		out.against = "the status is " + value.String()
 	}
+	out.against = against(value)
 	out.signed = signedAt(out.token)
 	return out, nil
+}
+
+// bitstring looks a W3C credential up. Its list must be of its own issuer, whom
+// the seal certificate names and that of the list too.
+func (v *Verifier) bitstring(ctx context.Context, c *format.Verified) (standing, error) {
+	if v.c.Bitstrings == nil {
+		return standing{against: "lists of this kind cannot be looked up here", unavailable: true}, nil
+	}
+	entries, err := status.ParseEntries(c.Status)
+	if err != nil {
+		return standing{against: err.Error()}, nil
+	}
+	got, err := v.c.Bitstrings.Check(ctx, entries, status.SameIssuer(c.Issuer))
+	if ended := ctx.Err(); ended != nil {
+		return standing{}, ended
+	}
+	if err != nil {
+		return standing{against: err.Error(), unavailable: errors.Is(err, status.ErrUnavailable) || errors.Is(err, status.ErrExpired)}, nil
+	}
+	return standing{against: against(got.Value), undated: true}, nil
+}
+
+// against says why a credential of this status is not to be relied on.
+func against(v status.Value) string {
+	switch v {
+	case status.Valid:
+		return ""
+	case status.Invalid:
+		return "the credential is revoked"
+	case status.Suspended:
+		return "the credential is suspended"
+	default:
+		return "the status is " + v.String()
+	}
 }
 
 // signedAt is the iat of a status list; zero, and so too old, when there is

@@ -44,6 +44,12 @@ type UseLog interface {
 	Append(ctx context.Context, e audit.Event) error
 }
 
+// Bitstrings answers for the status of a W3C credential; a
+// *status.BitstringChecker is one.
+type Bitstrings interface {
+	Check(ctx context.Context, entries []status.Entry, trust status.TrustIssuer) (status.Standing, error)
+}
+
 // Statuses answers whether a credential still stands; *status.Checker is one.
 type Statuses interface {
 	Check(ctx context.Context, ref status.Ref, trust status.Trust) (status.Value, error)
@@ -89,6 +95,9 @@ type Config struct {
 	// the signers of status lists.
 	Seals    *seal.Validator
 	Statuses Statuses
+	// Bitstrings checks the status of W3C credentials; without it none that has a
+	// status is relied on.
+	Bitstrings Bitstrings
 	// Lists are the addresses by which queries may name the list of providers
 	// in the trust store of Seals (etsi_tl). None of them is ever fetched.
 	Lists []string

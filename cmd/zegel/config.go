@@ -138,8 +138,9 @@ type IssuerConfig struct {
 	VaultPlatforms []string `yaml:"vault_platforms"`
 	BatchSize      int      `yaml:"batch_size"`
 	// StatusTTL is how long others may keep a status list, such as "5m" (the
-	// default). Changes of a twentieth of it are published together; so late,
-	// and that twentieth, others may see a revocation.
+	// default). Changes of a twentieth of it, at most of 15 seconds, are
+	// published together. Others may see a revocation so late, and the time
+	// they keep the list.
 	StatusTTL string `yaml:"status_ttl"`
 	statusTTL time.Duration
 }
@@ -156,10 +157,11 @@ type TypeConfig struct {
 	// Metadata is a JSON file, the SD-JWT VC type metadata with {vct} where the
 	// type's address belongs, or "led-diploma" for the one that is built in.
 	Metadata string `yaml:"metadata"`
-	// Format of its credentials: dc+sd-jwt (the default) or mso_mdoc.
+	// Format of its credentials: dc+sd-jwt (the default), mso_mdoc or jwt_vc_json.
 	Format credential.Format `yaml:"format"`
-	// Definition is a JSON file with what else the format needs, the document type
-	// of an mdoc, or "led-diploma" for the one that is built in.
+	// Definition is a JSON file with what else the format needs: the document type
+	// of an mdoc, the profile of a W3C credential; or what is built in:
+	// "led-diploma" for an mdoc, "elm" or "oslo" for a W3C credential.
 	Definition string `yaml:"definition"`
 	// Proofs are the proof types that are taken: jwt (the default), di_vp and
 	// attestation.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/format"
+	"github.com/zegel-id/zegel/credential/profile"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/store"
@@ -93,6 +94,8 @@ func (i *IssuerConfig) checkBody(at string) []error {
 		i.Types = []TypeConfig{
 			{ID: "led_diploma", Metadata: builtinMapping},
 			{ID: "led_diploma_mdoc", Metadata: builtinMapping, Format: credential.FormatMdoc, Definition: builtinMapping},
+			{ID: "led_diploma_elm", Metadata: builtinMapping, Format: credential.FormatJWT, Definition: "elm"},
+			{ID: "led_diploma_oslo", Metadata: builtinMapping, Format: credential.FormatJWT, Definition: "oslo"},
 		}
 	}
 	switch i.Encryption {
@@ -198,6 +201,9 @@ func (i *IssuerConfig) types() ([]issuer.Type, error) {
 // define reads what the format needs beside the metadata.
 func (t TypeConfig) define(made *issuer.Type) error {
 	made.Format = t.Format
+	if t.Format.W3C() {
+		return t.document(made)
+	}
 	switch t.Definition {
 	case "":
 		return nil
@@ -211,6 +217,19 @@ func (t TypeConfig) define(made *issuer.Type) error {
 	}
 	var err error
 	made.Definition, err = os.ReadFile(t.Definition)
+	return err
+}
+
+// document reads how the claims are written in a W3C format.
+func (t TypeConfig) document(made *issuer.Type) error {
+	if made.Document = issuer.LEDDocument(t.Definition); made.Document != nil {
+		return nil
+	}
+	b, err := os.ReadFile(t.Definition)
+	if err != nil {
+		return err
+	}
+	made.Document, err = profile.Parse(b)
 	return err
 }
 

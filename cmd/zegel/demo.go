@@ -195,7 +195,18 @@ func (s *story) tell(ctx context.Context) error {
 	}
 
 	s.begin("The same records as mobile documents (ISO mdoc), over the same endpoints")
-	if err := s.mobile(ctx, w, v); err != nil {
+	if err := s.dressed(ctx, w, v, "led_diploma_mdoc", map[string]any{
+		"format": credential.FormatMdoc, "meta": map[string]any{"doctype_value": demoDoctype},
+		"claims": []any{map[string]any{"path": []string{demoDoctype, "title"}}, map[string]any{"path": []string{demoDoctype, "level"}}},
+	}); err != nil {
+		return err
+	}
+
+	s.begin("And as European Digital Credentials (W3C data model 2.0, European Learning Model), which are shown whole")
+	if err := s.dressed(ctx, w, v, "led_diploma_elm", map[string]any{
+		"format": credential.FormatJWT, "meta": map[string]any{"type_values": []any{[]string{demoELM}}},
+		"claims": []any{map[string]any{"path": []string{"credentialSubject", "hasClaim", "title", "nl"}}},
+	}); err != nil {
 		return err
 	}
 
@@ -357,17 +368,20 @@ func (s *story) verified(r result) error {
 	return s.report(p.Checks)
 }
 
-const demoDoctype = "io.github.zegel-id.led-diploma.1"
+// Names of the diploma in the formats that the demonstration shows beside the
+// SD-JWT VC.
+const (
+	demoDoctype = "io.github.zegel-id.led-diploma.1"
+	demoELM     = "http://data.europa.eu/snb/model/elm/EuropeanDigitalCredential"
+)
 
-// mobile has the records issued as mdocs too, and shows one.
-func (s *story) mobile(ctx context.Context, w *wallet, v *unit.Vault) error {
-	if err := w.fetch(ctx, indent{s.out}, v, "led", "led_diploma_mdoc", issueFlags{clientID: defaultClientID, copies: 2, language: "en"}); err != nil {
+// dressed has the records issued in another format too, and shows one.
+func (s *story) dressed(ctx context.Context, w *wallet, v *unit.Vault, configuration string, query map[string]any) error {
+	if err := w.fetch(ctx, indent{s.out}, v, "led", configuration, issueFlags{clientID: defaultClientID, copies: 2, language: "en"}); err != nil {
 		return err
 	}
-	t, err := s.asks(ctx, map[string]any{
-		"id": "diploma", "format": credential.FormatMdoc, "meta": map[string]any{"doctype_value": demoDoctype},
-		"claims": []any{map[string]any{"path": []string{demoDoctype, "title"}}, map[string]any{"path": []string{demoDoctype, "level"}}},
-	})
+	query["id"] = "diploma"
+	t, err := s.asks(ctx, query)
 	if err != nil {
 		return err
 	}

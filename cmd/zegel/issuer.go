@@ -25,9 +25,9 @@ import (
 	"github.com/zegel-id/zegel/store"
 )
 
-// publications is how often at most a changed status list is signed anew while
-// others may keep the last one.
-const publications = 20
+// publicationInterval is how long changes of a status list are gathered before
+// it is signed anew: hardly anything beside the time that others may keep it.
+func publicationInterval(ttl time.Duration) time.Duration { return min(ttl/20, 15*time.Second) }
 
 // buildIssuer builds the issuer and its tenants, behind one listener.
 func (a *app) buildIssuer(ctx context.Context) error {
@@ -130,7 +130,8 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	statuses, err := status.NewRegister(a.store, status.Options{
-		Base: c.URL, Signer: statusSealer, CWT: cwtSigner, TTL: c.statusTTL, Interval: c.statusTTL / publications, Now: a.now,
+		Base: c.URL, Signer: statusSealer, CWT: cwtSigner, TTL: c.statusTTL, Interval: publicationInterval(c.statusTTL), Now: a.now,
+		Bitstring: &status.BitstringOptions{Issuer: c.URL, Securer: listSecurer{statusSealer, a.now}, MediaType: listMediaType},
 	})
 	if err != nil {
 		return nil, err
@@ -176,7 +177,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		return nil, fmt.Errorf("clients: %w", err)
 	}
 	o := issuerapi.Options{
-		Clients: known, Lists: statuses, Certificates: a.keys, Suppliers: source.published, SupplierName: source.name,
+		Clients: known, Lists: statuses, ListCredentials: statuses, Certificates: a.keys, Suppliers: source.published, SupplierName: source.name,
 		ProviderList: a.local.List, CRL: a.local.CRL, TrustedProxies: c.TrustedProxies,
 		Store: a.store, Secret: a.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
 	}

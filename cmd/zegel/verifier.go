@@ -50,6 +50,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		Seals:     &seal.Validator{Trust: store, Revocation: crls}, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID,
 		ResultGrace: c.resultGrace, Now: a.now, InsecureLoopback: insecure,
 	}
+	if config.Bitstrings, err = bitstrings(fetch.Aged{Fetcher: a.public}, listVerifier{store, config.Seals, a.now}, status.CheckerOptions{Now: a.now, InsecureLoopback: a.c.Profile == ProfileDevelopment, DefaultTTL: time.Minute, MaxTTL: 5 * time.Minute}); err != nil {
+		return err
+	}
 	config.Accept, config.Relax = c.accepted(), c.Relax
 	if config.Policies, err = c.policies(); err != nil {
 		return err

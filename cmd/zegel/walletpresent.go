@@ -261,6 +261,9 @@ func printConsent(out io.Writer, c unit.Consent) {
 		if it.Unchecked {
 			title += " (not known whether it is still valid)"
 		}
+		if it.Whole {
+			title += " (all of it is shown)"
+		}
 		fmt.Fprintf(out, "  from         %s\n  claims       %s\n", title, strings.Join(paths, " "))
 	}
 }

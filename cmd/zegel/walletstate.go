@@ -235,8 +235,12 @@ func (w *wallet) issuance(t trusted, copies int, languages []string) (unit.Issua
 	if err != nil {
 		return unit.Issuance{}, err
 	}
+	lists, err := bitstrings(ager{w}, listVerifier{t.store, seals, w.now}, status.CheckerOptions{Now: w.now, InsecureLoopback: w.state.Environment.Development})
+	if err != nil {
+		return unit.Issuance{}, err
+	}
 	return unit.Issuance{
-		HTTP: w.http(), Now: w.now, Wait: wait, Random: rand.Reader, Metadata: t, Handles: w.state.Environment.HandlesFor, Seals: seals, Status: checker, StatusTrust: statusTrust(t, w.now),
+		HTTP: w.http(), Now: w.now, Wait: wait, Random: rand.Reader, Metadata: t, Handles: w.state.Environment.HandlesFor, Seals: seals, Status: checker, Bitstrings: lists, StatusTrust: statusTrust(t, w.now),
 		Copies: copies, Words: words, Languages: languages,
 	}, nil
 }

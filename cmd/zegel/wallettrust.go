@@ -20,6 +20,7 @@ import (
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -204,10 +205,14 @@ func (w *wallet) presentation(t trusted, o openTrust, languages []string, consen
 	if err != nil {
 		return unit.Presentation{}, err
 	}
+	lists, err := bitstrings(&once{fetcher: ager{w}}, listVerifier{t.store, &seal.Validator{Trust: t.store, Revocation: t.crls}, w.now}, status.CheckerOptions{Now: w.now, FetchTimeout: 5 * time.Second, InsecureLoopback: w.state.Environment.Development})
+	if err != nil {
+		return unit.Presentation{}, err
+	}
 	register := unit.PublishedRegister{URL: w.state.Environment.Receivers, HTTP: w.http(), Registrar: registrar, Now: w.now}
 	p := unit.Presentation{
 		HTTP: w.http(), Now: w.now, Random: rand.Reader, Chain: t, Registrar: registrar, Register: register, DIDs: w.dids(),
-		Status: checker, StatusTrust: statusTrust(t, w.now), Consent: consent, Words: words, Languages: languages,
+		Status: checker, Bitstrings: lists, StatusTrust: statusTrust(t, w.now), Consent: consent, Words: words, Languages: languages,
 	}
 	if w.blind {
 		p.Status = nil

@@ -20,6 +20,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/profile"
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -45,7 +46,7 @@ type Format interface {
 }
 
 // all formats, the one that is preferred first.
-var all = []Format{sdJWT{}, mobile{}}
+var all = []Format{sdJWT{}, mobile{}, jwtVC{}}
 
 // By is the format of an identifier; nil for one that is not known here.
 func By(id string) Format {
@@ -81,6 +82,8 @@ type Type struct {
 	// Definition is what else the format needs to know of the type: the document
 	// type of an mdoc as JSON; empty for an SD-JWT VC.
 	Definition []byte
+	// Document says how the claims are written in a W3C format; nil for others.
+	Document *profile.Profile
 	// Chain of the seal certificate that will be used, leaf first.
 	Chain []*x509.Certificate
 }
@@ -127,6 +130,8 @@ type Copy struct {
 	IssuedAt, NotBefore, Expires time.Time
 	Holder                       jose.JWK // public
 	Status                       status.Ref
+	// Entries are the same status in bitstring lists, for W3C formats.
+	Entries []status.Entry
 	// Authority is the issuer's description of itself, for profiles that want it.
 	Authority Authority
 	// Claims is a JSON object.
@@ -165,7 +170,8 @@ type Held interface {
 	// copy of the same dataset, decoded.
 	Claims() []byte
 	Data() (map[string]any, error)
-	// Disclosable counts what can be disclosed one by one.
+	// Disclosable counts what can be disclosed one by one; none means that all of
+	// it is shown whenever it is.
 	Disclosable() int
 	// Present discloses the claims of the paths and no others beside those that
 	// are always visible. Without a binding it is shown as it is; a credential
@@ -203,7 +209,8 @@ type Policy struct {
 	Now  time.Time
 	Skew time.Duration // tolerated difference of clocks
 	// Types lists the accepted types, in the words of the format. When empty any
-	// is accepted by formats that have lists of types, and none by an mdoc.
+	// is accepted, but by an mdoc none. A W3C credential must have all of them, as
+	// they stand in its type.
 	Types []string
 	// IssuerAlgs and HolderAlgs are allow-lists; ES256 when nil.
 	IssuerAlgs, HolderAlgs []jose.Alg

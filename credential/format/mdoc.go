@@ -32,6 +32,9 @@ const (
 func (mobile) ID() credential.Format { return credential.FormatMdoc }
 
 func (mobile) Compile(t Type) (Template, error) {
+	if t.Document != nil {
+		return nil, errors.New("an mdoc has a document type and no profile")
+	}
 	d, err := mdoc.ParseDocumentType(t.Definition)
 	if err != nil {
 		return nil, err

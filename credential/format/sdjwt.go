@@ -30,7 +30,7 @@ func (sdJWT) Compile(t Type) (Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(t.Definition) > 0 {
+	if len(t.Definition) > 0 || t.Document != nil {
 		return nil, errors.New("an SD-JWT VC is defined by its type metadata alone; leave the definition out")
 	}
 	compiled, err := sdjwt.NewTemplate(sdjwt.Options{

@@ -15,6 +15,9 @@ const (
 	// TypLegacyVC is the name of TypVC up to draft -06. Accept it only for
 	// credentials that are still in use.
 	TypLegacyVC = "vc+sd-jwt"
+	// TypW3C is a credential of the W3C data model (VC-JOSE-COSE, Section
+	// 3.2.1). It is the same text as TypLegacyVC, so Policy.W3C tells them apart.
+	TypW3C = "vc+sd-jwt"
 )
 
 // Binding says whether key binding is asked for. It is a decision of the
@@ -48,6 +51,9 @@ type Policy struct {
 	// Typ is the one accepted media type; TypVC by default. With TypVC or
 	// TypLegacyVC the rules of SD-JWT VC apply on top of RFC 9901.
 	Typ string
+	// W3C expects a credential of the W3C data model, of typ TypW3C: one with
+	// vct is refused. That the claims conform is the caller's to check.
+	W3C bool
 	// VCT lists the accepted credential types; any when it is empty.
 	VCT []string
 
@@ -91,6 +97,9 @@ func (p *Policy) issuerAlgs() []jose.Alg { return orES256(p.IssuerAlgs) }
 func (p *Policy) holderAlgs() []jose.Alg { return orES256(p.HolderAlgs) }
 
 func (p *Policy) typ() string {
+	if p.Typ == "" && p.W3C {
+		return TypW3C
+	}
 	if p.Typ == "" {
 		return TypVC
 	}
@@ -98,7 +107,9 @@ func (p *Policy) typ() string {
 }
 
 // vc reports whether the SD-JWT VC rules apply.
-func (p *Policy) vc() bool { return p.typ() == TypVC || p.typ() == TypLegacyVC }
+func (p *Policy) vc() bool {
+	return !p.W3C && (p.typ() == TypVC || p.typ() == TypLegacyVC)
+}
 
 func (p *Policy) allows(h Hash) bool {
 	if len(p.Hashes) == 0 {

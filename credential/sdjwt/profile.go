@@ -25,6 +25,10 @@ const (
 	// ProfilePlain is an SD-JWT VC without the rules of a PuB-EAA. It makes no
 	// such claim: category is forbidden.
 	ProfilePlain
+	// ProfileW3C is a credential of the W3C data model secured as
+	// application/vc+sd-jwt (VC-JOSE-COSE, Section 3.2.1): it has no vct. That
+	// the payload conforms is the caller's to check, see package vcjose.
+	ProfileW3C
 )
 
 // CategoryPubEAA marks an attestation issued by or for a public body
@@ -32,6 +36,14 @@ const (
 const CategoryPubEAA = "urn:etsi:esi:eaa:eu:pub"
 
 const etsi = "ETSI TS 119 472-1"
+
+// typ is the media type of the JWTs of a profile.
+func (p Profile) typ() string {
+	if p == ProfileW3C {
+		return TypW3C
+	}
+	return TypVC
+}
 
 func (p Profile) pubEAA() bool { return p == ProfileETSI || p == ProfileCIR }
 
@@ -44,7 +56,7 @@ func (o *Options) constant() error {
 		return &Error{Check: credential.CheckPolicy, Spec: spec, Detail: detail}
 	}
 	switch o.Profile {
-	case ProfileETSI, ProfileCIR, ProfilePlain:
+	case ProfileETSI, ProfileCIR, ProfilePlain, ProfileW3C:
 	default:
 		return policy("unknown profile", etsi)
 	}
@@ -53,6 +65,12 @@ func (o *Options) constant() error {
 	}
 	if o.Decoys < 0 || o.Decoys > MaxDecoys {
 		return policy("Decoys must be 0 to 64", "RFC 9901, Section 4.2.5")
+	}
+	if o.Profile == ProfileW3C {
+		if o.Type != "" || o.TypeIntegrity != "" || len(o.OtherTypes) > 0 || o.Category != "" {
+			return typ("vct and category belong to SD-JWT VC; a W3C credential states its types in type", "VC-JOSE-COSE, Section 3.2.1")
+		}
+		return nil
 	}
 	if !collisionResistant(o.Type) {
 		return typ("vct must be a URI, so that nobody else means another type by it", "SD-JWT VC, Section 2.2.2.1")

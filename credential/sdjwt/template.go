@@ -75,7 +75,7 @@ func (t *Template) Prepare(c Credential, random io.Reader) (*Draft, error) {
 		b.release()
 		return nil, err
 	}
-	return &Draft{b: b, issuedAt: c.IssuedAt}, nil
+	return &Draft{b: b, typ: t.o.Profile.typ(), issuedAt: c.IssuedAt}, nil
 }
 
 func (b *builder) release() {
@@ -98,6 +98,7 @@ type AppendSigner interface {
 // Draft is a checked credential that is not signed yet.
 type Draft struct {
 	b        *builder // payload and disclosures
+	typ      string
 	issuedAt time.Time
 	sealed   atomic.Bool
 }
@@ -113,13 +114,13 @@ func (d *Draft) Seal(s Signer) (string, error) {
 	defer b.release()
 	if a, ok := s.(AppendSigner); ok {
 		var err error
-		if b.jwt, err = a.AppendCompact(b.jwt[:0], TypVC, d.issuedAt, b.buf); err != nil {
+		if b.jwt, err = a.AppendCompact(b.jwt[:0], d.typ, d.issuedAt, b.buf); err != nil {
 			return "", sealing(err)
 		}
 		b.jwt = append(b.jwt, b.out...)
 		return string(b.jwt), nil
 	}
-	jwt, err := s.SignCompact(TypVC, d.issuedAt, b.buf)
+	jwt, err := s.SignCompact(d.typ, d.issuedAt, b.buf)
 	if err != nil {
 		return "", sealing(err)
 	}

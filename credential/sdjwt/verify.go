@@ -242,6 +242,9 @@ func (s *SDJWT) vct(v *Verified, p *Policy) error {
 	bad := func(detail string) error {
 		return &Error{Check: credential.CheckType, Spec: "SD-JWT VC, Section 2.2.2", Detail: detail}
 	}
+	if p.W3C && (p.typ() != TypW3C || s.doc.member(s.root, "vct") >= 0) {
+		return bad("a W3C credential has typ " + TypW3C + " and no vct")
+	}
 	if p.vc() && v.VCT == "" {
 		return bad("vct is missing")
 	}

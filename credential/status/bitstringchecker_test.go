@@ -178,6 +178,7 @@ func TestBitstringCheckRefuses(t *testing.T) {
 	if SameIssuer("")(t.Context(), "") == nil {
 		t.Error("a credential without an issuer trusts a list without one")
 	}
+	check("proved by another than the list names", bitstringChecker(t, newClock(), plainJWS{key: s.key, issuer: "https://other.example"}, serve, BitstringCheckerOptions{}), one, SameIssuer(listIssuer), VerificationError, ErrUntrusted)
 	check("signed by another key", bitstringChecker(t, newClock(), stranger, serve, BitstringCheckerOptions{}), one, SameIssuer(listIssuer), VerificationError, ErrUntrusted)
 	check("fetch fails", bitstringChecker(t, newClock(), s, func(context.Context, string) ([]byte, time.Duration, error) { return nil, 0, errors.New("down") }, BitstringCheckerOptions{}),
 		one, SameIssuer(listIssuer), RetrievalError, ErrUnavailable)

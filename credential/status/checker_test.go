@@ -252,6 +252,23 @@ func TestCacheAsksTrustForEachIssuer(t *testing.T) {
 	}
 }
 
+// A list that nobody could verify is not kept: the next one may be good.
+func TestCacheForgetsTheUnverified(t *testing.T) {
+	key := newKey(t)
+	bodies := []string{token(t, newKey(t), nil), token(t, key, nil)}
+	c := checker(t, newClock(), func(context.Context, string) (string, time.Duration, error) {
+		body := bodies[0]
+		bodies = bodies[1:]
+		return body, 0, nil
+	}, CheckerOptions{})
+	if v, err := c.Check(t.Context(), Ref{0, listURI}, trust(key.Public())); !errors.Is(err, ErrUntrusted) || v != Invalid {
+		t.Fatalf("%v, %v", v, err)
+	}
+	if v, err := c.Check(t.Context(), Ref{0, listURI}, trust(key.Public())); err != nil || v != Valid {
+		t.Errorf("%v, %v", v, err)
+	}
+}
+
 func TestCacheTimes(t *testing.T) {
 	key := newKey(t)
 	type m = map[string]any

@@ -150,19 +150,21 @@ func (c Claims) marshalCBOR() ([]byte, error) {
 	return cbor.AppendUint(cbor.AppendUint(dst, claimTTL), uint64(c.TTL/time.Second)), nil
 }
 
-// CWTSigner signs the claims of a Status List Token in CWT format;
-// NewCWTSigner makes one.
+// CWTSigner signs the claims of a Status List Token in CWT format, issued at
+// iat; NewCWTSigner makes one.
 type CWTSigner interface {
-	SignCWT(claims []byte) ([]byte, error)
+	SignCWT(iat time.Time, claims []byte) ([]byte, error)
 }
 
 type cwtSigner struct {
 	key    crypto.Signer
+	leaf   *x509.Certificate
 	signer *cose.Signer
 }
 
 // NewCWTSigner signs with the key of a chain, leaf first and without the anchor,
-// which goes into the unprotected header as x5chain (RFC 9360).
+// which goes into the unprotected header as x5chain (RFC 9360). It signs while
+// the first certificate is valid.
 func NewCWTSigner(key crypto.Signer, chain []*x509.Certificate) (CWTSigner, error) {
 	if key == nil || len(chain) == 0 {
 		return nil, fmt.Errorf("status: a signer needs a key and its certificate chain")
@@ -182,9 +184,12 @@ func NewCWTSigner(key crypto.Signer, chain []*x509.Certificate) (CWTSigner, erro
 	if err != nil {
 		return nil, err
 	}
-	return cwtSigner{key: key, signer: s}, nil
+	return cwtSigner{key: key, leaf: chain[0], signer: s}, nil
 }
 
-func (s cwtSigner) SignCWT(claims []byte) ([]byte, error) {
+func (s cwtSigner) SignCWT(iat time.Time, claims []byte) ([]byte, error) {
+	if iat.Before(s.leaf.NotBefore) || iat.After(s.leaf.NotAfter) {
+		return nil, fmt.Errorf("status: the certificate of the status signer is valid from %s to %s, which is not now; renew it", s.leaf.NotBefore.UTC().Format(time.RFC3339), s.leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
 	return s.signer.Append(make([]byte, 0, s.signer.Size(len(claims))), s.key, claims)
 }

@@ -291,7 +291,7 @@ func TestParseCWTRefuses(t *testing.T) {
 
 func certificateOf(t testing.TB, key crypto.Signer) *x509.Certificate {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: start, NotAfter: start.Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: start, NotAfter: start.Add(366 * 24 * time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -310,7 +310,7 @@ func TestCWTSigner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := s.SignCWT(claimsCBOR(t, nil))
+	b, err := s.SignCWT(start, claimsCBOR(t, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,6 +324,11 @@ func TestCWTSigner(t *testing.T) {
 	}
 	if err := tok.Sign1.Verify(key.Public(), nil); err != nil {
 		t.Error(err)
+	}
+	for _, at := range []time.Time{start.Add(-time.Second), start.Add(367 * 24 * time.Hour)} {
+		if b, err := s.SignCWT(at, claimsCBOR(t, nil)); err == nil || b != nil {
+			t.Errorf("signed at %v, when the certificate is not valid", at)
+		}
 	}
 	for name, make := range map[string]func() (CWTSigner, error){
 		"no key":      func() (CWTSigner, error) { return NewCWTSigner(nil, chain) },

@@ -73,13 +73,10 @@ func (r *Register) CWT(ctx context.Context, listID string) (Published, error) {
 		if err != nil {
 			return nil, "", fmt.Errorf("writing status list: %w", err)
 		}
-		cwt, err := r.o.CWT.SignCWT(claims)
+		cwt, err := r.o.CWT.SignCWT(c.IssuedAt, claims)
 		return cwt, MediaTypeCWT, err
 	})
 }
-
-// OffersCWT says whether CWT has lists.
-func (r *Register) OffersCWT() bool { return r.o.CWT != nil }
 
 // ListCredential is the list for one purpose as status list credential
 // (Bitstring Status List 1.0, Section 3.1). ErrNotFound when the register offers

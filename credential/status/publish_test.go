@@ -205,6 +205,9 @@ func TestFormsThatAreNotThere(t *testing.T) {
 		t.Errorf("entries: %v", err)
 	}
 	full := allForms(t, s, now, secure, nil)
+	if _, err := full.Token(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
 	for _, p := range []Purpose{Message, Refresh, "", MediaType, "Revocation"} { // the list has no messages
 		if got, err := full.ListCredential(t.Context(), id, p); !errors.Is(err, ErrNotFound) || got.Body != nil {
 			t.Errorf("purpose %q: %v", p, err)

@@ -45,8 +45,7 @@ type Options struct {
 	// Size is how many indexes a new list has: a power of two from 1,024;
 	// default 131,072. A list is closed at about half of it.
 	Size int
-	// TTL is how long others may keep a list; default 5 minutes. It bounds how
-	// late they see a revocation.
+	// TTL is how long others may keep a list; default 5 minutes.
 	TTL time.Duration
 	// Interval is how long a published list is served before changes are looked
 	// for: all that were made meanwhile go into one publication. A revocation is
@@ -128,6 +127,7 @@ func NewRegister(s store.Store, o Options) (*Register, error) {
 	if err := checkMessages(o.Messages); err != nil {
 		return nil, err
 	}
+	o.Messages = slices.Clone(o.Messages)
 	if b := o.Bitstring; b != nil && (b.Issuer == "" || b.Securer == nil || b.MediaType == "") {
 		return nil, errors.New("status: Bitstring needs an Issuer, a Securer and its MediaType")
 	}

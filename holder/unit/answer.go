@@ -116,5 +116,8 @@ func (p Presentation) consent(a Asked, picks []pick) Consent {
 	if slices.ContainsFunc(c.Items, func(it ConsentItem) bool { return it.Unchecked }) {
 		c.Warnings = append(c.Warnings, warnStatus.In(p.Languages...))
 	}
+	if slices.ContainsFunc(c.Items, func(it ConsentItem) bool { return it.Whole }) {
+		c.Warnings = append(c.Warnings, warnWhole.In(p.Languages...))
+	}
 	return c
 }

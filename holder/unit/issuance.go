@@ -35,6 +35,8 @@ type Issuance struct {
 	Seals *seal.Validator
 	// Status checks the status of what came; without it nothing is taken.
 	Status *status.Checker
+	// Bitstrings does the same for W3C credentials.
+	Bitstrings *status.BitstringChecker
 	// StatusTrust is who may sign status lists.
 	StatusTrust status.Trust
 	// Metadata says which certificates may sign an issuer's metadata. Without

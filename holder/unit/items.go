@@ -133,6 +133,8 @@ type SharedItem struct {
 	Title     string   `json:"title"`
 	Type      string   `json:"type"`
 	Disclosed []string `json:"disclosed"`
+	// Whole: all of the credential was shown.
+	Whole bool `json:"whole,omitzero"`
 }
 
 // Outcomes of sending an answer.

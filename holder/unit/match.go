@@ -210,6 +210,10 @@ func leastShown(it Item) []int {
 // to judge.
 func (p Presentation) valid(ctx context.Context, held format.Held) (valid, checked bool) {
 	claim := held.Status()
+	if claim != nil && credential.Format(held.Format()).W3C() {
+		value, err := bitstring(ctx, p.Bitstrings, claim, held.Issuer())
+		return value == status.Valid && err == nil, err == nil
+	}
 	if claim == nil {
 		return true, true
 	}
@@ -222,6 +226,21 @@ func (p Presentation) valid(ctx context.Context, held format.Held) (valid, check
 	}
 	value, err := p.Status.Check(ctx, ref, p.StatusTrust)
 	return value == status.Valid, err == nil
+}
+
+var errNoLists = errors.New("the wallet cannot ask for its status: Bitstrings is not set")
+
+// bitstring is the status of a W3C credential, by lists of its own issuer.
+func bitstring(ctx context.Context, c *status.BitstringChecker, raw []byte, issuer string) (status.Value, error) {
+	if c == nil {
+		return status.Invalid, errNoLists
+	}
+	entries, err := status.ParseEntries(raw)
+	if err != nil {
+		return status.Invalid, err
+	}
+	s, err := c.Check(ctx, entries, status.SameIssuer(issuer))
+	return s.Value, err
 }
 
 // alg is what the copy's holder key signs with; empty for a copy without one.
@@ -237,9 +256,12 @@ func (c Copy) alg() jose.Alg {
 	return alg
 }
 
+// whole reports whether nothing of the credential can be held back.
+func (x pick) whole() bool { return x.held.Disclosable() == 0 }
+
 // shown is the pick as the citizen sees it.
 func (x pick) shown() ConsentItem {
-	return ConsentItem{Query: x.query, Name: x.item.Name, Title: x.item.Title, Type: x.item.Type, Paths: x.paths, Unchecked: x.unchecked}
+	return ConsentItem{Query: x.query, Name: x.item.Name, Title: x.item.Title, Type: x.item.Type, Paths: x.paths, Unchecked: x.unchecked, Whole: x.whole()}
 }
 
 // current: presenting what is over, or not valid yet, would only be refused.

@@ -55,6 +55,8 @@ type Presentation struct {
 	// a warning, and the receiver finds out.
 	Status      *status.Checker
 	StatusTrust status.Trust
+	// Bitstrings does the same for W3C credentials.
+	Bitstrings *status.BitstringChecker
 	// Choose lets the citizen choose when there are several ways to answer. Nil
 	// takes what the receiver prefers, and nothing that is optional.
 	Choose func(ctx context.Context, c Choice) (Chosen, error)
@@ -109,6 +111,9 @@ type ConsentItem struct {
 	Paths []credential.Path
 	// Unchecked: whether the credential was revoked could not be asked for now.
 	Unchecked bool
+	// Whole: the format cannot disclose a part, so that the receiver would see all
+	// of it, whatever the paths say.
+	Whole bool
 }
 
 // ConsentTransaction is a transaction in words of the citizen's language.

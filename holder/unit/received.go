@@ -1,6 +1,7 @@
 package unit
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -36,12 +37,15 @@ func (s Issuance) check(ctx context.Context, issuer string, c oid4vci.Credential
 		left[jose.Thumbprint(key.Public())] = key
 	}
 	for i, issued := range res.Credentials {
-		verified, err := s.verify(ctx, f, issued.Credential, issuer, item.Type)
+		verified, err := s.verify(ctx, f, issued.Credential, issuer, c.Types())
 		if err != nil {
 			return Item{}, fmt.Errorf("%w: copy %d: %w", ErrCredential, i, err)
 		}
 		if item.Issuer != "" && item.Issuer != verified.Issuer {
 			return Item{}, fmt.Errorf("%w: copy %d is of another issuer than those before", ErrCredential, i)
+		}
+		if item.Type = cmp.Or(item.Type, verified.Type); item.Type != verified.Type {
+			return Item{}, fmt.Errorf("%w: copy %d is of another type than those before", ErrCredential, i)
 		}
 		item.Issuer = verified.Issuer
 		if item.Expires.IsZero() || verified.Expires.Before(item.Expires) {
@@ -69,11 +73,11 @@ func (s Issuance) check(ctx context.Context, issuer string, c oid4vci.Credential
 // and so must the credential issuer that handed it out, which may have another
 // name: that is the relation between the two which OpenID4VCI leaves open, so
 // that nobody hands on what another issuer made (Section 14.4).
-func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.Value, issuer, kind string) (*format.Verified, error) {
+func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.Value, issuer string, types []string) (*format.Verified, error) {
 	now := s.Now()
 	var named string // the issuer, by the credential or its certificate
 	verified, err := f.Issued(issued, format.Policy{
-		Now: now, Skew: time.Minute, Types: []string{kind}, RequireExpiry: true,
+		Now: now, Skew: time.Minute, Types: types, RequireExpiry: true,
 		Trust: func(u format.Signature) (crypto.PublicKey, error) {
 			validation, err := u.Validate(ctx, s.Seals, now)
 			if err != nil {
@@ -95,17 +99,10 @@ func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.V
 		return nil, err
 	}
 	verified.Issuer = named
-	if s.Status == nil {
-		return nil, errors.New("the wallet cannot ask for its status: Issuance.Status is not set")
-	}
 	if verified.Status == nil {
 		return nil, errors.New("it has no status, so that nobody could tell when it is revoked")
 	}
-	ref, err := status.ParseClaim(verified.Status)
-	if err != nil {
-		return nil, err
-	}
-	value, err := s.Status.Check(ctx, ref, s.StatusTrust)
+	value, err := s.status(ctx, f, verified)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +110,20 @@ func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.V
 		return nil, fmt.Errorf("its status is %s", value)
 	}
 	return verified, nil
+}
+
+func (s Issuance) status(ctx context.Context, f format.Format, v *format.Verified) (status.Value, error) {
+	if f.ID().W3C() {
+		return bitstring(ctx, s.Bitstrings, v.Status, v.Issuer)
+	}
+	if s.Status == nil {
+		return status.Invalid, errors.New("the wallet cannot ask for its status: Issuance.Status is not set")
+	}
+	ref, err := status.ParseClaim(v.Status)
+	if err != nil {
+		return status.Invalid, err
+	}
+	return s.Status.Check(ctx, ref, s.StatusTrust)
 }
 
 // maxTitle is how much of a title is kept, in characters.

@@ -24,7 +24,7 @@ func (p Presentation) share(ctx context.Context, v *Vault, a Asked, c Consent, p
 			return Shared{}, err
 		}
 		token[x.query] = append(token[x.query], presentation)
-		s := SharedItem{Item: x.item.Name, Title: x.item.Title, Type: x.item.Type, Disclosed: []string{}}
+		s := SharedItem{Item: x.item.Name, Title: x.item.Title, Type: x.item.Type, Disclosed: []string{}, Whole: x.whole()}
 		for _, path := range x.paths {
 			s.Disclosed = append(s.Disclosed, path.String())
 		}

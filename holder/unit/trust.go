@@ -88,6 +88,14 @@ var warnStatus = oid4vp.Labels{
 	"en": "Whether what you would share is still valid could not be checked now.",
 }
 
+// warnWhole is about a credential that cannot be shown in part.
+var warnWhole = oid4vp.Labels{
+	"nl": "De ontvanger zou alles zien wat in het bewijs staat, niet alleen wat gevraagd wordt.",
+	"fr": "Le destinataire verrait tout ce que contient l'attestation, et pas seulement ce qui est demandé.",
+	"de": "Der Empfänger würde alles sehen, was im Nachweis steht, nicht nur das Verlangte.",
+	"en": "The receiver would see everything in the credential, not only what is asked for.",
+}
+
 // warnings of a request, for the citizen.
 func (a Asked) warnings(languages []string) []string {
 	var out []string

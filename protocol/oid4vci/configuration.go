@@ -39,6 +39,21 @@ func (c CredentialConfiguration) Type() string {
 	}
 }
 
+// Types are the types that a credential of the configuration must have: the one
+// of Type, or those of a W3C credential as they stand in it (Appendix A.1).
+func (c CredentialConfiguration) Types() []string {
+	if !credential.Format(c.Format).W3C() {
+		return []string{c.Type()}
+	}
+	var d struct {
+		Type []string `json:"type"`
+	}
+	if jose.Unmarshal(c.CredentialDefinition, &d) != nil {
+		return nil
+	}
+	return d.Type
+}
+
 // ProofType names a kind of key proof (Appendix F).
 type ProofType string
 

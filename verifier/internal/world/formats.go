@@ -1,6 +1,8 @@
 package world
 
 import (
+	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"net/url"
 	"time"
@@ -10,8 +12,10 @@ import (
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/format"
+	"github.com/zegel-id/zegel/credential/profile/led"
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/credential/vcdm/vcjose"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
@@ -22,6 +26,41 @@ const Doctype = "example.diploma.1"
 
 const documentType = `{"doctype":"` + Doctype + `","namespaces":[{"name":"` + Doctype + `","elements":[
   {"identifier":"title","type":"tstr"},{"identifier":"level","type":"uint"},{"identifier":"person"},{"identifier":"tags"},{"identifier":"subjects"}]}]}`
+
+// ELM is the type of the test credential as a W3C credential.
+const ELM = "http://data.europa.eu/snb/model/elm/EuropeanDigitalCredential"
+
+// diploma are the claims of the test credential in the words of a profile.
+const diploma = `{"title":"CANARY-TITLE","award_type":"Diploma","authenticity":"Authentiek","supplier":{"name":"CANARY-TAG"},` +
+	`"record":{"reference":"e6247988-1111-4222-8333-444455556666"},"awarding_institution":{"name":"CANARY-SUBJECT","country":"BE"}}`
+
+// lists signs and verifies status list credentials as the public body does.
+type lists struct{ w *World }
+
+// Secure implements status.Securer.
+func (l lists) Secure(_ context.Context, document []byte) ([]byte, error) {
+	sealer, err := l.w.Hierarchy.StatusSealer(l.w.Now)
+	if err != nil {
+		return nil, err
+	}
+	d, err := vcjose.Prepare(vcjose.Credential{Document: document, IssuedAt: l.w.Now()})
+	if err != nil {
+		return nil, err
+	}
+	text, err := d.Seal(sealer)
+	return []byte(text), err
+}
+
+// VerifyList implements status.ListVerifier.
+func (l lists) VerifyList(_ context.Context, fetched []byte) ([]byte, string, error) {
+	v, err := vcjose.VerifyCredential(string(fetched), vcjose.Policy{Now: l.w.Now(), Skew: time.Minute, IssuerKey: func(*jose.Token, string) (crypto.PublicKey, error) {
+		return l.w.Hierarchy.Status.Certificate.PublicKey, nil
+	}})
+	if err != nil {
+		return nil, "", err
+	}
+	return v.Raw, v.Issuer, nil
+}
 
 // Carried is a credential of any format in a wallet.
 type Carried struct {
@@ -51,14 +90,22 @@ func (w *World) IssueAsWith(id credential.Format, sealer *seal.Sealer, change ..
 		Issuer: Issuer, Address: VCT, Chain: sealer.Chain(), Integrity: "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
 		Metadata: sdjwt.TypeMetadata{VCT: VCT, Claims: []sdjwt.ClaimMetadata{{Path: credential.Path{"title"}, SD: sdjwt.SDAlways}, {Path: credential.Path{"level"}, SD: sdjwt.SDAlways}}},
 	}
-	if id == credential.FormatMdoc {
+	claims := Claims
+	switch id {
+	case credential.FormatMdoc:
 		kind.Definition = []byte(documentType)
+	case credential.FormatJWT:
+		kind.Document, claims = led.ELM(), diploma
 	}
 	t, err := h.Format.Compile(kind)
 	w.must(err)
 	c := format.Copy{
 		ID: "urn:uuid:" + uuid.NewString(), Subject: "urn:uuid:" + uuid.NewString(), IssuedAt: w.Now(), NotBefore: w.Now(), Expires: w.Now().Add(24 * time.Hour),
-		Holder: holder, Status: h.Ref, Claims: []byte(Claims),
+		Holder: holder, Status: h.Ref, Claims: []byte(claims),
+	}
+	if id.W3C() {
+		c.Entries, err = w.Statuses.Entries(w.T.Context(), h.Ref)
+		w.must(err)
 	}
 	for _, f := range change {
 		f(&c)

@@ -72,6 +72,9 @@ const Register = `receivers:
           - format: mso_mdoc
             doctype_value: example.other.1
             claims: [[example.diploma.1, title]]
+          - format: jwt_vc_json
+            type_values: [["http://data.europa.eu/snb/model/elm/EuropeanDigitalCredential"], [https://issuer.example/other]]
+            claims: [[credentialSubject, hasClaim, title, nl]]
   - id: employer
     status: admitted
     legal_name: Voorbeeldwerkgever (TEST)
@@ -130,7 +133,7 @@ func New(t testing.TB, change ...func(*verifier.Config)) *World {
 	w.Open(change...)
 	signer, err := h.StatusSealer(w.Now)
 	w.must(err)
-	w.Statuses, err = status.NewRegister(w.Store, status.Options{Base: Issuer, Signer: signer, Size: 1024, TTL: time.Second, Now: w.Now})
+	w.Statuses, err = status.NewRegister(w.Store, status.Options{Base: Issuer, Signer: signer, Size: 1024, TTL: time.Second, Now: w.Now, Bitstring: &status.BitstringOptions{Issuer: Issuer, Securer: lists{w}, MediaType: "application/vc+jwt"}})
 	w.must(err)
 	return w
 }
@@ -147,15 +150,18 @@ func (w *World) Open(change ...func(*verifier.Config)) {
 	w.T.Cleanup(func() { w.Audit.Close() })
 	checker, err := status.NewChecker(fetcher{w}, status.CheckerOptions{Now: w.Now, MaxTTL: time.Nanosecond})
 	w.must(err)
+	bitstrings, err := status.NewBitstringChecker(fetcher{w}, lists{w}, status.BitstringCheckerOptions{CheckerOptions: status.CheckerOptions{Now: w.Now, MaxTTL: time.Nanosecond}})
+	w.must(err)
 	w.Config = verifier.Config{
-		URL: URL, Store: w.Store, Register: w.Receivers(Register), Access: w.Access,
+		Bitstrings: bitstrings, URL: URL, Store: w.Store, Register: w.Receivers(Register), Access: w.Access,
 		Registrar: verifier.Registrar{Signer: w.Hierarchy.Registrar.Key, Chain: certs(w.Hierarchy.Registrar)},
 		Seals:     &seal.Validator{Trust: w.Trust, Revocation: w.crls}, Statuses: checker,
 		Accept: []verifier.Acceptance{
 			{Name: VCT, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}},
+			{Name: ELM, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}},
 			{Name: Doctype, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}},
 		},
-		Log:    useLog{w}, Now: w.Now,
+		Log: useLog{w}, Now: w.Now,
 	}
 	for _, f := range change {
 		f(&w.Config)
@@ -184,7 +190,7 @@ func (w *World) Restart() {
 	})
 	signer, err := w.Hierarchy.StatusSealer(w.Now)
 	w.must(err)
-	w.Statuses, err = status.NewRegister(w.Store, status.Options{Base: Issuer, Signer: signer, Size: 1024, TTL: time.Second, Now: w.Now})
+	w.Statuses, err = status.NewRegister(w.Store, status.Options{Base: Issuer, Signer: signer, Size: 1024, TTL: time.Second, Now: w.Now, Bitstring: &status.BitstringOptions{Issuer: Issuer, Securer: lists{w}, MediaType: "application/vc+jwt"}})
 	w.must(err)
 }
 
@@ -290,7 +296,12 @@ func (f fetcher) Fetch(ctx context.Context, url, _ string) ([]byte, time.Duratio
 	if kept := f.w.frozen.Load(); kept != nil {
 		return (*kept)[url], 0, nil
 	}
-	p, err := f.w.Statuses.Token(ctx, strings.TrimPrefix(url, Issuer+"/status/"))
+	id, purpose, credential := strings.Cut(strings.TrimPrefix(url, Issuer+"/status/"), "/")
+	if credential {
+		p, err := f.w.Statuses.ListCredential(ctx, id, status.Purpose(purpose))
+		return p.Body, 0, err
+	}
+	p, err := f.w.Statuses.Token(ctx, id)
 	return p.Body, 0, err
 }
 

@@ -1,0 +1,49 @@
+package vcdm
+
+import (
+	"strings"
+
+	"github.com/zegel-id/zegel/credential/jsonld"
+	"github.com/zegel-id/zegel/credential/rdf"
+	"github.com/zegel-id/zegel/internal/jose"
+)
+
+// Types expands types to IRIs with the contexts of the document, as the
+// type_values of a query are compared (OpenID4VP 1.0, Appendix B.1.1). It
+// processes the types alone, not the document. Contexts the processor does not
+// know and types no context defines are errors.
+func Types(p *jsonld.Processor, contexts []Context, types []string) ([]string, error) {
+	bad := func(err error) error {
+		return &Error{Problem: MalformedValueError, Member: "type", Spec: section("4.5"), Detail: "does not expand to IRIs", Err: err}
+	}
+	list := make([]any, len(contexts))
+	for i, c := range contexts {
+		list[i] = c.URL
+		if c.Inline != nil {
+			var inline any
+			if err := jose.Unmarshal(c.Inline, &inline); err != nil {
+				return nil, bad(err)
+			}
+			list[i] = inline
+		}
+	}
+	out := make([]string, 0, len(types))
+	for _, t := range types {
+		b, err := jose.Marshal(map[string]any{"@context": list, "@id": "urn:x", "@type": t})
+		if err != nil {
+			return nil, bad(err)
+		}
+		quads, err := p.Canonicalize(b, jsonld.Options{}, rdf.Options{})
+		if err != nil {
+			return nil, bad(err)
+		}
+		const before = "<urn:x> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <"
+		iri, ok := strings.CutPrefix(strings.TrimSpace(string(quads)), before)
+		iri, end := strings.CutSuffix(iri, "> .")
+		if !ok || !end {
+			return nil, malformed("type", "4.5", "holds a type that no context defines")
+		}
+		out = append(out, iri)
+	}
+	return out, nil
+}

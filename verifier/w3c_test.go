@@ -1,0 +1,151 @@
+package verifier_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/format"
+	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/verifier"
+	"github.com/zegel-id/zegel/verifier/internal/world"
+)
+
+const w3cQuery = `{"credentials":[{"id":"diploma","format":"jwt_vc_json","meta":{"type_values":[["` + world.ELM + `"]]},"claims":[{"path":["credentialSubject","hasClaim","title","nl"]}]}]}`
+
+// A W3C credential is judged by the same line of checks. It is shown whole, and
+// the receiver gets what it asked for (OpenID4VP 1.0, Appendix B.1).
+func TestW3C(t *testing.T) {
+	w := world.New(t)
+	h := w.IssueAs(credential.FormatJWT)
+	s := start(t, w, order(w3cQuery, verifier.CrossDevice))
+	a := w.Fetch(s)
+	if got := string(a.ClientMetadata.VPFormatsSupported["jwt_vc_json"]); got != `{"alg_values":["ES256","ES384"]}` {
+		t.Errorf("vp_formats_supported: %s", got)
+	}
+	if _, err := w.Verifier.Respond(t.Context(), a.Secret(), a.FormOf(a.PresentAs(h, a.Paths()))); err != nil {
+		t.Fatal(err)
+	}
+	r := result(t, w, s, "")
+	if !r.Verified || r.Qualification != seal.AdESeal || len(r.Presentations) != 1 {
+		t.Fatalf("%s", jsonText(t, r))
+	}
+	p := r.Presentations[0]
+	if p.Issuer != world.Issuer || p.Type != world.ELM || p.Format != credential.FormatJWT || p.Expires == nil || p.Seal.Level != seal.BaselineB {
+		t.Errorf("%+v %+v", p, p.Seal)
+	}
+	if want := `{"credentialSubject":{"hasClaim":{"title":{"nl":"CANARY-TITLE"}}}}`; string(p.Claims) != want {
+		t.Errorf("claims %s, want %s", p.Claims, want)
+	}
+	for _, c := range p.Checks {
+		if c.Outcome != credential.Passed {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// Everything that ties a W3C credential to this request, its holder and its
+// issuer is refused by name when it is not as it must be.
+func TestW3CRefused(t *testing.T) {
+	type present func(*testing.T, *world.World, world.Asked) jsontext.Value
+	bound := func(change func(*format.Binding)) present {
+		return func(_ *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			return a.PresentAs(w.IssueAs(credential.FormatJWT), a.Paths(), change)
+		}
+	}
+	set := func(v status.Value) present {
+		return func(t *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			h := w.IssueAs(credential.FormatJWT)
+			if err := w.Statuses.Set(t.Context(), h.Ref, v); err != nil {
+				t.Fatal(err)
+			}
+			return a.PresentAs(h, a.Paths())
+		}
+	}
+	for _, c := range []struct {
+		name, check, query string
+		present            present
+	}{
+		{name: "another nonce", check: credential.CheckReplay, present: bound(func(b *format.Binding) { b.Nonce = "another" })},
+		{name: "another client", check: credential.CheckReplay, present: bound(func(b *format.Binding) { b.Audience = "x509_hash:another" })},
+		{name: "made long ago", check: credential.CheckReplay, present: bound(func(b *format.Binding) { b.IssuedAt = b.IssuedAt.Add(-time.Hour) })},
+		{name: "another holder", check: credential.CheckHolderBinding, present: bound(func(b *format.Binding) { b.Signer = world.NewKey() })},
+		{name: "a seal of strangers", check: credential.CheckSeal, present: func(_ *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			return a.PresentAs(w.IssueAsWith(credential.FormatJWT, w.Stranger()), a.Paths())
+		}},
+		{name: "revoked seal certificate", check: credential.CheckSeal, present: func(_ *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			h := w.IssueAs(credential.FormatJWT)
+			w.RevokeSeal()
+			return a.PresentAs(h, a.Paths())
+		}},
+		{name: "provider withdrawn", check: credential.CheckIssuerTrust, present: func(_ *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			h := w.IssueAs(credential.FormatJWT)
+			w.Withdraw()
+			return a.PresentAs(h, a.Paths())
+		}},
+		{name: "over", check: credential.CheckValidity, present: func(_ *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			h := w.IssueAs(credential.FormatJWT, func(c *format.Copy) { c.Expires = w.Now().Add(time.Second) })
+			w.Advance(2 * time.Minute)
+			return a.PresentAs(h, a.Paths())
+		}},
+		{name: "revoked", check: credential.CheckStatus, present: set(status.Invalid)},
+		{name: "suspended", check: credential.CheckStatus, present: set(status.Suspended)},
+		{name: "no status", check: credential.CheckStatus, present: func(_ *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			return a.PresentAs(w.IssueAs(credential.FormatJWT, func(c *format.Copy) { c.Entries = nil }), a.Paths())
+		}},
+		{name: "a status that cannot be had", check: credential.CheckStatus, present: func(_ *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			h := w.IssueAs(credential.FormatJWT)
+			w.Down.Store(true)
+			return a.PresentAs(h, a.Paths())
+		}},
+		{name: "of another type", check: credential.CheckQuery, query: strings.Replace(w3cQuery, world.ELM, "https://issuer.example/other", 1), present: bound(func(*format.Binding) {})},
+		{name: "another value", check: credential.CheckQuery, query: strings.Replace(w3cQuery, `"nl"]`, `"nl"],"values":["CANARY"]`, 1), present: bound(func(*format.Binding) {})},
+		{name: "without its holder", check: credential.CheckType, present: func(_ *testing.T, w *world.World, _ world.Asked) jsontext.Value {
+			return w.IssueAs(credential.FormatJWT).Credential
+		}},
+		{name: "an SD-JWT VC", check: credential.CheckStructure, present: func(t *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			text, err := jose.Marshal(a.Present(w.Issue(), []credential.Path{{"title"}}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}},
+		{name: "an object", check: credential.CheckStructure, present: func(*testing.T, *world.World, world.Asked) jsontext.Value { return jsontext.Value(`{"a":1}`) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := world.New(t)
+			q := c.query
+			if q == "" {
+				q = w3cQuery
+			}
+			s := start(t, w, order(q, verifier.SameDevice))
+			a := w.Fetch(s)
+			_, err := w.Verifier.Respond(t.Context(), a.Secret(), a.FormOf(c.present(t, w, a)))
+			refused(t, err, verifier.ErrNotVerified)
+			r := result(t, w, s, "")
+			unverified(t, r)
+			if len(r.Presentations) != 1 || !slices.Equal(r.Presentations[0].Checks.Failures(), []string{c.check}) {
+				t.Errorf("failed is not %s:\n%s", c.check, r.Presentations[0].Checks)
+			}
+		})
+	}
+}
+
+// Evidence of W3C credentials is not kept, and the receiver is told before it
+// relies on it.
+func TestW3CEvidence(t *testing.T) {
+	w := world.New(t)
+	o := order(w3cQuery, verifier.CrossDevice)
+	o.Evidence = true
+	_, err := w.Verifier.Start(t.Context(), world.University, o)
+	refused(t, err, verifier.ErrRequest)
+	if err == nil || !strings.Contains(err.Error(), "evidence") {
+		t.Errorf("%v", err)
+	}
+}
