@@ -42,6 +42,8 @@ var rooms = []struct {
 	{"internal/fetch", []string{"internal/jose"}, "the outbound client"},
 	{"internal/capsule", nil, "one small thing"},
 	{"internal/jose", []string{"internal/testvectors"}, "one small thing"},
+	{"internal/cbor", nil, "one small thing"},
+	{"internal/cose", []string{"internal/cbor", "internal/jose"}, "one small thing"},
 	{"internal/testvectors", nil, "tests"},
 	{"internal/errordoc", nil, "reads source, imports none of it"},
 	{"internal/cputime", nil, "benchmarks"},
@@ -55,7 +57,7 @@ var rooms = []struct {
 }
 
 // ground packages may use each other; no role, framework, driver or logger.
-var ground = []string{"credential", "protocol", "seal", "did", "contexts", "store", "internal/jose", "internal/testvectors"}
+var ground = []string{"credential", "protocol", "seal", "did", "contexts", "store", "internal/jose", "internal/cbor", "internal/cose", "internal/testvectors"}
 
 // fences name libraries that live behind one or a few packages.
 var fences = []struct {

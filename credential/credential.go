@@ -10,8 +10,22 @@ import "strings"
 // OpenID4VP 1.0, Appendix B).
 type Format string
 
-// FormatSDJWTVC is the IETF SD-JWT VC.
-const FormatSDJWTVC Format = "dc+sd-jwt"
+const (
+	// FormatSDJWTVC is the IETF SD-JWT VC.
+	FormatSDJWTVC Format = "dc+sd-jwt"
+	// FormatMdoc is the mdoc of ISO/IEC 18013-5.
+	FormatMdoc Format = "mso_mdoc"
+	// FormatJWT is a W3C credential secured as a JWT (VC-JOSE-COSE); FormatJWTLD
+	// is the same where wallets are told of JSON-LD.
+	FormatJWT   Format = "jwt_vc_json"
+	FormatJWTLD Format = "jwt_vc_json-ld"
+	// FormatLDP is a W3C credential secured with a Data Integrity proof.
+	FormatLDP Format = "ldp_vc"
+)
+
+// W3C reports whether the format is one of W3C Verifiable Credentials, whose
+// types are lists of IRIs.
+func (f Format) W3C() bool { return f == FormatJWT || f == FormatJWTLD || f == FormatLDP }
 
 // Outcome of one check. The zero value is not an outcome: a check that was
 // never decided does not pass.

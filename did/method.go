@@ -58,14 +58,32 @@ func (d *Document) references(use Relationship) []Reference {
 }
 
 // Method retrieves the public key of a verification method for one use at one
-// time (Controlled Identifiers 1.0, Section 3.3). url is absolute, with a
-// fragment, and belongs to this document; the method is listed under use; its
-// controller is this document; at is before revoked and expires (Section 2.2).
-// For proofs whose time is proven, at is that time, else it is now.
+// time, as Retrieve does.
 //
 // The key is *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey; for
 // KeyAgreement *ecdh.PublicKey (X25519) or *ecdsa.PublicKey.
 func (d *Document) Method(url string, use Relationship, at time.Time) (crypto.PublicKey, error) {
+	m, err := d.Retrieve(url, use, at)
+	if err != nil {
+		return nil, err
+	}
+	pub, err := m.Key()
+	if err != nil {
+		return nil, err
+	}
+	if use == KeyAgreement && !agrees(pub) || use != KeyAgreement && !signs(pub) {
+		return nil, fmt.Errorf("%w: a key of this type cannot serve %s", ErrVerificationMethod, use)
+	}
+	return pub, nil
+}
+
+// Retrieve retrieves a verification method for one use at one time (Controlled
+// Identifiers 1.0, Section 3.3). url is absolute, with a fragment, and belongs to
+// this document; the method is listed under use; its controller is this document;
+// at is before revoked and expires (Section 2.2). For proofs whose time is proven,
+// at is that time, else it is now. The key may be of a kind that Method does not
+// read.
+func (d *Document) Retrieve(url string, use Relationship, at time.Time) (*VerificationMethod, error) {
 	base, fragment, _ := strings.Cut(url, "#")
 	if fragment == "" {
 		return nil, fmt.Errorf("%w: the verification method must be a URL with a fragment (Controlled Identifiers 1.0, Section 3.3)", ErrVerificationMethod)
@@ -87,14 +105,7 @@ func (d *Document) Method(url string, use Relationship, at time.Time) (crypto.Pu
 	if k := m.PublicKeyJWK; k != nil && (k.Use == "enc" && use != KeyAgreement || k.Use == "sig" && use == KeyAgreement) {
 		return nil, fmt.Errorf("%w: the JWK's use is %s, not %s (RFC 7517, Section 4.2)", ErrVerificationMethod, k.Use, use)
 	}
-	pub, err := m.Key()
-	if err != nil {
-		return nil, err
-	}
-	if use == KeyAgreement && !agrees(pub) || use != KeyAgreement && !signs(pub) {
-		return nil, fmt.Errorf("%w: a key of this type cannot serve %s", ErrVerificationMethod, use)
-	}
-	return pub, nil
+	return m, nil
 }
 
 // listed finds the method under the relationship, by reference or embedded.

@@ -183,7 +183,7 @@ func (i *Issuer) Pushed(ctx context.Context, client, requestURI string) (Pending
 		r.Supplier = i.supplier(r.p.Configuration)
 	}
 	r.Names = map[string]string{}
-	for _, d := range t.metadata.Display {
+	for _, d := range t.kind.Metadata.Display {
 		r.Names[d.Locale] = d.Name
 	}
 	return r, nil

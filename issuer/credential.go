@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/authz"
@@ -116,16 +117,12 @@ func (i *Issuer) deliver(ctx context.Context, d delivery, claims []byte, request
 	}
 	out := oid4vci.CredentialResponse{NotificationID: oid4vci.Secret(d.ID)}
 	for _, c := range copies {
-		issued, err := oid4vci.NewIssuedCredential(c)
-		if err != nil {
-			return oid4vci.CredentialResponse{}, err
-		}
-		out.Credentials = append(out.Credentials, issued)
+		out.Credentials = append(out.Credentials, oid4vci.IssuedCredential{Credential: c})
 	}
 	return out, nil
 }
 
-func (i *Issuer) seal(ctx context.Context, t *prepared, d delivery, claims []byte) ([]string, []status.Ref, error) {
+func (i *Issuer) seal(ctx context.Context, t *prepared, d delivery, claims []byte) ([]jsontext.Value, []status.Ref, error) {
 	tags := []string{"credential:" + d.ID}
 	if d.Vault != "" {
 		tags = append(tags, d.Vault)
@@ -135,12 +132,12 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, d delivery, claims []byt
 		return nil, nil, err
 	}
 	sealer := i.c.Keys.Current()
-	template, err := t.template(sealer.Certificate())
+	template, err := t.template(sealer)
 	if err != nil {
 		return nil, nil, err
 	}
 	now := issueTime(i.c.Now(), sealer.Certificate())
-	copies := make([]string, len(d.Keys))
+	copies := make([]jsontext.Value, len(d.Keys))
 	for n, key := range d.Keys {
 		draft, err := template.Prepare(i.draft(claims, now, key, refs[n]), i.c.Random)
 		if err != nil {
@@ -154,16 +151,12 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, d delivery, claims []byt
 }
 
 // draft is one copy before it is prepared.
-func (i *Issuer) draft(claims []byte, now time.Time, key jose.JWK, ref status.Ref) sdjwt.Credential {
-	c := sdjwt.Credential{
+func (i *Issuer) draft(claims []byte, now time.Time, key jose.JWK, ref status.Ref) format.Copy {
+	return format.Copy{
 		ID: "urn:uuid:" + uuid.NewString(), Subject: "urn:uuid:" + uuid.NewString(),
 		IssuedAt: now, NotBefore: now, Expires: now.Add(i.c.Life), Holder: key.Public(),
-		Status: sdjwt.StatusList{Index: ref.Index, URI: ref.URI}, Claims: claims,
+		Status: ref, Authority: format.Authority{Name: i.c.Authority.Name, Country: i.c.Authority.Country}, Claims: claims,
 	}
-	if i.c.Profile == sdjwt.ProfileCIR {
-		c.IssuingAuthority, c.IssuingCountry = i.c.Authority.Name, i.c.Authority.Country
-	}
-	return c
 }
 
 func (i *Issuer) remember(ctx context.Context, d delivery, refs []status.Ref) error {

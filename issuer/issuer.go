@@ -169,17 +169,19 @@ type Config struct {
 	Logger           *slog.Logger
 }
 
-// Supply says as what configuration a supplier's records are issued.
+// Supply says as what configuration a supplier's records are issued; there may be
+// several, one for each format.
 type Supply struct{ Supplier, Configuration string }
 
-// Supplied is the configuration of a supplier's records, empty if it has none.
-func (i *Issuer) Supplied(supplier string) string {
+// Supplied are the configurations of a supplier's records, one for each format.
+func (i *Issuer) Supplied(supplier string) []string {
+	var out []string
 	for _, x := range i.c.Collectable {
 		if x.Supplier == supplier {
-			return x.Configuration
+			out = append(out, x.Configuration)
 		}
 	}
-	return ""
+	return out
 }
 
 // supplier is who is asked for a configuration, empty if nobody can be.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/audit"
@@ -488,5 +489,51 @@ func TestUseLog(t *testing.T) {
 	}
 	if r, err := h.uses.Verify(); err != nil || !r.OK() {
 		t.Errorf("%v %v", r, err)
+	}
+}
+
+// The same records in another format are a configuration of their own, with the
+// words of that format (OpenID4VCI 1.0, Appendix A.2).
+func TestMdocConfiguration(t *testing.T) {
+	h := build(t)
+	definition, ok := issuer.LEDDefinition(credential.FormatMdoc)
+	if !ok {
+		t.Fatal("no document type is built in")
+	}
+	c := h.config
+	mobile := issuer.LEDDiploma()
+	mobile.ID, mobile.Name, mobile.Scope, mobile.Format, mobile.Definition = "led_diploma_mdoc", "led-diploma-mdoc", "led_diploma_mdoc", credential.FormatMdoc, definition
+	c.Types = append(slices.Clone(c.Types), mobile)
+	i, err := issuer.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := i.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := m.CredentialConfigurationsSupported["led_diploma_mdoc"]
+	if got.Format != "mso_mdoc" || got.Doctype != "id.zegel.led-diploma.1" || got.VCT != "" || len(got.CredentialSigningAlgValuesSupported) != 1 || got.CredentialSigningAlgValuesSupported[0] != -7 {
+		t.Errorf("%+v", got)
+	}
+	for _, d := range got.CredentialMetadata.Claims {
+		if err := d.Path.ValidateMdoc(); err != nil || d.Path[0] != "id.zegel.led-diploma.1" {
+			t.Errorf("%s: %v", d.Path, err)
+		}
+	}
+	for name, change := range map[string]func(*issuer.Type){
+		"no definition": func(t *issuer.Type) { t.Definition = nil },
+		"no JSON":       func(t *issuer.Type) { t.Definition = []byte("{") },
+		"two namespaces": func(t *issuer.Type) {
+			t.Definition = []byte(`{"doctype":"d","namespaces":[{"name":"a","elements":[{"identifier":"title"}]},{"name":"b","elements":[{"identifier":"x"}]}]}`)
+		},
+		"a format nobody knows":  func(t *issuer.Type) { t.Format = "vc+sd-jwt" },
+		"an SD-JWT VC with more": func(t *issuer.Type) { t.Format = credential.FormatSDJWTVC },
+	} {
+		c.Types[1] = mobile
+		change(&c.Types[1])
+		if _, err := issuer.New(c); err == nil || !strings.Contains(err.Error(), "led_diploma_mdoc") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/authz"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oauth"
@@ -49,23 +48,29 @@ type Display struct{ Name, Locale string }
 
 func (p *prepared) configuration() oid4vci.CredentialConfiguration {
 	c := oid4vci.CredentialConfiguration{
-		Format:                               string(credential.FormatSDJWTVC),
+		Format:                               string(p.Format),
 		Scope:                                p.Scope,
-		VCT:                                  p.vct,
-		CredentialSigningAlgValuesSupported:  []any{string(jose.ES256)},
+		VCT:                                  p.described.VCT,
+		Doctype:                              p.described.Doctype,
+		CredentialDefinition:                 p.described.Definition,
+		CredentialSigningAlgValuesSupported:  p.described.Algs,
 		CryptographicBindingMethodsSupported: p.Proofs.bindings(),
 		ProofTypesSupported:                  p.Proofs.supported(),
 		CredentialMetadata:                   &oid4vci.CredentialMetadata{},
 	}
-	for _, d := range p.metadata.Display {
+	for _, d := range p.kind.Metadata.Display {
 		display := oid4vci.CredentialDisplay{Name: d.Name, Locale: d.Locale, Description: d.Description}
 		if d.Rendering != nil && d.Rendering.Simple != nil {
 			display.BackgroundColor, display.TextColor = d.Rendering.Simple.BackgroundColor, d.Rendering.Simple.TextColor
 		}
 		c.CredentialMetadata.Display = append(c.CredentialMetadata.Display, display)
 	}
-	for _, m := range p.metadata.Claims {
-		d := oid4vci.ClaimDescription{Path: credential.Path(m.Path), Mandatory: m.Required()}
+	for _, m := range p.kind.Metadata.Claims {
+		path := p.described.Path(m.Path)
+		if path == nil {
+			continue
+		}
+		d := oid4vci.ClaimDescription{Path: path, Mandatory: m.Required()}
 		for _, label := range m.Display {
 			d.Display = append(d.Display, oid4vci.ClaimDisplay{Name: label.Label, Locale: label.Locale})
 		}

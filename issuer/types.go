@@ -12,13 +12,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 )
 
-// Type is a credential configuration: an SD-JWT VC type this issuer issues.
+// Type is a credential configuration: a credential type this issuer issues, in
+// one format.
 type Type struct {
 	// ID is the credential configuration identifier (OpenID4VCI 1.0, Section
 	// 12.2.4).
@@ -26,12 +29,18 @@ type Type struct {
 	// Name is the last segment of the type's address: vct is
 	// <issuer>/types/<name>, where the type metadata is served.
 	Name string
+	// Format of its credentials; dc+sd-jwt if empty.
+	Format credential.Format
 	// Scope by which it is asked for (HAIP 1.0, Section 4.1); ID if empty. No
 	// other type has the same.
 	Scope string
 	// Metadata is the type metadata (SD-JWT VC, Section 5) with {vct} where its
 	// address belongs.
 	Metadata []byte
+	// Definition is what else the format needs to know: for mso_mdoc the document
+	// type as JSON (docs/mdoc-diploma.md). Its data elements have the names of the
+	// claims.
+	Definition []byte
 	// Proofs of the keys that its credentials are bound to.
 	Proofs KeyProofs
 	// WithoutVault lets citizens have it in a wallet whose vault platform is not
@@ -63,6 +72,20 @@ func (i *Issuer) SignInFor(configuration string) SignIn {
 //go:embed types/led-diploma.json
 var ledDiploma []byte
 
+//go:embed types/led-diploma.mdoc.json
+var ledDiplomaMdoc []byte
+
+// LEDDefinition is what a format needs to know of a record of the LED database;
+// false if it is not built in.
+func LEDDefinition(f credential.Format) ([]byte, bool) {
+	switch f {
+	case credential.FormatMdoc:
+		return ledDiplomaMdoc, true
+	default:
+		return nil, false
+	}
+}
+
 // LEDDiploma is the type of a record of the LED database.
 func LEDDiploma() Type {
 	return Type{ID: "led_diploma", Name: "led-diploma", Scope: "led_diploma", Metadata: ledDiploma}
@@ -71,10 +94,11 @@ func LEDDiploma() Type {
 // prepared is a credential type, compiled.
 type prepared struct {
 	Type
-	vct      string
-	document []byte // the type metadata as it is served
-	metadata sdjwt.TypeMetadata
-	options  sdjwt.Options
+	vct       string
+	document  []byte // the type metadata as it is served
+	format    format.Format
+	kind      format.Type
+	described format.Description
 
 	compiled atomic.Pointer[compiled]
 }
@@ -82,7 +106,7 @@ type prepared struct {
 // compiled is a type for the seal certificate in use.
 type compiled struct {
 	certificate *x509.Certificate
-	template    *sdjwt.Template
+	template    format.Template
 }
 
 func (i *Issuer) compile(t Type) (*prepared, error) {
@@ -92,6 +116,9 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	if t.Scope == "" {
 		t.Scope = t.ID
 	}
+	if t.Format == "" {
+		t.Format = credential.FormatSDJWTVC
+	}
 	if !isScope(t.Scope) {
 		return nil, fmt.Errorf("the scope %.64q holds a space, a quotation mark, a backslash or what is not printable ASCII (RFC 6749, Section 3.3)", t.Scope)
 	}
@@ -100,23 +127,24 @@ func (i *Issuer) compile(t Type) (*prepared, error) {
 	}
 	p := &prepared{Type: t, vct: i.c.URL + "/types/" + t.Name}
 	p.document = bytes.ReplaceAll(t.Metadata, []byte("{vct}"), []byte(p.vct))
-	var err error
-	if p.metadata, err = sdjwt.ParseTypeMetadata(p.document); err != nil {
-		return nil, err
+	if p.format = format.By(string(t.Format)); p.format == nil {
+		return nil, fmt.Errorf("the format %.64q is not known, expected one of %v", t.Format, format.IDs())
 	}
-	if p.metadata.VCT != p.vct {
-		return nil, fmt.Errorf("the type metadata is of another type, expected %s (SD-JWT VC, Section 5)", p.vct)
-	}
-	frame, err := p.metadata.Frame()
+	metadata, err := sdjwt.ParseTypeMetadata(p.document)
 	if err != nil {
 		return nil, err
 	}
-	p.options = sdjwt.Options{
-		Issuer: i.c.URL, Type: p.vct, TypeIntegrity: sdjwt.Integrity(p.document), Category: sdjwt.CategoryPubEAA,
-		Frame: frame, Profile: i.c.Profile,
+	if metadata.VCT != p.vct {
+		return nil, fmt.Errorf("the type metadata is of another type, expected %s (SD-JWT VC, Section 5)", p.vct)
 	}
-	// An empty credential shows now whether the rest of the configuration fits.
-	return p, p.try(i, []byte("{}"))
+	p.kind = format.Type{Issuer: i.c.URL, Address: p.vct, Metadata: metadata, Definition: t.Definition, Integrity: sdjwt.Integrity(p.document), Profile: i.c.Profile}
+	// An empty credential shows now whether the rest of the configuration fits, in
+	// formats that have one.
+	if err := p.try(i, []byte("{}")); err != nil && !errors.Is(err, format.ErrNoClaims) {
+		return nil, err
+	}
+	p.described = p.compiled.Load().template.Describe()
+	return p, nil
 }
 
 // isScope reports whether a text is one scope-token (RFC 6749, Section 3.3).
@@ -127,16 +155,17 @@ func isScope(s string) bool {
 
 // template is the type compiled for a seal certificate. After a rotation the
 // new certificate must name the issuer as the one before did.
-func (p *prepared) template(c *x509.Certificate) (*sdjwt.Template, error) {
+func (p *prepared) template(s *seal.Sealer) (format.Template, error) {
+	c := s.Certificate()
 	if have := p.compiled.Load(); have != nil && have.certificate == c {
 		return have.template, nil
 	}
-	if err := seal.CertifiesIssuer(c, p.options.Issuer); err != nil {
+	if err := seal.CertifiesIssuer(c, p.kind.Issuer); err != nil {
 		return nil, err
 	}
-	o := p.options
-	o.Certificate = c
-	t, err := sdjwt.NewTemplate(o)
+	kind := p.kind
+	kind.Chain = s.Chain()
+	t, err := p.format.Compile(kind)
 	if err != nil {
 		return nil, err
 	}
@@ -164,11 +193,11 @@ func (p *prepared) check(i *Issuer, claims []byte) error {
 		return err
 	}
 	for name := range members {
-		if !slices.ContainsFunc(p.metadata.Claims, func(c sdjwt.ClaimMetadata) bool { return c.Path[0] == name }) {
+		if !slices.ContainsFunc(p.kind.Metadata.Claims, func(c sdjwt.ClaimMetadata) bool { return c.Path[0] == name }) {
 			return fmt.Errorf("the claim %.64q is not described by the type metadata (SD-JWT VC, Section 5.6)", name)
 		}
 	}
-	for _, c := range p.metadata.Claims {
+	for _, c := range p.kind.Metadata.Claims {
 		if c.Required() && !holds(members, c.Path) {
 			return fmt.Errorf("the mandatory claim %s is missing (SD-JWT VC, Section 5.6)", c.Path)
 		}
@@ -177,7 +206,7 @@ func (p *prepared) check(i *Issuer, claims []byte) error {
 }
 
 // holds reports whether a path selects anything.
-func holds(v any, p sdjwt.Path) bool {
+func holds(v any, p credential.Path) bool {
 	if len(p) == 0 {
 		return true
 	}
@@ -198,12 +227,12 @@ func holds(v any, p sdjwt.Path) bool {
 // try prepares a credential that will never be sealed, to see that its claims
 // can be.
 func (p *prepared) try(i *Issuer, claims []byte) error {
-	certificate := i.c.Keys.Current().Certificate()
-	t, err := p.template(certificate)
+	sealer := i.c.Keys.Current()
+	t, err := p.template(sealer)
 	if err != nil {
 		return err
 	}
-	_, err = t.Prepare(i.draft(claims, issueTime(i.c.Now(), certificate), sampleHolder, status.Ref{URI: i.c.URL + "/status/0"}), rand.Reader)
+	_, err = t.Prepare(i.draft(claims, issueTime(i.c.Now(), sealer.Certificate()), sampleHolder, status.Ref{URI: i.c.URL + "/status/0"}), rand.Reader)
 	return err
 }
 

@@ -25,6 +25,28 @@ func CertificateID(c *x509.Certificate) string { return jose.X5TS256(c) }
 // ErrIssuerName is returned when a certificate does not name an issuer.
 var ErrIssuerName = errors.New("the seal certificate does not name the issuer")
 
+// IssuerNamed is the issuer that a certificate names, for credentials that name
+// none themselves: the one web address among its subject alternative names, or
+// that of its one host where there is no address. Empty if that is not clear.
+// CertifiesIssuer says yes to it.
+func IssuerNamed(c *x509.Certificate) string {
+	var names []string
+	for _, u := range c.URIs {
+		if (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" {
+			names = append(names, u.String())
+		}
+	}
+	if len(names) == 0 {
+		for _, host := range c.DNSNames {
+			names = append(names, "https://"+host)
+		}
+	}
+	if len(names) != 1 || strings.Contains(names[0], "*") {
+		return ""
+	}
+	return names[0]
+}
+
 // CertifiesIssuer checks that iss stands in the subject alternative names of a
 // certificate: as a URI, exactly, or for an https address with no more than a
 // host as its dNSName or iPAddress. A wildcard names nobody.

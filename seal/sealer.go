@@ -153,9 +153,8 @@ func (s *Sealer) SignCompact(typ string, iat time.Time, payload []byte) (string,
 // AppendCompact is SignCompact into a buffer of the caller. With an error it
 // returns nothing.
 func (s *Sealer) AppendCompact(dst []byte, typ string, iat time.Time, payload []byte) ([]byte, error) {
-	if leaf := s.chain[0]; iat.Before(leaf.NotBefore) || iat.After(leaf.NotAfter) {
-		return nil, fmt.Errorf("%w: the certificate is valid from %s to %s, the signing time is outside; rotate the key", ErrSealer,
-			leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
+	if err := s.valid(iat); err != nil {
+		return nil, err
 	}
 	p, err := s.prefix(typ)
 	if err != nil {
@@ -166,6 +165,23 @@ func (s *Sealer) AppendCompact(dst []byte, typ string, iat time.Time, payload []
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
 	return dst, nil
+}
+
+// Signer is the key, for signatures that are no JWS and claim to be made at a
+// time in the validity of the certificate.
+func (s *Sealer) Signer(at time.Time) (crypto.Signer, error) {
+	if err := s.valid(at); err != nil {
+		return nil, err
+	}
+	return s.key, nil
+}
+
+func (s *Sealer) valid(at time.Time) error {
+	if leaf := s.chain[0]; at.Before(leaf.NotBefore) || at.After(leaf.NotAfter) {
+		return fmt.Errorf("%w: the certificate is valid from %s to %s, the signing time is outside; rotate the key", ErrSealer,
+			leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // buffers are reused between seals: a sealed token is several kilobytes, and

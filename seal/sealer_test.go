@@ -3,6 +3,7 @@ package seal_test
 import (
 	"crypto/x509"
 	"errors"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -242,6 +243,40 @@ func TestCertifiesIssuer(t *testing.T) {
 		}
 		if err != nil && iss != "" && strings.Contains(err.Error(), iss) {
 			t.Errorf("the error repeats the claim: %v", err)
+		}
+	}
+}
+
+// Only a name that is beyond doubt is taken from a certificate.
+func TestIssuerNamed(t *testing.T) {
+	uri := func(texts ...string) (out []*url.URL) {
+		for _, text := range texts {
+			u, err := url.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, u)
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		certificate x509.Certificate
+		want        string
+	}{
+		"one address":     {x509.Certificate{URIs: uri("https://issuer.example/a"), DNSNames: []string{"www.example", "other.example"}}, "https://issuer.example/a"},
+		"two addresses":   {x509.Certificate{URIs: uri("https://issuer.example/a", "https://issuer.example/b")}, ""},
+		"beside a urn":    {x509.Certificate{URIs: uri("urn:x:y", "https://issuer.example")}, "https://issuer.example"},
+		"one host":        {x509.Certificate{DNSNames: []string{"issuer.example"}}, "https://issuer.example"},
+		"two hosts":       {x509.Certificate{DNSNames: []string{"issuer.example", "other.example"}}, ""},
+		"any of a domain": {x509.Certificate{DNSNames: []string{"*.example"}}, ""},
+		"none":            {x509.Certificate{}, ""},
+	} {
+		got := seal.IssuerNamed(&c.certificate)
+		if got != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+		if got != "" && seal.CertifiesIssuer(&c.certificate, got) != nil {
+			t.Errorf("%s: %q is named and not certified", name, got)
 		}
 	}
 }

@@ -66,6 +66,10 @@ type Level string
 const (
 	// BaselineB is JAdES B-B (TS 119 182-1, clause 6).
 	BaselineB Level = "JAdES-BASELINE-B"
+	// IssuerAuth is the issuer's signature of an ISO mdoc (ISO/IEC 18013-5, issuer
+	// data authentication) with a seal certificate. It is no ETSI format, and
+	// needs none to be a seal: what makes one is its certificate and its key.
+	IssuerAuth Level = "ISO-18013-5-ISSUER-AUTH"
 	// NotBaseline is a signature that holds and misses what a baseline seal
 	// has. Do not accept it for more than it is.
 	NotBaseline Level = "NOT-BASELINE"
@@ -131,8 +135,8 @@ type Validation struct {
 // ErrNotAccepted is returned by Err.
 var ErrNotAccepted = errors.New("the seal is not accepted")
 
-// Err is nil when the seal holds as a baseline seal and no check failed: the
-// question of most callers. It names the checks that failed. What the seal is
+// Err is nil when the seal holds in a form that has a level and no check failed:
+// the question of most callers. It names the checks that failed. What the seal is
 // worth is in Qualification.
 func (v Validation) Err() error {
 	if v.Indication == TotalPassed && v.Checks.OK(required...) {

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -88,15 +89,12 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 	}
 
 	// Step 3. Cryptography. After a broken signature nothing else matters.
-	if !v.signature(&out, t) {
+	if !v.signature(&out, t.Header.Alg, "RFC 7515, Section 5.2", t.Verify) {
 		return out, nil
 	}
 
-	// Step 4. Chain, validity and key usage.
-	v.chain(&out, path, pathErr)
-
-	// Step 5. Revocation of every certificate below the anchor.
-	if err := v.revocation(ctx, &out, at); err != nil {
+	// Steps 4 and 5. Chain, validity, key usage and revocation.
+	if err := v.trusted(ctx, &out, path, pathErr, at); err != nil {
 		return Validation{}, err
 	}
 
@@ -110,13 +108,25 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 	}
 
 	// Step 7. What it is worth, and who sealed.
+	v.conclude(&out, at)
+	return out, nil
+}
+
+// trusted judges the chain, and the revocation of every certificate below the
+// anchor.
+func (v *Validator) trusted(ctx context.Context, out *Validation, path *trust.Path, pathErr error, at time.Time) error {
+	v.chain(out, path, pathErr)
+	return v.revocation(ctx, out, at)
+}
+
+// conclude says what the seal is worth, and who sealed.
+func (v *Validator) conclude(out *Validation, at time.Time) {
 	if out.Indication == "" {
 		out.Indication = TotalPassed
 	}
-	v.statements(&out)
-	qualify(&out)
-	v.provider(&out, at)
-	return out, nil
+	v.statements(out)
+	qualify(out)
+	v.provider(out, at)
 }
 
 func (v *Validator) signingCertificate(out *Validation, h jades.Header, at time.Time) (path *trust.Path, pathErr error, ok bool) {
@@ -145,18 +155,17 @@ func (v *Validator) signingCertificate(out *Validation, h jades.Header, at time.
 	return path, pathErr, true
 }
 
-func (v *Validator) signature(out *Validation, t *jose.Token) bool {
-	const spec = "RFC 7515, Section 5.2"
+func (v *Validator) signature(out *Validation, alg jose.Alg, spec string, verify func(crypto.PublicKey) error) bool {
 	algs := v.Algs
 	if algs == nil {
 		algs = DefaultAlgs
 	}
-	if !slices.Contains(algs, t.Header.Alg) {
+	if !slices.Contains(algs, alg) {
 		out.indeterminate(CryptoConstraintsFailure, CheckAlgorithm, "ETSI TS 119 312", fmt.Errorf("alg is not one of %v", algs))
 		return false
 	}
-	out.Checks.Pass(CheckAlgorithm, "ETSI TS 119 312", string(t.Header.Alg))
-	switch err := t.Verify(out.Certificate.PublicKey); {
+	out.Checks.Pass(CheckAlgorithm, "ETSI TS 119 312", string(alg))
+	switch err := verify(out.Certificate.PublicKey); {
 	case err == nil:
 		out.Checks.Pass(CheckSignature, spec, "")
 		return true
@@ -246,18 +255,9 @@ func (v *Validator) revocation(ctx context.Context, out *Validation, at time.Tim
 
 func (v *Validator) attributes(out *Validation, h jades.Header, at time.Time) {
 	const spec = "ETSI EN 319 102-1, clause 5.2.8; TS 119 182-1, clause 5.2"
-	skew := v.Skew
-	if skew == 0 {
-		skew = DefaultSkew
-	}
-	claimed, c := h.ClaimedTime(), out.Certificate
 	fault := h.Constraints(at)
-	switch {
-	case fault != nil:
-	case claimed.After(at.Add(skew)):
-		fault = errors.New("the signing time lies in the future")
-	case claimed.Before(c.NotBefore.Add(-skew)) || claimed.After(c.NotAfter):
-		fault = errors.New("the signing time lies outside the validity of the certificate")
+	if fault == nil {
+		fault = v.claimed(out, at)
 	}
 	if fault != nil {
 		out.indeterminate(SigConstraintsFailure, CheckAttributes, spec, fault)
@@ -269,11 +269,28 @@ func (v *Validator) attributes(out *Validation, h jades.Header, at time.Time) {
 	case found:
 		out.indeterminate(SigConstraintsFailure, CheckAttributes, spec, fmt.Errorf("%w: %s", jades.ErrUnprocessed, name))
 	default:
-		detail := "signing time " + claimed.Format(time.RFC3339)
+		detail := "signing time " + out.ClaimedTime.Format(time.RFC3339)
 		if len(h.Others) > 0 {
 			detail += fmt.Sprintf("; not evaluated: %v", h.Others)
 		}
 		out.Checks.Pass(CheckAttributes, spec, detail)
+	}
+}
+
+// claimed holds the signing time that the creator claims against the clock and
+// the certificate.
+func (v *Validator) claimed(out *Validation, at time.Time) error {
+	skew := v.Skew
+	if skew == 0 {
+		skew = DefaultSkew
+	}
+	switch claimed, c := out.ClaimedTime, out.Certificate; {
+	case claimed.After(at.Add(skew)):
+		return errors.New("the signing time lies in the future")
+	case claimed.Before(c.NotBefore.Add(-skew)) || claimed.After(c.NotAfter):
+		return errors.New("the signing time lies outside the validity of the certificate")
+	default:
+		return nil
 	}
 }
 
@@ -313,7 +330,7 @@ func qualify(out *Validation) {
 	switch {
 	case out.Indication != TotalPassed:
 		out.Checks.Skip(CheckQualified, spec, "the seal does not hold")
-	case out.Level != BaselineB:
+	case out.Level == NotBaseline:
 		out.Checks.Skip(CheckQualified, spec, "not a baseline seal, so never qualified")
 	case slices.Contains(out.Checks.Failures(), CheckStatements):
 		out.Checks.Skip(CheckQualified, spec, "qcStatements cannot be read")

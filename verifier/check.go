@@ -8,8 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/zegel-id/zegel/credential"
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
@@ -35,7 +37,9 @@ var required = slices.DeleteFunc(slices.Clone(order), func(name string) bool { r
 type checked struct {
 	report     credential.Report
 	validation *seal.Validation
-	credential *sdjwt.Verified
+	credential *format.Verified
+	// certificates counts those that came with the credential.
+	certificates int
 	// reservations are findings that the policy only reports, and open the
 	// checks that did not pass because of them.
 	reservations []policy.Finding
@@ -54,12 +58,11 @@ func (c *checked) replayed() bool {
 	return slices.Contains(c.report.Failures(), credential.CheckReplay)
 }
 
-// checkSDJWT judges one presentation of an SD-JWT VC. An error means that it
-// could not be judged.
-func (v *Verifier) checkSDJWT(ctx context.Context, f fetched, q oid4vp.CredentialQuery, text string, now time.Time) (checked, error) {
+// examine judges one presentation. An error means that it could not be judged.
+func (v *Verifier) examine(ctx context.Context, f fetched, q oid4vp.CredentialQuery, presentation jsontext.Value, now time.Time) (checked, error) {
 	var c checked
 	// Steps 1 to 8. Structure, seal, issuer, type, validity, holder, replay.
-	ok, err := v.genuine(ctx, &c, f, q, text, now)
+	ok, err := v.genuine(ctx, &c, f, q, presentation, now)
 	if err != nil {
 		return checked{}, err
 	}
@@ -92,28 +95,38 @@ func (v *Verifier) checkSDJWT(ctx context.Context, f fetched, q oid4vp.Credentia
 	return c, nil
 }
 
-// errJudged stops sdjwt.Verify after the seal was judged; the report says why.
+// errJudged stops a verification after the seal was judged; the report says why.
 var errJudged = errors.New("the seal is not accepted")
 
 // genuine is what the format and the seal prove.
-func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.CredentialQuery, text string, now time.Time) (bool, error) {
-	var failed error // of judging, not of the seal
-	binding := f.binding(q, text)
-	verified, err := sdjwt.Verify(text, sdjwt.Policy{
-		Now: now, Skew: v.c.Skew, IssuerAlgs: algs(f.policy, issuerAlgs), HolderAlgs: algs(f.policy, holderAlgs),
-		KeyBinding: binding, Nonce: string(f.Nonce), Audience: f.audience(), MaxAge: v.c.RequestLife,
-		IssuerKey: func(t *jose.Token, claimed sdjwt.Unverified) (crypto.PublicKey, error) {
-			c.report.Pass(credential.CheckStructure, "RFC 9901, Section 7.1", "")
-			s, err := v.c.Seals.Validate(ctx, t, now)
+func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.CredentialQuery, presentation jsontext.Value, now time.Time) (bool, error) {
+	kind := format.By(q.Format)
+	if kind == nil || !slices.Contains(f.policy.Formats, kind.ID()) {
+		c.report.Fail(credential.CheckStructure, "OpenID4VP 1.0, Section 8.6", "the policy accepts no credentials of this format")
+		return false, nil
+	}
+	var types []string // as far as one text says it; the query looks at all of it again
+	if !kind.ID().W3C() {
+		types = q.Types()
+	}
+	var failed error  // of judging, not of the seal
+	var issuer string // that the credential names, or its certificate
+	verified, err := kind.Presented(presentation, format.Policy{
+		Now: now, Types: types, Skew: v.c.Skew, IssuerAlgs: algs(f.policy, issuerAlgs), HolderAlgs: algs(f.policy, holderAlgs),
+		Session: f.session(), MaxAge: v.c.RequestLife, InsecureUnbound: f.unbound(q),
+		Trust: func(s format.Signature) (crypto.PublicKey, error) {
+			c.report.Pass(credential.CheckStructure, s.Structure, "")
+			validation, err := s.Validate(ctx, v.c.Seals, now)
 			if err != nil {
 				failed = err
 				return nil, err
 			}
-			c.validation = &s
-			if !c.sealed(s, claimed.Issuer) {
+			c.validation, c.certificates = &validation, s.Certificates
+			issuer = s.IssuerIn(validation.Certificate)
+			if !c.sealed(validation, issuer) {
 				return nil, errJudged
 			}
-			return s.Certificate.PublicKey, nil
+			return validation.Certificate.PublicKey, nil
 		},
 	})
 	if failed != nil {
@@ -125,8 +138,9 @@ func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.
 				c.report = append(c.report, line)
 			}
 		}
+		verified.Issuer = issuer
 		c.credential = verified
-		if binding == sdjwt.BindingForbidden {
+		if !verified.Bound {
 			c.unbound(f.policy)
 		}
 		return true, nil
@@ -134,7 +148,7 @@ func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.
 	if errors.Is(err, errJudged) {
 		return false, nil
 	}
-	var e *sdjwt.Error
+	var e *format.Error
 	if !errors.As(err, &e) || e.Check == credential.CheckPolicy {
 		return false, err
 	}
@@ -142,9 +156,9 @@ func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.
 	return false, nil
 }
 
-// failedAt adds the failed check, and before it those that sdjwt makes earlier:
+// failedAt adds the failed check, and before it those that are made earlier:
 // once the seal was accepted they have passed.
-func (c *checked) failedAt(e *sdjwt.Error) {
+func (c *checked) failedAt(e *format.Error) {
 	from, at := slices.Index(order, credential.CheckIssuerSignature), slices.Index(order, e.Check)
 	if len(c.report) > 0 && at > from {
 		for _, name := range order[from:at] {
@@ -199,8 +213,7 @@ func detailOf(r credential.Report, name string) string {
 // disclosure notes what was disclosed and not asked for.
 func (c *checked) disclosure(p *policy.Policy, q oid4vp.CredentialQuery) bool {
 	asked, beyond := q.Asked(), 0
-	for _, d := range c.credential.Disclosed {
-		p := credential.Path(d)
+	for _, p := range c.credential.Disclosed {
 		// Asked for, part of what was, or around it (RFC 9901, Section 4.2.6).
 		if !slices.ContainsFunc(asked, func(a credential.Path) bool { return a.Covers(p) || around(p, a) }) {
 			beyond++
@@ -249,11 +262,11 @@ type candidate struct {
 	lists []string
 }
 
-func (candidate) Format() string      { return string(credential.FormatSDJWTVC) }
-func (x candidate) Types() []string   { return []string{x.c.credential.VCT} }
-func (x candidate) HolderBound() bool { return x.c.credential.KeyBinding != nil }
+func (x candidate) Format() string    { return string(x.c.credential.Format) }
+func (x candidate) Types() []string   { return x.c.credential.Types }
+func (x candidate) HolderBound() bool { return x.c.credential.Bound }
 func (x candidate) Select(p credential.Path) [][]byte {
-	return x.c.credential.Claims.Select(sdjwt.Path(p))
+	return x.c.credential.Claims.Select(p)
 }
 
 // AuthorityKeys are those of the certificates that came with the credential,
@@ -261,7 +274,7 @@ func (x candidate) Select(p credential.Path) [][]byte {
 func (x candidate) AuthorityKeys() [][]byte {
 	var keys [][]byte
 	certs := x.c.validation.Path.Certificates
-	for _, cert := range certs[:min(len(certs), len(x.c.credential.IssuerToken.Header.X5C))] {
+	for _, cert := range certs[:min(len(certs), x.c.certificates)] {
 		if len(cert.AuthorityKeyId) > 0 {
 			keys = append(keys, cert.AuthorityKeyId)
 		}

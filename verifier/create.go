@@ -326,10 +326,10 @@ func (v *Verifier) log(ctx context.Context, kind audit.Kind, r receivers.Receive
 	e.Kind, e.Actor = kind, audit.Actor{Kind: audit.Organisation, ID: r.ID}
 	e.Organisation, e.Purpose, e.LegalBasis, e.RequestID = r.ID, u.ID, u.LegalBasis, v.requestID(ctx)
 	for _, c := range q.Credentials {
-		for _, vct := range c.Meta.VCTValues {
+		for _, kind := range c.Types() {
 			if e.DataType == "" {
-				e.DataType = vct
-			} else if all := e.DataType + " " + vct; len(all) <= 256 {
+				e.DataType = kind
+			} else if all := e.DataType + " " + kind; len(all) <= 256 {
 				e.DataType = all
 			}
 		}

@@ -99,7 +99,7 @@ func TestCrossDevice(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	p := r.Presentations[0]
-	if p.Issuer != world.Issuer || p.VCT != world.VCT || p.Seal.Indication != seal.TotalPassed || p.Seal.Source.Legislation == "" || p.Seal.Provider.Registration != w.Hierarchy.Registration() {
+	if p.Issuer != world.Issuer || p.Type != world.VCT || p.Format != credential.FormatSDJWTVC || p.Seal.Indication != seal.TotalPassed || p.Seal.Source.Legislation == "" || p.Seal.Provider.Registration != w.Hierarchy.Registration() {
 		t.Errorf("%+v %+v", p, p.Seal)
 	}
 	if want := `{"person":{"family_name":"CANARY-FAMILY"},"title":"CANARY-TITLE"}`; string(p.Claims) != want {

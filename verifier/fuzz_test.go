@@ -24,7 +24,7 @@ func FuzzResponse(f *testing.F) {
 		f.Fatal(err)
 	}
 	v := &Verifier{c: Config{Now: func() time.Time { return now }, Seals: &seal.Validator{Trust: store}, RequestLife: time.Minute}}
-	p, err := platform([]Acceptance{{VCT: "x:y", Issuers: []string{"https://i.example"}, Registrations: []string{"NTRBE-0999999922"}}})
+	p, err := platform([]Acceptance{{Name: "x:y", Issuers: []string{"https://i.example"}, Registrations: []string{"NTRBE-0999999922"}}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func FuzzResponse(f *testing.F) {
 			t.Errorf("refused without a reason: %q", b)
 		}
 		for _, p := range r.Presentations {
-			if p.Verified || p.Claims != nil || p.Issuer != "" || p.VCT != "" {
+			if p.Verified || p.Claims != nil || p.Issuer != "" || p.Type != "" {
 				t.Errorf("reads as verified: %+v", p)
 			}
 		}

@@ -17,7 +17,7 @@ import (
 
 // policyText is a policy of the university with members changed.
 func policyText(w *world.World, change map[string]any, typ map[string]any) string {
-	entry := map[string]any{"vct": world.VCT, "issuers": []string{world.Issuer}, "registrations": []string{w.Hierarchy.Registration()}}
+	entry := map[string]any{"type": world.VCT, "issuers": []string{world.Issuer}, "registrations": []string{w.Hierarchy.Registration()}}
 	for k, v := range typ {
 		entry[k] = v
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/credential"
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
@@ -21,7 +21,7 @@ import (
 type Acceptance = policy.Type
 
 // formats that can be verified here.
-var formats = []credential.Format{credential.FormatSDJWTVC}
+var formats = format.IDs()
 
 // platform is the policy that judges unless a transaction names another, and
 // that no other may undercut: all checks, and the accepted types.
@@ -107,8 +107,8 @@ func algs(p *policy.Policy, some []jose.Alg) []jose.Alg {
 
 // judge says what speaks against a credential that is genuine; nothing does
 // when it is empty. The names are those that were verified, not claimed.
-func judge(p *policy.Policy, c *sdjwt.Verified, s seal.Validation) string {
-	a, ok := p.Type(c.VCT)
+func judge(p *policy.Policy, c *format.Verified, s seal.Validation) string {
+	a, ok := p.Type(c.Type)
 	switch {
 	case !ok:
 		return "no issuer is accepted for this credential type"
@@ -133,7 +133,7 @@ func (c *checked) accepted(p *policy.Policy, now time.Time) bool {
 		c.report.Fail(credential.CheckPolicy, specPolicy, against)
 		return false
 	}
-	t, _ := p.Type(c.credential.VCT)
+	t, _ := p.Type(c.credential.Type)
 	if t.MaxAge > 0 && (c.credential.IssuedAt.IsZero() || now.Sub(c.credential.IssuedAt) > t.MaxAge) {
 		return c.found(p, policy.CredentialTooOld, credential.CheckPolicy, specPolicy, fmt.Sprintf("the credential was issued longer ago than %s, or does not say when", t.MaxAge))
 	}
@@ -184,13 +184,10 @@ func (c *checked) reserve(f policy.Finding, checks ...string) {
 	c.open = append(c.open, checks...)
 }
 
-// binding says whether this presentation must prove its holder: always, unless
-// query and policy both do without; then one that is offered still is checked.
-func (f fetched) binding(q oid4vp.CredentialQuery, text string) sdjwt.Binding {
-	if !q.HolderBinding() && f.policy.Effect(policy.HolderBindingMissing) == policy.Reports && strings.HasSuffix(text, "~") {
-		return sdjwt.BindingForbidden
-	}
-	return sdjwt.BindingRequired
+// unbound says whether a presentation may come without its holder's word: only
+// if query and policy both do without.
+func (f fetched) unbound(q oid4vp.CredentialQuery) bool {
+	return !q.HolderBinding() && f.policy.Effect(policy.HolderBindingMissing) == policy.Reports
 }
 
 // unbound notes that nothing says who presented, nor for which request: the

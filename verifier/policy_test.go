@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -22,27 +22,27 @@ func TestJudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		change func(*Acceptance, *sdjwt.Verified, *seal.Validation)
+		change func(*Acceptance, *format.Verified, *seal.Validation)
 		holds  bool
 	}{
-		"as it should be": {func(*Acceptance, *sdjwt.Verified, *seal.Validation) {}, true},
-		"another type":    {func(_ *Acceptance, c *sdjwt.Verified, _ *seal.Validation) { c.VCT += "/y" }, false},
-		"no type":         {func(_ *Acceptance, c *sdjwt.Verified, _ *seal.Validation) { c.VCT = "" }, false},
-		"another issuer":  {func(_ *Acceptance, c *sdjwt.Verified, _ *seal.Validation) { c.Issuer += "/" }, false},
-		"no provider":     {func(_ *Acceptance, _ *sdjwt.Verified, s *seal.Validation) { s.Provider = nil }, false},
-		"another provider": {func(_ *Acceptance, _ *sdjwt.Verified, s *seal.Validation) {
+		"as it should be": {func(*Acceptance, *format.Verified, *seal.Validation) {}, true},
+		"another type":    {func(_ *Acceptance, c *format.Verified, _ *seal.Validation) { c.Type += "/y" }, false},
+		"no type":         {func(_ *Acceptance, c *format.Verified, _ *seal.Validation) { c.Type = "" }, false},
+		"another issuer":  {func(_ *Acceptance, c *format.Verified, _ *seal.Validation) { c.Issuer += "/" }, false},
+		"no provider":     {func(_ *Acceptance, _ *format.Verified, s *seal.Validation) { s.Provider = nil }, false},
+		"another provider": {func(_ *Acceptance, _ *format.Verified, s *seal.Validation) {
 			s.Provider = &trust.Provider{Registration: qc.Organization{Scheme: "NTR", Country: "BE", Number: "0999999823"}}
 		}, false},
-		"seal of too little worth": {func(a *Acceptance, _ *sdjwt.Verified, _ *seal.Validation) { a.Qualification = seal.AdESealQC }, false},
-		"seal of no worth":         {func(_ *Acceptance, _ *sdjwt.Verified, s *seal.Validation) { s.Qualification = seal.NotApplicable }, false},
-		"seal of unknown worth":    {func(_ *Acceptance, _ *sdjwt.Verified, s *seal.Validation) { s.Qualification = "GoldSeal" }, false},
-		"no exp":                   {func(_ *Acceptance, c *sdjwt.Verified, _ *seal.Validation) { c.Expires = time.Time{} }, false},
-		"no exp, and accepted": {func(a *Acceptance, c *sdjwt.Verified, _ *seal.Validation) {
+		"seal of too little worth": {func(a *Acceptance, _ *format.Verified, _ *seal.Validation) { a.Qualification = seal.AdESealQC }, false},
+		"seal of no worth":         {func(_ *Acceptance, _ *format.Verified, s *seal.Validation) { s.Qualification = seal.NotApplicable }, false},
+		"seal of unknown worth":    {func(_ *Acceptance, _ *format.Verified, s *seal.Validation) { s.Qualification = "GoldSeal" }, false},
+		"no exp":                   {func(_ *Acceptance, c *format.Verified, _ *seal.Validation) { c.Expires = time.Time{} }, false},
+		"no exp, and accepted": {func(a *Acceptance, c *format.Verified, _ *seal.Validation) {
 			c.Expires, a.WithoutExpiry = time.Time{}, true
 		}, true},
 	} {
-		a := Acceptance{VCT: vct, Issuers: []string{iss}, Registrations: []string{number}}
-		v := &sdjwt.Verified{VCT: vct, Issuer: iss, Expires: time.Unix(1, 0)}
+		a := Acceptance{Name: vct, Issuers: []string{iss}, Registrations: []string{number}}
+		v := &format.Verified{Type: vct, Issuer: iss, Expires: time.Unix(1, 0)}
 		s := seal.Validation{Qualification: seal.AdESeal, Provider: &trust.Provider{Registration: registration}}
 		c.change(&a, v, &s)
 		p, err := platform([]Acceptance{a})
@@ -59,12 +59,12 @@ func TestJudge(t *testing.T) {
 // List, Section 8.3), and without a listed provider nobody may sign its status.
 func TestNotStandingFailsClosed(t *testing.T) {
 	v := &Verifier{c: Config{Now: func() time.Time { return time.Unix(0, 0) }}}
-	p, err := platform([]Acceptance{{VCT: "a:b", Issuers: []string{"i"}, Registrations: []string{"NTRBE-0999999922"}}})
+	p, err := platform([]Acceptance{{Name: "a:b", Issuers: []string{"i"}, Registrations: []string{"NTRBE-0999999922"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, claim := range map[string]string{"no status": "", "no list": `{}`, "another mechanism": `{"identifier_list":{"id":"x"}}`, "no index": `{"status_list":{"uri":"https://a.example/1"}}`, "negative": `{"status_list":{"idx":-1,"uri":"https://a.example/1"}}`} {
-		c := &checked{credential: &sdjwt.Verified{}, validation: &seal.Validation{}}
+		c := &checked{credential: &format.Verified{}, validation: &seal.Validation{}}
 		if claim != "" {
 			c.credential.Status = []byte(claim)
 		}

@@ -159,7 +159,7 @@ func TestNewRefuses(t *testing.T) {
 		"plain http on loopback":   {func(c *verifier.Config) { c.URL = "http://localhost:8083" }, "URL"},
 		"no store":                 {func(c *verifier.Config) { c.Store = nil }, "Store"},
 		"nothing accepted":         {func(c *verifier.Config) { c.Accept = nil }, "Accept"},
-		"accepted from anybody":    {func(c *verifier.Config) { c.Accept = []verifier.Acceptance{{VCT: world.VCT}} }, "credentials[0].issuers"},
+		"accepted from anybody":    {func(c *verifier.Config) { c.Accept = []verifier.Acceptance{{Name: world.VCT}} }, "credentials[0].issuers"},
 		"admitted, no certificate": {func(c *verifier.Config) { delete(c.Access, world.University) }, "university"},
 		"certificate of another":   {func(c *verifier.Config) { c.Access[world.University] = w.Access[world.Employer] }, "university"},
 		"key of another certificate": {func(c *verifier.Config) {

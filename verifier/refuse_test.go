@@ -195,7 +195,7 @@ func TestPresentationRefused(t *testing.T) {
 			c.Status = s
 		})},
 		// OpenID4VP 1.0, Section 14.11: the wallet is not believed.
-		{name: "another type", check: credential.CheckQuery, present: issued(func(c *sdjwt.Credential) { c.Type = world.OtherVCT })},
+		{name: "another type", check: credential.CheckType, present: issued(func(c *sdjwt.Credential) { c.Type = world.OtherVCT })},
 		{name: "missing claim", check: credential.CheckQuery, present: func(s scene) string { return s.a.Present(s.w.Issue(), s.a.Paths()[:1]) }},
 		{name: "another value", check: credential.CheckQuery, query: strings.Replace(query, `["title"]`, `["title"],"values":["other","CANARY-TITLE-2"]`, 1),
 			present: issued(func(*sdjwt.Credential) {})},

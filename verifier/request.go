@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
@@ -117,7 +119,11 @@ func (v *Verifier) checkClear(o Order, q oid4vp.Query) error {
 }
 
 func clientMetadata(x exchange, key jose.JWK) (*oid4vp.ClientMetadata, error) {
-	words := map[string]any{"vp_formats_supported": map[string]any{string(credential.FormatSDJWTVC): oid4vp.SDJWTFormat(algs(x.policy, issuerAlgs), algs(x.policy, holderAlgs))}}
+	supported := map[credential.Format]jsontext.Value{}
+	for _, f := range x.policy.Formats {
+		supported[f] = oid4vp.Supported{Issuer: algs(x.policy, issuerAlgs), Holder: algs(x.policy, holderAlgs)}.Entry(f)
+	}
+	words := map[string]any{"vp_formats_supported": supported}
 	if !x.InClear {
 		words["jwks"], words["encrypted_response_enc_values_supported"] = map[string]any{"keys": []jose.JWK{key}}, encs
 	}

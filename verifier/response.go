@@ -138,14 +138,9 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 	replayed := false
 	for _, q := range f.Query.Credentials {
 		for _, raw := range response.VPToken[q.ID] {
-			c := checked{}
-			if text, ok := oid4vp.Text(raw); ok {
-				if c, err = v.checkSDJWT(ctx, f, q, text, now); err != nil {
-					return Result{}, err
-				}
-			} else {
-				c.report.Fail(credential.CheckStructure, "OpenID4VP 1.0, Appendix B.3.6", "a presentation of this format must be a string")
-				c.complete()
+			c, err := v.examine(ctx, f, q, raw, now)
+			if err != nil {
+				return Result{}, err
 			}
 			f.keep.add(v, c)
 			p, err := presentation(q, c)
@@ -156,7 +151,7 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 			replayed = replayed || c.replayed()
 			if p.Verified {
 				answered, worths = append(answered, q.ID), append(worths, c.validation.Qualification)
-				held = append(held, bound{q.ID, c.credential.KeyBinding})
+				held = append(held, bound{q.ID, c.credential})
 			}
 		}
 	}

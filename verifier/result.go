@@ -41,13 +41,16 @@ type Result struct {
 type Presentation struct {
 	QueryID  string `json:"query_id"`
 	Verified bool   `json:"verified"`
-	// Issuer, VCT, Expires and Claims are there only when Verified is true; they
+	// Issuer, Format, Type, Expires and Claims are there only when Verified is true; they
 	// are what the issuer signed. A claim identifies somebody only together with
 	// its issuer (Section 14.5).
-	Issuer  string         `json:"issuer,omitempty"`
-	VCT     string         `json:"vct,omitempty"`
-	Expires *time.Time     `json:"expires_at,omitempty"`
-	Claims  jsontext.Value `json:"claims,omitempty"`
+	Issuer string `json:"issuer,omitempty"`
+	// Type is the vct of an SD-JWT VC, the doctype of an mdoc, the type's IRI of
+	// a W3C credential.
+	Format  credential.Format `json:"format,omitempty"`
+	Type    string            `json:"type,omitempty"`
+	Expires *time.Time        `json:"expires_at,omitempty"`
+	Claims  jsontext.Value    `json:"claims,omitempty"`
 	// Reservations are what was found and, under this policy, is only reported:
 	// the presentation is not verified in these respects.
 	Reservations []policy.Finding  `json:"reservations,omitempty"`
@@ -95,7 +98,7 @@ func presentation(q oid4vp.CredentialQuery, c checked) (Presentation, error) {
 	if !p.Verified {
 		return p, nil
 	}
-	p.Issuer, p.VCT = c.credential.Issuer, c.credential.VCT
+	p.Issuer, p.Format, p.Type = c.credential.Issuer, c.credential.Format, c.credential.Type
 	if e := c.credential.Expires; !e.IsZero() {
 		e = e.UTC()
 		p.Expires = &e

@@ -148,7 +148,7 @@ func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors
 	if !check(CheckTrustMaterial, "ETSI TS 119 602; RFC 5280", err, fmt.Sprintf("list of providers %d, %d revocation lists, %d status lists", e.Trust.ListSequence, len(e.Trust.CRLs), len(e.StatusLists))) {
 		return
 	}
-	again, err := v.judgeResponse(ctx, fetched{exchange: x}, e.Response)
+	again, err := v.judgeResponse(ctx, fetched{exchange: x, responseURI: asked.ResponseURI, encryption: asked.EncryptionKey()}, e.Response)
 	if err == nil {
 		r.Result = &again
 		err = same(again, e.Result)

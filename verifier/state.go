@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/capsule"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
@@ -110,7 +111,11 @@ type fetched struct {
 	Object string `json:"-"`
 
 	secret capsule.Secret // of the response
-	keep   *gathering     // nil without evidence
+	// responseURI and encryption are what the response came to and was encrypted
+	// to, as the request said.
+	responseURI string
+	encryption  *jose.JWK
+	keep        *gathering // nil without evidence
 }
 
 // audience of the presentations (OpenID4VP 1.0, Section 14.10, Appendix A.4).
@@ -119,6 +124,11 @@ func (f fetched) audience() string {
 		return oid4vp.OriginAudience(f.Origin)
 	}
 	return f.ClientID
+}
+
+// session is what presentations must be bound to.
+func (f fetched) session() format.Session {
+	return format.Session{Nonce: string(f.Nonce), Audience: f.audience(), ResponseURI: f.responseURI, Encryption: f.encryption}
 }
 
 // coded says that a result is withheld until its response code comes back: a

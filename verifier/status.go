@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
@@ -30,7 +30,7 @@ type standing struct {
 }
 
 // status looks a credential up.
-func (v *Verifier) status(ctx context.Context, c *sdjwt.Verified, s seal.Validation) (standing, error) {
+func (v *Verifier) status(ctx context.Context, c *format.Verified, s seal.Validation) (standing, error) {
 	ref, err := status.ParseClaim(c.Status)
 	if err != nil {
 		return standing{against: err.Error()}, nil

@@ -74,6 +74,13 @@ func (v *Verifier) fetched(ctx context.Context, text string) (fetched, error) {
 	if f.secret, err = v.open(ctx, kindResponse, text, purposeResponse, &f); err != nil {
 		return fetched{}, err
 	}
+	if f.Origin == "" {
+		f.responseURI = v.at("/response/" + text)
+	}
+	if !f.InClear {
+		public := f.Key.Public()
+		f.encryption = &public
+	}
 	f.gather(v.c.Now())
 	if v.over(f.Expires) {
 		return fetched{}, expired()

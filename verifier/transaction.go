@@ -3,7 +3,7 @@ package verifier
 import (
 	"fmt"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 )
@@ -54,8 +54,8 @@ func encodeTransactions(all [][]byte, q oid4vp.Query) ([]string, error) {
 
 // bound is a presentation that holds, with the holder's word for it.
 type bound struct {
-	query   string
-	binding *sdjwt.KeyBound // nil if the policy does without
+	query      string
+	credential *format.Verified
 }
 
 // authorised holds the holder's words against the transactions of the request:
@@ -72,10 +72,10 @@ func (f fetched) authorised(held []bound, out *Result) bool {
 	}
 	by := make([]string, len(transactions))
 	for _, b := range held {
-		if b.binding == nil {
+		if b.credential.Transactions == nil {
 			continue
 		}
-		hashes, there, err := oid4vp.ParseTransactionHashes(b.binding.Token.Payload)
+		hashes, there, err := oid4vp.ParseTransactionHashes(b.credential.Transactions)
 		if err != nil {
 			return fail(err.Error())
 		}

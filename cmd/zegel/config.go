@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/holder/pod/solid"
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -154,6 +155,11 @@ type TypeConfig struct {
 	// Metadata is a JSON file, the SD-JWT VC type metadata with {vct} where the
 	// type's address belongs, or "led-diploma" for the one that is built in.
 	Metadata string `yaml:"metadata"`
+	// Format of its credentials: dc+sd-jwt (the default) or mso_mdoc.
+	Format credential.Format `yaml:"format"`
+	// Definition is a JSON file with what else the format needs, the document type
+	// of an mdoc, or "led-diploma" for the one that is built in.
+	Definition string `yaml:"definition"`
 	// Proofs are the proof types that are taken: jwt (the default), di_vp and
 	// attestation.
 	Proofs []oid4vci.ProofType `yaml:"proofs"`
@@ -199,6 +205,8 @@ type ConnectorConfig struct {
 	DataType string `yaml:"data_type"`
 	// Configuration is the credential configuration of its records.
 	Configuration string `yaml:"configuration"`
+	// Configurations are further ones of the same records, in other formats.
+	Configurations []string `yaml:"configurations"`
 	// Kind is "magda", "http" or "file".
 	Kind string `yaml:"kind"`
 	// Mapping is a YAML file, or "led-diploma" for the one that is built in.
@@ -331,7 +339,8 @@ type IdentifierConfig struct {
 // AcceptConfig accepts a credential type from issuers: being a listed provider
 // gives no authority over a type.
 type AcceptConfig struct {
-	VCT           string   `yaml:"vct"`
+	// Type is a vct, a doctype, or the IRI of the type of a W3C credential.
+	Type          string   `yaml:"type"`
 	Issuers       []string `yaml:"issuers"`
 	Registrations []string `yaml:"registrations"`
 	// Qualification is the least that the seal must be worth: QESeal, AdESeal-QC

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/store"
@@ -88,7 +90,10 @@ func (i *IssuerConfig) checkBody(at string) []error {
 		fault("status_ttl: found %q, expected a duration from 1s to 12h", i.StatusTTL)
 	}
 	if len(i.Types) == 0 {
-		i.Types = []TypeConfig{{ID: "led_diploma", Metadata: builtinMapping}}
+		i.Types = []TypeConfig{
+			{ID: "led_diploma", Metadata: builtinMapping},
+			{ID: "led_diploma_mdoc", Metadata: builtinMapping, Format: credential.FormatMdoc, Definition: builtinMapping},
+		}
 	}
 	switch i.Encryption {
 	case issuer.EncryptionOffered, issuer.EncryptionRequired, issuer.EncryptionOff:
@@ -107,6 +112,15 @@ func (i *IssuerConfig) checkBody(at string) []error {
 		if t.ID == "" || t.Metadata == "" {
 			fault("types[%d]: id and metadata are needed", n)
 		}
+		if t.Format == "" {
+			t.Format = credential.FormatSDJWTVC
+		}
+		switch f := format.By(string(t.Format)); {
+		case f == nil:
+			fault("types[%d].format: found %q, expected one of %v", n, t.Format, format.IDs())
+		case (t.Format == credential.FormatSDJWTVC) != (t.Definition == ""):
+			fault("types[%d].definition: it is needed by every format but %s, which has none", n, credential.FormatSDJWTVC)
+		}
 		if types[t.ID] {
 			fault("types[%d].id: %q stands there twice", n, t.ID)
 		}
@@ -124,6 +138,11 @@ func (i *IssuerConfig) checkBody(at string) []error {
 	for n, x := range i.Connectors {
 		if !types[x.Configuration] {
 			fault("connectors[%d].configuration: found %q, which is none of the types", n, x.Configuration)
+		}
+		for k, also := range x.Configurations {
+			if !types[also] || also == x.Configuration || slices.Contains(x.Configurations[:k], also) {
+				fault("connectors[%d].configurations[%d]: found %q, which is none of the types or stands there twice", n, k, also)
+			}
 		}
 	}
 	i.checkWallets(fault)
@@ -165,12 +184,34 @@ func (i *IssuerConfig) types() ([]issuer.Type, error) {
 			}
 			made.Metadata = b
 		}
+		if err := t.define(&made); err != nil {
+			return nil, fmt.Errorf("types[%d].definition: %w", n, err)
+		}
 		made.ID, made.Name, made.Scope = t.ID, t.Name, t.Scope
 		made.Proofs, made.WithoutVault = t.proofs(), t.WithoutVault
 		made.SignIn = issuer.SignIn{ACR: t.ACR, MaxAge: t.maxAge}
 		out = append(out, made)
 	}
 	return out, nil
+}
+
+// define reads what the format needs beside the metadata.
+func (t TypeConfig) define(made *issuer.Type) error {
+	made.Format = t.Format
+	switch t.Definition {
+	case "":
+		return nil
+	case builtinMapping:
+		definition, ok := issuer.LEDDefinition(t.Format)
+		if !ok {
+			return fmt.Errorf("none is built in for %s; name a file", t.Format)
+		}
+		made.Definition = definition
+		return nil
+	}
+	var err error
+	made.Definition, err = os.ReadFile(t.Definition)
+	return err
 }
 
 func (t TypeConfig) proofs() issuer.KeyProofs {

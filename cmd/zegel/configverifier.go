@@ -48,7 +48,7 @@ func (v *VerifierConfig) checkPolicies() []error {
 func (v *VerifierConfig) accepted() []verifier.Acceptance {
 	var out []verifier.Acceptance
 	for _, a := range v.Accept {
-		out = append(out, verifier.Acceptance{VCT: a.VCT, Issuers: a.Issuers, Registrations: a.Registrations, Qualification: a.Qualification, MaxAge: a.maxAge, WithoutExpiry: a.WithoutExpiry})
+		out = append(out, verifier.Acceptance{Name: a.Type, Issuers: a.Issuers, Registrations: a.Registrations, Qualification: a.Qualification, MaxAge: a.maxAge, WithoutExpiry: a.WithoutExpiry})
 	}
 	return out
 }

@@ -23,14 +23,14 @@ import (
 	"github.com/zegel-id/zegel/verifier/webhooks"
 )
 
-const policyDocument = `{"id":"own","version":"1","formats":["dc+sd-jwt"],"algorithms":["ES256"],"credentials":[{"vct":"a:b","issuers":["https://i.example"],"registrations":["NTRBE-0999999922"]}]}`
+const policyDocument = `{"id":"own","version":"1","formats":["dc+sd-jwt"],"algorithms":["ES256"],"credentials":[{"type":"a:b","issuers":["https://i.example"],"registrations":["NTRBE-0999999922"]}]}`
 
 func TestVerifierPolicies(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "p.json")
 	if err := os.WriteFile(file, []byte(strings.Replace(policyDocument, "own", "filed", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	v := VerifierConfig{Policies: []PolicyConfig{{Document: policyDocument}, {File: file}}, Accept: []AcceptConfig{{VCT: "a:b", MaxAge: "8760h", WithoutExpiry: true}}, Relax: []policy.Relaxation{policy.RelaxIssuers}}
+	v := VerifierConfig{Policies: []PolicyConfig{{Document: policyDocument}, {File: file}}, Accept: []AcceptConfig{{Type: "a:b", MaxAge: "8760h", WithoutExpiry: true}}, Relax: []policy.Relaxation{policy.RelaxIssuers}}
 	if faults := v.checkPolicies(); faults != nil {
 		t.Fatal(faults)
 	}

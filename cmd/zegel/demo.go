@@ -172,7 +172,7 @@ func (s *story) tell(ctx context.Context) error {
 		return err
 	}
 	w.tell = func(text string) { s.say("   %s", text) }
-	if err := w.fetch(ctx, indent{s.out}, v, "led", issueFlags{clientID: defaultClientID, copies: 4, language: "en"}); err != nil {
+	if err := w.fetch(ctx, indent{s.out}, v, "led", "", issueFlags{clientID: defaultClientID, copies: 4, language: "en"}); err != nil {
 		return err
 	}
 	credentials, err := s.credentials(ctx, v)
@@ -191,6 +191,11 @@ func (s *story) tell(ctx context.Context) error {
 		return err
 	}
 	if err := s.verified(first); err != nil {
+		return err
+	}
+
+	s.begin("The same records as mobile documents (ISO mdoc), over the same endpoints")
+	if err := s.mobile(ctx, w, v); err != nil {
 		return err
 	}
 
@@ -231,7 +236,11 @@ func (s *story) credentials(ctx context.Context, v *unit.Vault) ([]unit.Item, er
 	if len(items) == 0 {
 		return nil, errors.New("the vault is empty")
 	}
-	sd, err := sdjwt.Parse(items[0].Copies[0].Credential)
+	var text string
+	if err := json.Unmarshal(items[0].Copies[0].Credential, &text); err != nil {
+		return nil, err
+	}
+	sd, err := sdjwt.Parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +249,7 @@ func (s *story) credentials(ctx context.Context, v *unit.Vault) ([]unit.Item, er
 	if err != nil {
 		return nil, err
 	}
-	s.say("   One of them: %s, %d bytes, %d claims that can be shown one by one", h.Typ, len(items[0].Copies[0].Credential), len(sd.Disclosable()))
+	s.say("   One of them: %s, %d bytes, %d claims that can be shown one by one", h.Typ, len(text), len(sd.Disclosable()))
 	s.say("   sealed by    %s", chain[0].Subject)
 	s.say("   header       alg %s, x5t#S256 %s, x5u %s", h.Alg, h.X5TS256, h.X5U)
 	return items, nil
@@ -290,13 +299,18 @@ type result struct {
 }
 
 func (s *story) ask(ctx context.Context) (transaction, error) {
+	return s.asks(ctx, map[string]any{
+		"id": "diploma", "format": credential.FormatSDJWTVC, "meta": map[string]any{"vct_values": []string{s.env.urls["issuer"] + "/types/led-diploma"}},
+		"claims": []any{map[string]any{"path": []string{"title"}}, map[string]any{"path": []string{"level", "eqf"}}},
+	})
+}
+
+// asks starts a transaction of the employer with one credential query.
+func (s *story) asks(ctx context.Context, query map[string]any) (transaction, error) {
 	var t transaction
 	err := s.api(ctx, "POST", s.env.urls["verifier"]+"/verifier/v1/transactions", s.env.employerKey, map[string]any{
 		"purpose": "recruitment", "flow": "cross-device",
-		"dcql_query": map[string]any{"credentials": []any{map[string]any{
-			"id": "diploma", "format": "dc+sd-jwt", "meta": map[string]any{"vct_values": []string{s.env.urls["issuer"] + "/types/led-diploma"}},
-			"claims": []any{map[string]any{"path": []string{"title"}}, map[string]any{"path": []string{"level", "eqf"}}},
-		}}},
+		"dcql_query": map[string]any{"credentials": []any{query}},
 	}, &t)
 	return t, err
 }
@@ -341,6 +355,27 @@ func (s *story) verified(r result) error {
 		return err
 	}
 	return s.report(p.Checks)
+}
+
+const demoDoctype = "id.zegel.led-diploma.1"
+
+// mobile has the records issued as mdocs too, and shows one.
+func (s *story) mobile(ctx context.Context, w *wallet, v *unit.Vault) error {
+	if err := w.fetch(ctx, indent{s.out}, v, "led", "led_diploma_mdoc", issueFlags{clientID: defaultClientID, copies: 2, language: "en"}); err != nil {
+		return err
+	}
+	t, err := s.asks(ctx, map[string]any{
+		"id": "diploma", "format": credential.FormatMdoc, "meta": map[string]any{"doctype_value": demoDoctype},
+		"claims": []any{map[string]any{"path": []string{demoDoctype, "title"}}, map[string]any{"path": []string{demoDoctype, "level"}}},
+	})
+	if err != nil {
+		return err
+	}
+	r, err := s.share(ctx, w, t)
+	if err != nil {
+		return err
+	}
+	return s.verified(r)
 }
 
 // revoke has the issuing side revoke everything it offered to her, then

@@ -209,7 +209,7 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 			VaultPlatforms: []string{d.urls["holder"]},
 			Wallets:        []WalletConfig{{ID: defaultClientID, Name: "Zegel", RedirectURIs: []string{"http://127.0.0.1/callback"}}},
 			Connectors: []ConnectorConfig{{
-				Supplier: "led", DataType: "led-diploma", Configuration: "led_diploma", Kind: "magda", Mapping: led,
+				Supplier: "led", DataType: "led-diploma", Configuration: "led_diploma", Configurations: []string{"led_diploma_mdoc"}, Kind: "magda", Mapping: led,
 				URL: d.urls["magda"] + magdadev.Path, Sender: "kbo0999999922.be/ipdc0000-demo", Certificate: certificate, Key: key,
 			}},
 			Clients: []ClientConfig{
@@ -223,7 +223,10 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 		},
 		Verifier: &VerifierConfig{
 			ListenConfig: ListenConfig{URL: d.urls["verifier"]}, Receivers: receivers,
-			Accept: []AcceptConfig{{VCT: vct, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}}},
+			Accept: []AcceptConfig{
+				{Type: vct, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}},
+				{Type: demoDoctype, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}},
+			},
 			Clients: []ClientConfig{
 				{ID: "employer", KeySHA256: []string{employerDigest}, Permissions: []string{verifierapi.Permission}},
 				{ID: "suspended-shop", KeySHA256: []string{shopDigest}, Permissions: []string{verifierapi.Permission}},

@@ -139,7 +139,9 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 	}
 	config.SignIn, config.BoundTokens, config.RefreshLife = c.SignIn != nil, c.BoundTokens, cmp.Or(c.refreshLife, -1)
 	for _, x := range c.Connectors {
-		config.Collectable = append(config.Collectable, issuer.Supply{Supplier: x.Supplier, Configuration: x.Configuration})
+		for _, id := range append([]string{x.Configuration}, x.Configurations...) {
+			config.Collectable = append(config.Collectable, issuer.Supply{Supplier: x.Supplier, Configuration: id})
+		}
 	}
 	if !c.UnsignedMetadata {
 		config.MetadataKeys = a.signs

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/holder/unit"
 )
 
@@ -69,12 +68,12 @@ func show(ctx context.Context, out io.Writer, v *unit.Vault, e unit.Entry) error
 	for i, c := range it.Copies {
 		fmt.Fprintf(out, "copy %d, shown %d times\n", i+1, c.Shown)
 	}
-	sd, err := sdjwt.Parse(it.Copies[0].Credential)
+	held, err := it.Open(0)
 	if err != nil {
 		return err
 	}
 	var claims any
-	if err := json.Unmarshal(sd.Claims().Raw(), &claims); err != nil {
+	if err := json.Unmarshal(held.Claims(), &claims); err != nil {
 		return err
 	}
 	return printJSON(out, claims)

@@ -38,6 +38,8 @@ type Position struct {
 	// Pointer is the JSON pointer (RFC 6901) of the node object; or of the item, or its
 	// @value, for a blank node that holds a list together.
 	Pointer string
+	// Offset is where the text of that value begins in the document, in bytes.
+	Offset int
 }
 
 // Document is a document as RDF.
@@ -68,7 +70,7 @@ func (r *run) positions() []Position {
 	slices.SortStableFunc(r.places, func(x, y item) int { return int(x.at - y.at) })
 	out := make([]Position, len(r.places))
 	for i, p := range r.places {
-		out[i] = Position{p.n, pointers[p.at]}
+		out[i] = Position{p.n, pointers[p.at], int(r.a.values[p.at].from)}
 	}
 	return out
 }

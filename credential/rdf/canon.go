@@ -141,28 +141,34 @@ type span struct{ from, to int }
 
 // Canonicalize is RDFC-1.0, Section 4.4.3. The dataset is not changed.
 func (d *Dataset) Canonicalize(o Options) (Canonical, error) {
-	c := pool.Get().(*canon)
-	defer c.release()
-	c.d, c.hash, c.work, c.next = d, o.Hash, o.Work, 0
-	if o.Hash != SHA256 && o.Hash != SHA384 {
-		return Canonical{}, fmt.Errorf("rdf: hash %d is not known, expected SHA256 or SHA384", o.Hash)
+	c, err := d.canonicalize(o)
+	if err != nil {
+		return Canonical{}, err
 	}
+	defer c.release()
+	names := make([]string, len(d.labels))
+	for b, number := range c.numbers() {
+		names[b] = "_:c14n" + strconv.Itoa(number)
+	}
+	return Canonical{NQuads: c.write(c.quads, names), Names: names, d: d}, nil
+}
+
+// canonicalize issues the canonical numbers; what it returns is to be released.
+func (d *Dataset) canonicalize(o Options) (*canon, error) {
+	if o.Hash != SHA256 && o.Hash != SHA384 {
+		return nil, fmt.Errorf("rdf: hash %d is not known, expected SHA256 or SHA384", o.Hash)
+	}
+	c := pool.Get().(*canon)
+	c.d, c.hash, c.work, c.next = d, o.Hash, o.Work, 0
 	c.distinct(d.quads)
 	if c.work <= 0 {
 		c.work = DefaultWork(len(c.quads))
 	}
 	if err := c.name(); err != nil {
-		return Canonical{}, err
+		c.release()
+		return nil, err
 	}
-	names := make([]string, len(d.labels))
-	for b, number := range c.issued {
-		if number < 0 { // named, but in no quad
-			number = c.next
-			c.next++
-		}
-		names[b] = "_:c14n" + strconv.Itoa(int(number))
-	}
-	return Canonical{NQuads: c.write(c.quads, names), Names: names, d: d}, nil
+	return c, nil
 }
 
 // odds make the hash of a quad: drawn by chance, so that nobody can choose quads

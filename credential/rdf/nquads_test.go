@@ -178,3 +178,30 @@ func FuzzCanonicalize(f *testing.F) {
 		}
 	})
 }
+
+// TestRelabelled: statements under other labels come in the order of their lines.
+func TestRelabelled(t *testing.T) {
+	d, err := rdf.ParseNQuads("_:x <p:1> _:y <g:1> .\n_:y <p:1> \"b\" .\n_:y <p:1> \"a\" .\n_:y <p:1> \"a\" .\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers, used, err := d.CanonicalNumbers(rdf.Options{})
+	if err != nil || used != 2 || numbers[0]+numbers[1] != 1 {
+		t.Fatalf("got %v, %d, %v", numbers, used, err)
+	}
+	quads, lines, ends := d.Relabelled([]string{"_:z", "_:a"})
+	want := "_:a <p:1> \"a\" .\n_:a <p:1> \"b\" .\n_:z <p:1> _:a <g:1> .\n"
+	if string(lines) != want || len(quads) != 3 || len(ends) != 3 || ends[2] != len(want) || ends[0] != len("_:a <p:1> \"a\" .\n") {
+		t.Errorf("got %q, ends %v", lines, ends)
+	}
+	other, err := rdf.ParseNQuads("_:y <p:1> \"a\" .\n_:new <p:2> \"a\" .\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, false} {
+		q := other.Quads()[i]
+		if n, ok := d.Find(other, q.S); ok != want || ok && d.Label(n) != "_:y" {
+			t.Errorf("%d: found %v, %v", i, n, ok)
+		}
+	}
+}

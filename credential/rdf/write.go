@@ -5,12 +5,20 @@ import (
 	"strings"
 )
 
-// write is the canonical form (Section 5, step 7 of Section 4.4.3). Comparing
+// write is the canonical form (Section 5, step 7 of Section 4.4.3).
+func (c *canon) write(quads []Quad, names []string) []byte {
+	out := make([]byte, 0, c.sort(quads, names))
+	for _, q := range quads {
+		out = c.d.appendQuad(out, q, names)
+	}
+	return out
+}
+
+// sort orders quads and says how long their lines are together. Comparing
 // term by term orders as comparing whole lines would, because no term is the
 // beginning of another followed by something before a space.
-func (c *canon) write(quads []Quad, names []string) []byte {
+func (c *canon) sort(quads []Quad, names []string) (size int) {
 	d := c.d
-	size := 0
 	for _, q := range quads {
 		size += len(d.text(q.S, names)) + len(d.text(q.P, names)) + len(d.text(q.O, names)) + 5
 		if q.G != 0 {
@@ -42,11 +50,7 @@ func (c *canon) write(quads []Quad, names []string) []byte {
 		}
 		return compare(a.G, b.G)
 	})
-	out := make([]byte, 0, size)
-	for _, q := range quads {
-		out = d.appendQuad(out, q, names)
-	}
-	return out
+	return size
 }
 
 // slot is the place of a node among the terms and blank nodes of the dataset.

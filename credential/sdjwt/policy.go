@@ -81,7 +81,7 @@ type Policy struct {
 var onlyES256 = []jose.Alg{jose.ES256}
 
 func orES256(algs []jose.Alg) []jose.Alg {
-	if len(algs) == 0 {
+	if algs == nil {
 		return onlyES256
 	}
 	return algs

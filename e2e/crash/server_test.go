@@ -152,7 +152,7 @@ verifier:
   receivers: receivers.yaml
   result_grace: 0s
   accept:
-    - {vct: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
+    - {type: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
   clients:
     - {id: employer, key_sha256: [%[4]s], permissions: [%[7]s]}
 `, s.issuer, s.verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, s.hierarchy.Registration()))

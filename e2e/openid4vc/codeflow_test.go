@@ -1,6 +1,7 @@
 package openid4vc_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -122,7 +123,7 @@ func TestOurWalletAuthorizes(t *testing.T) {
 				t.Fatal("renewing:", err)
 			}
 			renewed := s.wallet.One(t, in, taken)
-			if renewed.Copies[0].Credential == item.Copies[0].Credential || s.seen(t).Refreshed != after.Refreshed+1 {
+			if bytes.Equal(renewed.Copies[0].Credential, item.Copies[0].Credential) || s.seen(t).Refreshed != after.Refreshed+1 {
 				t.Errorf("renewed: %+v", s.seen(t))
 			}
 		})

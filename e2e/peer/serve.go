@@ -206,7 +206,7 @@ verifier:
   receivers: receivers.yaml
   result_grace: 0s
   accept:
-    - {vct: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
+    - {type: "%[1]s/types/led-diploma", issuers: ["%[1]s"], registrations: ["%[8]s"]}
   clients:
     - {id: employer, key_sha256: [%[4]s], permissions: [%[7]s]}
 `, s.Issuer, s.Verifier, school, employer, issuerapi.PermissionOffer, issuerapi.PermissionClaims, verifierapi.Permission, hierarchy.Registration(), issuerAt, verifierAt, signInAt, devidp.ACR, WalletID, Callback, WalletProviderID, AttestedWalletID, more.String()),

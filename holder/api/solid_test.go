@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/holder/pod/solid"
 	"github.com/zegel-id/zegel/holder/pod/solid/solidtest"
@@ -40,7 +42,7 @@ func TestSolid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Add(ctx, unit.Item{Name: name, Format: "dc+sd-jwt", Type: "https://issuer.example.org/types/x", Title: "Canary", Issuer: "https://issuer.example.org", Copies: []unit.Copy{{Credential: "canary.credential~"}}}); err != nil {
+	if err := v.Add(ctx, unit.Item{Name: name, Format: "dc+sd-jwt", Type: "https://issuer.example.org/types/x", Title: "Canary", Issuer: "https://issuer.example.org", Copies: []unit.Copy{{Credential: jsontext.Value(`"canary.credential~"`)}}}); err != nil {
 		t.Fatal(err)
 	}
 	item, etag, err := v.Item(ctx, name)

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/holder/unit"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -63,7 +65,7 @@ func TestWalletUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	item := unit.Item{Name: name, Format: "dc+sd-jwt", Type: "https://issuer.example.org/types/x", Title: "Canary diploma", Issuer: issuerURL, Added: time.Now(), Copies: []unit.Copy{{Credential: "canary.credential~"}}}
+	item := unit.Item{Name: name, Format: "dc+sd-jwt", Type: "https://issuer.example.org/types/x", Title: "Canary diploma", Issuer: issuerURL, Added: time.Now(), Copies: []unit.Copy{{Credential: jsontext.Value(`"canary.credential~"`)}}}
 	if err := v.Add(ctx, item); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +77,7 @@ func TestWalletUnit(t *testing.T) {
 		t.Fatalf("%+v %v", e, err)
 	}
 	got, etag, err := v.Item(ctx, name)
-	if err != nil || got.Copies[0].Credential != "canary.credential~" {
+	if err != nil || string(got.Copies[0].Credential) != `"canary.credential~"` {
 		t.Fatal(err)
 	}
 	got.Copies[0].Shown = 1

@@ -124,7 +124,7 @@ func (a *authority) hold(t testing.TB, v *unit.Vault, n int, change ...func(*sdj
 		key := newKey(t)
 		private := must(jose.PrivateJWK(key))(t)
 		text := a.issue(t, private.Public(), append(change, func(c *sdjwt.Credential) { it.Type = c.Type })...)
-		it.Copies = append(it.Copies, unit.Copy{Credential: text, Key: private})
+		it.Copies = append(it.Copies, unit.Copy{Credential: quoted(text), Key: private})
 	}
 	if err := v.Add(t.Context(), it); err != nil {
 		t.Fatal(err)

@@ -95,7 +95,7 @@ func (l *line) putOff(ctx context.Context, p *place, configuration string, keys 
 		}
 		w.Keys = append(w.Keys, private)
 	}
-	e := Entry{Name: w.Name, Format: c.Format, Type: c.VCT, Title: w.Title, Issuer: w.Issuer, Added: w.Since, Grant: w.Grant, Kind: KindWaiting}
+	e := Entry{Name: w.Name, Format: c.Format, Type: c.Type(), Title: w.Title, Issuer: w.Issuer, Added: w.Since, Grant: w.Grant, Kind: KindWaiting}
 	return w, p.vault.add(ctx, w, e)
 }
 

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/zegel-id/zegel/holder/unit"
 	"github.com/zegel-id/zegel/internal/jose"
 )
@@ -198,4 +200,13 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	b, _ := jose.Marshal(v)
 	_, _ = w.Write(b)
+}
+
+// quoted is a credential that is a string, as responses carry it.
+func quoted(text string) jsontext.Value {
+	b, err := jose.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }

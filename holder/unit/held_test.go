@@ -97,7 +97,7 @@ func TestHeldCopyIsDamaged(t *testing.T) {
 	r := newReceiver(t, a, newNetwork())
 	v, _ := newVault(t, r.net)
 	w := r.wallet(func(unit.Consent) (bool, error) { t.Error("the citizen was asked"); return false, nil })
-	item := unit.Item{Name: must(unit.NewName(w.Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at, Copies: []unit.Copy{{Credential: "x"}}}
+	item := unit.Item{Name: must(unit.NewName(w.Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at, Copies: []unit.Copy{{Credential: quoted("x")}}}
 	if err := v.Add(t.Context(), item); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestWithoutHolderBinding(t *testing.T) {
 		private := must(jose.PrivateJWK(key))(t)
 		text := a.reseal(t, a.issue(t, private.Public()), func(p m) { delete(p, "cnf") })
 		item := unit.Item{Name: must(unit.NewName(newReceiver(t, a, newNetwork()).wallet(yes).Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at,
-			Copies: []unit.Copy{{Credential: text}}}
+			Copies: []unit.Copy{{Credential: quoted(text)}}}
 		if err := v.Add(t.Context(), item); err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +268,7 @@ func TestKeyIsNotThere(t *testing.T) {
 	private := must(jose.PrivateJWK(newKey(t)))(t)
 	w := r.wallet(yes)
 	item := unit.Item{Name: must(unit.NewName(w.Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at,
-		Copies: []unit.Copy{{Credential: a.issue(t, private.Public()), Key: private.Public()}}}
+		Copies: []unit.Copy{{Credential: quoted(a.issue(t, private.Public())), Key: private.Public()}}}
 	if err := v.Add(t.Context(), item); err != nil {
 		t.Fatal(err)
 	}

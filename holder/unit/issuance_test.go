@@ -53,8 +53,8 @@ func TestOfferRefused(t *testing.T) {
 		{"a token endpoint over http", "token_endpoint", func(i *fakeIssuer) { i.server["token_endpoint"] = "http://issuer.example/token" }},
 		{"no grant that is known", "neither an authorization code nor a pre-authorized code", func(i *fakeIssuer) { i.offer["grants"] = m{"urn:x:other": m{}} }},
 		{"no endpoint for an authorization code", "authorization_endpoint", func(i *fakeIssuer) { i.offer["grants"] = m{"authorization_code": m{}} }},
-		{"another format", "format is mso_mdoc", func(i *fakeIssuer) {
-			i.led()["format"], i.led()["doctype"] = "mso_mdoc", "org.iso.18013.5.1.mDL"
+		{"another format", "format is ac_vc", func(i *fakeIssuer) {
+			i.led()["format"], i.led()["doctype"] = "ac_vc", "d"
 			delete(i.led(), "vct")
 		}},
 		{"another proof", "jwt proofs with ES256", func(i *fakeIssuer) {

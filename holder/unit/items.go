@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
@@ -20,7 +23,7 @@ const indexName = "index.jwe"
 type Item struct {
 	// Name is the resource in the pod, a random UUID.
 	Name string `json:"name"`
-	// Format and Type (vct) of the credential.
+	// Format and Type of the credential; the type is a vct, a doctype or an IRI.
 	Format string `json:"format"`
 	Type   string `json:"type"`
 	// Title is what the citizen sees in a list.
@@ -58,10 +61,20 @@ func (it Item) entry() Entry {
 
 // Copy is one issued copy and its holder key.
 type Copy struct {
-	Credential string   `json:"credential"`
-	Key        jose.JWK `json:"key"`
+	// Credential as the issuer's response carried it: a string, or an object.
+	Credential jsontext.Value `json:"credential"`
+	Key        jose.JWK       `json:"key"`
 	// Shown counts presentations; a copy that was not shown is taken first.
 	Shown int `json:"shown"`
+}
+
+// Open reads a copy, verifying nothing.
+func (it Item) Open(n int) (format.Held, error) {
+	f := format.By(it.Format)
+	if f == nil {
+		return nil, fmt.Errorf("its format %s is not known to this wallet", shown(it.Format, 40))
+	}
+	return f.Open(it.Copies[n].Credential)
 }
 
 // Signer is the copy's holder key.
@@ -153,11 +166,17 @@ func decodeItem(b []byte, name string) (Item, error) {
 		return Item{}, fmt.Errorf("%w: expected a credential of this name with a format, a type and at least one copy", ErrItem)
 	}
 	for _, c := range it.Copies {
-		if c.Credential == "" || c.Shown < 0 {
+		if !carried(c.Credential) || c.Shown < 0 {
 			return Item{}, fmt.Errorf("%w: expected a credential in every copy, and a number of times it was shown", ErrItem)
 		}
 	}
 	return it, nil
+}
+
+// carried reports whether a value can be a credential: a string that is not
+// empty, or an object.
+func carried(c jsontext.Value) bool {
+	return c.Kind() == '{' || c.Kind() == '"' && string(c) != `""`
 }
 
 func decodeReceipt(b []byte) (Receipt, error) {

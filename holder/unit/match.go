@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/credential"
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
@@ -21,7 +21,7 @@ type pick struct {
 	item  Item
 	etag  string
 	copy  int
-	sd    *sdjwt.SDJWT
+	held  format.Held
 	paths []credential.Path
 	// unchecked: the status of the copy could not be asked for.
 	unchecked bool
@@ -39,7 +39,7 @@ func (p Presentation) pick(ctx context.Context, v *Vault, a Asked, chosen *Chose
 	}
 	candidates := make([]oid4vp.Candidate, len(held))
 	for i, x := range held {
-		candidates[i] = heldCredential{sd: x.sd, vct: x.item.Type}
+		candidates[i] = x.held
 	}
 	options, err := a.DCQLQuery.Options(candidates)
 	if errors.Is(err, oid4vp.ErrNoMatch) {
@@ -146,7 +146,7 @@ func (p Presentation) held(ctx context.Context, v *Vault, a Asked) ([]pick, erro
 	}
 	var held []pick
 	for _, e := range entries {
-		if e.Kind != KindCredential || !asksFor(*a.DCQLQuery, e.Type) {
+		if e.Kind != KindCredential || !asksFor(*a.DCQLQuery, e) {
 			continue
 		}
 		item, etag, err := v.Item(ctx, e.Name)
@@ -161,10 +161,10 @@ func (p Presentation) held(ctx context.Context, v *Vault, a Asked) ([]pick, erro
 			return nil, fmt.Errorf("reading %s of the vault: %w", e.Name, err)
 		}
 		// The index and the item are not sealed by the issuer: its own word counts.
-		if x.sd == nil || x.sd.Claims().Text("vct") != e.Type || item.Type != e.Type {
+		if x.held == nil || x.held.Type() != e.Type || item.Type != e.Type {
 			continue
 		}
-		if a.ClientMetadata.AcceptsSDJWT(x.sd.Token().Header.Alg, item.Copies[x.copy].alg()) {
+		if a.ClientMetadata.Accepts(x.held.Format(), x.held.Secured(), item.Copies[x.copy].alg()) {
 			x.item, x.etag = item, etag
 			held = append(held, x)
 		}
@@ -172,25 +172,24 @@ func (p Presentation) held(ctx context.Context, v *Vault, a Asked) ([]pick, erro
 	return held, nil
 }
 
-func asksFor(q oid4vp.Query, vct string) bool {
-	return slices.ContainsFunc(q.Credentials, func(c oid4vp.CredentialQuery) bool {
-		return c.Format == sdjwt.TypVC && c.Meta != nil && slices.Contains(c.Meta.VCTValues, vct)
-	})
+// asksFor spares opening what cannot be meant.
+func asksFor(q oid4vp.Query, e Entry) bool {
+	return slices.ContainsFunc(q.Credentials, func(c oid4vp.CredentialQuery) bool { return c.May(e.Format, e.Type) })
 }
 
 // freshest is the copy that was shown least of those that can be shown: what
-// is over or revoked would only be refused. Without one, sd is nil.
+// is over or revoked would only be refused. Without one, held is nil.
 func (p Presentation) freshest(ctx context.Context, it Item) (pick, error) {
 	for _, n := range leastShown(it) {
-		sd, err := sdjwt.Parse(it.Copies[n].Credential)
+		held, err := it.Open(n)
 		if err != nil {
 			return pick{}, err
 		}
-		if !(heldCredential{sd: sd}).current(p.Now()) {
+		if !current(held, p.Now()) {
 			continue
 		}
-		if valid, checked := p.valid(ctx, sd); valid || !checked {
-			return pick{copy: n, sd: sd, unchecked: !checked}, nil
+		if valid, checked := p.valid(ctx, held); valid || !checked {
+			return pick{copy: n, held: held, unchecked: !checked}, nil
 		}
 	}
 	return pick{}, nil
@@ -209,8 +208,8 @@ func leastShown(it Item) []int {
 // valid reports whether a copy's status is valid, and whether it could be asked
 // for. That it cannot be had now is for the citizen to know and for the receiver
 // to judge.
-func (p Presentation) valid(ctx context.Context, sd *sdjwt.SDJWT) (valid, checked bool) {
-	claim := sd.Claims().Member("status")
+func (p Presentation) valid(ctx context.Context, held format.Held) (valid, checked bool) {
+	claim := held.Status()
 	if claim == nil {
 		return true, true
 	}
@@ -243,50 +242,8 @@ func (x pick) shown() ConsentItem {
 	return ConsentItem{Query: x.query, Name: x.item.Name, Title: x.item.Title, Type: x.item.Type, Paths: x.paths, Unchecked: x.unchecked}
 }
 
-// heldCredential is a held SD-JWT VC as DCQL sees it.
-type heldCredential struct {
-	sd  *sdjwt.SDJWT
-	vct string
-}
-
-func (h heldCredential) Format() string    { return sdjwt.TypVC }
-func (h heldCredential) Types() []string   { return []string{h.vct} }
-func (h heldCredential) HolderBound() bool { return len(h.sd.Claims().Member("cnf")) > 0 }
-
-func (h heldCredential) AuthorityKeys() [][]byte {
-	chain, err := h.sd.Token().Header.Certificates()
-	if err != nil {
-		return nil
-	}
-	var out [][]byte
-	for _, c := range chain {
-		if len(c.AuthorityKeyId) > 0 {
-			out = append(out, c.AuthorityKeyId)
-		}
-	}
-	return out
-}
-
-func (h heldCredential) Select(path credential.Path) [][]byte {
-	return h.sd.Claims().Select(sdjwt.Path(path))
-}
-
 // current: presenting what is over, or not valid yet, would only be refused.
-func (h heldCredential) current(now time.Time) bool {
-	exp, ends, ok := h.date("exp")
-	if !ok || ends && !now.Before(exp) {
-		return false
-	}
-	nbf, starts, ok := h.date("nbf")
-	return ok && !(starts && nbf.After(now.Add(time.Minute)))
-}
-
-func (h heldCredential) date(name string) (at time.Time, there, ok bool) {
-	b := h.sd.Claims().Member(name)
-	if b == nil {
-		return time.Time{}, false, true
-	}
-	var d jose.NumericDate
-	err := jose.Unmarshal(b, &d)
-	return d.Time(), true, err == nil
+func current(h format.Held, now time.Time) bool {
+	from, until, ok := h.Validity()
+	return ok && (until.IsZero() || now.Before(until)) && !from.After(now.Add(time.Minute))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"reflect"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
 
@@ -85,9 +84,6 @@ func (p *place) former(ctx context.Context, it Item) (Item, bool, error) {
 	return Item{}, false, nil
 }
 
-// ofOneCopy are the claims that differ between two copies of the same dataset.
-var ofOneCopy = []string{"iat", "nbf", "exp", "jti", "sub", "also_known_as", "status", "cnf", "vct#integrity", "_sd_alg"}
-
 // sameClaims reports whether two items say the same.
 func sameClaims(a, b Item) bool {
 	x, y := claimsOf(a), claimsOf(b)
@@ -95,16 +91,13 @@ func sameClaims(a, b Item) bool {
 }
 
 func claimsOf(it Item) map[string]any {
-	sd, err := sdjwt.Parse(it.Copies[0].Credential)
+	held, err := it.Open(0)
 	if err != nil {
 		return nil
 	}
-	claims, err := sd.Claims().Map()
+	claims, err := held.Data()
 	if err != nil {
 		return nil
-	}
-	for _, name := range ofOneCopy {
-		delete(claims, name)
 	}
 	return claims
 }

@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 )
@@ -20,14 +21,23 @@ type KeyAttester interface {
 	AttestKeys(ctx context.Context, issuer string, keys []jose.JWK, nonce string) (string, error)
 }
 
-// known: the unit holds SD-JWT VCs that are bound to keys which it proves with
-// ES256, or which somebody attests.
+// known: the unit holds credentials of the formats it knows, bound to keys which
+// it proves with ES256, or which somebody attests.
 func (s Issuance) known(c oid4vci.CredentialConfiguration) error {
-	if c.Format != sdjwt.TypVC {
-		return fmt.Errorf("its format is %s, expected %s", shown(c.Format, 40), sdjwt.TypVC)
+	if format.By(c.Format) == nil {
+		return fmt.Errorf("its format is %s, expected one of %s", shown(c.Format, 40), known())
 	}
 	_, _, err := s.proofType(c)
 	return err
+}
+
+// known are the formats that this unit can hold.
+func known() string {
+	var names []string
+	for _, id := range format.IDs() {
+		names = append(names, string(id))
+	}
+	return strings.Join(names, ", ")
 }
 
 // proofType chooses how keys are proved: by their signatures where the issuer

@@ -11,7 +11,8 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 )
@@ -87,9 +88,9 @@ func (p Presentation) admit(ctx context.Context, v oid4vp.Verified, err error) (
 		return Asked{}, fmt.Errorf("%w: %w", ErrReceiver, err)
 	}
 	// No format that this unit can hold: that says nothing about what it holds.
-	if !slices.ContainsFunc(v.DCQLQuery.Credentials, func(c oid4vp.CredentialQuery) bool { return c.Format == sdjwt.TypVC }) {
+	if !slices.ContainsFunc(v.DCQLQuery.Credentials, func(c oid4vp.CredentialQuery) bool { return format.By(c.Format) != nil }) {
 		return Asked{}, &oid4vp.Rejection{Sender: v, Err: &oid4vp.Error{
-			Code: oid4vp.VPFormatsNotSupported, Field: "dcql_query", Detail: "asks for no format that this wallet has; it has dc+sd-jwt", Spec: "OpenID4VP 1.0, Section 8.5",
+			Code: oid4vp.VPFormatsNotSupported, Field: "dcql_query", Detail: "asks for no format that this wallet has; it has " + known(), Spec: "OpenID4VP 1.0, Section 8.5",
 		}}
 	}
 	a.read = true
@@ -189,7 +190,11 @@ func (p Presentation) metadata(clientID string, key *ecdsa.PrivateKey) (*oid4vp.
 		return nil, err
 	}
 	jwk.Kid, jwk.Alg, jwk.Use = requestKey, "ECDH-ES", "enc"
-	m := oid4vp.NewWalletMetadata(p.verification("").Prefixes, clientID)
+	formats := map[credential.Format]oid4vp.Supported{}
+	for _, id := range format.IDs() {
+		formats[id] = oid4vp.Supported{Issuer: []jose.Alg{jose.ES256, jose.ES384}, Holder: []jose.Alg{jose.ES256}}
+	}
+	m := oid4vp.NewWalletMetadata(formats, p.verification("").Prefixes, clientID)
 	m.JWKS = &oid4vp.JWKS{Keys: []jose.JWK{jwk}}
 	m.RequestObjectEncryptionEncValues = requestEncryption
 	return m, nil

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
@@ -24,17 +26,17 @@ func (s Issuance) check(ctx context.Context, issuer string, c oid4vci.Credential
 	if len(res.Credentials) == 0 {
 		return Item{}, fmt.Errorf("%w: the response holds none", ErrCredential)
 	}
-	item := Item{Format: c.Format, Type: c.VCT, Added: s.Now(), Title: s.title(c)}
+	f := format.By(c.Format)
+	if f == nil {
+		return Item{}, fmt.Errorf("%w: its format is not known", ErrCredential)
+	}
+	item := Item{Format: c.Format, Type: c.Type(), Added: s.Now(), Title: s.title(c)}
 	left := map[string]*ecdsa.PrivateKey{}
 	for _, key := range keys {
 		left[jose.Thumbprint(key.Public())] = key
 	}
 	for i, issued := range res.Credentials {
-		text, ok := issued.Text()
-		if !ok {
-			return Item{}, fmt.Errorf("%w: copy %d is no text", ErrCredential, i)
-		}
-		verified, err := s.verify(ctx, text, issuer, c.VCT)
+		verified, err := s.verify(ctx, f, issued.Credential, issuer, item.Type)
 		if err != nil {
 			return Item{}, fmt.Errorf("%w: copy %d: %w", ErrCredential, i, err)
 		}
@@ -55,7 +57,7 @@ func (s Issuance) check(ctx context.Context, issuer string, c oid4vci.Credential
 		if err != nil {
 			return Item{}, err
 		}
-		item.Copies = append(item.Copies, Copy{Credential: text, Key: private})
+		item.Copies = append(item.Copies, Copy{Credential: issued.Credential, Key: private})
 		if title := verified.Claims.Text("title"); title != "" {
 			item.Title = shown(title, maxTitle)
 		}
@@ -67,19 +69,21 @@ func (s Issuance) check(ctx context.Context, issuer string, c oid4vci.Credential
 // and so must the credential issuer that handed it out, which may have another
 // name: that is the relation between the two which OpenID4VCI leaves open, so
 // that nobody hands on what another issuer made (Section 14.4).
-func (s Issuance) verify(ctx context.Context, text, issuer, vct string) (*sdjwt.Verified, error) {
+func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.Value, issuer, kind string) (*format.Verified, error) {
 	now := s.Now()
-	verified, err := sdjwt.Verify(text, sdjwt.Policy{
-		Now: now, Skew: time.Minute, VCT: []string{vct}, KeyBinding: sdjwt.BindingForbidden, RequireExp: true,
-		IssuerKey: func(t *jose.Token, u sdjwt.Unverified) (crypto.PublicKey, error) {
-			validation, err := s.Seals.Validate(ctx, t, now)
+	var named string // the issuer, by the credential or its certificate
+	verified, err := f.Issued(issued, format.Policy{
+		Now: now, Skew: time.Minute, Types: []string{kind}, RequireExpiry: true,
+		Trust: func(u format.Signature) (crypto.PublicKey, error) {
+			validation, err := u.Validate(ctx, s.Seals, now)
 			if err != nil {
 				return nil, err
 			}
 			if err := validation.Err(); err != nil {
 				return nil, err
 			}
-			for _, name := range []string{u.Issuer, issuer} {
+			named = u.IssuerIn(validation.Certificate)
+			for _, name := range []string{named, issuer} {
 				if err := seal.CertifiesIssuer(validation.Certificate, name); err != nil {
 					return nil, err
 				}
@@ -90,6 +94,7 @@ func (s Issuance) verify(ctx context.Context, text, issuer, vct string) (*sdjwt.
 	if err != nil {
 		return nil, err
 	}
+	verified.Issuer = named
 	if s.Status == nil {
 		return nil, errors.New("the wallet cannot ask for its status: Issuance.Status is not set")
 	}
@@ -121,7 +126,7 @@ func (s Issuance) Title(o Offered, configuration string) string {
 
 func (s Issuance) title(c oid4vci.CredentialConfiguration) string {
 	if c.CredentialMetadata == nil || len(c.CredentialMetadata.Display) == 0 {
-		return c.VCT
+		return c.Type()
 	}
 	for _, want := range s.Languages {
 		for _, d := range c.CredentialMetadata.Display {

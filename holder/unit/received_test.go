@@ -84,7 +84,7 @@ func TestCredentialRefused(t *testing.T) {
 		{"not yet", "not valid before", func(t *testing.T, i *fakeIssuer) {
 			first(i, func(s string) any { return i.a.reseal(t, s, func(p m) { p["nbf"] = at.Add(time.Hour).Unix() }) })
 		}},
-		{"no text", "no text", func(_ *testing.T, i *fakeIssuer) { first(i, func(string) any { return m{"vct": vct} }) }},
+		{"no text", "must be a string", func(_ *testing.T, i *fakeIssuer) { first(i, func(string) any { return m{"vct": vct} }) }},
 		{"no credential", "no tilde", func(_ *testing.T, i *fakeIssuer) { first(i, func(string) any { return "x" }) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

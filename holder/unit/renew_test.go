@@ -1,6 +1,7 @@
 package unit_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -175,7 +176,7 @@ func TestRenewRefused(t *testing.T) {
 			p.fail = nil
 			after := must(v.Entries(t.Context()))(t)
 			it, _, err := v.Item(t.Context(), items[0].Name)
-			if fmt.Sprint(before) != fmt.Sprint(after) || err != nil || it.Copies[0].Credential != items[0].Copies[0].Credential {
+			if fmt.Sprint(before) != fmt.Sprint(after) || err != nil || !bytes.Equal(it.Copies[0].Credential, items[0].Copies[0].Credential) {
 				t.Errorf("%v\nbefore %v\nafter  %v", err, before, after)
 			}
 		})

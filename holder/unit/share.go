@@ -1,11 +1,14 @@
 package unit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 
-	"github.com/zegel-id/zegel/credential/sdjwt"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 )
 
@@ -16,11 +19,11 @@ func (p Presentation) share(ctx context.Context, v *Vault, a Asked, c Consent, p
 		At: p.Now(), Organisation: c.Organisation, Receiver: c.Receiver, Purpose: c.Purpose, LegalBasis: c.LegalBasis, Privacy: c.PrivacyPolicy,
 	}
 	for _, x := range picks {
-		text, err := p.present(a, x)
+		presentation, err := p.present(a, x)
 		if err != nil {
 			return Shared{}, err
 		}
-		token[x.query] = append(token[x.query], oid4vp.Presentations(text)...)
+		token[x.query] = append(token[x.query], presentation)
 		s := SharedItem{Item: x.item.Name, Title: x.item.Title, Type: x.item.Type, Disclosed: []string{}}
 		for _, path := range x.paths {
 			s.Disclosed = append(s.Disclosed, path.String())
@@ -76,29 +79,22 @@ func outcome(sent error) string {
 // asked as audience (OpenID4VP 1.0, Sections 5.2 and 14.2.2; Appendix A.4), and
 // the transactions that it authorises. A credential that is bound to no key is
 // shown as it is.
-func (p Presentation) present(a Asked, x pick) (string, error) {
-	paths := make([]sdjwt.Path, len(x.paths))
-	for i, path := range x.paths {
-		paths[i] = sdjwt.Path(path)
-	}
-	selection, err := x.sd.Disclose(paths)
-	if err != nil {
-		return "", err
-	}
-	if !(heldCredential{sd: x.sd}).HolderBound() {
-		return x.sd.Present(selection, nil)
+func (p Presentation) present(a Asked, x pick) (jsontext.Value, error) {
+	if !x.held.HolderBound() {
+		return x.held.Present(x.paths, nil)
 	}
 	signer, err := x.item.Copies[x.copy].Signer()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	binding := sdjwt.KeyBinding{Signer: signer, Nonce: string(a.Nonce), Audience: a.PresentTo(), IssuedAt: p.Now()}
+	session := format.Session{Nonce: string(a.Nonce), Audience: a.PresentTo(), ResponseURI: cmp.Or(a.ResponseURI, a.RedirectURI), Encryption: a.EncryptionKey()}
+	binding := format.Binding{Session: session, Signer: signer, IssuedAt: p.Now()}
 	if len(x.transactions) > 0 {
-		if binding.Extra, err = oid4vp.HashTransactions(x.transactions); err != nil {
-			return "", err
+		if binding.Transactions, err = oid4vp.HashTransactions(x.transactions); err != nil {
+			return nil, err
 		}
 	}
-	return x.sd.Present(selection, &binding)
+	return x.held.Present(x.paths, &binding)
 }
 
 // event is a line of the use log about this request.

@@ -367,8 +367,8 @@ func TestRequestURIPost(t *testing.T) {
 // what it holds.
 func TestFormatNotSupported(t *testing.T) {
 	r := newReceiver(t, newAuthority(t, issuerURL), newNetwork())
-	r.registration.Credentials = append(r.registration.Credentials, oid4vp.RegisteredCredential{Format: "mso_mdoc", Meta: oid4vp.Meta{DoctypeValue: "d"}})
-	r.ask(`{"credentials":[{"id":"q","format":"mso_mdoc","meta":{"doctype_value":"d"}}]}`)
+	r.registration.Credentials = append(r.registration.Credentials, oid4vp.RegisteredCredential{Format: "jwt_vc_json-ld", Meta: oid4vp.Meta{TypeValues: [][]string{{"d"}}}})
+	r.ask(`{"credentials":[{"id":"q","format":"jwt_vc_json-ld","meta":{"type_values":[["d"]]}}]}`)
 	p := r.wallet(yes)
 	_, err := p.Read(t.Context(), r.link("post"))
 	if codeOf(err) != oid4vp.VPFormatsNotSupported || len(r.posted) != 0 {
@@ -380,7 +380,7 @@ func TestFormatNotSupported(t *testing.T) {
 	}
 	// Beside one that it can hold, it is for the query to say whether that is
 	// enough.
-	r.ask(`{"credentials":[{"id":"q","format":"mso_mdoc","meta":{"doctype_value":"d"}},{"id":"s","format":"dc+sd-jwt","meta":{"vct_values":["` + vct + `"]}}],"credential_sets":[{"options":[["q"],["s"]]}]}`)
+	r.ask(`{"credentials":[{"id":"q","format":"jwt_vc_json-ld","meta":{"type_values":[["d"]]}},{"id":"s","format":"dc+sd-jwt","meta":{"vct_values":["` + vct + `"]}}],"credential_sets":[{"options":[["q"],["s"]]}]}`)
 	r.read(p)
 }
 
@@ -397,7 +397,7 @@ func TestOnlyWhatTheIssuerSays(t *testing.T) {
 		v, _ := newVault(t, r.net)
 		private := must(jose.PrivateJWK(newKey(t)))(t)
 		item := unit.Item{Name: must(unit.NewName(r.wallet(yes).Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at,
-			Copies: []unit.Copy{{Credential: a.issue(t, private.Public(), change), Key: private}}}
+			Copies: []unit.Copy{{Credential: quoted(a.issue(t, private.Public(), change)), Key: private}}}
 		if err := v.Add(t.Context(), item); err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ func item(t testing.TB, title string) unit.Item {
 	t.Helper()
 	return unit.Item{
 		Name: must(unit.NewName(rand.Reader))(t), Format: "dc+sd-jwt", Type: vct, Title: title, Issuer: issuerURL, Added: at,
-		Copies: []unit.Copy{{Credential: "x~"}},
+		Copies: []unit.Copy{{Credential: quoted("x~")}},
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -130,8 +132,8 @@ func (s server) make(r *rest.Request, req offerRequest) (issuer.Offered, error) 
 	case !r.Client.May(PermissionCollect):
 		return issuer.Offered{}, forbidden(PermissionCollect)
 	}
-	if c := s.i.Supplied(req.Supplier); c != "" && c != req.Configuration {
-		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Another configuration", Field: "credential_configuration_id", Expected: c, Detail: "The records of this supplier are issued as another configuration.", Remedy: "Ask for the expected one."}
+	if c := s.i.Supplied(req.Supplier); len(c) > 0 && !slices.Contains(c, req.Configuration) {
+		return issuer.Offered{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Another configuration", Field: "credential_configuration_id", Expected: strings.Join(c, " or "), Detail: "The records of this supplier are issued as another configuration.", Remedy: "Ask for the expected one."}
 	}
 	insz, err := req.subject()
 	if err != nil {

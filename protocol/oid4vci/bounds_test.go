@@ -113,7 +113,7 @@ func TestMetadataBounds(t *testing.T) {
 			c.CredentialMetadata.Claims = []ClaimDescription{d}
 		})},
 		{"credential_definition.type", MaxList, configured(func(c *CredentialConfiguration, n int) {
-			c.Format = formatLDP
+			c.Format = string(credential.FormatLDP)
 			b, _ := jose.Marshal(map[string][]string{"type": names(n)})
 			c.CredentialDefinition = b
 		})},

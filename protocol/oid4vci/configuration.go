@@ -26,6 +26,19 @@ type CredentialConfiguration struct {
 	CredentialDefinition jsontext.Value `json:"credential_definition,omitzero"` // W3C formats
 }
 
+// Type is what the format calls the type of its credentials: the vct or the
+// doctype. It is empty for W3C formats, whose types are contexts apart.
+func (c CredentialConfiguration) Type() string {
+	switch credential.Format(c.Format) {
+	case credential.FormatSDJWTVC:
+		return c.VCT
+	case credential.FormatMdoc:
+		return c.Doctype
+	default:
+		return ""
+	}
+}
+
 // ProofType names a kind of key proof (Appendix F).
 type ProofType string
 
@@ -82,10 +95,6 @@ type ClaimDisplay struct {
 // Formats of OpenID4VCI, Appendix A. A configuration of another format is read
 // and left alone.
 const (
-	formatMdoc   = "mso_mdoc"
-	formatJWT    = "jwt_vc_json"
-	formatJWTLD  = "jwt_vc_json-ld"
-	formatLDP    = "ldp_vc"
 	specFormat   = "OpenID4VCI 1.0, Appendix A"
 	specClaims   = "OpenID4VCI 1.0, Appendix B"
 	maxClaimList = 512
@@ -112,7 +121,7 @@ func (c CredentialConfiguration) validate(at string) error {
 		return err
 	}
 	if m := c.CredentialMetadata; m != nil {
-		return m.validate(at+".credential_metadata", c.Format == formatMdoc)
+		return m.validate(at+".credential_metadata", credential.Format(c.Format) == credential.FormatMdoc)
 	}
 	return nil
 }
@@ -139,16 +148,16 @@ func (c CredentialConfiguration) validateProofTypes(at string) error {
 }
 
 func (c CredentialConfiguration) validateFormat(at string) error {
-	switch c.Format {
-	case string(credential.FormatSDJWTVC):
+	switch credential.Format(c.Format) {
+	case credential.FormatSDJWTVC:
 		if c.VCT == "" || tooLong(c.VCT) {
 			return refuse("", specFormat+".3.2", at+".vct", "is missing or longer than %d bytes", MaxText)
 		}
-	case formatMdoc:
+	case credential.FormatMdoc:
 		if c.Doctype == "" || tooLong(c.Doctype) {
 			return refuse("", specFormat+".2.2", at+".doctype", "is missing or longer than %d bytes", MaxText)
 		}
-	case formatJWT, formatJWTLD, formatLDP:
+	case credential.FormatJWT, credential.FormatJWTLD, credential.FormatLDP:
 		var d struct {
 			Type []string `json:"type"`
 		}

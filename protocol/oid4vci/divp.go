@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/zegel-id/zegel/credential/dataintegrity"
 	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
 )
@@ -41,7 +42,6 @@ type integrityProof struct {
 	ProofPurpose       string         `json:"proofPurpose"`
 	Domain             jsontext.Value `json:"domain"`
 	Challenge          *string        `json:"challenge"`
-	ProofValue         string         `json:"proofValue"`
 	PreviousProof      jsontext.Value `json:"previousProof"`
 }
 
@@ -53,7 +53,7 @@ func (v *verification) diVP(ctx context.Context, at string, text []byte) error {
 	}
 	// Step 1. A presentation with one Data Integrity proof. Several would leave
 	// open which key is meant.
-	p, proof, raw, err := parsePresentation(text)
+	p, proof, err := parsePresentation(text)
 	if err != nil {
 		return &Error{Code: InvalidProof, Field: at, Description: err.Error(), Spec: specDIVP, Err: err}
 	}
@@ -90,7 +90,7 @@ func (v *verification) diVP(ctx context.Context, at string, text []byte) error {
 		return err
 	}
 	// Step 7. The signature.
-	if err := verifyIntegrity(text, raw, proof, key); err != nil {
+	if err := verifyIntegrity(text, key); err != nil {
 		return &Error{Code: InvalidProof, Field: at, Description: err.Error(), Spec: specIntegrity, Err: err}
 	}
 	// Step 8. The challenge is the c_nonce.
@@ -120,36 +120,35 @@ func (v *verification) proofTimes(at string, p integrityProof) error {
 	return nil
 }
 
-// parsePresentation reads a presentation, its one proof, and that proof as it
-// was written.
-func parsePresentation(text []byte) (p presentation, proof integrityProof, raw jsontext.Value, err error) {
+// parsePresentation reads a presentation and its one proof.
+func parsePresentation(text []byte) (p presentation, proof integrityProof, err error) {
 	if len(text) > maxDIVP {
-		return p, proof, nil, fmt.Errorf("longer than %d bytes", maxDIVP)
+		return p, proof, fmt.Errorf("longer than %d bytes", maxDIVP)
 	}
 	if err = jose.Unmarshal(text, &p); err != nil {
-		return presentation{}, proof, nil, err
+		return presentation{}, proof, err
 	}
 	if !listed(p.Type, "VerifiablePresentation") {
-		return presentation{}, proof, nil, fmt.Errorf("type does not hold VerifiablePresentation")
+		return presentation{}, proof, fmt.Errorf("type does not hold VerifiablePresentation")
 	}
 	if !listed(p.Context, contextV2) && !listed(p.Context, contextV1) {
-		return presentation{}, proof, nil, fmt.Errorf("@context does not hold that of verifiable credentials")
+		return presentation{}, proof, fmt.Errorf("@context does not hold that of verifiable credentials")
 	}
-	raw = p.Proof
+	raw := p.Proof
 	if raw.Kind() == '[' {
 		var list []jsontext.Value
 		if err = jose.Unmarshal(raw, &list); err != nil || len(list) != 1 {
-			return presentation{}, proof, nil, fmt.Errorf("proof must be exactly one")
+			return presentation{}, proof, fmt.Errorf("proof must be exactly one")
 		}
 		raw = list[0]
 	}
 	if raw.Kind() != '{' {
-		return presentation{}, proof, nil, fmt.Errorf("proof is missing or no object")
+		return presentation{}, proof, fmt.Errorf("proof is missing or no object")
 	}
 	if err = jose.Unmarshal(raw, &proof); err != nil {
-		return presentation{}, integrityProof{}, nil, err
+		return presentation{}, integrityProof{}, err
 	}
-	return p, proof, raw, nil
+	return p, proof, nil
 }
 
 const (
@@ -222,16 +221,20 @@ func NewPresentationProof(key crypto.Signer, c PresentationClaims) (jsontext.Val
 	if err != nil {
 		return nil, err
 	}
-	suite, err := suiteOf(key.Public())
+	signer, err := integritySigner(key)
 	if err != nil {
 		return nil, err
 	}
-	context := []string{contextV2}
-	document := map[string]any{"@context": context, "type": []string{"VerifiablePresentation"}, "holder": holder}
-	proof := map[string]any{
-		"@context": context, "type": typeIntegrity, "cryptosuite": suite, "created": c.Created.UTC().Format(time.RFC3339),
-		"verificationMethod": holder + "#" + strings.TrimPrefix(holder, "did:key:"), "proofPurpose": "authentication",
-		"domain": c.Audience, "challenge": string(c.Nonce),
+	template, err := dataintegrity.NewTemplate(dataintegrity.Options{
+		Signer: signer, VerificationMethod: holder + "#" + strings.TrimPrefix(holder, "did:key:"),
+		Purpose: did.Authentication, Contexts: []string{contextV2},
+	})
+	if err != nil {
+		return nil, err
 	}
-	return signIntegrity(key, document, proof)
+	document, err := jose.Marshal(map[string]any{"@context": []string{contextV2}, "type": []string{"VerifiablePresentation"}, "holder": holder})
+	if err != nil {
+		return nil, err
+	}
+	return template.Add(document, dataintegrity.Terms{Created: c.Created, Domain: []string{c.Audience}, Challenge: string(c.Nonce)})
 }

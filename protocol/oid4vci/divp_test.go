@@ -6,7 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/hex"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -14,43 +14,35 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/zegel-id/zegel/credential/dataintegrity"
 	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/testvectors"
 )
 
-// The official vectors of the two suites, down to the combined hash.
+// The official vectors of the two suites.
 func TestIntegrityVectors(t *testing.T) {
-	for _, v := range []struct{ dir, file, combined, method string }{
-		{"vc-di-eddsa/eddsa-jcs-2022", "signedJCS.json", "combinedHashJCS.txt", ""},
-		{"vc-di-ecdsa/ecdsa-jcs-2019-p256", "signedJCSECDSAP256.json", "combinedHashJCSECDSAP256.txt", ""},
-		{"vc-di-ecdsa/ecdsa-jcs-2019-p384", "signedJCSECDSAP384.json", "combinedHashJCSECDSAP384.txt", ""},
+	for _, v := range []struct{ dir, file string }{
+		{"vc-di-eddsa/eddsa-jcs-2022", "signedJCS.json"},
+		{"vc-di-ecdsa/ecdsa-jcs-2019-p256", "signedJCSECDSAP256.json"},
+		{"vc-di-ecdsa/ecdsa-jcs-2019-p384", "signedJCSECDSAP384.json"},
 	} {
 		t.Run(v.dir, func(t *testing.T) {
 			text := testvectors.File(t, v.dir, v.file)
-			var p presentation
-			var proof integrityProof
-			if err := jose.Unmarshal(text, &p); err != nil {
+			s, err := dataintegrity.Parse(text)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if err := jose.Unmarshal(p.Proof, &proof); err != nil {
-				t.Fatal(err)
-			}
-			controller, _, _ := strings.Cut(proof.VerificationMethod, "#")
+			controller, _, _ := strings.Cut(s.Proofs()[0].VerificationMethod, "#")
 			key, _, err := did.ParseDIDKey(controller)
 			if err != nil {
 				t.Fatal(err)
 			}
-			alg, _ := jose.AlgFor(key)
-			data, err := integrityData(text, p.Proof, alg)
-			if want := strings.TrimSpace(string(testvectors.File(t, v.dir, v.combined))); err != nil || hex.EncodeToString(data) != want {
-				t.Fatalf("combined hash %x, want %s, %v", data, want, err)
-			}
-			if err := verifyIntegrity(text, p.Proof, proof, key); err != nil {
+			if err := verifyIntegrity(text, key); err != nil {
 				t.Fatal(err)
 			}
 			changed := []byte(strings.Replace(string(text), "Alumni", "alumni", 1))
-			if err := verifyIntegrity(changed, p.Proof, proof, key); err == nil {
+			if err := verifyIntegrity(changed, key); err == nil {
 				t.Error("a changed document was accepted")
 			}
 		})
@@ -113,16 +105,27 @@ func signPresentation(t testing.TB, key crypto.Signer, change func(document, pro
 	if err != nil {
 		t.Fatal(err)
 	}
-	suite, _ := suiteOf(key.Public())
+	signer, err := integritySigner(key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	document := map[string]any{"@context": []any{contextV2}, "type": []string{"VerifiablePresentation"}, "holder": holder}
 	proof := map[string]any{
-		"type": typeIntegrity, "cryptosuite": suite, "created": now.Format(time.RFC3339), "proofPurpose": "authentication",
+		"type": typeIntegrity, "cryptosuite": signer.Suite(), "created": now.Format(time.RFC3339), "proofPurpose": "authentication",
 		"verificationMethod": holder + "#" + strings.TrimPrefix(holder, "did:key:"), "domain": issuer, "challenge": cNonce,
 	}
 	if change != nil {
 		change(document, proof)
 	}
-	v, err := signIntegrity(key, document, proof)
+	d, errDocument := jose.Marshal(document)
+	options, errOptions := jose.Marshal(proof)
+	value, err := signer.Sign(dataintegrity.Input{Document: d, Options: options})
+	if err := errors.Join(errDocument, errOptions, err); err != nil {
+		t.Fatal(err)
+	}
+	proof["proofValue"] = value
+	document["proof"] = proof
+	v, err := jose.Marshal(document)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/testvectors"
 )
@@ -171,7 +172,7 @@ func TestClientMetadataExamples(t *testing.T) {
 		wantField(t, c.validate(true), "client_metadata.jwks", InvalidRequest) // they offer no key
 		if format == "dc+sd-jwt" {
 			var want, got m
-			ours := SDJWTFormat([]jose.Alg{jose.ES256, jose.ES384}, []jose.Alg{jose.ES256, jose.ES384})
+			ours := Supported{Issuer: []jose.Alg{jose.ES256, jose.ES384}, Holder: []jose.Alg{jose.ES256, jose.ES384}}.Entry(credential.FormatSDJWTVC)
 			if json.Unmarshal(c.VPFormatsSupported[format], &want) != nil || json.Unmarshal(ours, &got) != nil || !reflect.DeepEqual(want, got) {
 				t.Errorf("ours is %s", ours)
 			}

@@ -179,17 +179,34 @@ func (c CredentialQuery) admits(x Candidate) bool {
 	return c.Format == x.Format() && c.typeFits(x) && (x.HolderBound() || !c.HolderBinding()) && c.authorityFits(x)
 }
 
+// May reports whether a credential of which only format and type are known
+// might be meant. The type is a vct or a doctype; those of W3C formats say too
+// little, so that each of them may be.
+func (c CredentialQuery) May(format, kind string) bool {
+	if c.Format != format || c.Meta == nil {
+		return false
+	}
+	switch credential.Format(format) {
+	case credential.FormatSDJWTVC:
+		return slices.Contains(c.Meta.VCTValues, kind)
+	case credential.FormatMdoc:
+		return c.Meta.DoctypeValue == kind
+	default:
+		return true
+	}
+}
+
 func (c CredentialQuery) typeFits(x Candidate) bool {
 	if c.Meta == nil {
 		return false
 	}
 	types := x.Types()
-	switch c.Format {
-	case string(credential.FormatSDJWTVC):
+	switch credential.Format(c.Format) {
+	case credential.FormatSDJWTVC:
 		return slices.ContainsFunc(types, func(t string) bool { return slices.Contains(c.Meta.VCTValues, t) })
-	case formatMdoc:
+	case credential.FormatMdoc:
 		return c.Meta.DoctypeValue != "" && slices.Contains(types, c.Meta.DoctypeValue)
-	case formatJWT, formatJWTLD, formatLDP:
+	case credential.FormatJWT, credential.FormatJWTLD, credential.FormatLDP:
 		// All of one alternative must be types of the credential (Appendix
 		// B.1.1).
 		return slices.ContainsFunc(c.Meta.TypeValues, func(all []string) bool {

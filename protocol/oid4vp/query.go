@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -13,14 +14,6 @@ import (
 )
 
 const specDCQL = "OpenID4VP 1.0, Section 6"
-
-// Formats of OpenID4VP, Appendix B, beside that of credential.FormatSDJWTVC.
-const (
-	formatMdoc  = "mso_mdoc"
-	formatJWT   = "jwt_vc_json"
-	formatJWTLD = "jwt_vc_json-ld"
-	formatLDP   = "ldp_vc"
-)
 
 // Query is a DCQL query (OpenID4VP 1.0, Section 6).
 type Query struct {
@@ -46,11 +39,38 @@ func (c CredentialQuery) HolderBinding() bool {
 	return c.RequireHolderBinding == nil || *c.RequireHolderBinding
 }
 
-// Meta are the constraints of a format (Appendix B).
+// Meta are the constraints of a format (Appendix B): which types.
 type Meta struct {
 	VCTValues    []string   `json:"vct_values,omitempty"`   // dc+sd-jwt
 	DoctypeValue string     `json:"doctype_value,omitzero"` // mso_mdoc
 	TypeValues   [][]string `json:"type_values,omitempty"`  // W3C formats
+}
+
+// Types that are asked for, one text each: the vct values, the doctype, or each
+// alternative set of W3C types in order and separated by spaces, which no IRI
+// holds.
+func (c CredentialQuery) Types() []string {
+	if c.Meta == nil {
+		return nil
+	}
+	return c.Meta.types(credential.Format(c.Format))
+}
+
+func (m Meta) types(f credential.Format) []string {
+	switch {
+	case f == credential.FormatSDJWTVC:
+		return m.VCTValues
+	case f == credential.FormatMdoc && m.DoctypeValue != "":
+		return []string{m.DoctypeValue}
+	case f.W3C():
+		var out []string
+		for _, set := range m.TypeValues {
+			out = append(out, strings.Join(slices.Compact(slices.Sorted(slices.Values(set))), " "))
+		}
+		return out
+	default:
+		return nil
+	}
 }
 
 // Types of trusted authorities (Section 6.1.1).
@@ -182,8 +202,8 @@ func (c CredentialQuery) validate(at string) error {
 }
 
 func (c CredentialQuery) validateFormat(at string) error {
-	switch c.Format {
-	case string(credential.FormatSDJWTVC):
+	switch credential.Format(c.Format) {
+	case credential.FormatSDJWTVC:
 		if n := len(c.Meta.VCTValues); n == 0 || n > MaxList {
 			return refuse(InvalidRequest, "OpenID4VP 1.0, Appendix B.3.5", at+".meta.vct_values", "must have 1 to %d elements, found %d", MaxList, n)
 		}
@@ -192,11 +212,11 @@ func (c CredentialQuery) validateFormat(at string) error {
 				return refuse(InvalidRequest, "OpenID4VP 1.0, Appendix B.3.5", at+".meta.vct_values", "holds an empty or overlong type")
 			}
 		}
-	case formatMdoc:
+	case credential.FormatMdoc:
 		if c.Meta.DoctypeValue == "" || len(c.Meta.DoctypeValue) > MaxText {
 			return refuse(InvalidRequest, "OpenID4VP 1.0, Appendix B.2.3", at+".meta.doctype_value", "is missing or too long")
 		}
-	case formatJWT, formatJWTLD, formatLDP:
+	case credential.FormatJWT, credential.FormatJWTLD, credential.FormatLDP:
 		const spec = "OpenID4VP 1.0, Appendix B.1.1"
 		if n := len(c.Meta.TypeValues); n == 0 || n > MaxList {
 			return refuse(InvalidRequest, spec, at+".meta.type_values", "must have 1 to %d elements, found %d", MaxList, n)
@@ -260,13 +280,13 @@ func (c ClaimQuery) validate(at, format string) error {
 		return refuse(InvalidRequest, specDCQL+".3", at+".id", "must be letters, digits, underscores or hyphens")
 	}
 	check := c.Path.Validate
-	if format == formatMdoc {
+	if credential.Format(format) == credential.FormatMdoc {
 		check = c.Path.ValidateMdoc
 	}
 	if err := check(); err != nil {
 		return refuseCause(InvalidRequest, "OpenID4VP 1.0, Section 7", at+".path", "is no claims path pointer", err)
 	}
-	if format == formatMdoc && len(c.Path) != 2 {
+	if credential.Format(format) == credential.FormatMdoc && len(c.Path) != 2 {
 		return refuse(InvalidRequest, "OpenID4VP 1.0, Section 7.2", at+".path", "must have exactly two components for an mdoc")
 	}
 	if c.Values != nil && (len(c.Values) == 0 || len(c.Values) > MaxList) {

@@ -206,42 +206,21 @@ func (r Registration) Covers(q Query) error {
 		if c.Meta == nil {
 			return fmt.Errorf("%w: %s.meta is missing", ErrRegistration, at)
 		}
-		for _, vct := range c.types() {
+		for _, vct := range c.Types() {
 			if err := r.covers(at, c, vct); err != nil {
 				return err
 			}
 		}
-		if len(c.types()) == 0 {
+		if len(c.Types()) == 0 {
 			return fmt.Errorf("%w: %s asks for no type that can be registered", ErrRegistration, at)
 		}
 	}
 	return nil
 }
 
-func (c CredentialQuery) types() []string {
-	switch c.Format {
-	case string(credential.FormatSDJWTVC):
-		return c.Meta.VCTValues
-	case formatMdoc:
-		return []string{c.Meta.DoctypeValue}
-	default:
-		return nil
-	}
-}
-
 // names reports whether the registered kind is the one asked for.
 func (x RegisteredCredential) names(format, kind string) bool {
-	if kind == "" || x.Format != format {
-		return false
-	}
-	switch format {
-	case string(credential.FormatSDJWTVC):
-		return slices.Contains(x.Meta.VCTValues, kind)
-	case formatMdoc:
-		return x.Meta.DoctypeValue == kind
-	default:
-		return false
-	}
+	return kind != "" && x.Format == format && slices.Contains(x.Meta.types(credential.Format(format)), kind)
 }
 
 // covers holds one type of a credential query against the registration. Of

@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/internal/wire"
 )
@@ -155,6 +154,19 @@ func (r Request) Mode() string {
 		return ModeFragment
 	}
 	return r.ResponseMode
+}
+
+// EncryptionKey is the key that the response is to be encrypted to; nil if it
+// goes in clear.
+func (r Request) EncryptionKey() *jose.JWK {
+	if !r.Encrypted() || r.ClientMetadata == nil || r.ClientMetadata.JWKS == nil {
+		return nil
+	}
+	key, ok := r.ClientMetadata.JWKS.Encryption()
+	if !ok {
+		return nil
+	}
+	return &key
 }
 
 // Encrypted reports whether the response is to be encrypted (Section 8.3).
@@ -310,31 +322,4 @@ func (m *ClientMetadata) Enc() (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// SDJWTFormat is the vp_formats_supported entry of dc+sd-jwt (Appendix B.3.4).
-func SDJWTFormat(issuer, holder []jose.Alg) jsontext.Value {
-	b, err := jose.Marshal(map[string][]jose.Alg{"sd-jwt_alg_values": issuer, "kb-jwt_alg_values": holder})
-	if err != nil {
-		return nil
-	}
-	return b
-}
-
-// AcceptsSDJWT reports whether a verifier takes an SD-JWT VC that is sealed with
-// one algorithm and bound with the other (Appendix B.3.4). holder is empty for
-// one without a key. A list that is not there allows all.
-func (m *ClientMetadata) AcceptsSDJWT(issuer, holder jose.Alg) bool {
-	if m == nil || m.VPFormatsSupported == nil {
-		return true
-	}
-	var f struct {
-		Issuer []jose.Alg `json:"sd-jwt_alg_values"`
-		Holder []jose.Alg `json:"kb-jwt_alg_values"`
-	}
-	entry, ok := m.VPFormatsSupported[string(credential.FormatSDJWTVC)]
-	if !ok || jose.Unmarshal(entry, &f) != nil {
-		return false
-	}
-	return (f.Issuer == nil || slices.Contains(f.Issuer, issuer)) && (f.Holder == nil || holder == "" || slices.Contains(f.Holder, holder))
 }

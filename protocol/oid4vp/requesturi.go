@@ -98,14 +98,18 @@ func (m *WalletMetadata) Encrypt(object string) (string, error) {
 	return jose.EncryptCompact([]byte(object), key, enc)
 }
 
-// NewWalletMetadata says what a wallet that holds SD-JWT VCs can do, for the
-// client whose request object is asked for. prefixes nil are the strict ones.
+// NewWalletMetadata says what a wallet can do that holds credentials of some
+// formats, for the client whose request object is asked for. prefixes nil are
+// the strict ones.
 // Signing algorithms are left out for a client that cannot sign (Section 5.10).
-func NewWalletMetadata(prefixes []Prefix, clientID string) *WalletMetadata {
+func NewWalletMetadata(formats map[credential.Format]Supported, prefixes []Prefix, clientID string) *WalletMetadata {
 	m := &WalletMetadata{
-		VPFormatsSupported:               map[string]jsontext.Value{string(credential.FormatSDJWTVC): SDJWTFormat([]jose.Alg{jose.ES256, jose.ES384}, []jose.Alg{jose.ES256})},
+		VPFormatsSupported:               map[string]jsontext.Value{},
 		AuthorizationEncryptionAlgValues: []string{"ECDH-ES"},
 		AuthorizationEncryptionEncValues: []string{jose.A256GCM, jose.A128GCM},
+	}
+	for f, s := range formats {
+		m.VPFormatsSupported[string(f)] = s.Entry(f)
 	}
 	for _, p := range (Verification{Prefixes: prefixes}).prefixes() {
 		if p == PrefixNone {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
@@ -131,7 +132,7 @@ func TestRejectionResponse(t *testing.T) {
 }
 
 // Appendix B.3.4: a verifier takes what its lists name.
-func TestAcceptsSDJWT(t *testing.T) {
+func TestAccepts(t *testing.T) {
 	says := func(entry string) *ClientMetadata {
 		return &ClientMetadata{VPFormatsSupported: map[string]jsontext.Value{"dc+sd-jwt": jsontext.Value(entry)}}
 	}
@@ -152,7 +153,7 @@ func TestAcceptsSDJWT(t *testing.T) {
 		{says(`{"kb-jwt_alg_values":[]}`), jose.ES256, jose.ES256, false},
 		{says(`[]`), jose.ES256, jose.ES256, false},
 	} {
-		if got := tt.m.AcceptsSDJWT(tt.issuer, tt.holder); got != tt.want {
+		if got := tt.m.Accepts("dc+sd-jwt", string(tt.issuer), tt.holder); got != tt.want {
 			t.Errorf("%+v with %s, %s: %v", tt.m, tt.issuer, tt.holder, got)
 		}
 	}
@@ -161,14 +162,15 @@ func TestAcceptsSDJWT(t *testing.T) {
 // Sections 5.10 and 10: what a wallet says of itself, and how a request object
 // comes back encrypted to it.
 func TestWalletMetadata(t *testing.T) {
-	strict := NewWalletMetadata(nil, "x509_hash:a")
+	formats := map[credential.Format]Supported{credential.FormatSDJWTVC: {Issuer: []jose.Alg{jose.ES256}}, credential.FormatMdoc: {Holder: []jose.Alg{jose.ES256}}}
+	strict := NewWalletMetadata(formats, nil, "x509_hash:a")
 	if !slices.Equal(strict.ClientIDPrefixesSupported, []string{"x509_hash", "x509_san_dns"}) || len(strict.RequestObjectSigningAlgValuesSupported) == 0 || strict.JWKS != nil || strict.Issuer != "" {
 		t.Errorf("%+v", strict)
 	}
 	if !slices.Equal(strict.AuthorizationEncryptionAlgValues, []string{"ECDH-ES"}) || !slices.Equal(strict.AuthorizationEncryptionEncValues, []string{"A256GCM", "A128GCM"}) || strict.VPFormatsSupported["dc+sd-jwt"] == nil {
 		t.Errorf("%+v", strict)
 	}
-	open := NewWalletMetadata([]Prefix{PrefixRedirectURI, PrefixNone}, "redirect_uri:https://r.example")
+	open := NewWalletMetadata(formats, []Prefix{PrefixRedirectURI, PrefixNone}, "redirect_uri:https://r.example")
 	if !slices.Equal(open.ClientIDPrefixesSupported, []string{"redirect_uri", "pre-registered"}) || open.RequestObjectSigningAlgValuesSupported != nil {
 		t.Errorf("%+v", open)
 	}

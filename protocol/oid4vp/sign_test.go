@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
@@ -29,7 +30,7 @@ func toSign(t testing.TB, leaf *x509.Certificate) Request {
 		ClientID: HashClientID(leaf), ResponseType: ResponseTypeVPToken, ResponseMode: ModeDirectPostJWT, ResponseURI: "https://receiver.example/r",
 		Nonce: NewSecret(), State: NewSecret(), Audience: AudienceSelfIssued, IssuedAt: jose.Date(now), Expires: jose.Date(now.Add(time.Minute)), DCQLQuery: &q,
 		ClientMetadata: &ClientMetadata{JWKS: &JWKS{Keys: []jose.JWK{jwk}}, EncValuesSupported: []string{"A128GCM", "A256GCM"},
-			VPFormatsSupported: map[string]jsontext.Value{"dc+sd-jwt": SDJWTFormat([]jose.Alg{jose.ES256}, []jose.Alg{jose.ES256})}},
+			VPFormatsSupported: map[string]jsontext.Value{"dc+sd-jwt": Supported{Issuer: []jose.Alg{jose.ES256}, Holder: []jose.Alg{jose.ES256}}.Entry(credential.FormatSDJWTVC)}},
 		VerifierInfo: []VerifierInfo{Info("a.b.c")},
 	}
 }

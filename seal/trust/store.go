@@ -125,6 +125,33 @@ func (s *Store) X5C(x5c []string, use Use, at time.Time) (*Path, error) {
 	})
 }
 
+// DER is X5C for certificates that are not in base64, as those of an x5chain
+// (RFC 9360, Section 2).
+func (s *Store) DER(chain [][]byte, use Use, at time.Time) (*Path, error) {
+	var buf [4096]byte
+	in := append(buf[:0], 3, byte(use))
+	for _, der := range chain {
+		in = binary.BigEndian.AppendUint32(in, uint32(len(der)))
+		in = append(in, der...)
+	}
+	return s.verify(sha256.Sum256(in), use, at, func() ([]*x509.Certificate, error) { return ParseDER(chain) })
+}
+
+// ParseDER reads certificates, leaf first, and validates nothing.
+func ParseDER(chain [][]byte) ([]*x509.Certificate, error) {
+	if len(chain) == 0 || len(chain) > MaxPath {
+		return nil, fmt.Errorf("expected 1 to %d certificates, found %d", MaxPath, len(chain))
+	}
+	out := make([]*x509.Certificate, len(chain))
+	for i, der := range chain {
+		var err error
+		if out[i], err = x509.ParseCertificate(der); err != nil {
+			return nil, fmt.Errorf("certificate %d cannot be read", i)
+		}
+	}
+	return out, nil
+}
+
 func (s *Store) verify(k cacheKey, use Use, at time.Time, parse func() ([]*x509.Certificate, error)) (*Path, error) {
 	st := s.now.Load()
 	if p := st.cache.find(k); p != nil {

@@ -71,9 +71,9 @@ func (f Floor) Check(p *Policy) error {
 }
 
 func (f Floor) typ(r *reading, at string, t Type) {
-	least, known := f.Platform.Type(t.VCT)
+	least, known := f.Platform.Type(t.Name)
 	if !known {
-		f.lax(r, at+"vct", RelaxIssuers)
+		f.lax(r, at+"type", RelaxIssuers)
 		return
 	}
 	if !within(t.Issuers, least.Issuers) {

@@ -32,7 +32,7 @@ type document struct {
 }
 
 type typeDocument struct {
-	VCT           string             `json:"vct"`
+	Name          string             `json:"type"`
 	Issuers       []string           `json:"issuers"`
 	Registrations []string           `json:"registrations"`
 	Qualification seal.Qualification `json:"qualification"`
@@ -58,7 +58,7 @@ func Parse(name string, b []byte) (*Policy, error) {
 func New(p Policy) (*Policy, error) {
 	d := document{ID: p.ID, Version: p.Version, Receivers: p.Receivers, Formats: p.Formats, Algorithms: p.Algorithms, StatusMaxAge: text(p.StatusMaxAge), Findings: p.findings}
 	for _, t := range p.Types {
-		d.Credentials = append(d.Credentials, typeDocument{VCT: t.VCT, Issuers: t.Issuers, Registrations: t.Registrations, Qualification: t.Qualification, MaxAge: text(t.MaxAge), WithoutExpiry: t.WithoutExpiry})
+		d.Credentials = append(d.Credentials, typeDocument{Name: t.Name, Issuers: t.Issuers, Registrations: t.Registrations, Qualification: t.Qualification, MaxAge: text(t.MaxAge), WithoutExpiry: t.WithoutExpiry})
 	}
 	return d.read("policy " + p.ID)
 }
@@ -124,10 +124,10 @@ func (d document) types(r *reading, p *Policy) {
 	seen := map[string]bool{}
 	for i, t := range d.Credentials {
 		at := fmt.Sprintf("credentials[%d].", i)
-		if t.VCT == "" || seen[t.VCT] {
-			r.fault(at+"vct", "the type is missing or has an entry already")
+		if t.Name == "" || seen[t.Name] {
+			r.fault(at+"type", "the type is missing or has an entry already")
 		}
-		seen[t.VCT] = true
+		seen[t.Name] = true
 		if len(t.Issuers) == 0 || slices.Contains(t.Issuers, "") {
 			r.fault(at+"issuers", "name the iss values that are accepted: nobody is trusted for a type unless named (SD-JWT VC, Section 7.7)")
 		}
@@ -143,7 +143,7 @@ func (d document) types(r *reading, p *Policy) {
 		if Worth(t.Qualification) == 0 {
 			r.fault(at+"qualification", "found %q, expected QESeal, AdESeal-QC or AdESeal", t.Qualification)
 		}
-		p.Types = append(p.Types, Type{VCT: t.VCT, Issuers: t.Issuers, Registrations: t.Registrations, Qualification: t.Qualification, MaxAge: r.duration(at+"max_age", t.MaxAge), WithoutExpiry: t.WithoutExpiry})
+		p.Types = append(p.Types, Type{Name: t.Name, Issuers: t.Issuers, Registrations: t.Registrations, Qualification: t.Qualification, MaxAge: r.duration(at+"max_age", t.MaxAge), WithoutExpiry: t.WithoutExpiry})
 	}
 }
 
@@ -184,7 +184,7 @@ func (r *reading) lists(d document) {
 func (p *Policy) write() error {
 	d := document{ID: p.ID, Version: p.Version, Receivers: p.Receivers, Formats: p.Formats, Algorithms: p.Algorithms, StatusMaxAge: text(p.StatusMaxAge), Findings: p.findings}
 	for _, t := range p.Types {
-		d.Credentials = append(d.Credentials, typeDocument{VCT: t.VCT, Issuers: t.Issuers, Registrations: t.Registrations, Qualification: t.Qualification, MaxAge: text(t.MaxAge), WithoutExpiry: t.WithoutExpiry})
+		d.Credentials = append(d.Credentials, typeDocument{Name: t.Name, Issuers: t.Issuers, Registrations: t.Registrations, Qualification: t.Qualification, MaxAge: text(t.MaxAge), WithoutExpiry: t.WithoutExpiry})
 	}
 	var err error
 	p.document, err = jose.Marshal(d)

@@ -49,8 +49,9 @@ type Policy struct {
 // provider gives no authority over a type (SD-JWT VC, Section 7.7): it is
 // decided here, for each type.
 type Type struct {
-	// VCT is the type.
-	VCT string
+	// Name is the type: the vct of an SD-JWT VC, the doctype of an mdoc, the IRI
+	// of the type of a W3C credential.
+	Name string
 	// Issuers are the accepted iss values. Required.
 	Issuers []string
 	// Registrations are the accepted registration numbers of the list of
@@ -122,11 +123,11 @@ func byDefault(f Finding) Effect {
 }
 
 // Type finds the entry of a credential type.
-func (p *Policy) Type(vct string) (Type, bool) {
+func (p *Policy) Type(name string) (Type, bool) {
 	if p == nil {
 		return Type{}, false
 	}
-	i := slices.IndexFunc(p.Types, func(t Type) bool { return t.VCT == vct })
+	i := slices.IndexFunc(p.Types, func(t Type) bool { return t.Name == name })
 	if i < 0 {
 		return Type{}, false
 	}

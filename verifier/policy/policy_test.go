@@ -13,7 +13,7 @@ import (
 )
 
 const good = `{"id":"diplomas","version":"2026-11-25","receivers":["university"],"formats":["dc+sd-jwt"],"algorithms":["ES256","ES384"],
- "credentials":[{"vct":"https://issuer.example/types/x","issuers":["https://issuer.example"],"registrations":["NTRBE-0999999922"],"qualification":"QESeal","max_age":"8760h","without_expiry":false}],
+ "credentials":[{"type":"https://issuer.example/types/x","issuers":["https://issuer.example"],"registrations":["NTRBE-0999999922"],"qualification":"QESeal","max_age":"8760h","without_expiry":false}],
  "status_max_age":"15m","findings":{"status_too_old":"report"}}`
 
 func TestParse(t *testing.T) {
@@ -78,7 +78,7 @@ func TestFaults(t *testing.T) {
 		{"receiver", `"university"`, `"The University"`, "receivers[0]"},
 		{"no format", `["dc+sd-jwt"]`, `[]`, "formats: name"},
 		{"no algorithm", `["ES256","ES384"]`, `[]`, "algorithms: name"},
-		{"no type", `"https://issuer.example/types/x"`, `""`, "credentials[0].vct"},
+		{"no type", `"https://issuer.example/types/x"`, `""`, "credentials[0].type"},
 		{"no issuer", `"issuers":["https://issuer.example"]`, `"issuers":[]`, "credentials[0].issuers: name"},
 		{"empty issuer", `"issuers":["https://issuer.example"]`, `"issuers":[""]`, "credentials[0].issuers"},
 		{"no registration", `["NTRBE-0999999922"]`, `[]`, "credentials[0].registrations: name"},
@@ -119,7 +119,7 @@ func TestFloor(t *testing.T) {
 		return p
 	}
 	floor := Floor{
-		Platform: strict(Type{VCT: "https://issuer.example/types/x", Issuers: []string{"https://issuer.example"}, Registrations: []string{"NTRBE-0999999922"}, Qualification: seal.AdESealQC, MaxAge: 8760 * time.Hour}),
+		Platform: strict(Type{Name: "https://issuer.example/types/x", Issuers: []string{"https://issuer.example"}, Registrations: []string{"NTRBE-0999999922"}, Qualification: seal.AdESealQC, MaxAge: 8760 * time.Hour}),
 		Formats:  []credential.Format{"dc+sd-jwt"}, Algorithms: []jose.Alg{jose.ES256, jose.ES384},
 	}
 	p, err := Parse("p.json", []byte(good))
@@ -131,7 +131,7 @@ func TestFloor(t *testing.T) {
 		with     Relaxation // empty: nothing helps
 		field    string
 	}{
-		{`types/x`, `types/y`, RelaxIssuers, "credentials[0].vct"},
+		{`types/x`, `types/y`, RelaxIssuers, "credentials[0].type"},
 		{`["https://issuer.example"]`, `["https://issuer.example","https://b.example"]`, RelaxIssuers, "credentials[0].issuers"},
 		{`["NTRBE-0999999922"]`, `["NTRBE-0999999823"]`, RelaxIssuers, "credentials[0].registrations"},
 		{`QESeal`, `AdESeal`, RelaxQualification, "credentials[0].qualification"},
@@ -164,7 +164,7 @@ func TestFloor(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
-	f.Add([]byte(`{"id":"a","version":"1","formats":["x"],"algorithms":["none"],"credentials":[{"vct":"a","issuers":["b"],"registrations":["NTRBE-0999999922"]}]}`))
+	f.Add([]byte(`{"id":"a","version":"1","formats":["x"],"algorithms":["none"],"credentials":[{"type":"a","issuers":["b"],"registrations":["NTRBE-0999999922"]}]}`))
 	f.Add([]byte(`{"findings":{"revoked":"report"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := Parse("p.json", b)

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/provider/declared"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal/qc"
 )
 
@@ -100,19 +102,41 @@ func (l lint) use(at string, u *IntendedUse) {
 	for i := range u.Asked {
 		c := &u.Asked[i]
 		here := fmt.Sprintf("%s.credentials[%d]", at, i)
-		if c.Format != string(credential.FormatSDJWTVC) {
-			l.f.Fault(here+".format", "expected %s, found %q", credential.FormatSDJWTVC, c.Format)
-		}
-		if len(c.VCTValues) == 0 {
-			l.f.Fault(here, "vct_values: at least one type is required")
-		}
-		for j, v := range c.VCTValues {
-			if v == "" || types[v] {
-				l.f.Fault(fmt.Sprintf("%s.vct_values[%d]", here, j), "is empty or stands there twice: all claims of a type are listed in one place")
-			}
-			types[v] = true
-		}
+		l.types(here, c, types)
 		l.claims(here, c)
+	}
+}
+
+// types are those of the format and of no other, each in one place.
+func (l lint) types(at string, c *Credential, seen map[string]bool) {
+	member, others := "", 0
+	switch f := credential.Format(c.Format); {
+	case f == credential.FormatSDJWTVC:
+		member, others = "vct_values", len(c.DoctypeValue)+len(c.TypeValues)
+	case f == credential.FormatMdoc:
+		member, others = "doctype_value", len(c.VCTValues)+len(c.TypeValues)
+	case f.W3C():
+		member, others = "type_values", len(c.VCTValues)+len(c.DoctypeValue)
+	default:
+		l.f.Fault(at+".format", "expected one of %v, found %q", format.IDs(), c.Format)
+		return
+	}
+	if format.By(c.Format) == nil {
+		l.f.Fault(at+".format", "expected one of %v, found %q", format.IDs(), c.Format)
+	}
+	if others > 0 {
+		l.f.Fault(at, "%s is the member of %s; leave out those of other formats", member, c.Format)
+	}
+	meta := c.meta()
+	kinds := oid4vp.CredentialQuery{Format: c.Format, Meta: &meta}.Types()
+	if len(kinds) == 0 {
+		l.f.Fault(at, "%s: at least one type is required", member)
+	}
+	for j, kind := range kinds {
+		if kind == "" || seen[c.Format+" "+kind] {
+			l.f.Fault(fmt.Sprintf("%s.%s[%d]", at, member, j), "is empty or stands there twice: all claims of a type are listed in one place")
+		}
+		seen[c.Format+" "+kind] = true
 	}
 }
 
@@ -131,7 +155,11 @@ func (l lint) claims(at string, c *Credential) {
 				return
 			}
 		}
-		if err := path.Validate(); err != nil {
+		validate := path.Validate
+		if credential.Format(c.Format) == credential.FormatMdoc {
+			validate = path.ValidateMdoc
+		}
+		if err := validate(); err != nil {
 			l.f.Fault(here, "%v", err)
 			continue
 		}

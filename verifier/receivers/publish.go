@@ -91,7 +91,7 @@ func (t Text) localized() []oid4vp.Localized {
 func (u IntendedUse) registered() []oid4vp.RegisteredCredential {
 	out := make([]oid4vp.RegisteredCredential, len(u.Asked))
 	for i, c := range u.Asked {
-		out[i] = oid4vp.RegisteredCredential{Format: c.Format, Meta: oid4vp.Meta{VCTValues: c.VCTValues}}
+		out[i] = oid4vp.RegisteredCredential{Format: c.Format, Meta: c.meta()}
 		for _, p := range c.Claims {
 			out[i].Claims = append(out[i].Claims, oid4vp.RegisteredClaim{Path: p})
 		}

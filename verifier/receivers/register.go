@@ -13,6 +13,7 @@ import (
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/provider/declared"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
 )
 
 // Status says whether a receiver may ask now.
@@ -79,12 +80,21 @@ type IntendedUse struct {
 
 // Credential is what may be asked for at most.
 type Credential struct {
-	Format    string   `yaml:"format"`
-	VCTValues []string `yaml:"vct_values"`
+	Format string `yaml:"format"`
+	// Of the three only the one that belongs to the format is there: types of an
+	// SD-JWT VC, the doctype of an mdoc, or sets of types of W3C credentials, as
+	// in a query (OpenID4VP 1.0, Appendix B).
+	VCTValues    []string   `yaml:"vct_values"`
+	DoctypeValue string     `yaml:"doctype_value"`
+	TypeValues   [][]string `yaml:"type_values"`
 	// Written are the claims as they stand in the file: claims path pointers.
 	Written [][]any `yaml:"claims"`
 	// Claims are the same, read.
 	Claims []credential.Path `yaml:"-"`
+}
+
+func (c Credential) meta() oid4vp.Meta {
+	return oid4vp.Meta{VCTValues: c.VCTValues, DoctypeValue: c.DoctypeValue, TypeValues: c.TypeValues}
 }
 
 // Use finds an intended use.

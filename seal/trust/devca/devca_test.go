@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/credential/mdoc"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/qc"
@@ -429,5 +430,33 @@ func TestTenants(t *testing.T) {
 	}
 	if _, err := got.Tenant("other"); !errors.Is(err, devca.ErrOptions) {
 		t.Errorf("another tenant: %v", err)
+	}
+}
+
+// A signer of mobile documents has the profile and leads to its authority
+// only.
+func TestDocumentSigner(t *testing.T) {
+	h, err := devca.New(devca.Options{Now: now, Issuer: "https://issuer.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := h.DocumentAuthority(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := h.DocumentSigner(authority, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mdoc.CheckDocumentSigner(signer.Certificate); err != nil {
+		t.Error(err)
+	}
+	if err := signer.Certificate.CheckSignatureFrom(authority.Certificate); err != nil {
+		t.Error(err)
+	}
+	for name, other := range map[string]devca.Pair{"seal": h.Seal, "status": h.Status, "metadata": h.Metadata, "registrar": h.Registrar} {
+		if mdoc.CheckDocumentSigner(other.Certificate) == nil {
+			t.Errorf("the certificate of %s passes as a document signer's", name)
+		}
 	}
 }

@@ -66,6 +66,12 @@ const Register = `receivers:
           - format: dc+sd-jwt
             vct_values: [https://issuer.example/types/other]
             claims: [[title]]
+          - format: mso_mdoc
+            doctype_value: example.diploma.1
+            claims: [[example.diploma.1, title], [example.diploma.1, level]]
+          - format: mso_mdoc
+            doctype_value: example.other.1
+            claims: [[example.diploma.1, title]]
   - id: employer
     status: admitted
     legal_name: Voorbeeldwerkgever (TEST)
@@ -145,7 +151,10 @@ func (w *World) Open(change ...func(*verifier.Config)) {
 		URL: URL, Store: w.Store, Register: w.Receivers(Register), Access: w.Access,
 		Registrar: verifier.Registrar{Signer: w.Hierarchy.Registrar.Key, Chain: certs(w.Hierarchy.Registrar)},
 		Seals:     &seal.Validator{Trust: w.Trust, Revocation: w.crls}, Statuses: checker,
-		Accept: []verifier.Acceptance{{VCT: VCT, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}}},
+		Accept: []verifier.Acceptance{
+			{Name: VCT, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}},
+			{Name: Doctype, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}},
+		},
 		Log:    useLog{w}, Now: w.Now,
 	}
 	for _, f := range change {

@@ -1,0 +1,95 @@
+package dataintegrity
+
+import (
+	"bytes"
+	"crypto"
+	"strings"
+	"sync"
+
+	"github.com/zegel-id/zegel/credential/jsonld"
+)
+
+// configurations canonicalises proof configurations, and remembers them up to the
+// time at which a proof was created: that is what most proofs of one issuer differ in.
+type configurations struct {
+	p     *jsonld.Processor
+	mu    sync.RWMutex
+	known map[uncreated]created
+}
+
+// uncreated is a proof configuration as text, around the value of created.
+type uncreated struct {
+	context, before, after string
+	hash                   crypto.Hash
+}
+
+// created is its canonical form, around that value.
+type created struct{ before, after string }
+
+const (
+	maxConfigurations = 1024    // kept; then all are forgotten
+	maxConfiguration  = 4 << 10 // bytes of one that is kept
+)
+
+func (c *configurations) canonical(in Input, h crypto.Hash) ([]byte, error) {
+	before, value, after := cutCreated(in.Options)
+	if value == nil || len(in.Context)+len(in.Options) > maxConfiguration {
+		return in.CanonicalConfiguration(c.p, h)
+	}
+	c.mu.RLock()
+	form, ok := c.known[uncreated{string(in.Context), string(before), string(after), h}]
+	c.mu.RUnlock()
+	if ok {
+		b := make([]byte, 0, len(form.before)+len(value)+len(form.after))
+		return append(append(append(b, form.before...), value...), form.after...), nil
+	}
+	canonical, err := in.CanonicalConfiguration(c.p, h)
+	if err != nil {
+		return nil, err
+	}
+	if form, ok = around(string(canonical), string(value)); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.known == nil || len(c.known) >= maxConfigurations {
+			c.known = map[uncreated]created{}
+		}
+		c.known[uncreated{string(in.Context), string(before), string(after), h}] = form
+	}
+	return canonical, nil
+}
+
+// cutCreated finds a value of created in proof options; nil unless it is of characters
+// that are written alike in JSON and in N-Quads.
+func cutCreated(options []byte) (before, value, after []byte) {
+	const name = `"created":"`
+	at := bytes.Index(options, []byte(name))
+	if at < 0 {
+		return nil, nil, nil
+	}
+	at += len(name)
+	length := bytes.IndexByte(options[at:], '"')
+	if length < 1 {
+		return nil, nil, nil
+	}
+	value = options[at : at+length]
+	for _, c := range value {
+		if !strings.ContainsRune("0123456789-:+.TZ", rune(c)) {
+			return nil, nil, nil
+		}
+	}
+	return options[:at], value, options[at+length:]
+}
+
+// around takes a canonical form apart at a time, if another time could stand there
+// and nothing else would change: it is one literal, alone with its property, so that
+// the order of the lines does not hang on it; and there is one blank node at most,
+// so that no label does.
+func around(canonical, value string) (created, bool) {
+	before, after, _ := strings.Cut(canonical, value)
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	subject, rest, _ := strings.Cut(line, " ")
+	property, literal, _ := strings.Cut(rest, " ")
+	ok := literal == `"` && strings.HasPrefix(after, `"^^<http://www.w3.org/2001/XMLSchema#dateTime> .`+"\n") &&
+		!strings.Contains(after, value) && strings.Count(canonical, subject+" "+property+" ") == 1 && !strings.Contains(canonical, "_:c14n1")
+	return created{before, after}, ok
+}

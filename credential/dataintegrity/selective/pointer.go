@@ -1,0 +1,132 @@
+package selective
+
+import (
+	"strconv"
+	"strings"
+)
+
+var unescape = strings.NewReplacer("~1", "/", "~0", "~")
+
+// marked marks what a pointer selects and the way to it (selectPaths, DI ECDSA 1.0,
+// Section 3.4.12).
+func (t *tree) marked(pointer string) error {
+	if pointer != "" && pointer[0] != '/' {
+		return &Error{Pointer: pointer, Detail: "a JSON pointer is empty or starts with / (RFC 6901, Section 3)"}
+	}
+	at := int32(0)
+	steps := strings.Split(pointer, "/")
+	for _, step := range steps[1:] {
+		t.pass(at)
+		var ok bool
+		if at, ok = t.child(at, step); !ok {
+			return &Error{Pointer: pointer, Detail: "it leads to nothing in the document (RFC 6901, Section 4)"}
+		}
+	}
+	t.values[at].mark = whole
+	return nil
+}
+
+// child finds a member or an item.
+func (t *tree) child(at int32, step string) (int32, bool) {
+	v := &t.values[at]
+	switch v.kind {
+	case '{':
+		if strings.IndexByte(step, '~') >= 0 {
+			if bad(step) {
+				return 0, false
+			}
+			step = unescape.Replace(step)
+		}
+		for c := at + 1; c < v.end; c = t.values[c].end {
+			if t.values[c].key == step {
+				return c, true
+			}
+		}
+	case '[':
+		index, err := strconv.Atoi(step)
+		if err != nil || index < 0 || strconv.Itoa(index) != step {
+			return 0, false
+		}
+		for c := at + 1; c < v.end; c = t.values[c].end {
+			if index == 0 {
+				return c, true
+			}
+			index--
+		}
+	}
+	return 0, false
+}
+
+// bad: a ~ that escapes nothing.
+func bad(step string) bool {
+	for i := range len(step) {
+		if step[i] == '~' && (i+1 == len(step) || step[i+1] != '0' && step[i+1] != '1') {
+			return true
+		}
+	}
+	return false
+}
+
+// pass marks a value on the way, with what tells which node it is (createInitialSelection,
+// Section 3.4.11): the identifier, unless it is a blank node's, and the types.
+func (t *tree) pass(at int32) {
+	v := &t.values[at]
+	if v.mark != unmarked {
+		return
+	}
+	v.mark = passed
+	if v.kind != '{' {
+		return
+	}
+	for c := at + 1; c < v.end; c = t.values[c].end {
+		switch t.values[c].key {
+		case "id", "@id":
+			if t.values[c].kind == '"' && strings.HasPrefix(t.string(c), "_:") {
+				continue
+			}
+			t.values[c].mark = whole
+		case "type", "@type", "@context":
+			t.values[c].mark = whole
+		}
+	}
+}
+
+// reset forgets all marks.
+func (t *tree) reset() {
+	for i := range t.values {
+		t.values[i].mark = unmarked
+	}
+}
+
+// Has says whether a JSON pointer leads to a value of the document that says something:
+// not to null, nor to an array of nothing else, which a holder could put anywhere.
+func (d *Document) Has(pointer string) bool {
+	d.once.Do(d.index)
+	if pointer != "" && pointer[0] != '/' {
+		return false
+	}
+	at, ok := d.tree.find(pointer)
+	return ok && d.tree.says(at)
+}
+
+func (t *tree) find(pointer string) (at int32, ok bool) {
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		if at, ok = t.child(at, step); !ok {
+			return 0, false
+		}
+	}
+	return at, true
+}
+
+func (t *tree) says(at int32) bool {
+	v := &t.values[at]
+	if v.kind != '[' {
+		return v.kind != 'n'
+	}
+	for c := at + 1; c < v.end; c = t.values[c].end {
+		if t.says(c) {
+			return true
+		}
+	}
+	return false
+}

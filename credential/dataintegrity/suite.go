@@ -1,0 +1,139 @@
+package dataintegrity
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"crypto/sha512"
+
+	"github.com/zegel-id/zegel/credential/jcs"
+	"github.com/zegel-id/zegel/credential/jsonld"
+	"github.com/zegel-id/zegel/credential/rdf"
+	"github.com/zegel-id/zegel/did"
+)
+
+// Suite verifies the proofs of one cryptosuite (Data Integrity 1.0, Section 3).
+// It is safe for concurrent use.
+type Suite interface {
+	// Name is the cryptosuite identifier, such as "eddsa-rdfc-2022".
+	Name() string
+	// Key is the public key of a verification method. It refuses one that does not
+	// fit the suite: the key decides the algorithm, not the proof.
+	Key(*did.VerificationMethod) (crypto.PublicKey, error)
+	// Verify checks a proofValue over a document and the options of its proof with
+	// a key that Key gave. The error is an *Error.
+	Verify(in Input, proofValue string, key crypto.PublicKey) error
+}
+
+// Signer makes the proof values of one key in one cryptosuite. It is safe for
+// concurrent use.
+type Signer interface {
+	// Suite is the cryptosuite identifier.
+	Suite() string
+	// Public is the key that proofs of this signer verify with.
+	Public() crypto.PublicKey
+	// Sign makes a proofValue. It does not keep the Input.
+	Sign(Input) (proofValue string, err error)
+}
+
+// asWritten is a Suite or Signer that may sign JSON as it is written. Others sign what
+// JSON-LD says, which can be written in several ways.
+type asWritten interface{ asWritten() bool }
+
+func signsAsWritten(suiteOrSigner any) bool {
+	s, ok := suiteOrSigner.(asWritten)
+	return ok && s.asWritten()
+}
+
+// Input is what a cryptosuite works on. All three are JSON texts, read strictly
+// before.
+type Input struct {
+	// Document is the document without its proof; for a proof with previousProof,
+	// with those proofs as its proof (Data Integrity 1.0, Sections 4.3 and 4.5).
+	Document []byte
+	// Options is the proof without its proofValue, as it was written.
+	Options []byte
+	// Context is the @context of the document, nil if it has none.
+	Context []byte
+}
+
+// Configuration is the proof configuration of a suite that canonicalises as RDF:
+// the proof options with the @context of the document (Data Integrity EdDSA
+// Cryptosuites 1.0, Section 3.2.5).
+func (in Input) Configuration() ([]byte, error) {
+	options, err := jcs.Parse(in.Options)
+	if err != nil || options.Kind() != jcs.Object {
+		return nil, &Error{Check: CheckStructure, Spec: specDI + ", Section 2.1", Detail: "the proof options are not an object", Err: err}
+	}
+	if own := options.Member("@context"); own.Kind() != jcs.None {
+		// Nothing signs it: it is replaced. One that differs would mean something else
+		// to who reads the proof as it stands.
+		if all, err := jcs.Parse(in.Context); err != nil || !equal(own, all) {
+			return nil, &Error{Check: CheckContext, Spec: "Data Integrity EdDSA Cryptosuites 1.0, Section 3.2.5", Detail: "the proof has an @context that is not that of the document"}
+		}
+	}
+	b := make([]byte, 0, len(in.Options)+len(in.Context)+16)
+	b = append(b, '{')
+	if in.Context != nil {
+		b = append(append(b, `"@context":`...), in.Context...)
+	}
+	for name, m := range options.Members() {
+		if name == "@context" {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(jcs.AppendString(b, name), ':')
+		b = append(b, m.Raw()...)
+	}
+	return append(b, '}'), nil
+}
+
+// CanonicalConfiguration is the canonical form, in N-Quads, of the proof
+// configuration.
+func (in Input) CanonicalConfiguration(p *jsonld.Processor, h crypto.Hash) ([]byte, error) {
+	configuration, err := in.Configuration()
+	if err != nil {
+		return nil, err
+	}
+	return canonicalRDF(p, configuration, h, "proof")
+}
+
+// ConfigurationHash is the hash of CanonicalConfiguration: proofHash in the words
+// of the suites. The hash is SHA-256 or SHA-384.
+func (in Input) ConfigurationHash(p *jsonld.Processor, h crypto.Hash) ([]byte, error) {
+	canonical, err := in.CanonicalConfiguration(p, h)
+	if err != nil {
+		return nil, err
+	}
+	return sum(h, canonical), nil
+}
+
+// sum is SHA-256 or SHA-384, the hashes of the suites.
+func sum(h crypto.Hash, b []byte) []byte {
+	if h == crypto.SHA384 {
+		s := sha512.Sum384(b)
+		return s[:]
+	}
+	s := sha256.Sum256(b)
+	return s[:]
+}
+
+// canonicalRDF is the canonical form of a JSON-LD document, of which nothing may be
+// lost (Data Integrity 1.0, Section 2.4.3).
+func canonicalRDF(p *jsonld.Processor, document []byte, h crypto.Hash, what string) ([]byte, error) {
+	var o rdf.Options
+	switch h {
+	case crypto.SHA256:
+		o.Hash = rdf.SHA256
+	case crypto.SHA384:
+		o.Hash = rdf.SHA384
+	default:
+		return nil, &Error{Check: CheckPolicy, Spec: "RDF Dataset Canonicalization, Section 4.9", Detail: "the hash is not SHA-256 or SHA-384"}
+	}
+	canonical, err := p.Canonicalize(document, jsonld.Options{}, o)
+	if err != nil {
+		return nil, &Error{Check: CheckSignature, Spec: specDI + ", Section 2.4.3", Detail: "the " + what + " cannot be canonicalised without loss", Err: err}
+	}
+	return canonical, nil
+}
