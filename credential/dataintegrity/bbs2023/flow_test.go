@@ -265,3 +265,26 @@ func TestKeys(t *testing.T) {
 	identity[0] = 0xc0
 	refused(t, "identity", Base(published).Verify(in, s.Proofs()[0].Value, identity), di.CheckMethod)
 }
+
+// TestBaseRepeats: the BBS header and the key in a base proof are those of the
+// document and its issuer, also where the signature does not depend on them.
+func TestBaseRepeats(t *testing.T) {
+	base, issuer := issue(t, newKey(t))
+	s, err := di.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := s.Proofs()[0].Value
+	for name, change := range map[string]func(*baseValue){
+		"header": func(v *baseValue) { v.header[0] ^= 1 },
+		"key":    func(v *baseValue) { v.publicKey = newKey(t).PublicKey().Bytes() },
+	} {
+		v, err := parseBase(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(v)
+		changed := bytes.Replace(base, []byte(old), []byte(di.EncodeBase64(v.encode())), 1)
+		refused(t, name, verify(changed, issuer, Base(published)), di.CheckSignature)
+	}
+}
