@@ -70,6 +70,7 @@ var fences = []struct {
 	{"github.com/cockroachdb/pebble", []string{"store/embedded"}, "one driver, one package"},
 	{"github.com/piprate/json-gold", []string{"contexts", "credential/vcdm"}, "the JSON-LD library is an oracle, not a habit"},
 	{"github.com/hyperledger/aries-framework-go", []string{"did"}, "archived upstream: it stays in one room"},
+	{"github.com/consensys/gnark-crypto", []string{"credential/bbs"}, "pairings and their curve stay behind the signature scheme"},
 	{"github.com/piglig/go-qr", []string{"verifier/api"}, "the code on the verifier's page"},
 	{"github.com/zitadel/oidc", []string{"internal/devidp"}, "the development identity provider"},
 	{"github.com/spf13/cobra", []string{"cmd"}, "only cmd reads flags"},

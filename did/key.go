@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// KeyMethod is the method did:key (version 0.9 of 2 November 2025) for P-256, P-384
-// and Ed25519 keys. Types that the specification calls experimental are
+// KeyMethod is the method did:key (version 0.9 of 2 November 2025) for P-256, P-384,
+// Ed25519 and BLS12-381 G2 keys. Other types are
 // refused.
 type KeyMethod struct {
 	// DeriveEncryption adds the X25519 key of an Ed25519 key under
@@ -50,7 +50,7 @@ func ParseDIDKey(did string) (pub crypto.PublicKey, multibase string, err error)
 		return nil, "", err
 	}
 	if !signs(pub) {
-		return nil, "", fmt.Errorf("%w: a did:key must hold a signature key: P-256, P-384 or Ed25519 (did:key, Signature Method Creation Algorithm)", ErrKey)
+		return nil, "", fmt.Errorf("%w: a did:key must hold a signature key: P-256, P-384, Ed25519 or BLS12-381 G2 (did:key, Signature Method Creation Algorithm)", ErrKey)
 	}
 	return pub, multibase, nil
 }

@@ -157,20 +157,20 @@ func TestDIDKeySpecificationVectors(t *testing.T) {
 		for _, did := range v.DIDs {
 			_, err := (KeyMethod{}).Resolve(ctx, did)
 			switch id := strings.TrimPrefix(did, "did:key:"); {
-			case strings.HasPrefix(id, "z6Mk"), strings.HasPrefix(id, "zDn"), strings.HasPrefix(id, "z82"):
+			case strings.HasPrefix(id, "z6Mk"), strings.HasPrefix(id, "zDn"), strings.HasPrefix(id, "z82"), strings.HasPrefix(id, "zUC7"):
 				resolved++
 				if err != nil {
 					t.Errorf("%s: %v", did, err)
 				}
-			default: // secp256k1, BLS12-381: experimental, off
+			default: // secp256k1, others: experimental, off
 				if !errors.Is(err, ErrKey) {
 					t.Errorf("%s: %v, expected ErrKey", did, err)
 				}
 			}
 		}
 	}
-	if resolved != 3 || documents != 1 {
-		t.Errorf("%d DIDs resolved and %d documents compared, expected 3 and 1", resolved, documents)
+	if resolved != 4 || documents != 1 {
+		t.Errorf("%d DIDs resolved and %d documents compared, expected 4 and 1", resolved, documents)
 	}
 }
 

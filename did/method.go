@@ -177,7 +177,7 @@ func jwkKey(k jose.JWK) (crypto.PublicKey, error) {
 
 func signs(pub crypto.PublicKey) bool {
 	switch pub.(type) {
-	case *ecdsa.PublicKey, ed25519.PublicKey, *rsa.PublicKey:
+	case *ecdsa.PublicKey, ed25519.PublicKey, *rsa.PublicKey, BBSPublicKey:
 		return true
 	default:
 		return false

@@ -1,6 +1,7 @@
 package did
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
@@ -14,8 +15,22 @@ import (
 )
 
 // maxMultikey is the longest Multikey that is read: base58 is quadratic, and a
-// P-384 key takes 70 characters.
-const maxMultikey = 128
+// BLS12-381 key in G2 takes 136 characters.
+const maxMultikey = 144
+
+// BBSPublicKey is a BLS12-381 public key in G2, compressed: the key of
+// signatures whose parts can be shown unlinkably. Its form alone is checked
+// here; package credential/bbs reads the point.
+type BBSPublicKey []byte
+
+// bbsPublicKeySize is the length of a compressed point of G2.
+const bbsPublicKeySize = 96
+
+// Equal reports whether x is the same key.
+func (k BBSPublicKey) Equal(x crypto.PublicKey) bool {
+	other, ok := x.(BBSPublicKey)
+	return ok && bytes.Equal(k, other)
+}
 
 // The multicodec prefixes of public keys, as varints (Controlled Identifiers
 // 1.0, Section 2.2.2), and the length of the key after them.
@@ -26,13 +41,14 @@ var codecs = []struct {
 	{[2]byte{0x80, 0x24}, 33}, // p256-pub, compressed point
 	{[2]byte{0x81, 0x24}, 49}, // p384-pub, compressed point
 	{[2]byte{0xed, 0x01}, ed25519.PublicKeySize},
-	{[2]byte{0xec, 0x01}, 32}, // x25519-pub
+	{[2]byte{0xec, 0x01}, 32},               // x25519-pub
+	{[2]byte{0xeb, 0x01}, bbsPublicKeySize}, // bls12_381-g2-pub, compressed point
 }
 
 // EncodeMultikey writes a public key as publicKeyMultibase: base58btc with
 // prefix z of codec and key (Controlled Identifiers 1.0, Section 2.2.2). Keys
 // are *ecdsa.PublicKey on P-256 or P-384, ed25519.PublicKey, and
-// *ecdh.PublicKey on P-256, P-384 or X25519.
+// *ecdh.PublicKey on P-256, P-384 or X25519, and BBSPublicKey.
 func EncodeMultikey(pub crypto.PublicKey) (string, error) {
 	codec, key, err := compressed(pub)
 	if err != nil {
@@ -67,6 +83,10 @@ func compressed(pub crypto.PublicKey) (codec int, key []byte, err error) {
 		case ecdh.X25519():
 			return 3, k.Bytes(), nil
 		}
+	case BBSPublicKey:
+		if len(k) == bbsPublicKeySize {
+			return 4, k, nil
+		}
 	}
 	return 0, nil, fmt.Errorf("%w: no Multikey for a %T of this kind", ErrKey, pub)
 }
@@ -78,7 +98,8 @@ func compressPoint(point []byte) []byte {
 
 // DecodeMultikey reads publicKeyMultibase. The codec must be known, the length
 // exact, the encoding the shortest, and a point on its curve. It returns
-// *ecdsa.PublicKey, ed25519.PublicKey or, for X25519, *ecdh.PublicKey.
+// *ecdsa.PublicKey, ed25519.PublicKey or, for X25519, *ecdh.PublicKey. Of a
+// BBSPublicKey the length alone is checked.
 func DecodeMultikey(s string) (crypto.PublicKey, error) {
 	rest, ok := strings.CutPrefix(s, "z")
 	if !ok {
@@ -100,7 +121,7 @@ func DecodeMultikey(s string) (crypto.PublicKey, error) {
 		}
 		return decompress(i, b[2:])
 	}
-	return nil, fmt.Errorf("%w: Multikey codec is not P-256, P-384, Ed25519 or X25519 (Controlled Identifiers 1.0, Section 2.2.2)", ErrKey)
+	return nil, fmt.Errorf("%w: Multikey codec is not P-256, P-384, Ed25519, X25519 or BLS12-381 G2 (Controlled Identifiers 1.0, Section 2.2.2)", ErrKey)
 }
 
 func decompress(codec int, key []byte) (crypto.PublicKey, error) {
@@ -120,6 +141,8 @@ func decompress(codec int, key []byte) (crypto.PublicKey, error) {
 			return nil, fmt.Errorf("%w: X25519 key", ErrKey)
 		}
 		return pub, nil
+	case 4:
+		return BBSPublicKey(key), nil
 	default:
 		return nil, ErrKey
 	}

@@ -1,0 +1,147 @@
+package bbs2023
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"io"
+	"slices"
+
+	"github.com/zegel-id/zegel/credential/bbs"
+	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
+	"github.com/zegel-id/zegel/credential/jsonld"
+	"github.com/zegel-id/zegel/did"
+)
+
+// Name of the cryptosuite.
+const Name = "bbs-2023"
+
+const spec = "Data Integrity BBS Cryptosuites 1.0"
+
+// CheckPointers is the check that fails where JSON pointers do not fit a document.
+const CheckPointers = "json_pointers"
+
+// Options of a Signer.
+type Options struct {
+	// Key of the issuer, of the suite bbs.SHA256.
+	Key bbs.Signer
+	// Mandatory are JSON pointers (RFC 6901) to what every derived document
+	// discloses. One that leads to nothing in a document is an error.
+	Mandatory []string
+	// MandatoryIfPresent are pointers of the same meaning, but for documents that
+	// have no such member.
+	MandatoryIfPresent []string
+	// Rand is where the HMAC key comes from; crypto/rand if nil.
+	Rand io.Reader
+}
+
+// NewSigner makes base proofs. It is for dataintegrity.Options.Signer.
+func NewSigner(p *jsonld.Processor, o Options) (di.Signer, error) {
+	if o.Key == nil || o.Key.PublicKey().Suite() != bbs.SHA256 {
+		return nil, &di.Error{Check: di.CheckPolicy, Spec: spec + ", Section 3.3.1", Detail: "Key is not one of BLS12-381-SHA-256"}
+	}
+	if len(o.Mandatory)+len(o.MandatoryIfPresent) > selective.MaxPointers {
+		return nil, &di.Error{Check: di.CheckPolicy, Spec: spec + ", Section 3.3.2", Detail: "more mandatory JSON pointers than are read"}
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return &signer{p, o}, nil
+}
+
+type signer struct {
+	p *jsonld.Processor
+	o Options
+}
+
+func (s *signer) Suite() string            { return Name }
+func (s *signer) Public() crypto.PublicKey { return did.BBSPublicKey(s.o.Key.PublicKey().Bytes()) }
+
+// Sign is Create Base Proof (Section 3.3.1).
+func (s *signer) Sign(in di.Input) (string, error) {
+	hmacKey := make([]byte, selective.HMACKeySize)
+	if _, err := io.ReadFull(s.o.Rand, hmacKey); err != nil {
+		return "", &di.Error{Check: di.CheckSignature, Spec: spec + ", Section 3.3.2", Detail: "no randomness for the HMAC key", Err: err}
+	}
+	v, err := s.base(in, hmacKey)
+	if err != nil {
+		return "", err
+	}
+	return di.EncodeBase64(v.encode()), nil
+}
+
+// base makes a base proof with an HMAC key.
+func (s *signer) base(in di.Input, hmacKey []byte) (*baseValue, error) {
+	d, err := selective.Read(s.p, in.Document, selective.ShuffledHMAC(hmacKey))
+	if err != nil {
+		return nil, notReadable(err)
+	}
+	pointers := slices.Clone(s.o.Mandatory)
+	for _, p := range s.o.MandatoryIfPresent {
+		if d.Has(p) && !slices.Contains(pointers, p) {
+			pointers = append(pointers, p)
+		}
+	}
+	mandatory, err := d.Select(pointers)
+	if err != nil {
+		return nil, badPointers(err)
+	}
+	fixed, rest := split(d.Statements, mandatory.Indexes)
+	header, err := bbsHeader(s.p, in, fixed)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := s.o.Key.Sign(header, rest)
+	if err != nil {
+		return nil, &di.Error{Check: di.CheckSignature, Spec: spec + ", Section 3.3.5", Detail: "signing", Err: err}
+	}
+	return &baseValue{signature, header, s.o.Key.PublicKey().Bytes(), hmacKey, pointers}, nil
+}
+
+// bbsHeader is proofHash and mandatoryHash (Sections 3.3.3 and 3.3.5).
+func bbsHeader(p *jsonld.Processor, in di.Input, fixed [][]byte) ([]byte, error) {
+	proofHash, err := in.ConfigurationHash(p, crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	for _, s := range fixed {
+		h.Write(s)
+	}
+	return h.Sum(slices.Clip(proofHash)), nil
+}
+
+// split parts statements into those at the given places and the others.
+func split(statements [][]byte, at []int) (fixed, rest [][]byte) {
+	fixed, rest = make([][]byte, 0, len(at)), make([][]byte, 0, len(statements)-len(at))
+	for i, s := range statements {
+		if len(at) > 0 && at[0] == i {
+			fixed, at = append(fixed, s), at[1:]
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	return fixed, rest
+}
+
+// issuerKey reads a key that fits the suite.
+func issuerKey(key crypto.PublicKey) (*bbs.PublicKey, error) {
+	octets, ok := key.(did.BBSPublicKey)
+	if !ok {
+		return nil, &di.Error{Check: di.CheckMethod, Spec: spec + ", Section 2.1", Detail: "the key is not one of BLS12-381 in G2, the only kind that " + Name + " has"}
+	}
+	pub, err := bbs.ParsePublicKey(bbs.SHA256, octets)
+	if err != nil {
+		return nil, &di.Error{Check: di.CheckMethod, Spec: spec + ", Section 2.1", Detail: "the key of the verification method", Err: err}
+	}
+	return pub, nil
+}
+
+func notReadable(err error) error {
+	return &di.Error{Check: di.CheckSignature, Spec: "Data Integrity 1.0, Section 2.4.1", Detail: "the document cannot be turned into statements without loss", Err: err}
+}
+
+func badPointers(err error) error {
+	return &di.Error{Check: CheckPointers, Spec: spec + ", Section 3.3.4", Detail: "the JSON pointers do not fit the document", Err: err}
+}
