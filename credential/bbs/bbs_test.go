@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"testing"
 
 	"github.com/consensys/gnark-crypto/ecc"
@@ -270,7 +271,7 @@ func TestSuitesApart(t *testing.T) {
 
 func TestSecretKeyPrintsNothing(t *testing.T) {
 	sk := newKey(t)
-	secret := sk.x.String()
+	secret := sk.scalar().String()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
 		if s := fmt.Sprintf(verb, sk); s != "[BBS secret key]" || bytes.Contains([]byte(s), []byte(secret)) {
 			t.Errorf("%s prints %q", verb, s)
@@ -315,6 +316,32 @@ func TestFixedBase(t *testing.T) {
 		}
 		if got := acc.sum(); !got.Equal(&want) && !(got.Z.IsZero() && want.Z.IsZero()) {
 			t.Errorf("%s points add up wrong", name)
+		}
+	}
+}
+
+// A key that is printed as a value, or inside another value, prints nothing
+// either: fmt does not ask methods of fields that are not exported.
+func TestSecretKeyInside(t *testing.T) {
+	sk, err := GenerateKey(rand.Reader, SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limbs := []uint64(sk.scalar()[:])
+	for name, v := range map[string]any{
+		"a value": *sk, "a struct with it": struct{ K SecretKey }{*sk}, "a struct that hides it": struct{ k *SecretKey }{sk}, "a hidden value": struct{ k SecretKey }{*sk},
+		"a slice": []SecretKey{*sk}, "a signer": Signer(sk),
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			got := fmt.Sprintf(verb, v)
+			for _, limb := range limbs {
+				if strings.Contains(got, fmt.Sprint(limb)) || strings.Contains(got, fmt.Sprintf("%x", limb)) {
+					t.Errorf("%s with %s: %s", name, verb, got)
+				}
+			}
+		}
+		if b, err := json.Marshal(v); err == nil && strings.Contains(string(b), fmt.Sprint(limbs[0])) {
+			t.Errorf("%s is written: %s", name, b)
 		}
 	}
 }

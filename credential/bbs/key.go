@@ -26,17 +26,18 @@ type Signer interface {
 	Sign(header []byte, messages [][]byte) (signature []byte, err error)
 }
 
-// SecretKey is a Signer in memory. It prints nothing of itself.
+// SecretKey is a Signer in memory. It prints nothing of itself, also from inside
+// other values: the scalar stands behind a function, where no printing looks.
 type SecretKey struct {
-	x   fr.Element
-	pub *PublicKey
+	scalar func() *fr.Element
+	pub    *PublicKey
 }
 
 // Format prints no secret, whatever the verb.
-func (*SecretKey) Format(f fmt.State, _ rune) { io.WriteString(f, "[BBS secret key]") }
+func (SecretKey) Format(f fmt.State, _ rune) { io.WriteString(f, "[BBS secret key]") }
 
 // MarshalText refuses: a key is not to end in a document by accident.
-func (*SecretKey) MarshalText() ([]byte, error) {
+func (SecretKey) MarshalText() ([]byte, error) {
 	return nil, fmt.Errorf("%w: a secret key is not written; use Bytes where it has to be kept", ErrKey)
 }
 
@@ -93,12 +94,12 @@ func newSecretKey(s Suite, x fr.Element) (*SecretKey, error) {
 	var k big.Int
 	var w bls.G2Affine
 	w.ScalarMultiplicationBase(x.BigInt(&k)) // once in the life of a key, hence not blinded
-	return &SecretKey{x: x, pub: &PublicKey{suite: s, w: w, octets: w.Bytes()}}, nil
+	return &SecretKey{scalar: func() *fr.Element { return &x }, pub: &PublicKey{suite: s, w: w, octets: w.Bytes()}}, nil
 }
 
 // Bytes is the key as 32 octets, for a place where secrets are kept.
 func (sk *SecretKey) Bytes() []byte {
-	b := sk.x.Bytes()
+	b := sk.scalar().Bytes()
 	return b[:]
 }
 

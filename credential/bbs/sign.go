@@ -67,7 +67,7 @@ func (sk *SecretKey) Sign(header []byte, messages [][]byte) ([]byte, error) {
 	domain := g.domain(pub, t, header)
 
 	input := make([]byte, 0, fr.Bytes*(len(scalars)+2))
-	input = appendScalar(input, &sk.x)
+	input = appendScalar(input, sk.scalar())
 	for i := range scalars {
 		input = appendScalar(input, &scalars[i])
 	}
@@ -76,7 +76,7 @@ func (sk *SecretKey) Sign(header []byte, messages [][]byte) ([]byte, error) {
 
 	b := g.commitment(&domain, scalars)
 	var key fr.Element
-	if key.Add(&sk.x, &e); key.IsZero() || e.IsZero() {
+	if key.Add(sk.scalar(), &e); key.IsZero() || e.IsZero() {
 		return nil, fmt.Errorf("%w: no signature exists for these messages", ErrMessages) // once in 2^254
 	}
 	a := divide(&b, &key)
