@@ -1,7 +1,6 @@
 package verifier_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,16 +56,12 @@ func TestMdoc(t *testing.T) {
 // Everything that ties an mdoc to this request, to its holder and to its issuer
 // is refused by name when it is not as it must be.
 func TestMdocRefused(t *testing.T) {
-	type present func(*testing.T, *world.World, world.Asked) jsontext.Value
 	bound := func(change func(*format.Binding)) present {
 		return func(_ *testing.T, w *world.World, a world.Asked) jsontext.Value {
 			return a.PresentAs(w.IssueAs(credential.FormatMdoc), a.Paths(), change)
 		}
 	}
-	for _, c := range []struct {
-		name, check, query string
-		present            present
-	}{
+	refuseAll(t, mobileQuery, []refusal{
 		{name: "another nonce", check: credential.CheckHolderBinding, present: bound(func(b *format.Binding) { b.Nonce = "another" })},
 		{name: "another client", check: credential.CheckHolderBinding, present: bound(func(b *format.Binding) { b.Audience = "x509_hash:another" })},
 		{name: "another response address", check: credential.CheckHolderBinding, present: bound(func(b *format.Binding) { b.ResponseURI += "x" })},
@@ -118,24 +113,7 @@ func TestMdocRefused(t *testing.T) {
 			return text
 		}},
 		{name: "an object", check: credential.CheckStructure, present: func(*testing.T, *world.World, world.Asked) jsontext.Value { return jsontext.Value(`{"a":1}`) }},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := world.New(t)
-			q := c.query
-			if q == "" {
-				q = mobileQuery
-			}
-			s := start(t, w, order(q, verifier.SameDevice))
-			a := w.Fetch(s)
-			_, err := w.Verifier.Respond(t.Context(), a.Secret(), a.FormOf(c.present(t, w, a)))
-			refused(t, err, verifier.ErrNotVerified)
-			r := result(t, w, s, "")
-			unverified(t, r)
-			if len(r.Presentations) != 1 || !slices.Equal(r.Presentations[0].Checks.Failures(), []string{c.check}) {
-				t.Errorf("failed is not %s:\n%s", c.check, r.Presentations[0].Checks)
-			}
-		})
-	}
+	})
 }
 
 // The evidence of an mdoc is judged again to the same verdict, without a

@@ -204,10 +204,30 @@ func (p Policy) verifiedJWT(v *vcjose.Verified) (*Verified, error) {
 		return nil, err
 	}
 	out.Format, out.Holder, out.Checks = credential.FormatJWT, v.Holder, v.Checks
+	if out.Holder.Kty == "" {
+		out.Holder = subjectKey(v.Credential)
+	}
 	if !v.IssuedAt.IsZero() {
 		out.IssuedAt = v.IssuedAt
 	}
 	return out, nil
+}
+
+// subjectKey is the key that a credential is bound to by its one subject, when
+// that is a did:key.
+func subjectKey(c *vcdm.Credential) jose.JWK {
+	if len(c.Subjects) != 1 {
+		return jose.JWK{}
+	}
+	pub, _, err := did.ParseDIDKey(c.Subjects[0].ID)
+	if err != nil {
+		return jose.JWK{}
+	}
+	key, err := jose.PublicJWK(pub)
+	if err != nil {
+		return jose.JWK{}
+	}
+	return key
 }
 
 // jwtHeld is a held vc+jwt.
