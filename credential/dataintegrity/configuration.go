@@ -9,12 +9,26 @@ import (
 	"github.com/zegel-id/zegel/credential/jsonld"
 )
 
-// configurations canonicalises proof configurations, and remembers them up to the
-// time at which a proof was created: that is what most proofs of one issuer differ in.
-type configurations struct {
+// Configurations canonicalises proof configurations as the methods of Input do, and
+// remembers them up to the time at which a proof was created: that is what most proofs
+// of one issuer differ in. A suite or a signer keeps one. It is safe for concurrent use,
+// and what it remembers is bounded.
+type Configurations struct {
 	p     *jsonld.Processor
 	mu    sync.RWMutex
 	known map[uncreated]created
+}
+
+// NewConfigurations remembers nothing yet.
+func NewConfigurations(p *jsonld.Processor) *Configurations { return &Configurations{p: p} }
+
+// Hash is Input.ConfigurationHash.
+func (c *Configurations) Hash(in Input, h crypto.Hash) ([]byte, error) {
+	canonical, err := c.canonical(in, h)
+	if err != nil {
+		return nil, err
+	}
+	return sum(h, canonical), nil
 }
 
 // uncreated is a proof configuration as text, around the value of created.
@@ -31,7 +45,7 @@ const (
 	maxConfiguration  = 4 << 10 // bytes of one that is kept
 )
 
-func (c *configurations) canonical(in Input, h crypto.Hash) ([]byte, error) {
+func (c *Configurations) canonical(in Input, h crypto.Hash) ([]byte, error) {
 	before, value, after := cutCreated(in.Options)
 	if value == nil || len(in.Context)+len(in.Options) > maxConfiguration {
 		return in.CanonicalConfiguration(c.p, h)

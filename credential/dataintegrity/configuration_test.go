@@ -1,6 +1,7 @@
 package dataintegrity_test
 
 import (
+	"bytes"
 	"crypto"
 	"strings"
 	"testing"
@@ -33,7 +34,7 @@ func TestConfigurations(t *testing.T) {
 	} {
 		for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384} {
 			t.Run(name+" "+h.String(), func(t *testing.T) {
-				configuration := di.Configuration(published)
+				configuration, hashes := di.Configuration(published), di.NewConfigurations(published)
 				for i, time := range []string{created, "2026-11-25T12:59:59.5+01:00", created, "1999-01-01T00:00:00Z"} {
 					in := di.Input{Options: []byte(strings.Replace(c.options, `"created":"`+created, `"created":"`+time, 1)), Context: []byte(context)}
 					want, err := in.CanonicalConfiguration(published, h)
@@ -43,6 +44,13 @@ func TestConfigurations(t *testing.T) {
 					got, known, err := configuration(in, h)
 					if err != nil || string(got) != string(want) {
 						t.Errorf("at %s: got\n%s%v\nwant\n%s", time, got, err, want)
+					}
+					wantHash, err := in.ConfigurationHash(published, h)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got, err := hashes.Hash(in, h); err != nil || !bytes.Equal(got, wantHash) {
+						t.Errorf("at %s: the hash is %x, %v; expected %x", time, got, err, wantHash)
 					}
 					if i == 0 && known != c.kept {
 						t.Errorf("%d are remembered, expected %d", known, c.kept)
@@ -75,6 +83,12 @@ func TestConfigurationsKept(t *testing.T) {
 	}
 	if got, err := in.ConfigurationHash(published, crypto.SHA512); err == nil || got != nil {
 		t.Error("a hash that no suite has")
+	}
+	hashes := di.NewConfigurations(published)
+	for range 2 {
+		if got, err := hashes.Hash(in, crypto.SHA256); err == nil || got != nil {
+			t.Errorf("got the hash %x of a configuration that says more than is signed", got)
+		}
 	}
 	for i := range 1100 {
 		in.Options = []byte(`{"type":"DataIntegrityProof","created":"2026-11-25T12:00:00Z","nonce":"` + strings.Repeat("n", i) + `"}`)

@@ -34,7 +34,8 @@
 // Input is all a suite sees: the document without its proof, the proof without
 // its proofValue, the @context. Input.Configuration is the proof configuration,
 // and Input.ConfigurationHash the hash of its canonical form, which all suites
-// that canonicalise as RDF sign in one way or another. Refusals of a suite are
+// that canonicalise as RDF sign in one way or another; Configurations gives the same,
+// and remembers what the proofs of one issuer share. Refusals of a suite are
 // *Error values with CheckProofValue or CheckSignature; MultibaseBase58 and
 // MultibaseBase64 read the two forms of proofValue.
 //

@@ -26,7 +26,7 @@ func HashData(s Suite, in Input, key crypto.PublicKey) (configuration, document,
 // Configuration is the canonical proof configuration of a suite of ours, remembered
 // or not, and how many the suite remembers.
 func Configuration(p *jsonld.Processor) func(in Input, h crypto.Hash) (canonical []byte, known int, err error) {
-	c := &configurations{p: p}
+	c := NewConfigurations(p)
 	return func(in Input, h crypto.Hash) ([]byte, int, error) {
 		b, err := c.canonical(in, h)
 		return b, len(c.known), err

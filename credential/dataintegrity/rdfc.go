@@ -10,7 +10,7 @@ import (
 // rdfc is a suite that canonicalises document and proof configuration as RDF. The
 // hash within RDFC-1.0 is that of the signature.
 func rdfc(p *jsonld.Processor, name, spec string, algs ...jose.Alg) *signatureSuite {
-	c := &configurations{p: p}
+	c := NewConfigurations(p)
 	return &signatureSuite{
 		name: name, spec: spec, algs: algs, configuration: c.canonical,
 		document: func(to []byte, in Input, h crypto.Hash) ([]byte, error) {

@@ -18,9 +18,11 @@ var full = flag.Bool("table", false, "measure, and print the table of docs/bench
 var suites = []func(*testing.T) []row{
 	canonicalisation,     // against json-gold and aries-framework-go
 	canonicalisationNode, // against jsonld and rdf-canonize
-	rdfc,                 // eddsa-rdfc-2022 against its signature
+	rdfc,                 // the steps of eddsa-rdfc-2022 against its signature
+	eddsa,                // eddsa-rdfc-2022 whole against its signature
+	selectiveECDSA,       // ecdsa-sd-2023 against its signatures
 
-	// Room for: SD-JWT VC, mdoc, ecdsa-sd-2023, bbs-2023, status lists.
+	// Room for: SD-JWT VC, mdoc, bbs-2023, status lists.
 }
 
 // row is one operation and what it is compared with.

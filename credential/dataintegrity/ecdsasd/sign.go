@@ -56,12 +56,13 @@ func NewSigner(p *jsonld.Processor, o Options) (di.Signer, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	return &signer{p, o}, nil
+	return &signer{p, di.NewConfigurations(p), o}, nil
 }
 
 type signer struct {
-	p *jsonld.Processor
-	o Options
+	p              *jsonld.Processor
+	configurations *di.Configurations
+	o              Options
 }
 
 func (s *signer) Suite() string            { return Name }
@@ -86,7 +87,7 @@ func (s *signer) Sign(in di.Input) (string, error) {
 
 // base makes a base proof of its secrets.
 func (s *signer) base(in di.Input, hmacKey []byte, pair *ecdsa.PrivateKey) (*baseValue, error) {
-	proofHash, err := in.ConfigurationHash(s.p, crypto.SHA256)
+	proofHash, err := s.configurations.Hash(in, crypto.SHA256)
 	if err != nil {
 		return nil, err
 	}

@@ -21,18 +21,19 @@ const CheckDisclosed = "disclosed"
 // holder may leave out whatever the issuer did not fix, and a credential without an end of
 // validity looks like one that holds for ever.
 func Derived(p *jsonld.Processor, required ...string) di.Suite {
-	return suite{p, func(s suite, in di.Input, proofValue string, key *ecdsa.PublicKey) error {
+	return suite{p, di.NewConfigurations(p), func(s suite, in di.Input, proofValue string, key *ecdsa.PublicKey) error {
 		return s.derived(in, proofValue, key, required)
 	}}
 }
 
 // Base verifies base proofs, whole: for holders who receive a document, and issuers who look
 // at what they made. It is not for verifiers.
-func Base(p *jsonld.Processor) di.Suite { return suite{p, suite.base} }
+func Base(p *jsonld.Processor) di.Suite { return suite{p, di.NewConfigurations(p), suite.base} }
 
 type suite struct {
-	p      *jsonld.Processor
-	verify func(s suite, in di.Input, proofValue string, key *ecdsa.PublicKey) error
+	p              *jsonld.Processor
+	configurations *di.Configurations
+	verify         func(s suite, in di.Input, proofValue string, key *ecdsa.PublicKey) error
 }
 
 func (suite) Name() string { return Name }
@@ -110,7 +111,7 @@ func (s suite) signed(in di.Input, baseSignature, publicKey []byte, signatures, 
 	if len(signatures) != len(rest) {
 		return bad(fmt.Sprintf("%d signatures for %d statements that are not mandatory", len(signatures), len(rest)), nil)
 	}
-	proofHash, err := in.ConfigurationHash(s.p, crypto.SHA256)
+	proofHash, err := s.configurations.Hash(in, crypto.SHA256)
 	if err != nil {
 		return err
 	}
