@@ -40,6 +40,7 @@ type checked struct {
 	credential *format.Verified
 	// certificates counts those that came with the credential.
 	certificates int
+	format       credential.Format
 	// reservations are findings that the policy only reports, and open the
 	// checks that did not pass because of them.
 	reservations []policy.Finding
@@ -53,9 +54,12 @@ func (c *checked) holds() bool {
 	return c.credential != nil && c.report.OK(must...)
 }
 
-// replayed says that the presentation was not made for this request.
+// replayed says that the presentation was not made for this request. The
+// signature of a device does not tell whether the key or the request is another
+// one, so that it counts as both.
 func (c *checked) replayed() bool {
-	return slices.Contains(c.report.Failures(), credential.CheckReplay)
+	fails := c.report.Failures()
+	return slices.Contains(fails, credential.CheckReplay) || c.format == credential.FormatMdoc && slices.Contains(fails, credential.CheckHolderBinding)
 }
 
 // examine judges one presentation. An error means that it could not be judged.
@@ -83,7 +87,7 @@ func (v *Verifier) examine(ctx context.Context, f fetched, q oid4vp.CredentialQu
 	}
 	// Step 11. Whether it is accepted from this issuer.
 	if ok {
-		ok = c.accepted(f.policy, now)
+		ok = c.accepted(f.policy, q, now)
 	}
 	// Step 12. Whether it still stands.
 	if ok {
@@ -100,6 +104,7 @@ var errJudged = errors.New("the seal is not accepted")
 
 // genuine is what the format and the seal prove.
 func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.CredentialQuery, presentation jsontext.Value, now time.Time) (bool, error) {
+	c.format = credential.Format(q.Format)
 	kind := format.By(q.Format)
 	if kind == nil || !slices.Contains(f.policy.Formats, kind.ID()) {
 		c.report.Fail(credential.CheckStructure, "OpenID4VP 1.0, Section 8.6", "the policy accepts no credentials of this format")
@@ -218,6 +223,9 @@ func (c *checked) disclosure(p *policy.Policy, q oid4vp.CredentialQuery) bool {
 		if !slices.ContainsFunc(asked, func(a credential.Path) bool { return a.Covers(p) || around(p, a) }) {
 			beyond++
 		}
+	}
+	if c.credential.Whole {
+		return c.found(p, policy.DisclosedTooMuch, CheckDisclosure, "OpenID4VP 1.0, Section 6.4", "a credential of this format is shown whole; what was not asked for is not given to the receiver")
 	}
 	if beyond > 0 {
 		return c.found(p, policy.DisclosedTooMuch, CheckDisclosure, "OpenID4VP 1.0, Section 6.4", fmt.Sprintf("%d claims were disclosed that were not asked for; they are not given to the receiver", beyond))

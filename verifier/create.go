@@ -206,6 +206,9 @@ func supported(q oid4vp.Query, p *policy.Policy) error {
 		if !slices.Contains(p.Formats, credential.Format(c.Format)) {
 			return &Error{Err: ErrRequest, Field: at + ".format", Detail: fmt.Sprintf("must be of %v; other formats are not verified under policy %s", p.Formats, p.ID)}
 		}
+		if !c.HolderBinding() && credential.Format(c.Format) != credential.FormatSDJWTVC {
+			return &Error{Err: ErrRequest, Field: at + ".require_cryptographic_holder_binding", Detail: "must be true or left out: credentials of this format are never presented without proof of their holder", Spec: "OpenID4VP 1.0, Appendix B"}
+		}
 		if !c.HolderBinding() && p.Effect(policy.HolderBindingMissing) != policy.Reports {
 			return &Error{Err: ErrRequest, Field: at + ".require_cryptographic_holder_binding", Detail: "must be true or left out: a credential without proof of its holder is not accepted", Spec: "RFC 9901, Section 7.3"}
 		}
@@ -328,7 +331,7 @@ func (v *Verifier) log(ctx context.Context, kind audit.Kind, r receivers.Receive
 	for _, c := range q.Credentials {
 		for _, kind := range c.Types() {
 			if e.DataType == "" {
-				e.DataType = kind
+				e.DataType = kind[:min(len(kind), 256)]
 			} else if all := e.DataType + " " + kind; len(all) <= 256 {
 				e.DataType = all
 			}

@@ -25,6 +25,10 @@ import (
 // signed with the registrar's key.
 const TypEvidence = "verifier-evidence+jwt"
 
+// evidenceVersion is that of the form. The first said vct where type and format
+// stand now; nothing was released that wrote it.
+const evidenceVersion = 2
+
 // MaxEvidence is how long evidence may be, in bytes, to be kept until it is
 // fetched.
 const MaxEvidence = 700 << 10
@@ -34,7 +38,7 @@ const purposeObject = "vp request object"
 // Evidence is everything that a judgement came from, so that it can be made
 // again later without a network. It holds what the citizen presented.
 type Evidence struct {
-	Version     int              `json:"version"` // 1
+	Version     int              `json:"version"` // 2
 	Transaction string           `json:"transaction"`
 	Receiver    EvidenceReceiver `json:"receiver"`
 	JudgedAt    time.Time        `json:"judged_at"`
@@ -192,7 +196,7 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 		}
 	}
 	doc := Evidence{
-		Version: 1, Transaction: f.Transaction, JudgedAt: g.at.UTC(), Request: object, Response: response, Result: r,
+		Version: evidenceVersion, Transaction: f.Transaction, JudgedAt: g.at.UTC(), Request: object, Response: response, Result: r,
 		Receiver: EvidenceReceiver{ID: e.receiver.ID, Registration: e.receiver.Registration, Name: e.receiver.Name, Use: e.use.ID, LegalBasis: e.use.LegalBasis},
 		Policy:   EvidencePolicy{Ref: f.policy.Ref(), Document: f.policy.Document()},
 		Settings: EvidenceSettings{Skew: int64(v.c.Skew / time.Second), RequestLife: int64(v.c.RequestLife / time.Second), UnknownRevocationAccepted: v.c.Seals.InsecureAcceptUnknownRevocation, Lists: v.c.Lists},

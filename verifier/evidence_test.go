@@ -309,7 +309,7 @@ func TestEvidenceChanged(t *testing.T) {
 		"no list of providers": {func(d map[string]any) { in(d, "trust")["provider_list"] = "" }, verifier.CheckVerdict},
 		"the list's sequence":  {func(d map[string]any) { in(d, "trust")["provider_list_sequence"] = 99 }, verifier.CheckTrustMaterial},
 		"a broken list":        {func(d map[string]any) { in(d, "trust")["provider_list"] = "a.b.c" }, verifier.CheckTrustMaterial},
-		"another version":      {func(d map[string]any) { d["version"] = 2 }, verifier.CheckEvidenceForm},
+		"another version":      {func(d map[string]any) { d["version"] = 1 }, verifier.CheckEvidenceForm},
 		"an unknown member":    {func(d map[string]any) { d["note"] = "x" }, verifier.CheckEvidenceForm},
 	} {
 		r := verifier.Reverify(t.Context(), resign(t, w, good, c.change), w.Hierarchy.Anchors())

@@ -107,8 +107,8 @@ func algs(p *policy.Policy, some []jose.Alg) []jose.Alg {
 
 // judge says what speaks against a credential that is genuine; nothing does
 // when it is empty. The names are those that were verified, not claimed.
-func judge(p *policy.Policy, c *format.Verified, s seal.Validation) string {
-	a, ok := p.Type(c.Type)
+func judge(p *policy.Policy, kind string, c *format.Verified, s seal.Validation) string {
+	a, ok := p.Type(kind)
 	switch {
 	case !ok:
 		return "no issuer is accepted for this credential type"
@@ -125,17 +125,49 @@ func judge(p *policy.Policy, c *format.Verified, s seal.Validation) string {
 	}
 }
 
+// kinds are the types as which a credential answers a query, each of which must
+// be accepted from its issuer. A W3C credential has several and its issuer chose
+// their order, so that what counts is what was asked.
+func kinds(q oid4vp.CredentialQuery, c *format.Verified) []string {
+	var out []string
+	if c.Format.W3C() && q.Meta != nil {
+		for _, set := range q.Meta.TypeValues {
+			if slices.ContainsFunc(set, func(t string) bool { return !slices.Contains(c.Types, t) }) {
+				continue
+			}
+			for _, t := range set {
+				if t != typeCredential && !slices.Contains(out, t) {
+					out = append(out, t)
+				}
+			}
+		}
+	}
+	if len(out) == 0 {
+		return []string{c.Type}
+	}
+	return out
+}
+
+// typeCredential says of a W3C credential no more than that it is one.
+const typeCredential = "https://www.w3.org/2018/credentials#VerifiableCredential"
+
 const specPolicy = "SD-JWT VC, Sections 7.7 and 7.8"
 
 // accepted is the policy check: from this issuer, of this age.
-func (c *checked) accepted(p *policy.Policy, now time.Time) bool {
-	if against := judge(p, c.credential, *c.validation); against != "" {
-		c.report.Fail(credential.CheckPolicy, specPolicy, against)
-		return false
+func (c *checked) accepted(p *policy.Policy, q oid4vp.CredentialQuery, now time.Time) bool {
+	kinds := kinds(q, c.credential)
+	for _, kind := range kinds {
+		if against := judge(p, kind, c.credential, *c.validation); against != "" {
+			c.report.Fail(credential.CheckPolicy, specPolicy, against)
+			return false
+		}
 	}
-	t, _ := p.Type(c.credential.Type)
-	if t.MaxAge > 0 && (c.credential.IssuedAt.IsZero() || now.Sub(c.credential.IssuedAt) > t.MaxAge) {
-		return c.found(p, policy.CredentialTooOld, credential.CheckPolicy, specPolicy, fmt.Sprintf("the credential was issued longer ago than %s, or does not say when", t.MaxAge))
+	c.credential.Type = kinds[0]
+	for _, kind := range kinds {
+		t, _ := p.Type(kind)
+		if t.MaxAge > 0 && (c.credential.IssuedAt.IsZero() || now.Sub(c.credential.IssuedAt) > t.MaxAge) {
+			return c.found(p, policy.CredentialTooOld, credential.CheckPolicy, specPolicy, fmt.Sprintf("the credential was issued longer ago than %s, or does not say when", t.MaxAge))
+		}
 	}
 	c.report.Pass(credential.CheckPolicy, specPolicy, fmt.Sprintf("issuer accepted for this type, seal %s, policy %s", c.validation.Qualification, p.ID))
 	return true

@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/format"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -49,7 +52,7 @@ func TestJudge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if against := judge(p, v, s); (against == "") != c.holds {
+		if against := judge(p, v.Type, v, s); (against == "") != c.holds {
 			t.Errorf("%s: %q", name, against)
 		}
 	}
@@ -126,5 +129,39 @@ func TestStatusSignerRevoked(t *testing.T) {
 	}
 	if err := v(&asked{state: trust.Revoked}, false).notRevoked(t.Context(), &trust.Path{Certificates: []*x509.Certificate{leaf}}); err != nil {
 		t.Errorf("an anchor: %v", err)
+	}
+}
+
+// A W3C credential has several types in an order that its issuer chose: it is
+// judged by those that were asked for, whichever stands last.
+func TestKinds(t *testing.T) {
+	const asked, other = "https://issuer.example/asked", "https://issuer.example/other"
+	q := oid4vp.CredentialQuery{Format: "jwt_vc_json", Meta: &oid4vp.Meta{TypeValues: [][]string{{"https://nobody.example"}, {typeCredential, asked}}}}
+	c := &format.Verified{Format: credential.FormatJWT, Type: other, Types: []string{typeCredential, asked, other}, Issuer: "https://issuer.example"}
+	if got := kinds(q, c); !slices.Equal(got, []string{asked}) {
+		t.Errorf("judged as %v", got)
+	}
+	q.Meta.TypeValues = [][]string{{asked}, {other}}
+	if got := kinds(q, c); !slices.Equal(got, []string{asked, other}) {
+		t.Errorf("both alternatives fit, judged as %v", got)
+	}
+	q.Meta.TypeValues = [][]string{{typeCredential}}
+	if got := kinds(q, c); !slices.Equal(got, []string{other}) {
+		t.Errorf("asked for any, judged as %v", got)
+	}
+	// The platform accepts the last type alone: the credential is no answer to a
+	// query for the other.
+	p, err := platform([]Acceptance{{Name: other, Issuers: []string{c.Issuer}, Registrations: []string{"NTRBE-0999999922"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Meta.TypeValues = [][]string{{asked}}
+	x := &checked{credential: c, validation: &seal.Validation{Qualification: seal.AdESeal}}
+	if x.accepted(p, q, time.Unix(0, 0)) {
+		t.Error("accepted for a type that nobody accepts")
+	}
+	sd := &format.Verified{Format: credential.FormatSDJWTVC, Type: "a:b", Types: []string{"a:b"}}
+	if got := kinds(oid4vp.CredentialQuery{Format: "dc+sd-jwt", Meta: &oid4vp.Meta{VCTValues: []string{"c:d"}}}, sd); !slices.Equal(got, []string{"a:b"}) {
+		t.Errorf("judged as %v", got)
 	}
 }

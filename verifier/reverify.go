@@ -65,11 +65,17 @@ func Reverify(ctx context.Context, text string, anchors trust.Anchors) Review {
 		err = (jose.Use{Typ: TypEvidence, Algs: []jose.Alg{jose.ES256}}).Check(t)
 	}
 	var e Evidence
+	var form struct {
+		Version int `json:"version"`
+	}
+	if err == nil {
+		err = jose.Unmarshal(t.Payload, &form)
+	}
+	if err == nil && form.Version != evidenceVersion {
+		err = fmt.Errorf("version is %d, expected %d", form.Version, evidenceVersion)
+	}
 	if err == nil {
 		err = jose.UnmarshalClosed(t.Payload, &e)
-	}
-	if err == nil && e.Version != 1 {
-		err = fmt.Errorf("version is %d, expected 1", e.Version)
 	}
 	if err != nil {
 		r.Checks.Fail(CheckEvidenceForm, specEvidence, err.Error())

@@ -70,6 +70,9 @@ func (v *Verifier) bitstring(ctx context.Context, c *format.Verified) (standing,
 	if err != nil {
 		return standing{against: err.Error()}, nil
 	}
+	if !slices.ContainsFunc(entries, func(e status.Entry) bool { return e.Purpose == status.Revocation }) {
+		return standing{against: "no entry of its status is for revocation"}, nil
+	}
 	got, err := v.c.Bitstrings.Check(ctx, entries, status.SameIssuer(c.Issuer))
 	if ended := ctx.Err(); ended != nil {
 		return standing{}, ended

@@ -1,6 +1,7 @@
 package verifier_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,10 +11,14 @@ import (
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/credential/vcdm/vcjose"
+	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/verifier"
 	"github.com/zegel-id/zegel/verifier/internal/world"
+	"github.com/zegel-id/zegel/verifier/policy"
 )
 
 const w3cQuery = `{"credentials":[{"id":"diploma","format":"jwt_vc_json","meta":{"type_values":[["` + world.ELM + `"]]},"claims":[{"path":["credentialSubject","hasClaim","title","nl"]}]}]}`
@@ -42,10 +47,14 @@ func TestW3C(t *testing.T) {
 	if want := `{"credentialSubject":{"hasClaim":{"title":{"nl":"CANARY-TITLE"}}}}`; string(p.Claims) != want {
 		t.Errorf("claims %s, want %s", p.Claims, want)
 	}
+	// That more was shown than was asked is no fault here, and is said.
 	for _, c := range p.Checks {
-		if c.Outcome != credential.Passed {
+		if (c.Outcome != credential.Passed) != (c.Name == verifier.CheckDisclosure) {
 			t.Errorf("%+v", c)
 		}
+	}
+	if !slices.Contains(p.Reservations, policy.DisclosedTooMuch) {
+		t.Errorf("reservations %v", p.Reservations)
 	}
 }
 
@@ -125,5 +134,81 @@ func TestW3CEvidence(t *testing.T) {
 	refused(t, err, verifier.ErrRequest)
 	if err == nil || !strings.Contains(err.Error(), "evidence") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Nothing but a vc+jwt is taken inside, whatever it is: it would bring
+// disclosures that nobody asked for. It is refused as what came, so that the
+// request is answered, and not as a fault of ours.
+func TestW3CForeignInside(t *testing.T) {
+	for name, change := range map[string]func(string) string{
+		"as it is":               func(s string) string { return s },
+		"with a key binding":     func(s string) string { return s + "a.b.c" },
+		"with a disclosure more": func(s string) string { return s + "e30~" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := world.New(t)
+			h := w.Issue()
+			s := start(t, w, order(w3cQuery, verifier.CrossDevice))
+			a := w.Fetch(s)
+			holder, err := did.DIDKey(h.Key.Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			signer, err := vcjose.NewKeySigner(h.Key, holder+"#"+strings.TrimPrefix(holder, "did:key:"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			payload, err := jose.Marshal(map[string]any{
+				"@context": []string{"https://www.w3.org/ns/credentials/v2"}, "type": "VerifiablePresentation", "holder": holder, "nonce": string(a.Nonce), "aud": a.PresentTo(), "iat": w.Now().Unix(),
+				"verifiableCredential": []any{map[string]any{"@context": "https://www.w3.org/ns/credentials/v2", "type": "EnvelopedVerifiableCredential", "id": "data:application/vc+sd-jwt," + change(h.Text)}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := signer.SignCompact(vcjose.TypPresentation, w.Now(), payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			value, err := jose.Marshal(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = w.Verifier.Respond(t.Context(), a.Secret(), a.FormOf(value))
+			refused(t, err, verifier.ErrNotVerified)
+			r := result(t, w, s, "")
+			unverified(t, r)
+			if fails := r.Presentations[0].Checks.Failures(); len(fails) != 1 || fails[0] != credential.CheckType {
+				t.Errorf("%s", r.Presentations[0].Checks)
+			}
+		})
+	}
+}
+
+// A presentation that was made for another request rejects the whole response
+// in every format, also beside one that holds and where it is optional (OpenID4VP
+// 1.0, Section 14.2.2).
+func TestReplayBesideRejectsAll(t *testing.T) {
+	one := func(query string) string {
+		return strings.TrimSuffix(strings.TrimPrefix(query, `{"credentials":[`), `]}`)
+	}
+	both := `{"credentials":[` + one(w3cQuery) + `,` + strings.Replace(one(mobileQuery), `"id":"diploma"`, `"id":"mobile"`, 1) + `],"credential_sets":[{"options":[["diploma"]]},{"options":[["mobile"]],"required":false}]}`
+	for name, nonce := range map[string]string{"this request": "", "another": "another"} {
+		w := world.New(t)
+		s := start(t, w, order(both, verifier.CrossDevice))
+		a := w.Fetch(s)
+		good := a.PresentAs(w.IssueAs(credential.FormatJWT), a.Paths())
+		replayed := a.PresentAs(w.IssueAs(credential.FormatMdoc), []credential.Path{{world.Doctype, "title"}}, func(b *format.Binding) {
+			if nonce != "" {
+				b.Nonce = nonce
+			}
+		})
+		_, err := w.Verifier.Respond(t.Context(), a.Secret(), a.Encrypt(oid4vp.Response{VPToken: oid4vp.VPToken{"diploma": {good}, "mobile": {replayed}}, State: a.State}))
+		if (err == nil) != (nonce == "") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if r := result(t, w, s, ""); r.Verified != (nonce == "") {
+			t.Errorf("%s: verified is %t", name, r.Verified)
+		}
 	}
 }

@@ -215,7 +215,7 @@ func (w *wallet) presentation(t trusted, o openTrust, languages []string, consen
 		Status: checker, Bitstrings: lists, StatusTrust: statusTrust(t, w.now), Consent: consent, Words: words, Languages: languages,
 	}
 	if w.blind {
-		p.Status = nil
+		p.Status, p.Bitstrings = nil, nil
 	}
 	return p, o.apply(&p)
 }

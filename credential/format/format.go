@@ -276,8 +276,10 @@ type Verified struct {
 	// Holder is the key it is bound to; its Kty is empty when there is none.
 	Holder jose.JWK
 	Claims Claims
-	// Disclosed are the paths of what was selectively disclosed.
+	// Disclosed are the paths of what was selectively disclosed. Whole: the format
+	// discloses nothing selectively, so that all of it was shown.
 	Disclosed []credential.Path
+	Whole     bool
 	// Bound: the holder's word for this request came and holds. Transactions is
 	// the raw JSON object in which it would stand what else the holder
 	// authorised; nil for formats that have no such place.

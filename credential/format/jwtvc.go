@@ -134,7 +134,7 @@ func jwtError(err error) error {
 	if errors.As(err, &e) {
 		return &Error{Check: e.Check, Spec: e.Spec, Err: err}
 	}
-	return err
+	return &Error{Check: credential.CheckStructure, Spec: specJWTPresented, Err: err}
 }
 
 func (p Policy) jose() vcjose.Policy {
@@ -164,7 +164,7 @@ func (jwtVC) Presented(c jsontext.Value, p Policy) (*Verified, error) {
 		return nil, err
 	}
 	vp, err := vcjose.VerifyPresentation(text, vcjose.PresentationPolicy{
-		Credentials: p.jose(), Nonce: p.Session.Nonce, Audience: p.Session.Audience, MaxAge: p.MaxAge, Algs: p.HolderAlgs,
+		Credentials: p.jose(), Nonce: p.Session.Nonce, Audience: p.Session.Audience, MaxAge: p.MaxAge, Algs: p.HolderAlgs, OnlyJWT: true, Max: 1,
 		HolderKey: vcjose.FromDocument(func(id string) (*did.Document, error) {
 			return did.KeyMethod{}.Resolve(context.Background(), id)
 		}, did.Authentication, p.Now),
@@ -210,7 +210,17 @@ func (p Policy) verifiedJWT(v *vcjose.Verified) (*Verified, error) {
 	if !v.IssuedAt.IsZero() {
 		out.IssuedAt = v.IssuedAt
 	}
+	out.Expires = sooner(out.Expires, v.Expires)
 	return out, nil
+}
+
+// sooner is the earlier of two ends, of which zero is none: the signature may be
+// over before the data are (VC-JOSE-COSE, Section 3.1.3).
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // subjectKey is the key that a credential is bound to by its one subject, when
@@ -250,6 +260,21 @@ func (h jwtHeld) AuthorityKeys() [][]byte {
 		return nil
 	}
 	return authorityKeys(chain)
+}
+
+// Validity ends with the data or with the signature, whichever is first.
+func (h jwtHeld) Validity() (from, until time.Time, ok bool) {
+	var times struct {
+		Expires *jose.NumericDate `json:"exp"`
+	}
+	if jose.Unmarshal(h.t.Payload, &times) != nil {
+		return time.Time{}, time.Time{}, false
+	}
+	from, until, ok = h.w3cHeld.Validity()
+	if times.Expires != nil {
+		until = sooner(until, times.Expires.Time())
+	}
+	return from, until, ok
 }
 
 // presentationLife is how long a presentation may be on its way.

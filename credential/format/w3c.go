@@ -163,7 +163,7 @@ func (p Policy) verifiedDocument(c *vcdm.Credential) (*Verified, error) {
 	}
 	return &Verified{
 		Issuer: c.Issuer, Type: d.name, Types: d.types, IssuedAt: c.ValidFrom, NotBefore: c.ValidFrom, Expires: c.ValidUntil, Status: d.status,
-		Claims: w3cClaims{d},
+		Claims: w3cClaims{d}, Whole: true,
 	}, nil
 }
 
@@ -201,23 +201,24 @@ func (h w3cHeld) Data() (map[string]any, error) {
 	for _, name := range ofOneDocument {
 		delete(out, name)
 	}
-	forget(out)
+	forget(out, h.d.ID)
 	return out, nil
 }
 
-// forget takes out identifiers that were made for one copy.
-func forget(v any) {
+// forget takes out identifiers that were made for one copy: that of the document
+// and those made of it, and the holder's.
+func forget(v any, document string) {
 	switch v := v.(type) {
 	case map[string]any:
-		if id, ok := v["id"].(string); ok && (strings.HasPrefix(id, "urn:uuid:") || strings.HasPrefix(id, "did:key:")) {
+		if id, ok := v["id"].(string); ok && (document != "" && strings.HasPrefix(id, document) || strings.HasPrefix(id, "did:key:")) {
 			delete(v, "id")
 		}
 		for _, member := range v {
-			forget(member)
+			forget(member, document)
 		}
 	case []any:
 		for _, element := range v {
-			forget(element)
+			forget(element, document)
 		}
 	}
 }

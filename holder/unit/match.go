@@ -239,6 +239,9 @@ func bitstring(ctx context.Context, c *status.BitstringChecker, raw []byte, issu
 	if err != nil {
 		return status.Invalid, err
 	}
+	if !slices.ContainsFunc(entries, func(e status.Entry) bool { return e.Purpose == status.Revocation }) {
+		return status.Invalid, errors.New("no entry of its status is for revocation")
+	}
 	s, err := c.Check(ctx, entries, status.SameIssuer(issuer))
 	return s.Value, err
 }

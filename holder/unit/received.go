@@ -137,7 +137,11 @@ func (s Issuance) Title(o Offered, configuration string) string {
 
 func (s Issuance) title(c oid4vci.CredentialConfiguration) string {
 	if c.CredentialMetadata == nil || len(c.CredentialMetadata.Display) == 0 {
-		return c.Type()
+		types := c.Types()
+		if len(types) == 0 {
+			return c.Format
+		}
+		return shown(types[len(types)-1], maxTitle)
 	}
 	for _, want := range s.Languages {
 		for _, d := range c.CredentialMetadata.Display {

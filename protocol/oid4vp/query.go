@@ -223,8 +223,8 @@ func (c CredentialQuery) validateFormat(at string) error {
 		}
 		for _, set := range c.Meta.TypeValues {
 			// An empty alternative would be contained in every credential.
-			if len(set) == 0 || len(set) > MaxList || slices.Contains(set, "") {
-				return refuse(InvalidRequest, spec, at+".meta.type_values", "must hold non-empty arrays of 1 to %d types", MaxList)
+			if len(set) == 0 || len(set) > MaxList || slices.ContainsFunc(set, func(t string) bool { return t == "" || len(t) > MaxText }) {
+				return refuse(InvalidRequest, spec, at+".meta.type_values", "must hold non-empty arrays of 1 to %d types of at most %d bytes", MaxList, MaxText)
 			}
 		}
 	case "":

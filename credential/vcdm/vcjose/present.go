@@ -83,6 +83,11 @@ type PresentationPolicy struct {
 	// AllowOtherSubject accepts credentials that are bound neither to the
 	// holder's key by cnf nor to the holder as their one subject.
 	AllowOtherSubject bool
+
+	// OnlyJWT refuses credentials that are no vc+jwt, and Max is how many there may
+	// be, 0 for as many as a presentation holds.
+	OnlyJWT bool
+	Max     int
 }
 
 // VerifiedPresentation is a presentation that passed, with every credential
@@ -131,6 +136,9 @@ func VerifyPresentation(text string, p PresentationPolicy) (*VerifiedPresentatio
 		return nil, err
 	}
 	v.Checks.Pass(credential.CheckReplay, "OpenID4VP 1.0, Section 14.1", "")
+	if n := len(doc.Credentials); p.Max > 0 && n > p.Max {
+		return nil, failed(credential.CheckStructure, "3.1.2", fmt.Sprintf("holds %d credentials, expected at most %d", n, p.Max), nil)
+	}
 	for i, one := range doc.Credentials {
 		got, err := p.credential(one)
 		if err != nil {
@@ -170,6 +178,9 @@ func (p *PresentationPolicy) replay(c *claims) error {
 func (p *PresentationPolicy) credential(one vcdm.Presented) (*Verified, error) {
 	if one.Enveloped == nil {
 		return nil, failed(credential.CheckIssuerSignature, "3.1.2", "is not enveloped; embedded proofs are not verified here", nil)
+	}
+	if p.OnlyJWT && one.Enveloped.MediaType != "application/"+TypCredential {
+		return nil, failed(credential.CheckType, "3.1.2", "must be a vc+jwt", nil)
 	}
 	switch text := string(one.Enveloped.Content); one.Enveloped.MediaType {
 	case "application/" + TypCredential:
