@@ -3,10 +3,10 @@ package bbs2023
 import (
 	"bytes"
 	"crypto"
-	"strconv"
 
 	"github.com/zegel-id/zegel/credential/bbs"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
@@ -15,7 +15,7 @@ import (
 const (
 	// CheckDisclosed is the check that fails where a holder left out what the
 	// verifier requires.
-	CheckDisclosed = "disclosed"
+	CheckDisclosed = derivable.CheckDisclosed
 	// CheckPresentation is the check that fails where a proof was made for
 	// another presentation.
 	CheckPresentation = "presentation_header"
@@ -84,12 +84,12 @@ func (s suite) derived(in di.Input, proofValue string, issuer *bbs.PublicKey, e 
 	}
 	d, err := selective.Read(s.p, in.Document, selective.Given(v.given()))
 	if err != nil {
-		return notReadable(err)
+		return derivable.NotReadable(err)
 	}
-	if n := len(v.mandatoryIndexes); n > 0 && v.mandatoryIndexes[n-1] >= len(d.Statements) {
-		return badValue("a mandatory index is beyond the statements of the document")
+	fixed, rest, err := kind.SplitDisclosed(d.Statements, v.mandatoryIndexes)
+	if err != nil {
+		return err
 	}
-	fixed, rest := split(d.Statements, v.mandatoryIndexes)
 	header, err := bbsHeader(s.p, in, fixed)
 	if err != nil {
 		return err
@@ -97,12 +97,7 @@ func (s suite) derived(in di.Input, proofValue string, issuer *bbs.PublicKey, e 
 	if err := bbs.ProofVerify(issuer, v.proof, header, v.presentationHeader, rest, v.selectiveIndexes); err != nil {
 		return &di.Error{Check: di.CheckSignature, Spec: spec + ", Section 3.3.7", Detail: "the proof is not one of these statements, proof options and issuer", Err: err}
 	}
-	for _, pointer := range e.Required {
-		if !d.Has(pointer) {
-			return &di.Error{Check: CheckDisclosed, Spec: spec + ", Section 3.3.6", Detail: "the document does not disclose " + strconv.QuoteToASCII(pointer) + ", which is required here; ask the holder for it"}
-		}
-	}
-	return nil
+	return kind.Require(d, e.Required)
 }
 
 // base checks a base proof. What it repeats of the document and the key must be
@@ -114,13 +109,13 @@ func (s suite) base(in di.Input, proofValue string, issuer *bbs.PublicKey) error
 	}
 	d, err := selective.Read(s.p, in.Document, selective.ShuffledHMAC(v.hmacKey))
 	if err != nil {
-		return notReadable(err)
+		return derivable.NotReadable(err)
 	}
 	mandatory, err := d.Select(v.mandatoryPointers)
 	if err != nil {
-		return badPointers(err)
+		return kind.BadPointers(err)
 	}
-	fixed, rest := split(d.Statements, mandatory.Indexes)
+	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
 	header, err := bbsHeader(s.p, in, fixed)
 	if err != nil {
 		return err

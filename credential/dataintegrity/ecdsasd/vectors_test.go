@@ -18,6 +18,7 @@ import (
 
 	"github.com/zegel-id/zegel/contexts"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
@@ -187,7 +188,7 @@ func TestBaseProofVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fixed, _ := split(d.Statements, selection.Indexes)
+			fixed, _ := derivable.Split(d.Statements, selection.Indexes)
 			same(t, "mandatoryHash", hex.EncodeToString(signData(nil, nil, fixed)), hashes.MandatoryHash)
 
 			recovered, err := parseBase(want)
@@ -254,7 +255,7 @@ func TestDerivedProofVectors(t *testing.T) {
 			var nquads []string
 			v.read(t, "verifyNQuads.json", &nquads)
 			same(t, "verifyNQuads", texts(d.Statements), nquads)
-			fixed, rest := split(d.Statements, value.mandatoryIndexes)
+			fixed, rest := derivable.Split(d.Statements, value.mandatoryIndexes)
 			same(t, "nonMandatory", texts(rest), data.NonMandatory)
 			same(t, "mandatoryHash", hex.EncodeToString(signData(nil, nil, fixed)), data.MandatoryHash)
 

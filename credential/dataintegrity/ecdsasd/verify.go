@@ -4,9 +4,9 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"fmt"
-	"strconv"
 
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
@@ -14,7 +14,7 @@ import (
 )
 
 // CheckDisclosed is the check that fails where a holder left out what the verifier requires.
-const CheckDisclosed = "disclosed"
+const CheckDisclosed = derivable.CheckDisclosed
 
 // Derived verifies derived proofs, for the Suites of a verifier's policy; base proofs are
 // refused. The document must have what the required JSON pointers lead to (see Essential): a
@@ -62,21 +62,16 @@ func (s suite) derived(in di.Input, proofValue string, issuer *ecdsa.PublicKey, 
 	// createVerifyData (Section 3.5.9).
 	d, err := selective.Read(s.p, in.Document, selective.Given(v.given()))
 	if err != nil {
-		return notReadable(err)
+		return derivable.NotReadable(err)
 	}
-	if n := len(v.mandatoryIndexes); n > 0 && v.mandatoryIndexes[n-1] >= len(d.Statements) {
-		return badValue("a mandatory index is beyond the statements of the document")
+	fixed, rest, err := kind.SplitDisclosed(d.Statements, v.mandatoryIndexes)
+	if err != nil {
+		return err
 	}
-	fixed, rest := split(d.Statements, v.mandatoryIndexes)
 	if err := s.signed(in, v.baseSignature, v.publicKey, v.signatures, fixed, rest, issuer); err != nil {
 		return err
 	}
-	for _, pointer := range required {
-		if !d.Has(pointer) {
-			return &di.Error{Check: CheckDisclosed, Spec: spec + ", Section 3.6.6", Detail: "the document does not disclose " + strconv.QuoteToASCII(pointer) + ", which is required here; ask the holder for it"}
-		}
-	}
-	return nil
+	return kind.Require(d, required)
 }
 
 // base checks a base proof as verifiers of all that can be derived from it would.
@@ -87,13 +82,13 @@ func (s suite) base(in di.Input, proofValue string, issuer *ecdsa.PublicKey) err
 	}
 	d, err := selective.Read(s.p, in.Document, selective.HMAC(v.hmacKey))
 	if err != nil {
-		return notReadable(err)
+		return derivable.NotReadable(err)
 	}
 	mandatory, err := d.Select(v.mandatoryPointers)
 	if err != nil {
-		return badPointers(err)
+		return kind.BadPointers(err)
 	}
-	fixed, rest := split(d.Statements, mandatory.Indexes)
+	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
 	return s.signed(in, v.baseSignature, v.publicKey, v.signatures, fixed, rest, issuer)
 }
 
