@@ -6,7 +6,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"path"
 	"reflect"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 	"github.com/zegel-id/zegel/contexts"
 	"github.com/zegel-id/zegel/credential/bbs"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/sdtest"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
@@ -24,29 +24,6 @@ import (
 
 const contextCitizenship = "https://w3id.org/citizenship/v4rc1"
 
-// processor knows the embedded contexts and those of the vectors.
-func processor(t testing.TB) *jsonld.Processor {
-	files := map[string][]byte{}
-	var index []struct{ URL, File string }
-	unmarshal(t, testvectors.File(t, "contexts", "index.json"), &index)
-	for _, e := range index {
-		files[e.URL] = testvectors.File(t, "contexts", e.File)
-	}
-	return jsonld.New(jsonld.LoaderFunc(func(url string) ([]byte, error) {
-		if b, ok := files[url]; ok {
-			return b, nil
-		}
-		return contexts.Document(url)
-	}))
-}
-
-func unmarshal(t testing.TB, b []byte, v any) {
-	t.Helper()
-	if err := json.Unmarshal(b, v); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // vector is one of the two documents of the official vectors.
 type vector struct {
 	name, folder, inputs string
@@ -54,7 +31,7 @@ type vector struct {
 }
 
 func vectors(t testing.TB) []vector {
-	p := processor(t)
+	p := sdtest.Vectors(t)
 	return []vector{{"wind", "", "wind", p}, {"prc", "prc", "prCred", p}}
 }
 
@@ -62,11 +39,11 @@ func (v vector) file(t testing.TB, name string) []byte {
 	return testvectors.File(t, "vc-di-bbs", path.Join(v.folder, name))
 }
 
-func (v vector) read(t testing.TB, name string, into any) { unmarshal(t, v.file(t, name), into) }
+func (v vector) read(t testing.TB, name string, into any) { sdtest.Unmarshal(t, v.file(t, name), into) }
 
 func (v vector) pointers(t testing.TB) (mandatory, selected []string) {
-	unmarshal(t, testvectors.File(t, "vc-di-bbs", v.inputs+"Mandatory.json"), &mandatory)
-	unmarshal(t, testvectors.File(t, "vc-di-bbs", v.inputs+"Selective.json"), &selected)
+	sdtest.Unmarshal(t, testvectors.File(t, "vc-di-bbs", v.inputs+"Mandatory.json"), &mandatory)
+	sdtest.Unmarshal(t, testvectors.File(t, "vc-di-bbs", v.inputs+"Selective.json"), &selected)
 	return mandatory, selected
 }
 
@@ -100,9 +77,9 @@ func (m material) public() crypto.PublicKey { return did.BBSPublicKey(m.issuer.P
 
 func secrets(t testing.TB) material {
 	var k struct{ PrivateKeyHex, HMACKeyString, PublicKeyHex octets }
-	unmarshal(t, testvectors.File(t, "vc-di-bbs", "BBSKeyMaterial.json"), &k)
+	sdtest.Unmarshal(t, testvectors.File(t, "vc-di-bbs", "BBSKeyMaterial.json"), &k)
 	var d struct{ PresentationHeaderHex octets }
-	unmarshal(t, testvectors.File(t, "vc-di-bbs", "BBSDeriveMaterial.json"), &d)
+	sdtest.Unmarshal(t, testvectors.File(t, "vc-di-bbs", "BBSDeriveMaterial.json"), &d)
 	key, err := bbs.ParseSecretKey(bbs.SHA256, k.PrivateKeyHex)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +179,7 @@ func TestDerivedProofVectors(t *testing.T) {
 			// the vectors were made with do not follow from the seed beside them; package
 			// bbs has the proofs of the scheme's own fixtures, octet by octet.
 			var got, want map[string]any
-			unmarshal(t, derived, &got)
+			sdtest.Unmarshal(t, derived, &got)
 			v.read(t, "derivedRevealDocument.json", &want)
 			ours, err := parseDerived(got["proof"].(map[string]any)["proofValue"].(string))
 			if err != nil {

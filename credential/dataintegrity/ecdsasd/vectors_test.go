@@ -7,7 +7,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/hex"
-	"encoding/json"
 	"path"
 	"reflect"
 	"strconv"
@@ -19,6 +18,7 @@ import (
 	"github.com/zegel-id/zegel/contexts"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
 	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/sdtest"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
@@ -27,29 +27,6 @@ import (
 
 const contextCitizenship = "https://w3id.org/citizenship/v4rc1"
 
-// processor knows the embedded contexts and those of the vectors.
-func processor(t testing.TB) *jsonld.Processor {
-	files := map[string][]byte{}
-	var index []struct{ URL, File string }
-	unmarshal(t, testvectors.File(t, "contexts", "index.json"), &index)
-	for _, e := range index {
-		files[e.URL] = testvectors.File(t, "contexts", e.File)
-	}
-	return jsonld.New(jsonld.LoaderFunc(func(url string) ([]byte, error) {
-		if b, ok := files[url]; ok {
-			return b, nil
-		}
-		return contexts.Document(url)
-	}))
-}
-
-func unmarshal(t testing.TB, b []byte, v any) {
-	t.Helper()
-	if err := json.Unmarshal(b, v); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // vector is one of the two documents of the official vectors.
 type vector struct {
 	name string // and folder
@@ -57,7 +34,7 @@ type vector struct {
 }
 
 func vectors(t testing.TB) []vector {
-	p := processor(t)
+	p := sdtest.Vectors(t)
 	return []vector{{"employ", p}, {"prc", p}}
 }
 
@@ -65,12 +42,12 @@ func (v vector) file(t testing.TB, name string) []byte {
 	return testvectors.File(t, "vc-di-ecdsa", path.Join("ecdsa-sd-2023", v.name, name))
 }
 
-func (v vector) read(t testing.TB, name string, into any) { unmarshal(t, v.file(t, name), into) }
+func (v vector) read(t testing.TB, name string, into any) { sdtest.Unmarshal(t, v.file(t, name), into) }
 
 func (v vector) pointers(t testing.TB) (mandatory, selected []string) {
 	name := map[string]string{"employ": "employ", "prc": "prCred"}[v.name]
-	unmarshal(t, testvectors.File(t, "vc-di-ecdsa", name+"Mandatory.json"), &mandatory)
-	unmarshal(t, testvectors.File(t, "vc-di-ecdsa", name+"Selective.json"), &selected)
+	sdtest.Unmarshal(t, testvectors.File(t, "vc-di-ecdsa", name+"Mandatory.json"), &mandatory)
+	sdtest.Unmarshal(t, testvectors.File(t, "vc-di-ecdsa", name+"Selective.json"), &selected)
 	return mandatory, selected
 }
 
@@ -97,7 +74,7 @@ func secrets(t testing.TB) material {
 		BaseKeyPair, ProofKeyPair struct{ SecretKeyMultibase string }
 		HMACKeyString             string
 	}
-	unmarshal(t, testvectors.File(t, "vc-di-ecdsa", "ecdsa-sd-2023/SDKeyMaterial.json"), &f)
+	sdtest.Unmarshal(t, testvectors.File(t, "vc-di-ecdsa", "ecdsa-sd-2023/SDKeyMaterial.json"), &f)
 	key := func(text string) *ecdsa.PrivateKey {
 		b, err := base58.Decode(text[1:])
 		if err != nil {
@@ -215,7 +192,7 @@ func TestDerivedProofVectors(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got, want any
-			unmarshal(t, derived, &got)
+			sdtest.Unmarshal(t, derived, &got)
 			v.read(t, "derivedRevealDocument.json", &want)
 			same(t, "derivedRevealDocument", got, want)
 
