@@ -102,16 +102,3 @@ func bbsHeader(p *jsonld.Processor, in di.Input, fixed [][]byte) ([]byte, error)
 	}
 	return slices.Concat(proofHash, derivable.HashMandatory(fixed)), nil
 }
-
-// issuerKey reads a key that fits the suite.
-func issuerKey(key crypto.PublicKey) (*bbs.PublicKey, error) {
-	octets, ok := key.(did.BBSPublicKey)
-	if !ok {
-		return nil, &di.Error{Check: di.CheckMethod, Spec: spec + ", Section 2.1", Detail: "the key is not one of BLS12-381 in G2, the only kind that " + Name + " has"}
-	}
-	pub, err := bbs.ParsePublicKey(bbs.SHA256, octets)
-	if err != nil {
-		return nil, &di.Error{Check: di.CheckMethod, Spec: spec + ", Section 2.1", Detail: "the key of the verification method", Err: err}
-	}
-	return pub, nil
-}
