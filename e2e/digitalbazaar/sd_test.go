@@ -168,6 +168,35 @@ func TestSelectiveDisclosure(t *testing.T) {
 	}
 }
 
+// TestNoHeader: a holder there who names no header binds a proof to none, which verifies
+// there; ours takes it only where any will do.
+func TestNoHeader(t *testing.T) {
+	p := start(t)
+	s := selectings[1]
+	issuer := newParty(t, s.key)
+	base, err := s.template(t, issuer).Add(disclosable(issuer.id), di.Terms{Created: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	derived := p.ask(t, order{Request: "derive", Suite: s.name, Document: base, Options: map[string]any{"selectivePointers": chosen}}, issuer)
+	if derived.Error != "" {
+		t.Fatal(derived.Error)
+	}
+	if a := p.ask(t, order{Request: "verifyCredential", Suite: s.name, Document: derived.Document}, issuer); !a.Verified {
+		t.Errorf("there: %s", a.Error)
+	}
+	for name, expect := range map[string]bbs2023.Expect{"a header": {PresentationHeader: header}, "none": {}} {
+		var e *di.Error
+		_, err := di.Verify(context.Background(), derived.Document, sdPolicy(issuer, bbs2023.Derived(processor, expect)))
+		if !errors.As(err, &e) || e.Check != bbs2023.CheckPresentation {
+			t.Errorf("%s expected: %v", name, err)
+		}
+	}
+	if _, err := di.Verify(context.Background(), derived.Document, sdPolicy(issuer, bbs2023.Derived(processor, bbs2023.Expect{InsecureAnyPresentation: true}))); err != nil {
+		t.Errorf("any will do: %v", err)
+	}
+}
+
 // TestPresentationHeader: neither side takes a proof of bbs-2023 that was made for another
 // presentation; theirs takes any where none is expected, ours none.
 func TestPresentationHeader(t *testing.T) {
