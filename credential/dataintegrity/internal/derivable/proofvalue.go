@@ -92,17 +92,17 @@ func (r *Elements) Pointers() []string {
 }
 
 // Labels reads a label map, in any order of its keys, which are the numbers from 0 on,
-// each once (decompressLabelMap, DI ECDSA 1.0, Section 3.5.6). label reads one value.
+// each once (decompressLabelMap, DI ECDSA 1.0, Section 3.5.6). label reads one value. That no
+// key comes twice was checked in Open.
 func Labels[T any](r *Elements, label func() T) []T {
 	labels := make([]T, r.Map())
-	seen := make([]bool, len(labels))
 	for range labels {
 		i, l := r.Index(), label()
-		if i >= len(labels) || seen[i] {
+		if i >= len(labels) {
 			r.bad = true
 			return nil
 		}
-		labels[i], seen[i] = l, true
+		labels[i] = l
 	}
 	return labels
 }
