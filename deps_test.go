@@ -48,6 +48,7 @@ var rooms = []struct {
 	{"internal/errordoc", nil, "reads source, imports none of it"},
 	{"internal/cputime", nil, "benchmarks"},
 
+	{"credential/dataintegrity/internal/sdtest", append([]string{"internal/cputime"}, ground...), "tests and benchmarks"},
 	{"credential", ground, "formats"},
 	{"protocol", ground, "wire words"},
 	{"seal", ground, "seals"},

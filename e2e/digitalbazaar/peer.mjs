@@ -2,6 +2,8 @@
 // output. The answers come from the packages of Digital Bazaar alone; nothing
 // here knows our code. A cryptosuite is one line of `suites`.
 import { createInterface } from 'node:readline';
+import * as bbs2023 from '@digitalbazaar/bbs-2023-cryptosuite';
+import * as Bls12381Multikey from '@digitalbazaar/bls12-381-multikey';
 import { DataIntegrityProof } from '@digitalbazaar/data-integrity';
 import * as EcdsaMultikey from '@digitalbazaar/ecdsa-multikey';
 import { cryptosuite as ecdsaRdfc2019 } from '@digitalbazaar/ecdsa-rdfc-2019-cryptosuite';
@@ -21,7 +23,21 @@ const suites = {
     verify: () => ecdsaSd2023.createVerifyCryptosuite(),
     key: EcdsaMultikey,
   },
+  'bbs-2023': {
+    sign: (options) => bbs2023.createSignCryptosuite(options),
+    disclose: (options) => bbs2023.createDiscloseCryptosuite(octets(options)),
+    verify: (options) => bbs2023.createVerifyCryptosuite(octets(options)),
+    key: Bls12381Multikey,
+  },
 };
+
+// octets of a presentation header come in base64, and are left out where there are none.
+function octets({ presentationHeader, expectedPresentationHeader, ...rest } = {}) {
+  const options = rest;
+  if (presentationHeader) options.presentationHeader = new Uint8Array(Buffer.from(presentationHeader, 'base64'));
+  if (expectedPresentationHeader) options.expectedPresentationHeader = new Uint8Array(Buffer.from(expectedPresentationHeader, 'base64'));
+  return options;
+}
 
 // documents are all that can be loaded: contexts, identifier documents and
 // verification methods, by URL. Nothing is fetched.

@@ -25,6 +25,7 @@ import (
 	"github.com/mr-tron/base58"
 
 	"github.com/zegel-id/zegel/contexts"
+	"github.com/zegel-id/zegel/credential/bbs"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
@@ -123,12 +124,21 @@ type party struct {
 	id, method, public string
 	secret             string // Multikey of the private key
 	key                crypto.Signer
+	bbs                bbs.Signer // instead of key, for BLS12-381
 }
 
 func newParty(t *testing.T, kind string) party {
 	t.Helper()
 	var p party
+	var public crypto.PublicKey
 	switch kind {
+	case "BLS12-381":
+		key, err := bbs.GenerateKey(rand.Reader, bbs.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.bbs, p.secret = key, multikey(0x8a, key.Bytes())
+		public = did.BBSPublicKey(key.PublicKey().Bytes())
 	case "Ed25519":
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
@@ -140,8 +150,11 @@ func newParty(t *testing.T, kind string) party {
 	case "P-384":
 		p.key, p.secret = newEC(t, elliptic.P384(), 0x87)
 	}
+	if p.key != nil {
+		public = p.key.Public()
+	}
 	var err error
-	if p.public, err = did.EncodeMultikey(p.key.Public()); err != nil {
+	if p.public, err = did.EncodeMultikey(public); err != nil {
 		t.Fatal(err)
 	}
 	p.id = "did:key:" + p.public

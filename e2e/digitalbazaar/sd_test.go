@@ -3,11 +3,14 @@ package digitalbazaar_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/zegel-id/zegel/contexts"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/bbs2023"
 	"github.com/zegel-id/zegel/credential/dataintegrity/ecdsasd"
 	"github.com/zegel-id/zegel/did"
 )
@@ -49,13 +52,50 @@ func disclosedBy(t *testing.T, document []byte) {
 	}
 }
 
-func sdTemplate(t *testing.T, p party) *di.Template {
+// selecting is a cryptosuite whose proofs holders derive.
+type selecting struct {
+	name, key     string
+	signer        func(p party) (di.Signer, error)
+	base, derived di.Suite
+	derive        func(base []byte) ([]byte, error)
+	// There, the options of who derives and who verifies.
+	disclose, verify map[string]any
+}
+
+// header is what the proofs of bbs-2023 are bound to.
+var header = bbs2023.PresentationHeader(domain, challenge)
+
+var selectings = []selecting{
+	{
+		name: ecdsasd.Name, key: "P-256",
+		signer: func(p party) (di.Signer, error) {
+			return ecdsasd.NewSigner(processor, ecdsasd.Options{Key: p.key, Mandatory: fixed})
+		},
+		base: ecdsasd.Base(processor), derived: ecdsasd.Derived(processor, fixed...),
+		derive:   func(base []byte) ([]byte, error) { return ecdsasd.Derive(processor, base, chosen) },
+		disclose: map[string]any{"selectivePointers": chosen},
+	},
+	{
+		name: bbs2023.Name, key: "BLS12-381",
+		signer: func(p party) (di.Signer, error) {
+			return bbs2023.NewSigner(processor, bbs2023.Options{Key: p.bbs, Mandatory: fixed})
+		},
+		base: bbs2023.Base(processor), derived: bbs2023.Derived(processor, bbs2023.Expect{PresentationHeader: header, Required: fixed}),
+		derive: func(base []byte) ([]byte, error) {
+			return bbs2023.Derive(rand.Reader, processor, base, chosen, header)
+		},
+		disclose: map[string]any{"selectivePointers": chosen, "presentationHeader": header},
+		verify:   map[string]any{"expectedPresentationHeader": header},
+	},
+}
+
+func (s selecting) template(t *testing.T, p party) *di.Template {
 	t.Helper()
-	s, err := ecdsasd.NewSigner(processor, ecdsasd.Options{Key: p.key, Mandatory: fixed})
+	signer, err := s.signer(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl, err := di.NewTemplate(di.Options{Signer: s, VerificationMethod: p.method, Purpose: did.AssertionMethod, Contexts: []string{contexts.CredentialsV2}, InsecureAnySpelling: true})
+	tmpl, err := di.NewTemplate(di.Options{Signer: signer, VerificationMethod: p.method, Purpose: did.AssertionMethod, Contexts: []string{contexts.CredentialsV2}, InsecureAnySpelling: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,51 +108,119 @@ func sdPolicy(p party, s di.Suite) di.Policy {
 	return pol
 }
 
-// TestSelectiveDisclosure takes ecdsa-sd-2023 through all ways from issuer to holder to verifier,
-// each of them ours or theirs.
-func TestSelectiveDisclosure(t *testing.T) {
-	const suite = ecdsasd.Name
-	p := start(t)
-	issuer := newParty(t, "P-256")
-	ours, err := sdTemplate(t, issuer).Add(disclosable(issuer.id), di.Terms{Created: now})
+// derivations are the ways from issuer to holder, each of them ours or theirs.
+func (s selecting) derivations(t *testing.T, p *peer, issuer party) map[string][]byte {
+	t.Helper()
+	ours, err := s.template(t, issuer).Add(disclosable(issuer.id), di.Terms{Created: now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs := p.ask(t, order{Request: "issue", Suite: suite, Document: disclosable(issuer.id), Key: issuer.pair(), Options: map[string]any{"mandatoryPointers": fixed}}, issuer)
+	theirs := p.ask(t, order{Request: "issue", Suite: s.name, Document: disclosable(issuer.id), Key: issuer.pair(), Options: map[string]any{"mandatoryPointers": fixed}}, issuer)
 	if theirs.Error != "" {
 		t.Fatal(theirs.Error)
 	}
+	all := map[string][]byte{}
 	for name, base := range map[string][]byte{"issued here": ours, "issued there": theirs.Document} {
-		if _, err := di.Verify(context.Background(), base, sdPolicy(issuer, ecdsasd.Base(processor))); err != nil {
+		if _, err := di.Verify(context.Background(), base, sdPolicy(issuer, s.base)); err != nil {
 			t.Errorf("%s: the base proof: %v", name, err)
 		}
-		here, err := ecdsasd.Derive(processor, base, chosen)
+		here, err := s.derive(base)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		there := p.ask(t, order{Request: "derive", Suite: suite, Document: base, Options: map[string]any{"selectivePointers": chosen}}, issuer)
+		there := p.ask(t, order{Request: "derive", Suite: s.name, Document: base, Options: s.disclose}, issuer)
 		if there.Error != "" {
 			t.Fatalf("%s, derived there: %s", name, there.Error)
 		}
-		for derivedBy, derived := range map[string][]byte{"derived here": here, "derived there": there.Document} {
-			t.Run(name+", "+derivedBy, func(t *testing.T) {
+		all[name+", derived here"], all[name+", derived there"] = here, there.Document
+	}
+	return all
+}
+
+// TestSelectiveDisclosure takes the suites that select through all ways from issuer to holder
+// to verifier, each of them ours or theirs.
+func TestSelectiveDisclosure(t *testing.T) {
+	p := start(t)
+	for _, s := range selectings {
+		issuer := newParty(t, s.key)
+		for way, derived := range s.derivations(t, p, issuer) {
+			t.Run(s.name+" "+way, func(t *testing.T) {
 				disclosedBy(t, derived)
 				changed := bytes.Replace(derived, []byte("c@x.example"), []byte("d@x.example"), 1)
 
-				pol := sdPolicy(issuer, ecdsasd.Derived(processor, fixed...))
+				pol := sdPolicy(issuer, s.derived)
 				if _, err := di.Verify(context.Background(), derived, pol); err != nil {
 					t.Errorf("verified here: %v", err)
 				}
 				if _, err := di.Verify(context.Background(), changed, pol); err == nil {
 					t.Error("a changed credential verifies here")
 				}
-				if a := p.ask(t, order{Request: "verifyCredential", Suite: suite, Document: derived}, issuer); !a.Verified {
+				ask := order{Request: "verifyCredential", Suite: s.name, Document: derived, Options: s.verify}
+				if a := p.ask(t, ask, issuer); !a.Verified {
 					t.Errorf("verified there: %s", a.Error)
 				}
-				if a := p.ask(t, order{Request: "verifyCredential", Suite: suite, Document: changed}, issuer); a.Verified {
+				ask.Document = changed
+				if a := p.ask(t, ask, issuer); a.Verified {
 					t.Error("a changed credential verifies there: the peer checks nothing")
 				}
 			})
 		}
+	}
+}
+
+// TestNoHeader: a holder there who names no header binds a proof to none, which verifies
+// there; ours takes it only where any will do.
+func TestNoHeader(t *testing.T) {
+	p := start(t)
+	s := selectings[1]
+	issuer := newParty(t, s.key)
+	base, err := s.template(t, issuer).Add(disclosable(issuer.id), di.Terms{Created: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	derived := p.ask(t, order{Request: "derive", Suite: s.name, Document: base, Options: map[string]any{"selectivePointers": chosen}}, issuer)
+	if derived.Error != "" {
+		t.Fatal(derived.Error)
+	}
+	if a := p.ask(t, order{Request: "verifyCredential", Suite: s.name, Document: derived.Document}, issuer); !a.Verified {
+		t.Errorf("there: %s", a.Error)
+	}
+	for name, expect := range map[string]bbs2023.Expect{"a header": {PresentationHeader: header}, "none": {}} {
+		var e *di.Error
+		_, err := di.Verify(context.Background(), derived.Document, sdPolicy(issuer, bbs2023.Derived(processor, expect)))
+		if !errors.As(err, &e) || e.Check != bbs2023.CheckPresentation {
+			t.Errorf("%s expected: %v", name, err)
+		}
+	}
+	if _, err := di.Verify(context.Background(), derived.Document, sdPolicy(issuer, bbs2023.Derived(processor, bbs2023.Expect{InsecureAnyPresentation: true}))); err != nil {
+		t.Errorf("any will do: %v", err)
+	}
+}
+
+// TestPresentationHeader: neither side takes a proof of bbs-2023 that was made for another
+// presentation; theirs takes any where none is expected, ours none.
+func TestPresentationHeader(t *testing.T) {
+	p := start(t)
+	s := selectings[1]
+	issuer := newParty(t, s.key)
+	another := bbs2023.PresentationHeader(domain, "another")
+	for way, derived := range s.derivations(t, p, issuer) {
+		t.Run(way, func(t *testing.T) {
+			for name, expect := range map[string]bbs2023.Expect{"another": {PresentationHeader: another}, "none": {}} {
+				var e *di.Error
+				_, err := di.Verify(context.Background(), derived, sdPolicy(issuer, bbs2023.Derived(processor, expect)))
+				if !errors.As(err, &e) || e.Check != bbs2023.CheckPresentation {
+					t.Errorf("%s expected here: %v", name, err)
+				}
+			}
+			ask := order{Request: "verifyCredential", Suite: s.name, Document: derived}
+			if a := p.ask(t, ask, issuer); !a.Verified {
+				t.Errorf("none expected there: %s", a.Error)
+			}
+			ask.Options = map[string]any{"expectedPresentationHeader": another}
+			if a := p.ask(t, ask, issuer); a.Verified {
+				t.Error("another expected there: it verifies")
+			}
+		})
 	}
 }

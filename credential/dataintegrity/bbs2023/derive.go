@@ -3,15 +3,14 @@ package bbs2023
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/zegel-id/zegel/credential/bbs"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
@@ -38,46 +37,13 @@ func PresentationHeader(domain, challenge string) []byte {
 // The issuer's signature is verified on the way, with the key in the base proof;
 // that the key is the issuer's, Base tells. The error is a *dataintegrity.Error.
 func Derive(random io.Reader, p *jsonld.Processor, document []byte, selectivePointers []string, presentationHeader []byte) ([]byte, error) {
-	s, err := di.Parse(document)
-	if err != nil {
-		return nil, err
-	}
-	proof, err := baseProof(s)
-	if err != nil {
-		return nil, err
-	}
-	in, err := s.Input(proof)
-	if err != nil {
-		return nil, err
-	}
-	reveal, v, err := derive(random, p, in, proof.Value, selectivePointers, presentationHeader)
-	if err != nil {
-		return nil, err
-	}
-	value := di.EncodeBase64(v.encode())
-	derived := slices.Concat(in.Options[:len(in.Options)-1], []byte(`,"proofValue":"`+value+`"}`))
-	return di.Attach(reveal, derived)
-}
-
-// baseProof is the proof of a document that can be derived from.
-func baseProof(s *di.Secured) (*di.Proof, error) {
-	var found *di.Proof
-	for _, proof := range s.Proofs() {
-		if proof.Cryptosuite != Name {
-			continue
+	return kind.Derive(document, func(in di.Input, proofValue string) ([]byte, string, error) {
+		reveal, v, err := derive(random, p, in, proofValue, selectivePointers, presentationHeader)
+		if err != nil {
+			return nil, "", err
 		}
-		if found != nil {
-			return nil, &di.Error{Check: di.CheckStructure, Spec: spec + ", Section 3.3.6", Detail: "the document has several proofs of " + Name + "; leave the one to derive from"}
-		}
-		found = proof
-	}
-	switch {
-	case found == nil:
-		return nil, &di.Error{Check: di.CheckStructure, Spec: spec + ", Section 3.3.6", Detail: "the document has no proof of " + Name}
-	case len(found.Previous) > 0:
-		return nil, &di.Error{Check: di.CheckChain, Spec: spec + ", Section 3.3.6", Detail: "the proof follows others, which are proofs of the whole document: nothing can be derived from it"}
-	}
-	return found, nil
+		return reveal, di.EncodeBase64(v.encode()), nil
+	})
 }
 
 // derive is createDisclosureData (Section 3.3.4).
@@ -91,27 +57,20 @@ func derive(random io.Reader, p *jsonld.Processor, in di.Input, proofValue strin
 	}
 	d, err := selective.Read(p, in.Document, selective.ShuffledHMAC(base.hmacKey))
 	if err != nil {
-		return nil, nil, notReadable(err)
+		return nil, nil, derivable.NotReadable(err)
 	}
-	mandatory, err := d.Select(base.mandatoryPointers)
+	mandatory, combined, err := kind.Groups(d, base.mandatoryPointers, selectivePointers)
 	if err != nil {
-		return nil, nil, badPointers(err)
+		return nil, nil, err
 	}
-	combined, err := d.Select(slices.Concat(base.mandatoryPointers, selectivePointers))
-	if err != nil {
-		return nil, nil, badPointers(err)
-	}
-	if combined.JSON == nil {
-		return nil, nil, badPointers(errors.New("there are none, and the issuer fixed nothing: nothing would be disclosed"))
-	}
-	fixed, rest := split(d.Statements, mandatory.Indexes)
+	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
 	header, err := bbsHeader(p, in, fixed)
 	if err != nil {
 		return nil, nil, err
 	}
 	v = &derivedValue{
 		mandatoryIndexes: selective.Relative(mandatory.Indexes, combined.Indexes),
-		selectiveIndexes: among(mandatory.Indexes, combined.Indexes), presentationHeader: presentationHeader,
+		selectiveIndexes: derivable.Chosen(mandatory.Indexes, combined.Indexes), presentationHeader: presentationHeader,
 	}
 	pub, err := issuerKey(did.BBSPublicKey(base.publicKey))
 	if err != nil {
@@ -123,26 +82,14 @@ func derive(random io.Reader, p *jsonld.Processor, in di.Input, proofValue strin
 	}
 	labels, err := combined.Labels()
 	if err != nil {
-		return nil, nil, notReadable(err)
+		return nil, nil, derivable.NotReadable(err)
 	}
 	for _, label := range labels {
 		n, err := strconv.Atoi(strings.TrimPrefix(label, "b"))
 		if err != nil {
-			return nil, nil, notReadable(err)
+			return nil, nil, derivable.NotReadable(err)
 		}
 		v.labels = append(v.labels, n)
 	}
 	return combined.JSON, v, nil
-}
-
-// among gives, for each index that is combined and not mandatory, its place
-// among all that are not mandatory.
-func among(mandatory, combined []int) []int {
-	var places []int
-	for _, i := range combined {
-		if before, fixed := slices.BinarySearch(mandatory, i); !fixed {
-			places = append(places, i-before)
-		}
-	}
-	return places
 }

@@ -10,26 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zegel-id/zegel/contexts"
 	"github.com/zegel-id/zegel/credential/bbs"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
-	"github.com/zegel-id/zegel/credential/jsonld"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/sdtest"
 	"github.com/zegel-id/zegel/did"
 )
 
 var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
-const contextOwn = "https://e.example/context/v1"
-
-// published are the embedded contexts and one of the credential below.
-var published = jsonld.New(jsonld.LoaderFunc(func(url string) ([]byte, error) {
-	if url == contextOwn {
-		return []byte(`{"@context":{"givenName":"https://schema.org/givenName","score":"https://e.example/score","knows":"https://schema.org/knows"}}`), nil
-	}
-	return contexts.Document(url)
-}))
-
-var known = []string{contexts.CredentialsV2, contextOwn}
+// published and known are for the credential below.
+var published, known = sdtest.Published, sdtest.Known
 
 const credential = `{
   "@context": ["https://www.w3.org/ns/credentials/v2", "https://e.example/context/v1"],
@@ -52,24 +42,32 @@ func newKey(t testing.TB) *bbs.SecretKey {
 	return k
 }
 
+// issue makes a credential, whose issuer is the did:key of the key.
 func issue(t testing.TB, key bbs.Signer) (document []byte, issuer string) {
 	t.Helper()
-	s, err := NewSigner(published, Options{Key: key, Mandatory: []string{"/issuer"}, MandatoryIfPresent: []string{"/validUntil", "/validFrom"}})
+	issuer, err := did.DIDKey(did.BBSPublicKey(key.PublicKey().Bytes()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if issuer, err = did.DIDKey(s.Public()); err != nil {
+	return issueAs(t, key, issuer), issuer
+}
+
+// issueAs makes a credential under a name, be it that of the key or not.
+func issueAs(t testing.TB, key bbs.Signer, issuer string) []byte {
+	t.Helper()
+	s, err := NewSigner(published, Options{Key: key, Mandatory: []string{"/issuer"}, MandatoryIfPresent: []string{"/validUntil", "/validFrom"}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	tmpl, err := di.NewTemplate(di.Options{Signer: s, VerificationMethod: issuer + "#" + issuer[len("did:key:"):], Purpose: did.AssertionMethod, Contexts: known})
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err = tmpl.Add([]byte(strings.Replace(credential, "ISSUER", issuer, 1)), di.Terms{Created: now, Expires: now.Add(time.Hour)})
+	document, err := tmpl.Add([]byte(strings.Replace(credential, "ISSUER", issuer, 1)), di.Terms{Created: now, Expires: now.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return document, issuer
+	return document
 }
 
 func verify(document []byte, issuer string, s di.Suite) error {

@@ -102,7 +102,7 @@ func TestFeaturesRefused(t *testing.T) {
 func FuzzProofValue(f *testing.F) {
 	for _, v := range vectors(f) {
 		for _, file := range []string{"addSignedSDBase.json", "derivedRevealDocument.json"} {
-			_, _, value := v.signed(f, file)
+			_, _, value := v.Signed(f, file)
 			f.Add(value)
 		}
 	}

@@ -1,11 +1,10 @@
 package bbs2023
 
 import (
-	"bytes"
 	"strconv"
 
 	"github.com/zegel-id/zegel/credential/bbs"
-	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/internal/cbor"
 )
@@ -21,6 +20,12 @@ var features = map[byte]string{
 	0x04: "anonymous holder binding", 0x05: "anonymous holder binding",
 	0x06: "pseudonyms", 0x07: "pseudonyms",
 	0x08: "holder binding with pseudonyms", 0x09: "holder binding with pseudonyms",
+}
+
+// kind is the suite, for what it has in common with others.
+var kind = &derivable.Suite{
+	Name: Name, Spec: spec, ProofValues: "3.2", Pointers: "3.3.4", Deriving: "3.3.6",
+	Base: headerBase, Derived: headerDerived, MaxProofValue: maxProofValue, Unsupported: features,
 }
 
 const (
@@ -46,30 +51,19 @@ type derivedValue struct {
 }
 
 func (v *baseValue) encode() []byte {
-	b := cbor.AppendArray(bytes.Clone(headerBase), 5)
+	b := derivable.AppendHead(headerBase)
 	for _, part := range [][]byte{v.signature, v.header, v.publicKey, v.hmacKey} {
 		b = cbor.AppendBytes(b, part)
 	}
-	b = cbor.AppendArray(b, len(v.mandatoryPointers))
-	for _, p := range v.mandatoryPointers {
-		b = cbor.AppendText(b, p)
-	}
-	return b
+	return derivable.AppendPointers(b, v.mandatoryPointers)
 }
 
 func (v *derivedValue) encode() []byte {
-	b := cbor.AppendArray(bytes.Clone(headerDerived), 5)
+	b := derivable.AppendHead(headerDerived)
 	b = cbor.AppendBytes(b, v.proof)
-	b = cbor.AppendMap(b, len(v.labels))
-	for i, n := range v.labels {
-		b = cbor.AppendUint(cbor.AppendUint(b, uint64(i)), uint64(n))
-	}
-	for _, indexes := range [][]int{v.mandatoryIndexes, v.selectiveIndexes} {
-		b = cbor.AppendArray(b, len(indexes))
-		for _, i := range indexes {
-			b = cbor.AppendUint(b, uint64(i))
-		}
-	}
+	b = derivable.AppendLabels(b, v.labels, func(b []byte, n int) []byte { return cbor.AppendUint(b, uint64(n)) })
+	b = derivable.AppendIndexes(b, v.mandatoryIndexes)
+	b = derivable.AppendIndexes(b, v.selectiveIndexes)
 	return cbor.AppendBytes(b, v.presentationHeader)
 }
 
@@ -84,130 +78,32 @@ func (v *derivedValue) given() []string {
 
 // parseBase is parseBaseProofValue (Section 3.2.3).
 func parseBase(proofValue string) (*baseValue, error) {
-	r, err := open(proofValue, headerBase)
+	r, err := kind.Open(proofValue, headerBase)
 	if err != nil {
 		return nil, err
 	}
-	v := &baseValue{signature: r.sized(bbs.SignatureSize), header: r.sized(bbsHeaderSize), publicKey: r.sized(bbs.PublicKeySize), hmacKey: r.sized(selective.HMACKeySize)}
-	for range r.Array() {
-		v.mandatoryPointers = append(v.mandatoryPointers, r.Text())
-	}
-	if len(v.mandatoryPointers) > selective.MaxPointers || !r.done(v.encode) {
-		return nil, notElements("base")
+	v := &baseValue{signature: r.Sized(bbs.SignatureSize), header: r.Sized(bbsHeaderSize), publicKey: r.Sized(bbs.PublicKeySize), hmacKey: r.Sized(selective.HMACKeySize)}
+	v.mandatoryPointers = r.Pointers()
+	if !r.Done(v.encode) {
+		return nil, kind.NotElements("base")
 	}
 	return v, nil
 }
 
 // parseDerived is parseDerivedProofValue (Section 3.2.7).
 func parseDerived(proofValue string) (*derivedValue, error) {
-	r, err := open(proofValue, headerDerived)
+	r, err := kind.Open(proofValue, headerDerived)
 	if err != nil {
 		return nil, err
 	}
 	v := &derivedValue{proof: r.Bytes()}
-	r.bad = r.bad || len(v.proof) < minBBSProof || len(v.proof) > maxBBSProof
-	v.labels = r.labels()
-	v.mandatoryIndexes, v.selectiveIndexes = r.indexes(), r.indexes()
+	r.Must(len(v.proof) >= minBBSProof && len(v.proof) <= maxBBSProof)
+	v.labels = derivable.Labels(r, r.Index)
+	v.mandatoryIndexes, v.selectiveIndexes = r.Indexes(), r.Indexes()
 	v.presentationHeader = r.Bytes()
-	if len(v.presentationHeader) > maxHeader || !r.done(v.encode) {
-		return nil, notElements("derived")
+	r.Must(len(v.presentationHeader) <= maxHeader)
+	if !r.Done(v.encode) {
+		return nil, kind.NotElements("derived")
 	}
 	return v, nil
-}
-
-// elements are the five elements of a proof value under way.
-type elements struct {
-	*cbor.Reader
-	size int // of the whole, in octets
-	bad  bool
-}
-
-var limits = cbor.Limits{Size: maxProofValue, Depth: 2, Items: 4*selective.MaxStatements + selective.MaxPointers}
-
-// open reads the multibase encoding, the header and the head of the elements.
-func open(proofValue string, header []byte) (*elements, error) {
-	if len(proofValue) > maxProofValue {
-		return nil, badValue("proofValue is longer than 256 KiB")
-	}
-	b, err := di.MultibaseBase64(proofValue)
-	if err != nil {
-		return nil, err
-	}
-	rest, ok := bytes.CutPrefix(b, header)
-	switch {
-	case ok:
-	case bytes.HasPrefix(b, headerBase):
-		return nil, badValue("it is a base proof, which an issuer makes for the holder alone: derive a proof from it")
-	case bytes.HasPrefix(b, headerDerived):
-		return nil, badValue("it is a derived proof, from which nothing more can be derived: use the base proof of the issuer")
-	case len(b) > 2 && b[0] == 0xd9 && b[1] == 0x5d && features[b[2]] != "":
-		return nil, badValue("the feature is not supported: " + features[b[2]] + "; only the baseline of " + Name + " is")
-	default:
-		return nil, badValue("proofValue does not start with a header of " + Name)
-	}
-	if err := cbor.Check(rest, limits); err != nil {
-		return nil, &di.Error{Check: di.CheckProofValue, Spec: spec + ", Section 3.2", Detail: "what follows the header", Err: err}
-	}
-	r := &elements{Reader: cbor.NewReader(rest), size: len(b)}
-	r.bad = r.Array() != 5
-	return r, nil
-}
-
-// sized reads a byte string of one length.
-func (r *elements) sized(n int) []byte {
-	b := r.Bytes()
-	r.bad = r.bad || len(b) != n
-	return b
-}
-
-// index reads a number that can count statements.
-func (r *elements) index() int {
-	i := r.Uint()
-	if i >= selective.MaxStatements {
-		r.bad = true
-		return 0
-	}
-	return int(i)
-}
-
-// indexes reads an array of numbers that ascend.
-func (r *elements) indexes() []int {
-	var all []int
-	for range r.Array() {
-		i := r.index()
-		if n := len(all); n > 0 && all[n-1] >= i {
-			r.bad = true // not ascending, or twice
-		}
-		all = append(all, i)
-	}
-	return all
-}
-
-// labels reads a label map, in any order of its keys, which are the numbers
-// from 0 on, each once (decompressLabelMap, Section 3.2.5).
-func (r *elements) labels() []int {
-	labels := make([]int, r.Map())
-	seen := make([]bool, len(labels))
-	for range labels {
-		i, n := r.index(), r.index()
-		if i >= len(labels) || seen[i] {
-			r.bad = true
-			return nil
-		}
-		labels[i], seen[i] = n, true
-	}
-	return labels
-}
-
-// done says whether all was read, and was as short as what is written.
-func (r *elements) done(encode func() []byte) bool {
-	return !r.bad && r.End() == nil && len(encode()) == r.size
-}
-
-func notElements(kind string) error {
-	return badValue("the CBOR of the " + kind + " proof is not five elements of their kinds and lengths, in their shortest forms and without tags")
-}
-
-func badValue(detail string) *di.Error {
-	return &di.Error{Check: di.CheckProofValue, Spec: spec + ", Section 3.2", Detail: detail}
 }

@@ -3,12 +3,12 @@ package bbs2023
 import (
 	"crypto"
 	"crypto/rand"
-	"crypto/sha256"
 	"io"
 	"slices"
 
 	"github.com/zegel-id/zegel/credential/bbs"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
@@ -20,7 +20,7 @@ const Name = "bbs-2023"
 const spec = "Data Integrity BBS Cryptosuites 1.0"
 
 // CheckPointers is the check that fails where JSON pointers do not fit a document.
-const CheckPointers = "json_pointers"
+const CheckPointers = derivable.CheckPointers
 
 // Options of a Signer.
 type Options struct {
@@ -75,19 +75,14 @@ func (s *signer) Sign(in di.Input) (string, error) {
 func (s *signer) base(in di.Input, hmacKey []byte) (*baseValue, error) {
 	d, err := selective.Read(s.p, in.Document, selective.ShuffledHMAC(hmacKey))
 	if err != nil {
-		return nil, notReadable(err)
+		return nil, derivable.NotReadable(err)
 	}
-	pointers := slices.Clone(s.o.Mandatory)
-	for _, p := range s.o.MandatoryIfPresent {
-		if d.Has(p) && !slices.Contains(pointers, p) {
-			pointers = append(pointers, p)
-		}
-	}
+	pointers := derivable.Mandatory(d, s.o.Mandatory, s.o.MandatoryIfPresent)
 	mandatory, err := d.Select(pointers)
 	if err != nil {
-		return nil, badPointers(err)
+		return nil, kind.BadPointers(err)
 	}
-	fixed, rest := split(d.Statements, mandatory.Indexes)
+	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
 	header, err := bbsHeader(s.p, in, fixed)
 	if err != nil {
 		return nil, err
@@ -105,43 +100,5 @@ func bbsHeader(p *jsonld.Processor, in di.Input, fixed [][]byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	h := sha256.New()
-	for _, s := range fixed {
-		h.Write(s)
-	}
-	return h.Sum(slices.Clip(proofHash)), nil
-}
-
-// split parts statements into those at the given places and the others.
-func split(statements [][]byte, at []int) (fixed, rest [][]byte) {
-	fixed, rest = make([][]byte, 0, len(at)), make([][]byte, 0, len(statements)-len(at))
-	for i, s := range statements {
-		if len(at) > 0 && at[0] == i {
-			fixed, at = append(fixed, s), at[1:]
-		} else {
-			rest = append(rest, s)
-		}
-	}
-	return fixed, rest
-}
-
-// issuerKey reads a key that fits the suite.
-func issuerKey(key crypto.PublicKey) (*bbs.PublicKey, error) {
-	octets, ok := key.(did.BBSPublicKey)
-	if !ok {
-		return nil, &di.Error{Check: di.CheckMethod, Spec: spec + ", Section 2.1", Detail: "the key is not one of BLS12-381 in G2, the only kind that " + Name + " has"}
-	}
-	pub, err := bbs.ParsePublicKey(bbs.SHA256, octets)
-	if err != nil {
-		return nil, &di.Error{Check: di.CheckMethod, Spec: spec + ", Section 2.1", Detail: "the key of the verification method", Err: err}
-	}
-	return pub, nil
-}
-
-func notReadable(err error) error {
-	return &di.Error{Check: di.CheckSignature, Spec: "Data Integrity 1.0, Section 2.4.1", Detail: "the document cannot be turned into statements without loss", Err: err}
-}
-
-func badPointers(err error) error {
-	return &di.Error{Check: CheckPointers, Spec: spec + ", Section 3.3.4", Detail: "the JSON pointers do not fit the document", Err: err}
+	return slices.Concat(proofHash, derivable.HashMandatory(fixed)), nil
 }

@@ -2,20 +2,18 @@ package bbs2023
 
 import (
 	"bytes"
-	"crypto"
-	"strconv"
 
 	"github.com/zegel-id/zegel/credential/bbs"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
-	"github.com/zegel-id/zegel/did"
 )
 
 const (
 	// CheckDisclosed is the check that fails where a holder left out what the
 	// verifier requires.
-	CheckDisclosed = "disclosed"
+	CheckDisclosed = derivable.CheckDisclosed
 	// CheckPresentation is the check that fails where a proof was made for
 	// another presentation.
 	CheckPresentation = "presentation_header"
@@ -37,44 +35,26 @@ type Expect struct {
 // Derived verifies derived proofs for one presentation, for the Suites of a
 // verifier's policy; base proofs are refused.
 func Derived(p *jsonld.Processor, e Expect) di.Suite {
-	return suite{p, func(s suite, in di.Input, proofValue string, key *bbs.PublicKey) error {
-		return s.derived(in, proofValue, key, e)
-	}}
+	return verifier(func(in di.Input, proofValue string, issuer *bbs.PublicKey) error {
+		return derived(p, in, proofValue, issuer, e)
+	})
 }
 
 // Base verifies base proofs, whole: for holders who receive a document, and
 // issuers who look at what they made. It is not for verifiers.
-func Base(p *jsonld.Processor) di.Suite { return suite{p, suite.base} }
-
-type suite struct {
-	p      *jsonld.Processor
-	verify func(s suite, in di.Input, proofValue string, key *bbs.PublicKey) error
+func Base(p *jsonld.Processor) di.Suite {
+	return verifier(func(in di.Input, proofValue string, issuer *bbs.PublicKey) error {
+		return base(p, in, proofValue, issuer)
+	})
 }
 
-func (suite) Name() string { return Name }
-
-func (suite) Key(m *did.VerificationMethod) (crypto.PublicKey, error) {
-	key, err := m.Key()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := issuerKey(key); err != nil {
-		return nil, err
-	}
-	return key, nil
-}
-
-func (s suite) Verify(in di.Input, proofValue string, key crypto.PublicKey) error {
-	issuer, err := issuerKey(key)
-	if err != nil {
-		return err
-	}
-	return s.verify(s, in, proofValue, issuer)
+func verifier(proof func(in di.Input, proofValue string, issuer *bbs.PublicKey) error) di.Suite {
+	return derivable.Verifier[*bbs.PublicKey]{Suite: Name, IssuerKey: issuerKey, Proof: proof}
 }
 
 // derived is Verify Derived Proof (Section 3.3.7). The BBS header is made anew
 // from the document; the key is the issuer's.
-func (s suite) derived(in di.Input, proofValue string, issuer *bbs.PublicKey, e Expect) error {
+func derived(p *jsonld.Processor, in di.Input, proofValue string, issuer *bbs.PublicKey, e Expect) error {
 	v, err := parseDerived(proofValue)
 	if err != nil {
 		return err
@@ -82,46 +62,41 @@ func (s suite) derived(in di.Input, proofValue string, issuer *bbs.PublicKey, e 
 	if !e.InsecureAnyPresentation && (len(e.PresentationHeader) == 0 || !bytes.Equal(v.presentationHeader, e.PresentationHeader)) {
 		return &di.Error{Check: CheckPresentation, Spec: spec + ", Section 3.3.7", Detail: "the proof was not made for this presentation: its presentation header is another"}
 	}
-	d, err := selective.Read(s.p, in.Document, selective.Given(v.given()))
+	d, err := selective.Read(p, in.Document, selective.Given(v.given()))
 	if err != nil {
-		return notReadable(err)
+		return derivable.NotReadable(err)
 	}
-	if n := len(v.mandatoryIndexes); n > 0 && v.mandatoryIndexes[n-1] >= len(d.Statements) {
-		return badValue("a mandatory index is beyond the statements of the document")
+	fixed, rest, err := kind.SplitDisclosed(d.Statements, v.mandatoryIndexes)
+	if err != nil {
+		return err
 	}
-	fixed, rest := split(d.Statements, v.mandatoryIndexes)
-	header, err := bbsHeader(s.p, in, fixed)
+	header, err := bbsHeader(p, in, fixed)
 	if err != nil {
 		return err
 	}
 	if err := bbs.ProofVerify(issuer, v.proof, header, v.presentationHeader, rest, v.selectiveIndexes); err != nil {
 		return &di.Error{Check: di.CheckSignature, Spec: spec + ", Section 3.3.7", Detail: "the proof is not one of these statements, proof options and issuer", Err: err}
 	}
-	for _, pointer := range e.Required {
-		if !d.Has(pointer) {
-			return &di.Error{Check: CheckDisclosed, Spec: spec + ", Section 3.3.6", Detail: "the document does not disclose " + strconv.QuoteToASCII(pointer) + ", which is required here; ask the holder for it"}
-		}
-	}
-	return nil
+	return kind.Require(d, e.Required)
 }
 
 // base checks a base proof. What it repeats of the document and the key must be
 // the same, since Derive relies on it.
-func (s suite) base(in di.Input, proofValue string, issuer *bbs.PublicKey) error {
+func base(p *jsonld.Processor, in di.Input, proofValue string, issuer *bbs.PublicKey) error {
 	v, err := parseBase(proofValue)
 	if err != nil {
 		return err
 	}
-	d, err := selective.Read(s.p, in.Document, selective.ShuffledHMAC(v.hmacKey))
+	d, err := selective.Read(p, in.Document, selective.ShuffledHMAC(v.hmacKey))
 	if err != nil {
-		return notReadable(err)
+		return derivable.NotReadable(err)
 	}
 	mandatory, err := d.Select(v.mandatoryPointers)
 	if err != nil {
-		return badPointers(err)
+		return kind.BadPointers(err)
 	}
-	fixed, rest := split(d.Statements, mandatory.Indexes)
-	header, err := bbsHeader(s.p, in, fixed)
+	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
+	header, err := bbsHeader(p, in, fixed)
 	if err != nil {
 		return err
 	}

@@ -4,49 +4,20 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"os"
-	"runtime"
 	"testing"
-	"time"
 
-	"github.com/zegel-id/zegel/contexts"
-	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/sdtest"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/credential/rdf"
-	"github.com/zegel-id/zegel/internal/cputime"
 	"github.com/zegel-id/zegel/internal/jose"
 )
-
-// diploma is a European diploma of 62 quads, what knows its context, and the proof options.
-func diploma(t testing.TB) (*jsonld.Processor, di.Input) {
-	t.Helper()
-	file := func(name string) []byte {
-		b, err := os.ReadFile("../../jsonld/testdata/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	own := file("diploma-context.jsonld")
-	p := jsonld.New(jsonld.LoaderFunc(func(url string) ([]byte, error) {
-		if url == "https://diplomas.example/context/v1" {
-			return own, nil
-		}
-		return contexts.Document(url)
-	}))
-	return p, di.Input{
-		Document: file("diploma.jsonld"),
-		Context:  []byte(`["https://www.w3.org/ns/credentials/v2","https://diplomas.example/context/v1"]`),
-		Options:  []byte(`{"type":"DataIntegrityProof","cryptosuite":"ecdsa-sd-2023","created":"2026-11-25T12:00:00Z","verificationMethod":"did:example:1#1","proofPurpose":"assertionMethod"}`),
-	}
-}
 
 // BenchmarkRatio says how many times the processor time of the operations that cannot be
 // avoided is used: for a base proof n+1 signatures and a key pair, for a verification n+1
 // verifications, for a derivation one canonicalisation of the document. Rounds by turns, so
 // that a busy machine slows both.
 func BenchmarkRatio(b *testing.B) {
-	p, in := diploma(b)
+	p, in := sdtest.Diploma(b, Name)
 	key := newKey(b)
 	s, err := NewSigner(p, Options{Key: key, MandatoryIfPresent: Essential()})
 	if err != nil {
@@ -108,27 +79,6 @@ func BenchmarkRatio(b *testing.B) {
 			}
 		}},
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			var mine, bare time.Duration
-			n := 0
-			for b.Loop() {
-				runtime.GC() // each pays for its own garbage
-				start := cputime.Used()
-				for range c.each {
-					c.ours()
-				}
-				mine += cputime.Used() - start
-				runtime.GC()
-				start = cputime.Used()
-				for range c.each {
-					c.bare()
-				}
-				bare += cputime.Used() - start
-				n += c.each
-			}
-			b.ReportMetric(float64(mine.Nanoseconds())/1e3/float64(n), "us-ours")
-			b.ReportMetric(float64(bare.Nanoseconds())/1e3/float64(n), "us-bare")
-			b.ReportMetric(float64(mine)/float64(bare), "times")
-		})
+		b.Run(c.name, func(b *testing.B) { sdtest.Ratio(b, c.each, c.ours, c.bare) })
 	}
 }

@@ -2,9 +2,9 @@ package ecdsasd
 
 import (
 	"fmt"
-	"slices"
 
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
 )
@@ -17,45 +17,9 @@ import (
 // The base proof is not verified, see Base. Other proofs of the document are left out, for
 // they are proofs of the whole. The error is a *dataintegrity.Error.
 func Derive(p *jsonld.Processor, document []byte, selectivePointers []string) ([]byte, error) {
-	s, err := di.Parse(document)
-	if err != nil {
-		return nil, err
-	}
-	proof, err := baseProof(s)
-	if err != nil {
-		return nil, err
-	}
-	in, err := s.Input(proof)
-	if err != nil {
-		return nil, err
-	}
-	reveal, value, err := derive(p, in.Document, proof.Value, selectivePointers)
-	if err != nil {
-		return nil, err
-	}
-	derived := slices.Concat(in.Options[:len(in.Options)-1], []byte(`,"proofValue":"`+value+`"}`))
-	return di.Attach(reveal, derived)
-}
-
-// baseProof is the proof of a document that can be derived from.
-func baseProof(s *di.Secured) (*di.Proof, error) {
-	var found *di.Proof
-	for _, proof := range s.Proofs() {
-		if proof.Cryptosuite != Name {
-			continue
-		}
-		if found != nil {
-			return nil, &di.Error{Check: di.CheckStructure, Spec: spec + ", Section 3.6.6", Detail: "the document has several proofs of " + Name + "; leave the one to derive from"}
-		}
-		found = proof
-	}
-	switch {
-	case found == nil:
-		return nil, &di.Error{Check: di.CheckStructure, Spec: spec + ", Section 3.6.6", Detail: "the document has no proof of " + Name}
-	case len(found.Previous) > 0:
-		return nil, &di.Error{Check: di.CheckChain, Spec: spec + ", Section 3.6.6", Detail: "the proof follows others, which are proofs of the whole document: nothing can be derived from it"}
-	}
-	return found, nil
+	return kind.Derive(document, func(in di.Input, proofValue string) ([]byte, string, error) {
+		return derive(p, in.Document, proofValue, selectivePointers)
+	})
 }
 
 // derive is createDisclosureData (Section 3.5.4): the document to reveal, without a proof,
@@ -67,18 +31,11 @@ func derive(p *jsonld.Processor, document []byte, proofValue string, selectivePo
 	}
 	d, err := selective.Read(p, document, selective.HMAC(base.hmacKey))
 	if err != nil {
-		return nil, "", notReadable(err)
+		return nil, "", derivable.NotReadable(err)
 	}
-	mandatory, err := d.Select(base.mandatoryPointers)
+	mandatory, combined, err := kind.Groups(d, base.mandatoryPointers, selectivePointers)
 	if err != nil {
-		return nil, "", badPointers(err)
-	}
-	combined, err := d.Select(slices.Concat(base.mandatoryPointers, selectivePointers))
-	if err != nil {
-		return nil, "", badPointers(err)
-	}
-	if combined.JSON == nil {
-		return nil, "", badPointers(fmt.Errorf("there are none, and the issuer fixed nothing: nothing would be disclosed"))
+		return nil, "", err
 	}
 	signatures, err := disclosed(base.signatures, len(d.Statements), mandatory.Indexes, combined.Indexes)
 	if err != nil {
@@ -86,7 +43,7 @@ func derive(p *jsonld.Processor, document []byte, proofValue string, selectivePo
 	}
 	labels, err := combined.Labels()
 	if err != nil {
-		return nil, "", notReadable(err)
+		return nil, "", derivable.NotReadable(err)
 	}
 	v := derivedValue{
 		baseSignature: base.baseSignature, publicKey: base.publicKey, signatures: signatures,
@@ -109,11 +66,8 @@ func disclosed(signatures [][]byte, statements int, mandatory, combined []int) (
 		return nil, &di.Error{Check: di.CheckProofValue, Spec: spec + ", Section 3.5.4", Detail: fmt.Sprintf("the base proof has %d signatures for %d statements that are not mandatory: it is of another document", len(signatures), statements-len(mandatory))}
 	}
 	var kept [][]byte
-	for _, i := range combined {
-		before, fixed := slices.BinarySearch(mandatory, i)
-		if !fixed {
-			kept = append(kept, signatures[i-before])
-		}
+	for _, i := range derivable.Chosen(mandatory, combined) {
+		kept = append(kept, signatures[i])
 	}
 	return kept, nil
 }

@@ -13,25 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zegel-id/zegel/contexts"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
-	"github.com/zegel-id/zegel/credential/jsonld"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/sdtest"
 	"github.com/zegel-id/zegel/did"
 )
 
 var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
-const contextOwn = "https://e.example/context/v1"
-
-// published are the embedded contexts and one of the credential below.
-var published = jsonld.New(jsonld.LoaderFunc(func(url string) ([]byte, error) {
-	if url == contextOwn {
-		return []byte(`{"@context":{"givenName":"https://schema.org/givenName","score":"https://e.example/score","knows":"https://schema.org/knows"}}`), nil
-	}
-	return contexts.Document(url)
-}))
-
-var known = []string{contexts.CredentialsV2, contextOwn}
+// published and known are for the credential below.
+var published, known = sdtest.Published, sdtest.Known
 
 const credential = `{
   "@context": ["https://www.w3.org/ns/credentials/v2", "https://e.example/context/v1"],

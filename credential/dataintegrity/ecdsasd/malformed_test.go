@@ -173,7 +173,7 @@ func TestKeyInProof(t *testing.T) {
 func FuzzProofValue(f *testing.F) {
 	for _, v := range vectors(f) {
 		for _, file := range []string{"addSignedSDBase.json", "derivedRevealDocument.json"} {
-			_, _, text := v.signed(f, file)
+			_, _, text := v.Signed(f, file)
 			b, err := di.MultibaseBase64(text)
 			if err != nil {
 				f.Fatal(err)

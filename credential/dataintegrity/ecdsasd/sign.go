@@ -5,11 +5,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"io"
 	"slices"
 
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
@@ -20,6 +20,9 @@ import (
 const Name = "ecdsa-sd-2023"
 
 const spec = "Data Integrity ECDSA Cryptosuites 1.0"
+
+// CheckPointers is the check that fails where JSON pointers do not fit a document.
+const CheckPointers = derivable.CheckPointers
 
 // Essential are JSON pointers to what a credential should not leave to its holder: who
 // issued it, what it is, how long it holds and where its status stands.
@@ -94,14 +97,14 @@ func (s *signer) base(in di.Input, hmacKey []byte, pair *ecdsa.PrivateKey) (*bas
 	// Base Proof Transformation (Section 3.6.2).
 	d, err := selective.Read(s.p, in.Document, selective.HMAC(hmacKey))
 	if err != nil {
-		return nil, notReadable(err)
+		return nil, derivable.NotReadable(err)
 	}
-	pointers := s.pointers(d)
+	pointers := derivable.Mandatory(d, s.o.Mandatory, s.o.MandatoryIfPresent)
 	mandatory, err := d.Select(pointers)
 	if err != nil {
-		return nil, badPointers(err)
+		return nil, kind.BadPointers(err)
 	}
-	fixed, rest := split(d.Statements, mandatory.Indexes)
+	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
 	// Base Proof Hashing and Serialization (Sections 3.6.3 and 3.6.5).
 	v := &baseValue{hmacKey: hmacKey, mandatoryPointers: pointers}
 	if v.publicKey, err = encodeKey(&pair.PublicKey); err != nil {
@@ -116,38 +119,9 @@ func (s *signer) base(in di.Input, hmacKey []byte, pair *ecdsa.PrivateKey) (*bas
 	return v, nil
 }
 
-// pointers are the mandatory ones for a document.
-func (s *signer) pointers(d *selective.Document) []string {
-	all := slices.Clone(s.o.Mandatory)
-	for _, p := range s.o.MandatoryIfPresent {
-		if d.Has(p) && !slices.Contains(all, p) {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
-// split parts statements into those at the given places and the others.
-func split(statements [][]byte, at []int) (fixed, rest [][]byte) {
-	fixed, rest = make([][]byte, 0, len(at)), make([][]byte, 0, len(statements)-len(at))
-	for i, s := range statements {
-		if len(at) > 0 && at[0] == i {
-			fixed, at = append(fixed, s), at[1:]
-		} else {
-			rest = append(rest, s)
-		}
-	}
-	return fixed, rest
-}
-
 // signData is serializeSignData (Section 3.5.1) with hashMandatoryNQuads (Section 3.4.17).
 func signData(proofHash, publicKey []byte, fixed [][]byte) []byte {
-	h := sha256.New()
-	for _, s := range fixed {
-		h.Write(s)
-	}
-	data := append(slices.Clone(proofHash), publicKey...)
-	return h.Sum(data)
+	return slices.Concat(proofHash, publicKey, derivable.HashMandatory(fixed))
 }
 
 // encodeKey writes the key of a proof: the codec p256-pub and the compressed point (Section
@@ -168,7 +142,7 @@ func decodeKey(b []byte) (*ecdsa.PublicKey, error) {
 			return k, nil
 		}
 	}
-	return nil, badValue("the public key in the proof is not one of P-256")
+	return nil, kind.Malformed("the public key in the proof is not one of P-256")
 }
 
 // issuerKey is a key that fits the suite.
@@ -177,15 +151,4 @@ func issuerKey(key crypto.PublicKey) (*ecdsa.PublicKey, error) {
 		return k, nil
 	}
 	return nil, &di.Error{Check: di.CheckMethod, Spec: spec + ", Section 3.6.2", Detail: "the key is not one of P-256, the only kind that " + Name + " has"}
-}
-
-func notReadable(err error) error {
-	return &di.Error{Check: di.CheckSignature, Spec: "Data Integrity 1.0, Section 2.4.1", Detail: "the document cannot be turned into statements without loss", Err: err}
-}
-
-// CheckPointers is the check that fails where JSON pointers do not fit a document.
-const CheckPointers = "json_pointers"
-
-func badPointers(err error) error {
-	return &di.Error{Check: CheckPointers, Spec: spec + ", Section 3.4.13", Detail: "the JSON pointers do not fit the document", Err: err}
 }

@@ -48,11 +48,11 @@ func encoded(v *derivedValue) string { return di.EncodeBase64(v.encode()) }
 // 1.0, Section 3.6.7 would take it, is not the issuer's.
 func TestForgery(t *testing.T) {
 	issuer, v := secrets(t).issuer, vectors(t)[0]
-	_, in, _ := v.signed(t, "addSignedSDBase.json")
+	_, in, _ := v.Signed(t, "addSignedSDBase.json")
 	in.Document = bytes.Replace(in.Document, []byte("Bahamas"), []byte("Utopia!"), 1)
 	pair := newKey(t)
-	mandatory, selected := v.pointers(t)
-	s, err := NewSigner(v.p, Options{Key: pair, Mandatory: mandatory})
+	mandatory, selected := v.Pointers(t)
+	s, err := NewSigner(v.P, Options{Key: pair, Mandatory: mandatory})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestForgery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reveal, proofValue, err := derive(v.p, in.Document, di.EncodeBase64(base.encode()), selected)
+	reveal, proofValue, err := derive(v.P, in.Document, di.EncodeBase64(base.encode()), selected)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,24 +69,24 @@ func TestForgery(t *testing.T) {
 		t.Fatal("the forged statement is not there")
 	}
 	// It holds for who believes the key inside, so that nothing else is wrong with it.
-	if err := Derived(v.p).Verify(in, proofValue, pair.Public()); err != nil {
+	if err := Derived(v.P).Verify(in, proofValue, pair.Public()); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "forged derived proof", Derived(v.p).Verify(in, proofValue, issuer.Public()), di.CheckSignature)
-	refused(t, "forged base proof", Base(v.p).Verify(in, di.EncodeBase64(base.encode()), issuer.Public()), di.CheckSignature)
+	refused(t, "forged derived proof", Derived(v.P).Verify(in, proofValue, issuer.Public()), di.CheckSignature)
+	refused(t, "forged base proof", Base(v.P).Verify(in, di.EncodeBase64(base.encode()), issuer.Public()), di.CheckSignature)
 }
 
 // TestTampering changes a derived proof, or the document, in one place each.
 func TestTampering(t *testing.T) {
 	issuer, v := secrets(t).issuer, vectors(t)[0]
-	_, in, proofValue := v.signed(t, "derivedRevealDocument.json")
-	_, other, otherValue := v.signed(t, "addSignedSDBase.json")
-	_, foreign, err := derive(v.p, other.Document, otherValue, []string{"/name"})
+	_, in, proofValue := v.Signed(t, "derivedRevealDocument.json")
+	_, other, otherValue := v.Signed(t, "addSignedSDBase.json")
+	_, foreign, err := derive(v.P, other.Document, otherValue, []string{"/name"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	verify := func(in di.Input, v2 *derivedValue) error {
-		return Derived(v.p).Verify(in, encoded(v2), issuer.Public())
+		return Derived(v.P).Verify(in, encoded(v2), issuer.Public())
 	}
 	fresh := func() *derivedValue {
 		value, err := parseDerived(proofValue)
@@ -159,8 +159,8 @@ func TestTampering(t *testing.T) {
 	changed := in
 	changed.Options = bytes.Replace(in.Options, []byte("2023-08-15"), []byte("2024-08-15"), 1)
 	refused(t, "the proof options", verify(changed, fresh()), di.CheckSignature)
-	refused(t, "the proof of another selection", Derived(v.p).Verify(in, foreign, issuer.Public()), di.CheckSignature)
-	refused(t, "another issuer", Derived(v.p).Verify(in, proofValue, newKey(t).Public()), di.CheckSignature)
+	refused(t, "the proof of another selection", Derived(v.P).Verify(in, foreign, issuer.Public()), di.CheckSignature)
+	refused(t, "another issuer", Derived(v.P).Verify(in, proofValue, newKey(t).Public()), di.CheckSignature)
 }
 
 func must(b []byte, err error) []byte {
@@ -180,16 +180,16 @@ func flipped(b []byte) []byte {
 // derived proofs.
 func TestBaseAndDerived(t *testing.T) {
 	issuer, v := secrets(t).issuer, vectors(t)[0]
-	base, baseIn, baseText := v.signed(t, "addSignedSDBase.json")
-	derived, derivedIn, derivedText := v.signed(t, "derivedRevealDocument.json")
-	refused(t, "a verifier and a base proof", Derived(v.p).Verify(baseIn, baseText, issuer.Public()), di.CheckProofValue)
-	refused(t, "a holder's check and a derived proof", Base(v.p).Verify(derivedIn, derivedText, issuer.Public()), di.CheckProofValue)
-	out, err := Derive(v.p, derived, []string{"/validFrom"})
+	base, baseIn, baseText := v.Signed(t, "addSignedSDBase.json")
+	derived, derivedIn, derivedText := v.Signed(t, "derivedRevealDocument.json")
+	refused(t, "a verifier and a base proof", Derived(v.P).Verify(baseIn, baseText, issuer.Public()), di.CheckProofValue)
+	refused(t, "a holder's check and a derived proof", Base(v.P).Verify(derivedIn, derivedText, issuer.Public()), di.CheckProofValue)
+	out, err := Derive(v.P, derived, []string{"/validFrom"})
 	refused(t, "derived from a derived proof", err, di.CheckProofValue)
 	if out != nil {
 		t.Error("a document beside the error")
 	}
-	out, err = Derive(v.p, base, []string{"/validFrom"})
+	out, err = Derive(v.P, base, []string{"/validFrom"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,8 +222,8 @@ func proofOf(t testing.TB, document []byte) string {
 // TestRequired: what a verifier requires cannot be left out, nor be there in name only.
 func TestRequired(t *testing.T) {
 	issuer, v := secrets(t).issuer, vectors(t)[0]
-	document, _, _ := v.signed(t, "addSignedSDBase.json")
-	derived, err := Derive(v.p, document, []string{"/credentialSubject/gender"})
+	document, _, _ := v.Signed(t, "addSignedSDBase.json")
+	derived, err := Derive(v.P, document, []string{"/credentialSubject/gender"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestRequired(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify := func(in di.Input, required ...string) error {
-		return Derived(v.p, required...).Verify(in, s.Proofs()[0].Value, issuer.Public())
+		return Derived(v.P, required...).Verify(in, s.Proofs()[0].Value, issuer.Public())
 	}
 	if err := verify(in, "/issuer", "/type", "/credentialSubject/gender"); err != nil {
 		t.Fatal(err)
@@ -258,8 +258,8 @@ func TestRequired(t *testing.T) {
 // what it cannot fix.
 func TestMandatory(t *testing.T) {
 	key, v := newKey(t), vectors(t)[0]
-	_, in, _ := v.signed(t, "addSignedSDBase.json")
-	s, err := NewSigner(v.p, Options{Key: key, Mandatory: []string{"/issuer"}, MandatoryIfPresent: Essential()})
+	_, in, _ := v.Signed(t, "addSignedSDBase.json")
+	s, err := NewSigner(v.P, Options{Key: key, Mandatory: []string{"/issuer"}, MandatoryIfPresent: Essential()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,17 +267,17 @@ func TestMandatory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Base(v.p).Verify(in, proofValue, key.Public()); err != nil {
+	if err := Base(v.P).Verify(in, proofValue, key.Public()); err != nil {
 		t.Fatal(err)
 	}
 	for _, selected := range [][]string{nil, {"/name"}, {""}} {
-		reveal, value, err := derive(v.p, in.Document, proofValue, selected)
+		reveal, value, err := derive(v.P, in.Document, proofValue, selected)
 		if err != nil {
 			t.Fatal(err)
 		}
 		disclosed := in
 		disclosed.Document = reveal
-		if err := Derived(v.p, "/type", "/issuer", "/validFrom", "/validUntil").Verify(disclosed, value, key.Public()); err != nil {
+		if err := Derived(v.P, "/type", "/issuer", "/validFrom", "/validUntil").Verify(disclosed, value, key.Public()); err != nil {
 			t.Errorf("%q: %v", selected, err)
 		}
 	}
@@ -292,7 +292,7 @@ func TestMandatory(t *testing.T) {
 		"nothing there": {Key: key, Mandatory: []string{"/none"}},
 		"no pointer":    {Key: key, Mandatory: []string{"issuer"}},
 	} {
-		s, err := NewSigner(v.p, o)
+		s, err := NewSigner(v.P, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -302,14 +302,14 @@ func TestMandatory(t *testing.T) {
 			t.Error("a value beside the error")
 		}
 	}
-	s, err = NewSigner(v.p, Options{Key: key, Rand: strings.NewReader("too short")})
+	s, err = NewSigner(v.P, Options{Key: key, Rand: strings.NewReader("too short")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = s.Sign(in)
 	refused(t, "no randomness", err, di.CheckSignature)
 	in.Document = []byte(`{"@context":"https://www.w3.org/ns/credentials/v2","undefined":1}`)
-	s, err = NewSigner(v.p, Options{Key: key})
+	s, err = NewSigner(v.P, Options{Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func parsedBase(t testing.TB, text string) *baseValue {
 // TestKeys: only P-256 fits (DI ECDSA 1.0, Section 3.6.2).
 func TestKeys(t *testing.T) {
 	v := vectors(t)[0]
-	_, in, value := v.signed(t, "derivedRevealDocument.json")
+	_, in, value := v.Signed(t, "derivedRevealDocument.json")
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -338,26 +338,26 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, key := range map[string]crypto.Signer{"P-384": p384, "Ed25519": ed} {
-		_, err := NewSigner(v.p, Options{Key: key})
+		_, err := NewSigner(v.P, Options{Key: key})
 		refused(t, name, err, di.CheckMethod)
-		refused(t, name, Derived(v.p).Verify(in, value, key.Public()), di.CheckMethod)
+		refused(t, name, Derived(v.P).Verify(in, value, key.Public()), di.CheckMethod)
 		text, err := did.EncodeMultikey(key.Public())
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Derived(v.p).Key(&did.VerificationMethod{Type: did.TypeMultikey, PublicKeyMultibase: text})
+		_, err = Derived(v.P).Key(&did.VerificationMethod{Type: did.TypeMultikey, PublicKeyMultibase: text})
 		refused(t, name, err, di.CheckMethod)
 	}
-	_, err = NewSigner(v.p, Options{})
+	_, err = NewSigner(v.P, Options{})
 	refused(t, "no key", err, di.CheckPolicy)
-	_, err = NewSigner(v.p, Options{Key: newKey(t), Mandatory: make([]string, selective.MaxPointers+1)})
+	_, err = NewSigner(v.P, Options{Key: newKey(t), Mandatory: make([]string, selective.MaxPointers+1)})
 	refused(t, "too many pointers", err, di.CheckPolicy)
 }
 
 // TestRefusedDerivations: what a holder cannot derive.
 func TestRefusedDerivations(t *testing.T) {
 	v := vectors(t)[0]
-	document, in, value := v.signed(t, "addSignedSDBase.json")
+	document, in, value := v.Signed(t, "addSignedSDBase.json")
 	proof := string(in.Options[:len(in.Options)-1]) + `,"proofValue":"` + value + `"`
 	attach := func(proof string) []byte {
 		out, err := di.Attach(in.Document, []byte(proof))
@@ -382,19 +382,19 @@ func TestRefusedDerivations(t *testing.T) {
 		"another document":  {bytes.Replace(document, []byte(`"gender": "Male",`), nil, 1), nil, di.CheckProofValue},
 		"not a document":    {bytes.Replace(document, []byte(`"gender"`), []byte(`"undefined"`), 1), nil, di.CheckSignature},
 	} {
-		out, err := Derive(v.p, c.document, c.pointers)
+		out, err := Derive(v.P, c.document, c.pointers)
 		refused(t, name, err, c.check)
 		if out != nil {
 			t.Errorf("%s: a document beside the error", name)
 		}
 	}
-	s, err := NewSigner(v.p, Options{Key: newKey(t)})
+	s, err := NewSigner(v.P, Options{Key: newKey(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if value, err = s.Sign(in); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = derive(v.p, in.Document, value, nil)
+	_, _, err = derive(v.P, in.Document, value, nil)
 	refused(t, "nothing fixed, nothing selected", err, CheckPointers)
 }

@@ -7,9 +7,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/hex"
-	"encoding/json"
-	"path"
-	"reflect"
 	"strconv"
 	"testing"
 	"time"
@@ -18,72 +15,19 @@ import (
 
 	"github.com/zegel-id/zegel/contexts"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/sdtest"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
-	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/testvectors"
 )
 
-const contextCitizenship = "https://w3id.org/citizenship/v4rc1"
-
-// processor knows the embedded contexts and those of the vectors.
-func processor(t testing.TB) *jsonld.Processor {
-	files := map[string][]byte{}
-	var index []struct{ URL, File string }
-	unmarshal(t, testvectors.File(t, "contexts", "index.json"), &index)
-	for _, e := range index {
-		files[e.URL] = testvectors.File(t, "contexts", e.File)
+func vectors(t testing.TB) []sdtest.Vector {
+	p := sdtest.Vectors(t)
+	return []sdtest.Vector{
+		{Name: "employ", Root: "vc-di-ecdsa", Folder: "ecdsa-sd-2023/employ", Inputs: "employ", P: p},
+		{Name: "prc", Root: "vc-di-ecdsa", Folder: "ecdsa-sd-2023/prc", Inputs: "prCred", P: p},
 	}
-	return jsonld.New(jsonld.LoaderFunc(func(url string) ([]byte, error) {
-		if b, ok := files[url]; ok {
-			return b, nil
-		}
-		return contexts.Document(url)
-	}))
-}
-
-func unmarshal(t testing.TB, b []byte, v any) {
-	t.Helper()
-	if err := json.Unmarshal(b, v); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// vector is one of the two documents of the official vectors.
-type vector struct {
-	name string // and folder
-	p    *jsonld.Processor
-}
-
-func vectors(t testing.TB) []vector {
-	p := processor(t)
-	return []vector{{"employ", p}, {"prc", p}}
-}
-
-func (v vector) file(t testing.TB, name string) []byte {
-	return testvectors.File(t, "vc-di-ecdsa", path.Join("ecdsa-sd-2023", v.name, name))
-}
-
-func (v vector) read(t testing.TB, name string, into any) { unmarshal(t, v.file(t, name), into) }
-
-func (v vector) pointers(t testing.TB) (mandatory, selected []string) {
-	name := map[string]string{"employ": "employ", "prc": "prCred"}[v.name]
-	unmarshal(t, testvectors.File(t, "vc-di-ecdsa", name+"Mandatory.json"), &mandatory)
-	unmarshal(t, testvectors.File(t, "vc-di-ecdsa", name+"Selective.json"), &selected)
-	return mandatory, selected
-}
-
-// signed is a document with its proof, and what the suite sees of it.
-func (v vector) signed(t testing.TB, file string) (document []byte, in di.Input, proofValue string) {
-	document = v.file(t, file)
-	s, err := di.Parse(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if in, err = s.Input(s.Proofs()[0]); err != nil {
-		t.Fatal(err)
-	}
-	return document, in, s.Proofs()[0].Value
 }
 
 type material struct {
@@ -96,7 +40,7 @@ func secrets(t testing.TB) material {
 		BaseKeyPair, ProofKeyPair struct{ SecretKeyMultibase string }
 		HMACKeyString             string
 	}
-	unmarshal(t, testvectors.File(t, "vc-di-ecdsa", "ecdsa-sd-2023/SDKeyMaterial.json"), &f)
+	sdtest.Unmarshal(t, testvectors.File(t, "vc-di-ecdsa", "ecdsa-sd-2023/SDKeyMaterial.json"), &f)
 	key := func(text string) *ecdsa.PrivateKey {
 		b, err := base58.Decode(text[1:])
 		if err != nil {
@@ -116,13 +60,6 @@ func secrets(t testing.TB) material {
 	return m
 }
 
-func same(t *testing.T, what string, got, want any) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s:\ngot  %v\nwant %v", what, got, want)
-	}
-}
-
 func hexes(all [][]byte) []string {
 	out := []string{}
 	for _, b := range all {
@@ -131,28 +68,20 @@ func hexes(all [][]byte) []string {
 	return out
 }
 
-func texts(all [][]byte) []string {
-	out := []string{}
-	for _, b := range all {
-		out = append(out, string(b))
-	}
-	return out
-}
-
 // TestBaseProofVectors makes the base proofs of the official vectors, byte by byte.
 func TestBaseProofVectors(t *testing.T) {
 	m := secrets(t)
 	for _, v := range vectors(t) {
-		t.Run(v.name, func(t *testing.T) {
-			_, in, want := v.signed(t, "addSignedSDBase.json")
-			canonical, err := in.CanonicalConfiguration(v.p, crypto.SHA256)
+		t.Run(v.Name, func(t *testing.T) {
+			_, in, want := v.Signed(t, "addSignedSDBase.json")
+			canonical, err := in.CanonicalConfiguration(v.P, crypto.SHA256)
 			if err != nil {
 				t.Fatal(err)
 			}
-			same(t, "addProofConfigCanon", string(bytes.TrimSpace(canonical)), string(bytes.TrimSpace(v.file(t, "addProofConfigCanon.txt"))))
+			sdtest.Same(t, "addProofConfigCanon", string(bytes.TrimSpace(canonical)), string(bytes.TrimSpace(v.File(t, "addProofConfigCanon.txt"))))
 
-			mandatory, _ := v.pointers(t)
-			s, err := NewSigner(v.p, Options{Key: m.issuer, Mandatory: mandatory})
+			mandatory, _ := v.Pointers(t)
+			s, err := NewSigner(v.P, Options{Key: m.issuer, Mandatory: mandatory})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -165,21 +94,21 @@ func TestBaseProofVectors(t *testing.T) {
 				Signatures               []string
 				MandatoryPointers        []string
 			}
-			v.read(t, "addRawBaseSignatureInfo.json", &raw)
-			same(t, "signatures", hexes(base.signatures), raw.Signatures)
-			same(t, "baseSignature", hex.EncodeToString(base.baseSignature), raw.BaseSignature)
-			same(t, "publicKey", di.EncodeBase58(base.publicKey), raw.PublicKey)
-			same(t, "proofValue", di.EncodeBase64(base.encode()), want)
+			v.Read(t, "addRawBaseSignatureInfo.json", &raw)
+			sdtest.Same(t, "signatures", hexes(base.signatures), raw.Signatures)
+			sdtest.Same(t, "baseSignature", hex.EncodeToString(base.baseSignature), raw.BaseSignature)
+			sdtest.Same(t, "publicKey", di.EncodeBase58(base.publicKey), raw.PublicKey)
+			sdtest.Same(t, "proofValue", di.EncodeBase64(base.encode()), want)
 
 			// addHashData.json, from which the base signature is made.
 			var hashes struct{ ProofHash, MandatoryHash string }
-			v.read(t, "addHashData.json", &hashes)
-			proofHash, err := in.ConfigurationHash(v.p, crypto.SHA256)
+			v.Read(t, "addHashData.json", &hashes)
+			proofHash, err := in.ConfigurationHash(v.P, crypto.SHA256)
 			if err != nil {
 				t.Fatal(err)
 			}
-			same(t, "proofHash", hex.EncodeToString(proofHash), hashes.ProofHash)
-			d, err := selective.Read(v.p, in.Document, selective.HMAC(m.hmacKey))
+			sdtest.Same(t, "proofHash", hex.EncodeToString(proofHash), hashes.ProofHash)
+			d, err := selective.Read(v.P, in.Document, selective.HMAC(m.hmacKey))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,15 +116,15 @@ func TestBaseProofVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fixed, _ := split(d.Statements, selection.Indexes)
-			same(t, "mandatoryHash", hex.EncodeToString(signData(nil, nil, fixed)), hashes.MandatoryHash)
+			fixed, _ := derivable.Split(d.Statements, selection.Indexes)
+			sdtest.Same(t, "mandatoryHash", hex.EncodeToString(signData(nil, nil, fixed)), hashes.MandatoryHash)
 
 			recovered, err := parseBase(want)
 			if err != nil {
 				t.Fatal(err)
 			}
-			same(t, "derivedRecoveredBaseData", recovered, base)
-			if err := Base(v.p).Verify(in, want, m.issuer.Public()); err != nil {
+			sdtest.Same(t, "derivedRecoveredBaseData", recovered, base)
+			if err := Base(v.P).Verify(in, want, m.issuer.Public()); err != nil {
 				t.Errorf("the base proof does not verify: %v", err)
 			}
 		})
@@ -206,59 +135,59 @@ func TestBaseProofVectors(t *testing.T) {
 func TestDerivedProofVectors(t *testing.T) {
 	m := secrets(t)
 	for _, v := range vectors(t) {
-		t.Run(v.name, func(t *testing.T) {
-			document, _, _ := v.signed(t, "addSignedSDBase.json")
-			_, selected := v.pointers(t)
-			derived, err := Derive(v.p, document, selected)
+		t.Run(v.Name, func(t *testing.T) {
+			document, _, _ := v.Signed(t, "addSignedSDBase.json")
+			_, selected := v.Pointers(t)
+			derived, err := Derive(v.P, document, selected)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got, want any
-			unmarshal(t, derived, &got)
-			v.read(t, "derivedRevealDocument.json", &want)
-			same(t, "derivedRevealDocument", got, want)
+			sdtest.Unmarshal(t, derived, &got)
+			v.Read(t, "derivedRevealDocument.json", &want)
+			sdtest.Same(t, "derivedRevealDocument", got, want)
 
-			_, in, proofValue := v.signed(t, "derivedRevealDocument.json")
+			_, in, proofValue := v.Signed(t, "derivedRevealDocument.json")
 			value, err := parseDerived(proofValue)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var adjusted struct{ FilteredSignatures []string }
-			v.read(t, "derivedAdjSignatures.json", &adjusted)
-			same(t, "derivedAdjSignatures", hexes(value.signatures), adjusted.FilteredSignatures)
+			v.Read(t, "derivedAdjSignatures.json", &adjusted)
+			sdtest.Same(t, "derivedAdjSignatures", hexes(value.signatures), adjusted.FilteredSignatures)
 			var mandatory struct{ AdjMandatoryIndexes []int }
-			v.read(t, "derivedAdjMandatoryIndexes.json", &mandatory)
-			same(t, "derivedAdjMandatoryIndexes", value.mandatoryIndexes, mandatory.AdjMandatoryIndexes)
+			v.Read(t, "derivedAdjMandatoryIndexes.json", &mandatory)
+			sdtest.Same(t, "derivedAdjMandatoryIndexes", value.mandatoryIndexes, mandatory.AdjMandatoryIndexes)
 			var parsed struct {
 				BaseSignature, PublicKey string
 				LabelMap                 [][2]string
 			}
-			v.read(t, "verifyDerivedProofValue.json", &parsed)
-			same(t, "baseSignature", hex.EncodeToString(value.baseSignature), parsed.BaseSignature)
-			same(t, "publicKey", di.EncodeBase58(value.publicKey), parsed.PublicKey)
+			v.Read(t, "verifyDerivedProofValue.json", &parsed)
+			sdtest.Same(t, "baseSignature", hex.EncodeToString(value.baseSignature), parsed.BaseSignature)
+			sdtest.Same(t, "publicKey", di.EncodeBase58(value.publicKey), parsed.PublicKey)
 			var labels [][2]string
 			for i, l := range value.given() {
 				labels = append(labels, [2]string{"c14n" + strconv.Itoa(i), l})
 			}
-			same(t, "labelMap", labels, parsed.LabelMap)
+			sdtest.Same(t, "labelMap", labels, parsed.LabelMap)
 
 			var data struct {
 				ProofHash, MandatoryHash string
 				NonMandatory             []string
 			}
-			v.read(t, "verifyCreateVerifyData.json", &data)
-			d, err := selective.Read(v.p, in.Document, selective.Given(value.given()))
+			v.Read(t, "verifyCreateVerifyData.json", &data)
+			d, err := selective.Read(v.P, in.Document, selective.Given(value.given()))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var nquads []string
-			v.read(t, "verifyNQuads.json", &nquads)
-			same(t, "verifyNQuads", texts(d.Statements), nquads)
-			fixed, rest := split(d.Statements, value.mandatoryIndexes)
-			same(t, "nonMandatory", texts(rest), data.NonMandatory)
-			same(t, "mandatoryHash", hex.EncodeToString(signData(nil, nil, fixed)), data.MandatoryHash)
+			v.Read(t, "verifyNQuads.json", &nquads)
+			sdtest.Same(t, "verifyNQuads", sdtest.Texts(d.Statements), nquads)
+			fixed, rest := derivable.Split(d.Statements, value.mandatoryIndexes)
+			sdtest.Same(t, "nonMandatory", sdtest.Texts(rest), data.NonMandatory)
+			sdtest.Same(t, "mandatoryHash", hex.EncodeToString(signData(nil, nil, fixed)), data.MandatoryHash)
 
-			if err := Derived(v.p, "/issuer", "/validUntil").Verify(in, proofValue, m.issuer.Public()); err != nil {
+			if err := Derived(v.P, "/issuer", "/validUntil").Verify(in, proofValue, m.issuer.Public()); err != nil {
 				t.Errorf("the derived proof does not verify: %v", err)
 			}
 		})
@@ -274,11 +203,11 @@ func TestWholeVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range vectors(t) {
-		for file, s := range map[string]di.Suite{"addSignedSDBase.json": Base(v.p), "derivedRevealDocument.json": Derived(v.p)} {
-			t.Run(v.name+"/"+file, func(t *testing.T) {
-				got, err := di.Verify(context.Background(), v.file(t, file), di.Policy{
+		for file, s := range map[string]di.Suite{"addSignedSDBase.json": Base(v.P), "derivedRevealDocument.json": Derived(v.P)} {
+			t.Run(v.Name+"/"+file, func(t *testing.T) {
+				got, err := di.Verify(context.Background(), v.File(t, file), di.Policy{
 					Now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), Suites: []di.Suite{s}, Resolver: did.KeyMethod{},
-					Purpose: did.AssertionMethod, Controllers: []string{id}, Contexts: []string{contexts.CredentialsV2, contextCitizenship},
+					Purpose: did.AssertionMethod, Controllers: []string{id}, Contexts: []string{contexts.CredentialsV2, sdtest.ContextCitizenship},
 				})
 				if err != nil {
 					t.Fatal(err)

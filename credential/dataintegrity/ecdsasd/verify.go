@@ -4,98 +4,78 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"fmt"
-	"strconv"
 
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/jsonld"
-	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
 // CheckDisclosed is the check that fails where a holder left out what the verifier requires.
-const CheckDisclosed = "disclosed"
+const CheckDisclosed = derivable.CheckDisclosed
 
 // Derived verifies derived proofs, for the Suites of a verifier's policy; base proofs are
 // refused. The document must have what the required JSON pointers lead to (see Essential): a
 // holder may leave out whatever the issuer did not fix, and a credential without an end of
 // validity looks like one that holds for ever.
 func Derived(p *jsonld.Processor, required ...string) di.Suite {
-	return suite{p, di.NewConfigurations(p), func(s suite, in di.Input, proofValue string, key *ecdsa.PublicKey) error {
-		return s.derived(in, proofValue, key, required)
-	}}
+	configurations := di.NewConfigurations(p)
+	return verifier(func(in di.Input, proofValue string, issuer *ecdsa.PublicKey) error {
+		return derived(p, configurations, in, proofValue, issuer, required)
+	})
 }
 
 // Base verifies base proofs, whole: for holders who receive a document, and issuers who look
 // at what they made. It is not for verifiers.
-func Base(p *jsonld.Processor) di.Suite { return suite{p, di.NewConfigurations(p), suite.base} }
-
-type suite struct {
-	p              *jsonld.Processor
-	configurations *di.Configurations
-	verify         func(s suite, in di.Input, proofValue string, key *ecdsa.PublicKey) error
+func Base(p *jsonld.Processor) di.Suite {
+	configurations := di.NewConfigurations(p)
+	return verifier(func(in di.Input, proofValue string, issuer *ecdsa.PublicKey) error {
+		return base(p, configurations, in, proofValue, issuer)
+	})
 }
 
-func (suite) Name() string { return Name }
-
-func (suite) Key(m *did.VerificationMethod) (crypto.PublicKey, error) {
-	key, err := m.Key()
-	if err != nil {
-		return nil, err
-	}
-	return issuerKey(key)
-}
-
-func (s suite) Verify(in di.Input, proofValue string, key crypto.PublicKey) error {
-	issuer, err := issuerKey(key)
-	if err != nil {
-		return err
-	}
-	return s.verify(s, in, proofValue, issuer)
+func verifier(proof func(in di.Input, proofValue string, issuer *ecdsa.PublicKey) error) di.Suite {
+	return derivable.Verifier[*ecdsa.PublicKey]{Suite: Name, IssuerKey: issuerKey, Proof: proof}
 }
 
 // derived is Verify Derived Proof (Section 3.6.7).
-func (s suite) derived(in di.Input, proofValue string, issuer *ecdsa.PublicKey, required []string) error {
+func derived(p *jsonld.Processor, configurations *di.Configurations, in di.Input, proofValue string, issuer *ecdsa.PublicKey, required []string) error {
 	v, err := parseDerived(proofValue)
 	if err != nil {
 		return err
 	}
 	// createVerifyData (Section 3.5.9).
-	d, err := selective.Read(s.p, in.Document, selective.Given(v.given()))
+	d, err := selective.Read(p, in.Document, selective.Given(v.given()))
 	if err != nil {
-		return notReadable(err)
+		return derivable.NotReadable(err)
 	}
-	if n := len(v.mandatoryIndexes); n > 0 && v.mandatoryIndexes[n-1] >= len(d.Statements) {
-		return badValue("a mandatory index is beyond the statements of the document")
-	}
-	fixed, rest := split(d.Statements, v.mandatoryIndexes)
-	if err := s.signed(in, v.baseSignature, v.publicKey, v.signatures, fixed, rest, issuer); err != nil {
+	fixed, rest, err := kind.SplitDisclosed(d.Statements, v.mandatoryIndexes)
+	if err != nil {
 		return err
 	}
-	for _, pointer := range required {
-		if !d.Has(pointer) {
-			return &di.Error{Check: CheckDisclosed, Spec: spec + ", Section 3.6.6", Detail: "the document does not disclose " + strconv.QuoteToASCII(pointer) + ", which is required here; ask the holder for it"}
-		}
+	if err := signed(configurations, in, v.baseSignature, v.publicKey, v.signatures, fixed, rest, issuer); err != nil {
+		return err
 	}
-	return nil
+	return kind.Require(d, required)
 }
 
 // base checks a base proof as verifiers of all that can be derived from it would.
-func (s suite) base(in di.Input, proofValue string, issuer *ecdsa.PublicKey) error {
+func base(p *jsonld.Processor, configurations *di.Configurations, in di.Input, proofValue string, issuer *ecdsa.PublicKey) error {
 	v, err := parseBase(proofValue)
 	if err != nil {
 		return err
 	}
-	d, err := selective.Read(s.p, in.Document, selective.HMAC(v.hmacKey))
+	d, err := selective.Read(p, in.Document, selective.HMAC(v.hmacKey))
 	if err != nil {
-		return notReadable(err)
+		return derivable.NotReadable(err)
 	}
 	mandatory, err := d.Select(v.mandatoryPointers)
 	if err != nil {
-		return badPointers(err)
+		return kind.BadPointers(err)
 	}
-	fixed, rest := split(d.Statements, mandatory.Indexes)
-	return s.signed(in, v.baseSignature, v.publicKey, v.signatures, fixed, rest, issuer)
+	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
+	return signed(configurations, in, v.baseSignature, v.publicKey, v.signatures, fixed, rest, issuer)
 }
 
 // signed checks all signatures. The base signature comes first, and only then is the key in
@@ -104,14 +84,14 @@ func (s suite) base(in di.Input, proofValue string, issuer *ecdsa.PublicKey) err
 // Deviation: the base signature verifies with the issuer's key, where the text of Section 3.6.7
 // has the key in the proof, with which everybody could sign. Section 3.6.5, the official vectors
 // and other implementations do the same.
-func (s suite) signed(in di.Input, baseSignature, publicKey []byte, signatures, fixed, rest [][]byte, issuer *ecdsa.PublicKey) error {
+func signed(configurations *di.Configurations, in di.Input, baseSignature, publicKey []byte, signatures, fixed, rest [][]byte, issuer *ecdsa.PublicKey) error {
 	bad := func(detail string, err error) error {
 		return &di.Error{Check: di.CheckSignature, Spec: spec + ", Section 3.6.7", Detail: detail, Err: err}
 	}
 	if len(signatures) != len(rest) {
 		return bad(fmt.Sprintf("%d signatures for %d statements that are not mandatory", len(signatures), len(rest)), nil)
 	}
-	proofHash, err := s.configurations.Hash(in, crypto.SHA256)
+	proofHash, err := configurations.Hash(in, crypto.SHA256)
 	if err != nil {
 		return err
 	}

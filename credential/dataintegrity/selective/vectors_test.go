@@ -10,34 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zegel-id/zegel/contexts"
+	"github.com/zegel-id/zegel/credential/dataintegrity/internal/sdtest"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
-	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/internal/testvectors"
 )
-
-// processor knows the embedded contexts and those of the vectors.
-func processor(t testing.TB) *jsonld.Processor {
-	files := map[string][]byte{}
-	var index []struct{ URL, File string }
-	unmarshal(t, testvectors.File(t, "contexts", "index.json"), &index)
-	for _, e := range index {
-		files[e.URL] = testvectors.File(t, "contexts", e.File)
-	}
-	return jsonld.New(jsonld.LoaderFunc(func(url string) ([]byte, error) {
-		if b, ok := files[url]; ok {
-			return b, nil
-		}
-		return contexts.Document(url)
-	}))
-}
-
-func unmarshal(t testing.TB, b []byte, v any) {
-	t.Helper()
-	if err := json.Unmarshal(b, v); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // vector is a document of the official vectors, with the files of each step.
 type vector struct {
@@ -56,7 +32,7 @@ func (v vector) file(t testing.TB, name string) []byte {
 	return testvectors.File(t, ".", path.Join(v.dir, name))
 }
 
-func (v vector) read(t testing.TB, name string, into any) { unmarshal(t, v.file(t, name), into) }
+func (v vector) read(t testing.TB, name string, into any) { sdtest.Unmarshal(t, v.file(t, name), into) }
 
 // source is the signed document without its proof: the unsigned ones beside the vectors
 // are of another version.
@@ -124,7 +100,7 @@ func same(t *testing.T, what string, got, want any) {
 // TestVectors holds every intermediate result of the official vectors of ecdsa-sd-2023
 // and bbs-2023 that has to do with statements.
 func TestVectors(t *testing.T) {
-	p := processor(t)
+	p := sdtest.Vectors(t)
 	for _, v := range vectors {
 		t.Run(strings.ReplaceAll(v.dir, "/", "_"), func(t *testing.T) {
 			source := v.source(t)
@@ -185,7 +161,7 @@ func TestVectors(t *testing.T) {
 			same(t, "mandatoryIndexes", selective.Relative(m.Indexes, all.Indexes), disclosure.MandatoryIndexes)
 
 			var revealed, wantRevealed any
-			unmarshal(t, all.JSON, &revealed)
+			sdtest.Unmarshal(t, all.JSON, &revealed)
 			v.read(t, "derivedUnsignedReveal.json", &wantRevealed)
 			same(t, "derivedUnsignedReveal", revealed, wantRevealed)
 
@@ -206,7 +182,7 @@ func TestVectors(t *testing.T) {
 // TestGroupsOfVectors holds derivedAllGroupData.json: what matches each group and what does
 // not.
 func TestGroupsOfVectors(t *testing.T) {
-	p := processor(t)
+	p := sdtest.Vectors(t)
 	for _, v := range vectors {
 		if v.dir == "vc-di-bbs" {
 			continue // the vector has no such file
