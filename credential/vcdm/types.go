@@ -1,6 +1,7 @@
 package vcdm
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/zegel-id/zegel/credential/jsonld"
@@ -27,23 +28,36 @@ func Types(p *jsonld.Processor, contexts []Context, types []string) ([]string, e
 			list[i] = inline
 		}
 	}
-	out := make([]string, 0, len(types))
-	for _, t := range types {
-		b, err := jose.Marshal(map[string]any{"@context": list, "@id": "urn:x", "@type": t})
-		if err != nil {
-			return nil, bad(err)
+	// A node for each type, so that the contexts are processed once.
+	nodes := make([]any, len(types))
+	for i, t := range types {
+		nodes[i] = map[string]any{"@id": subject(i), "@type": t}
+	}
+	b, err := jose.Marshal(map[string]any{"@context": list, "@graph": nodes})
+	if err != nil {
+		return nil, bad(err)
+	}
+	quads, err := p.Canonicalize(b, jsonld.Options{}, rdf.Options{})
+	if err != nil {
+		return nil, bad(err)
+	}
+	iris := map[string]string{}
+	for line := range strings.Lines(string(quads)) {
+		s, iri, ok := strings.Cut(strings.TrimSuffix(line, "> .\n"), "> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <")
+		if ok {
+			iris[strings.TrimPrefix(s, "<")] = iri
 		}
-		quads, err := p.Canonicalize(b, jsonld.Options{}, rdf.Options{})
-		if err != nil {
-			return nil, bad(err)
-		}
-		const before = "<urn:x> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <"
-		iri, ok := strings.CutPrefix(strings.TrimSpace(string(quads)), before)
-		iri, end := strings.CutSuffix(iri, "> .")
-		if !ok || !end {
+	}
+	out := make([]string, len(types))
+	for i := range types {
+		iri, ok := iris[subject(i)]
+		if !ok {
 			return nil, malformed("type", "4.5", "holds a type that no context defines")
 		}
-		out = append(out, iri)
+		out[i] = iri
 	}
 	return out, nil
 }
+
+// subject is the node that has the type of this index.
+func subject(i int) string { return "urn:x:" + strconv.Itoa(i) }

@@ -54,8 +54,8 @@ func TestOffered(t *testing.T) {
 	}
 }
 
-// An item that another device is removing is not there; one that cannot be
-// opened stops the answer, before the citizen is asked.
+// An item that another device is removing is not there; where one that cannot be
+// opened may be what is asked for, the answer stops before the citizen is asked.
 func TestHeldItems(t *testing.T) {
 	a := newAuthority(t, issuerURL)
 	for name, c := range map[string]struct {
@@ -91,7 +91,24 @@ func TestHeldItems(t *testing.T) {
 	}
 }
 
-// A copy that cannot be read stops the answer as well.
+// What is damaged does not stand in the way of what is not.
+func TestHeldBesideDamaged(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	r := newReceiver(t, a, newNetwork())
+	v, _ := newVault(t, r.net)
+	var seen unit.Consent
+	w := r.wallet(func(c unit.Consent) (bool, error) { seen = c; return true, nil })
+	damaged := unit.Item{Name: must(unit.NewName(w.Random))(t), Format: "dc+sd-jwt", Type: vct, Title: "T", Issuer: issuerURL, Added: at, Copies: []unit.Copy{{Credential: quoted("x")}}}
+	if err := v.Add(t.Context(), damaged); err != nil {
+		t.Fatal(err)
+	}
+	good := a.hold(t, v, 1)
+	if _, err := w.Answer(t.Context(), v, r.read(w)); err != nil || len(seen.Items) != 1 || seen.Items[0].Name != good.Name || len(r.posted) != 1 {
+		t.Errorf("%v, shown %+v, posted %d", err, seen.Items, len(r.posted))
+	}
+}
+
+// A copy that cannot be read stops the answer, where nothing else fits.
 func TestHeldCopyIsDamaged(t *testing.T) {
 	a := newAuthority(t, issuerURL)
 	r := newReceiver(t, a, newNetwork())

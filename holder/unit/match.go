@@ -33,7 +33,7 @@ type pick struct {
 // satisfied. Without a choice that was made the citizen is asked for one, where
 // there is something to choose.
 func (p Presentation) pick(ctx context.Context, v *Vault, a Asked, chosen *Chosen) ([]pick, Chosen, error) {
-	held, err := p.held(ctx, v, a)
+	held, unread, err := p.held(ctx, v, a)
 	if err != nil {
 		return nil, Chosen{}, err
 	}
@@ -43,7 +43,9 @@ func (p Presentation) pick(ctx context.Context, v *Vault, a Asked, chosen *Chose
 	}
 	options, err := a.DCQLQuery.Options(candidates)
 	if errors.Is(err, oid4vp.ErrNoMatch) {
-		return nil, Chosen{}, nil
+		// What could not be read may be what is asked for: that is not for the
+		// receiver to hear as nothing.
+		return nil, Chosen{}, unread
 	}
 	if err != nil {
 		return nil, Chosen{}, err
@@ -138,13 +140,13 @@ func authorise(picks []pick, t oid4vp.TransactionData) bool {
 }
 
 // held opens the credentials of the types that are asked for and chooses of
-// each the copy that was shown least.
-func (p Presentation) held(ctx context.Context, v *Vault, a Asked) ([]pick, error) {
+// each the copy that was shown least. One that cannot be read does not stand in
+// the way of the others: unread says so.
+func (p Presentation) held(ctx context.Context, v *Vault, a Asked) (held []pick, unread, err error) {
 	entries, err := v.Entries(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var held []pick
 	for _, e := range entries {
 		if e.Kind != KindCredential || !asksFor(*a.DCQLQuery, e) {
 			continue
@@ -153,12 +155,17 @@ func (p Presentation) held(ctx context.Context, v *Vault, a Asked) ([]pick, erro
 		if errors.Is(err, ErrNotFound) {
 			continue // another device is removing it
 		}
+		if ended := ctx.Err(); ended != nil {
+			return nil, nil, ended
+		}
 		if err != nil {
-			return nil, fmt.Errorf("opening %s of the vault: %w", e.Name, err)
+			unread = errors.Join(unread, fmt.Errorf("opening %s of the vault: %w", e.Name, err))
+			continue
 		}
 		x, err := p.freshest(ctx, item)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s of the vault: %w", e.Name, err)
+			unread = errors.Join(unread, fmt.Errorf("reading %s of the vault: %w", e.Name, err))
+			continue
 		}
 		// The index and the item are not sealed by the issuer: its own word counts.
 		if x.held == nil || x.held.Type() != e.Type || item.Type != e.Type {
@@ -169,7 +176,7 @@ func (p Presentation) held(ctx context.Context, v *Vault, a Asked) ([]pick, erro
 			held = append(held, x)
 		}
 	}
-	return held, nil
+	return held, unread, nil
 }
 
 // asksFor spares opening what cannot be meant.
