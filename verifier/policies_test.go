@@ -173,7 +173,7 @@ func TestPolicyStatusAge(t *testing.T) {
 	for effect, holds := range map[string]bool{"fail": false, "report": true} {
 		w, _ := under(t, nil, map[string]any{"status_max_age": "1m", "findings": map[string]any{"status_too_old": effect}}, nil)
 		r := judged(t, w, query, func(w *world.World, a world.Asked, h world.Held) string {
-			w.Freeze(h)
+			w.Freeze(h.Ref.URI)
 			w.Advance(2*time.Minute + time.Second) // and the tolerated difference of clocks
 			return a.Present(h, a.Paths())
 		})

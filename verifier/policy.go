@@ -189,8 +189,6 @@ func (v *Verifier) stands(ctx context.Context, c *checked, p *policy.Policy, now
 		c.found(p, policy.StatusUnavailable, credential.CheckStatus, specStatus, s.against)
 	case s.against != "":
 		c.report.Fail(credential.CheckStatus, specStatus, s.against)
-	case p.StatusMaxAge > 0 && s.undated:
-		c.found(p, policy.StatusTooOld, credential.CheckStatus, specStatus, "when the status list was made is not known for this format")
 	case p.StatusMaxAge > 0 && now.Sub(s.signed) > p.StatusMaxAge+v.c.Skew:
 		c.found(p, policy.StatusTooOld, credential.CheckStatus, specStatus, fmt.Sprintf("the status list was signed longer ago than %s", p.StatusMaxAge))
 	default:

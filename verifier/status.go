@@ -15,7 +15,10 @@ import (
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
-const specStatus = "Token Status List, Section 8.3"
+const (
+	specStatus = "Token Status List, Section 8.3"
+	noProvider = "the credential has no listed provider, so nobody is known to sign its status"
+)
 
 // standing is what the status of a credential says.
 type standing struct {
@@ -27,14 +30,12 @@ type standing struct {
 	// token is the list that was relied on, and signed when that was made.
 	token  *jose.Token
 	signed time.Time
-	// undated: when the list was made is not known here.
-	undated bool
 }
 
 // status looks a credential up.
 func (v *Verifier) status(ctx context.Context, c *format.Verified, s seal.Validation) (standing, error) {
 	if c.Format.W3C() {
-		return v.bitstring(ctx, c)
+		return v.bitstring(ctx, c, s)
 	}
 	ref, err := status.ParseClaim(c.Status)
 	if err != nil {
@@ -61,10 +62,14 @@ func (v *Verifier) status(ctx context.Context, c *format.Verified, s seal.Valida
 }
 
 // bitstring looks a W3C credential up. Its list must be of its own issuer, whom
-// the seal certificate names and that of the list too.
-func (v *Verifier) bitstring(ctx context.Context, c *format.Verified) (standing, error) {
+// the seal certificate names and that of the list too, and signed by the provider
+// of its seal.
+func (v *Verifier) bitstring(ctx context.Context, c *format.Verified, s seal.Validation) (standing, error) {
 	if v.c.Bitstrings == nil {
 		return standing{against: "lists of this kind cannot be looked up here", unavailable: true}, nil
+	}
+	if s.Provider == nil {
+		return standing{against: noProvider}, nil
 	}
 	entries, err := status.ParseEntries(c.Status)
 	if err != nil {
@@ -73,14 +78,14 @@ func (v *Verifier) bitstring(ctx context.Context, c *format.Verified) (standing,
 	if !slices.ContainsFunc(entries, func(e status.Entry) bool { return e.Purpose == status.Revocation }) {
 		return standing{against: "no entry of its status is for revocation"}, nil
 	}
-	got, err := v.c.Bitstrings.Check(ctx, entries, status.SameIssuer(c.Issuer))
+	got, err := v.c.Bitstrings.Check(ctx, entries, status.SameProvider(c.Issuer, s.Provider.Registration.String()))
 	if ended := ctx.Err(); ended != nil {
 		return standing{}, ended
 	}
 	if err != nil {
 		return standing{against: err.Error(), unavailable: errors.Is(err, status.ErrUnavailable) || errors.Is(err, status.ErrExpired)}, nil
 	}
-	return standing{against: against(got.Value), undated: true}, nil
+	return standing{against: against(got.Value), signed: got.Made}, nil
 }
 
 // against says why a credential of this status is not to be relied on.
@@ -118,7 +123,7 @@ var statusAlgs = []jose.Alg{jose.ES256, jose.ES384}
 func (v *Verifier) statusTrust(s seal.Validation) status.Trust {
 	return func(ctx context.Context, t *jose.Token) (crypto.PublicKey, error) {
 		if s.Provider == nil {
-			return nil, errors.New("the credential has no listed provider, so nobody is known to sign its status")
+			return nil, errors.New(noProvider)
 		}
 		if !slices.Contains(statusAlgs, t.Header.Alg) {
 			return nil, fmt.Errorf("alg must be one of %v", statusAlgs)

@@ -108,6 +108,10 @@ func TestW3CRefused(t *testing.T) {
 			w.Down.Store(true)
 			return a.PresentAs(h, a.Paths())
 		}},
+		{name: "a status that another body signed", check: credential.CheckStatus, present: func(_ *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			w.ListsOfAnother.Store(true)
+			return a.PresentAs(w.IssueAs(credential.FormatJWT), a.Paths())
+		}},
 		{name: "of another type", check: credential.CheckQuery, query: strings.Replace(w3cQuery, world.ELM, "https://issuer.example/other", 1), present: bound(func(*format.Binding) {})},
 		{name: "another value", check: credential.CheckQuery, query: strings.Replace(w3cQuery, `"nl"]`, `"nl"],"values":["CANARY"]`, 1), present: bound(func(*format.Binding) {})},
 		{name: "without its holder", check: credential.CheckType, present: func(_ *testing.T, w *world.World, _ world.Asked) jsontext.Value {
@@ -122,6 +126,35 @@ func TestW3CRefused(t *testing.T) {
 		}},
 		{name: "an object", check: credential.CheckStructure, present: func(*testing.T, *world.World, world.Asked) jsontext.Value { return jsontext.Value(`{"a":1}`) }},
 	})
+}
+
+// The age of their lists counts from validFrom.
+func TestW3CStatusAge(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration
+		holds bool
+	}{"new": {time.Minute, true}, "old": {2*time.Minute + time.Second, false}} {
+		w, _ := under(t, nil, map[string]any{
+			"formats": []string{"jwt_vc_json"}, "status_max_age": "1m", "findings": map[string]any{"disclosed_too_much": "report"},
+		}, map[string]any{"type": world.ELM})
+		o := order(w3cQuery, verifier.CrossDevice)
+		o.Policy = "own"
+		s := start(t, w, o)
+		a := w.Fetch(s)
+		h := w.IssueAs(credential.FormatJWT)
+		w.Freeze(h.Ref.URI+"/revocation", h.Ref.URI+"/suspension")
+		w.Advance(c.after)
+		_, _ = w.Verifier.Respond(t.Context(), a.Secret(), a.FormOf(a.PresentAs(h, a.Paths()))) // the result says how it went
+		r := result(t, w, s, "")
+		if r.Verified != c.holds {
+			t.Errorf("%s: %s", name, jsonText(t, r))
+		}
+		for _, l := range r.Presentations[0].Checks {
+			if !c.holds && (l.Outcome == credential.Failed) != (l.Name == credential.CheckStatus) {
+				t.Errorf("%s: %+v", name, l)
+			}
+		}
+	}
 }
 
 // Evidence of W3C credentials is not kept, and the receiver is told before it

@@ -43,29 +43,35 @@ type listVerifier struct {
 }
 
 // VerifyList implements status.ListVerifier.
-func (l listVerifier) VerifyList(ctx context.Context, fetched []byte) (document []byte, issuer string, err error) {
+func (l listVerifier) VerifyList(ctx context.Context, fetched []byte) (document []byte, by status.ListSigner, err error) {
 	v, err := vcjose.VerifyCredential(string(fetched), vcjose.Policy{
 		Now: l.now(), Skew: time.Minute, Algs: []jose.Alg{jose.ES256, jose.ES384},
-		IssuerKey: func(t *jose.Token, issuer string) (crypto.PublicKey, error) { return l.key(ctx, t, issuer) },
+		IssuerKey: func(t *jose.Token, issuer string) (key crypto.PublicKey, err error) {
+			key, by.Provider, err = l.key(ctx, t, issuer)
+			return key, err
+		},
 	})
+	if err != nil {
+		return nil, status.ListSigner{}, err
+	}
+	by.Issuer = v.Issuer
+	return v.Raw, by, nil
+}
+
+// key is the key of a list and the registration of the provider whose it is.
+func (l listVerifier) key(ctx context.Context, t *jose.Token, issuer string) (key crypto.PublicKey, provider string, err error) {
+	path, err := l.store.X5C(t.Header.X5C, trust.UseStatus, l.now())
 	if err != nil {
 		return nil, "", err
 	}
-	return v.Raw, v.Issuer, nil
-}
-
-func (l listVerifier) key(ctx context.Context, t *jose.Token, issuer string) (crypto.PublicKey, error) {
-	path, err := l.store.X5C(t.Header.X5C, trust.UseStatus, l.now())
+	p, err := l.store.Provider(path, trust.Revocation, nil, l.now())
 	if err != nil {
-		return nil, err
-	}
-	if _, err := l.store.Provider(path, trust.Revocation, nil, l.now()); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := seal.CertifiesIssuer(path.Leaf(), issuer); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return path.Leaf().PublicKey, l.notRevoked(ctx, path)
+	return path.Leaf().PublicKey, p.Registration.String(), l.notRevoked(ctx, path)
 }
 
 // notRevoked asks about the certificates of a path below its anchor.

@@ -10,24 +10,46 @@ import (
 
 // ListVerifier verifies every proof of a status list credential as it was
 // fetched, vc+jwt or Data Integrity, with a key that its issuer controls. It
-// answers with the credential that the proofs cover and with that issuer. It
+// answers with the credential that the proofs cover and with who made them. It
 // must not look for a status of the list.
 type ListVerifier interface {
-	VerifyList(ctx context.Context, fetched []byte) (credential []byte, issuer string, err error)
+	VerifyList(ctx context.Context, fetched []byte) (credential []byte, by ListSigner, err error)
 }
 
-// TrustIssuer says whether the issuer of a list is trusted for the status of the
+// ListSigner is who made a status list credential.
+type ListSigner struct {
+	// Issuer that the list names and the proofs are of.
+	Issuer string
+	// Provider is the registration number of the body that signed it, where the
+	// ListVerifier knows such.
+	Provider string
+}
+
+// TrustIssuer says whether who made a list is trusted for the status of the
 // credential in hand (Bitstring Status List 1.0, Section 3.2). It is asked on
-// every check. SameIssuer is the plain rule.
-type TrustIssuer func(ctx context.Context, listIssuer string) error
+// every check. SameIssuer is the plain rule, SameProvider the one of trusted
+// lists.
+type TrustIssuer func(ctx context.Context, by ListSigner) error
 
 // SameIssuer trusts the credential's own issuer alone.
 func SameIssuer(issuer string) TrustIssuer {
-	return func(_ context.Context, listIssuer string) error {
-		if issuer == "" || listIssuer != issuer {
+	return func(_ context.Context, by ListSigner) error {
+		if issuer == "" || by.Issuer != issuer {
 			return errors.New("the list is issued by another than the credential")
 		}
 		return nil
+	}
+}
+
+// SameProvider trusts the credential's own issuer where the body of this
+// registration number signed the list, that of the credential's seal.
+func SameProvider(issuer, provider string) TrustIssuer {
+	same := SameIssuer(issuer)
+	return func(ctx context.Context, by ListSigner) error {
+		if provider == "" || by.Provider != provider {
+			return errors.New("the list is signed for another provider than the credential's")
+		}
+		return same(ctx, by)
 	}
 }
 
@@ -48,6 +70,9 @@ type Standing struct {
 	// credential.
 	Value    Value
 	Findings []Finding
+	// Made is when the oldest of the lists was made, its validFrom; zero when one
+	// does not say.
+	Made time.Time
 }
 
 // BitstringCheckerOptions of a BitstringChecker.
@@ -93,9 +118,12 @@ func (c *BitstringChecker) Check(ctx context.Context, entries []Entry, trust Tru
 	}
 	out := Standing{Value: Valid}
 	for _, e := range entries {
-		f, err := c.check(ctx, e, trust)
+		f, made, err := c.check(ctx, e, trust)
 		if err != nil {
 			return bad, err
+		}
+		if len(out.Findings) == 0 || made.Before(out.Made) {
+			out.Made = made
 		}
 		out.Findings = append(out.Findings, f)
 		switch {
@@ -116,30 +144,32 @@ func (c *BitstringChecker) Check(ctx context.Context, entries []Entry, trust Tru
 }
 
 // check is the Validate Algorithm (Section 3.2).
-func (c *BitstringChecker) check(ctx context.Context, e Entry, trust TrustIssuer) (Finding, error) {
+func (c *BitstringChecker) check(ctx context.Context, e Entry, trust TrustIssuer) (f Finding, made time.Time, err error) {
 	if err := checkURI(e.List, c.o.InsecureLoopback); err != nil {
-		return Finding{}, &Error{Name: MalformedValueError, Detail: "statusListCredential", Err: err}
+		return Finding{}, time.Time{}, &Error{Name: MalformedValueError, Detail: "statusListCredential", Err: err}
 	}
 	if e.Size < 1 || e.Size > MaxSize {
-		return Finding{}, malformedEntry(fmt.Sprintf("statusSize must be 1 to %d", MaxSize), nil)
+		return Finding{}, time.Time{}, malformedEntry(fmt.Sprintf("statusSize must be 1 to %d", MaxSize), nil)
 	}
 	kept, err := c.cache.get(ctx, e.List, func(ctx context.Context) (*entry, error) { return c.fetch(ctx, e.List) })
 	if err != nil {
 		if named := (*Error)(nil); errors.As(err, &named) {
-			return Finding{}, err
+			return Finding{}, time.Time{}, err
 		}
-		return Finding{}, &Error{Name: RetrievalError, Detail: "the list could not be had", Err: err}
+		return Finding{}, time.Time{}, &Error{Name: RetrievalError, Detail: "the list could not be had", Err: err}
 	}
 	list := kept.list.(*checkedList)
-	if err := trust(ctx, list.Issuer); err != nil {
-		return Finding{}, &Error{Name: VerificationError, Detail: "the issuer of the list is not trusted for the status of this credential", Err: fmt.Errorf("%w: %w", ErrUntrusted, err)}
+	if err := trust(ctx, list.by); err != nil {
+		return Finding{}, time.Time{}, &Error{Name: VerificationError, Detail: "the issuer of the list is not trusted for the status of this credential", Err: fmt.Errorf("%w: %w", ErrUntrusted, err)}
 	}
-	return list.find(e)
+	f, err = list.find(e)
+	return f, list.ValidFrom, err
 }
 
 // checkedList is a verified status list credential, inflated.
 type checkedList struct {
 	ListCredential
+	by   ListSigner
 	data []byte
 }
 
@@ -172,16 +202,16 @@ func (c *BitstringChecker) fetch(ctx context.Context, url string) (*entry, error
 	if err != nil {
 		return nil, &Error{Name: RetrievalError, Detail: "the list could not be fetched (Section 3.2)", Err: fmt.Errorf("%w: %w", ErrUnavailable, err)}
 	}
-	document, issuer, err := c.verifier.VerifyList(ctx, fetched)
+	document, by, err := c.verifier.VerifyList(ctx, fetched)
 	if err != nil {
 		return nil, &Error{Name: VerificationError, Detail: "the proof of the list does not hold (Section 3.2)", Err: fmt.Errorf("%w: %w", ErrUntrusted, err)}
 	}
-	list := &checkedList{}
+	list := &checkedList{by: by}
 	if list.ListCredential, err = ParseListCredential(document); err != nil {
 		return nil, err
 	}
 	switch {
-	case list.Issuer != issuer:
+	case list.Issuer != by.Issuer:
 		return nil, &Error{Name: VerificationError, Detail: "the proof is not of the issuer that the list names", Err: ErrUntrusted}
 	case list.ID != url:
 		// Section 2.2 lets it be left out: then any list of an issuer would pass

@@ -30,18 +30,18 @@ func (s plainJWS) Secure(_ context.Context, document []byte) ([]byte, error) {
 	return []byte(text), err
 }
 
-func (s plainJWS) VerifyList(_ context.Context, fetched []byte) ([]byte, string, error) {
+func (s plainJWS) VerifyList(_ context.Context, fetched []byte) ([]byte, ListSigner, error) {
 	t, err := jose.Parse(string(fetched))
 	if err != nil {
-		return nil, "", err
+		return nil, ListSigner{}, err
 	}
 	if err := (jose.Use{Typ: "vc+jwt", Algs: []jose.Alg{jose.ES256}}).Check(t); err != nil {
-		return nil, "", err
+		return nil, ListSigner{}, err
 	}
 	if err := t.Verify(s.key.Public()); err != nil {
-		return nil, "", err
+		return nil, ListSigner{}, err
 	}
-	return t.Payload, s.issuer, nil
+	return t.Payload, ListSigner{Issuer: s.issuer, Provider: "the body"}, nil
 }
 
 type fetchList func(ctx context.Context, url string) ([]byte, time.Duration, error)
@@ -175,7 +175,16 @@ func TestBitstringCheckRefuses(t *testing.T) {
 	}
 	check("no rule of trust", bitstringChecker(t, newClock(), s, none, BitstringCheckerOptions{}), one, nil, VerificationError, ErrUntrusted)
 	check("another issuer's list", bitstringChecker(t, newClock(), s, serve, BitstringCheckerOptions{}), one, SameIssuer("https://other.example"), VerificationError, ErrUntrusted)
-	if SameIssuer("")(t.Context(), "") == nil {
+	check("signed for another body", bitstringChecker(t, newClock(), s, serve, BitstringCheckerOptions{}), one, SameProvider(listIssuer, "another"), VerificationError, ErrUntrusted)
+	check("another issuer's list, of the same body", bitstringChecker(t, newClock(), s, serve, BitstringCheckerOptions{}), one, SameProvider("https://other.example", "the body"), VerificationError, ErrUntrusted)
+	clock := newClock()
+	if got, err := bitstringChecker(t, clock, s, serve, BitstringCheckerOptions{}).Check(t.Context(), one, SameProvider(listIssuer, "the body")); err != nil || got.Made.IsZero() || got.Made.After(clock.now()) {
+		t.Errorf("%+v %v", got, err)
+	}
+	if SameProvider("", "")(t.Context(), ListSigner{}) == nil || SameProvider(listIssuer, "")(t.Context(), ListSigner{Issuer: listIssuer}) == nil {
+		t.Error("nobody is a provider")
+	}
+	if SameIssuer("")(t.Context(), ListSigner{}) == nil {
 		t.Error("a credential without an issuer trusts a list without one")
 	}
 	check("proved by another than the list names", bitstringChecker(t, newClock(), plainJWS{key: s.key, issuer: "https://other.example"}, serve, BitstringCheckerOptions{}), one, SameIssuer(listIssuer), VerificationError, ErrUntrusted)

@@ -27,12 +27,12 @@ func (s jwsList) Secure(_ context.Context, document []byte) ([]byte, error) {
 	return []byte(text), err
 }
 
-func (s jwsList) VerifyList(_ context.Context, b []byte) ([]byte, string, error) {
+func (s jwsList) VerifyList(_ context.Context, b []byte) ([]byte, status.ListSigner, error) {
 	t, err := jose.Parse(string(b))
 	if err != nil {
-		return nil, "", err
+		return nil, status.ListSigner{}, err
 	}
-	return t.Payload, s.issuer, t.Verify(s.key.Public())
+	return t.Payload, status.ListSigner{Issuer: s.issuer}, t.Verify(s.key.Public())
 }
 
 // fetcher fetches from the running issuer and keeps what the last answer was.

@@ -52,14 +52,18 @@ func (l lists) Secure(_ context.Context, document []byte) ([]byte, error) {
 }
 
 // VerifyList implements status.ListVerifier.
-func (l lists) VerifyList(_ context.Context, fetched []byte) ([]byte, string, error) {
+func (l lists) VerifyList(_ context.Context, fetched []byte) ([]byte, status.ListSigner, error) {
 	v, err := vcjose.VerifyCredential(string(fetched), vcjose.Policy{Now: l.w.Now(), Skew: time.Minute, IssuerKey: func(*jose.Token, string) (crypto.PublicKey, error) {
 		return l.w.Hierarchy.Status.Certificate.PublicKey, nil
 	}})
 	if err != nil {
-		return nil, "", err
+		return nil, status.ListSigner{}, err
 	}
-	return v.Raw, v.Issuer, nil
+	provider := l.w.Hierarchy.Registration()
+	if l.w.ListsOfAnother.Load() {
+		provider = "NTRBE-another"
+	}
+	return v.Raw, status.ListSigner{Issuer: v.Issuer, Provider: provider}, nil
 }
 
 // Carried is a credential of any format in a wallet.

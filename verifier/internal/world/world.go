@@ -105,7 +105,9 @@ type World struct {
 	Verifier  *verifier.Verifier
 	// Down makes the status lists unreachable, LogDown the use log.
 	Down, LogDown atomic.Bool
-	frozen        atomic.Pointer[map[string][]byte]
+	// ListsOfAnother: the lists of W3C credentials are signed for another body.
+	ListsOfAnother atomic.Bool
+	frozen         atomic.Pointer[map[string][]byte]
 
 	now   atomic.Int64
 	seals *seal.Sealer
@@ -305,13 +307,17 @@ func (f fetcher) Fetch(ctx context.Context, url, _ string) ([]byte, time.Duratio
 	return p.Body, 0, err
 }
 
-// Freeze makes the status list of a credential stay what it is now, as a cache
-// on the way would.
-func (w *World) Freeze(h Held) {
+// Freeze makes the status lists of these URLs stay what they are now, as a cache
+// on the way would; there are no others then.
+func (w *World) Freeze(urls ...string) {
 	w.T.Helper()
-	jwt, _, err := fetcher{w}.Fetch(w.T.Context(), h.Ref.URI, "")
-	w.must(err)
-	w.frozen.Store(&map[string][]byte{h.Ref.URI: jwt})
+	kept := map[string][]byte{}
+	for _, url := range urls {
+		body, _, err := fetcher{w}.Fetch(w.T.Context(), url, "")
+		w.must(err)
+		kept[url] = body
+	}
+	w.frozen.Store(&kept)
 }
 
 type useLog struct{ w *World }
