@@ -87,12 +87,25 @@ type Started struct {
 	Expires time.Time
 }
 
+// malformedQuery names the member of the query that is wrong.
+func malformedQuery(err error) *Error {
+	out := &Error{Err: ErrRequest, Field: "dcql_query", Detail: "is not a query", Spec: "OpenID4VP 1.0, Section 6", Cause: err}
+	var e *oid4vp.Error
+	if errors.As(err, &e) {
+		out.Detail, out.Spec, out.Cause = e.Detail, e.Spec, e.Err
+		if e.Field != "" && e.Field != out.Field {
+			out.Field += "." + e.Field
+		}
+	}
+	return out
+}
+
 // Start creates a transaction for an admitted receiver, within one of its
 // intended uses.
 func (v *Verifier) Start(ctx context.Context, receiver string, o Order) (Started, error) {
 	query, err := oid4vp.ParseQuery(o.Query)
 	if err != nil {
-		return Started{}, &Error{Err: ErrRequest, Field: "dcql_query", Detail: "is not a query", Cause: err}
+		return Started{}, malformedQuery(err)
 	}
 	p, err := v.named(receiver, o.Policy)
 	if err != nil {
