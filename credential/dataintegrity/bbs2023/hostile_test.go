@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,16 +64,28 @@ func hostiles(t testing.TB, ph []byte) map[string]hostile {
 	return all
 }
 
-// TestHostile: what nobody signed is refused, whatever it is made of.
+// TestHostile: what nobody signed is refused, whatever it is made of, and by the bound
+// that is meant for it.
 func TestHostile(t *testing.T) {
 	_, in := sdtest.Diploma(t, Name)
 	in.Context = sdtest.Benign(0, in).Context
 	ph := PresentationHeader("v.example", "1")
 	pub := did.BBSPublicKey(newKey(t).PublicKey().Bytes())
+	want := map[string]string{
+		"clique":      "too many blank nodes",
+		"disclosed":   "does not verify",
+		"hidden":      "does not verify",
+		"labels":      "label map has 4000 labels",
+		"look-alikes": "statements, more than",
+		"nothing":     "label map has 1 labels",
+		"types":       "statements, more than",
+		"wide":        "statements, more than",
+	}
 	for name, h := range hostiles(t, ph) {
 		in.Document = h.document
-		if err := Derived(published, Expect{PresentationHeader: ph}).Verify(in, di.EncodeBase64(h.value.encode()), pub); err == nil {
-			t.Errorf("%s: not refused", name)
+		err := Derived(published, Expect{PresentationHeader: ph}).Verify(in, di.EncodeBase64(h.value.encode()), pub)
+		if want[name] == "" || err == nil || !strings.Contains(err.Error(), want[name]) {
+			t.Errorf("%s: %v, want a refusal that says %q", name, err, want[name])
 		}
 	}
 }

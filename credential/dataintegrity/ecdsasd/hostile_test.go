@@ -1,6 +1,7 @@
 package ecdsasd
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -45,14 +46,25 @@ func hostiles() map[string]struct {
 	return all
 }
 
-// TestHostile: what nobody signed is refused, whatever it is made of.
+// TestHostile: what nobody signed is refused, whatever it is made of, and by the bound
+// that is meant for it.
 func TestHostile(t *testing.T) {
 	_, in := sdtest.Diploma(t, Name)
 	in.Context = sdtest.Benign(0, in).Context
+	want := map[string]string{
+		"clique":      "too many blank nodes",
+		"labels":      "label map has 1000 labels",
+		"look-alikes": "statements, more than",
+		"nothing":     "label map has 1 labels",
+		"signatures":  "600 signatures for 1604 statements",
+		"types":       "statements, more than",
+		"wide":        "statements, more than",
+	}
 	for name, h := range hostiles() {
 		in.Document = h.document
-		if err := Derived(published).Verify(in, encoded(&h.value), newKey(t).Public()); err == nil {
-			t.Errorf("%s: not refused", name)
+		err := Derived(published).Verify(in, encoded(&h.value), newKey(t).Public())
+		if want[name] == "" || err == nil || !strings.Contains(err.Error(), want[name]) {
+			t.Errorf("%s: %v, want a refusal that says %q", name, err, want[name])
 		}
 	}
 }
