@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	aries "github.com/hyperledger/aries-framework-go/pkg/doc/signature/jsonld"
 	"github.com/piprate/json-gold/ld"
@@ -17,7 +16,6 @@ import (
 	"github.com/zegel-id/zegel/contexts"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/credential/rdf"
-	peers "github.com/zegel-id/zegel/e2e/peer"
 	"github.com/zegel-id/zegel/internal/testvectors"
 )
 
@@ -155,40 +153,22 @@ func same(t *testing.T, name string, run func() (string, error), want []byte) {
 
 // canonicalisationNode is the same against the libraries of Digital Bazaar.
 func canonicalisationNode(t *testing.T) (rows []row) {
-	peers.Install(t, ".", "jsonld")
-	node := peers.Open(t, ".", "peer.mjs")
+	peer := node(t, ".", "peer.mjs", "jsonld")
 	known := map[string]json.RawMessage{}
 	for url, b := range files(t) {
 		known[url] = b
 	}
-	ask := func(t *testing.T, order string, members map[string]any) (out string, used time.Duration) {
-		var answer struct {
-			peers.Refusal
-			Out         string
-			Nanoseconds time.Duration
-		}
-		node.Ask(t, order, members, &answer)
-		answer.Accepts(t)
-		return answer.Out, answer.Nanoseconds
-	}
-	ask(t, "contexts", map[string]any{"contexts": known})
 	p := processor(t)
 	for _, d := range documents(t) {
 		want, err := canonical(p, d.text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		run := func(t *testing.T, n int) (string, time.Duration) {
-			return ask(t, "canonize", map[string]any{"document": string(d.text), "n": n})
-		}
-		same(t, "jsonld", func() (string, error) { s, _ := run(t, 1); return s, nil }, want)
-		if *full {
-			run(t, 300) // until it is compiled
-		}
+		theirs := peer.ready(t, "canonize", map[string]any{"document": string(d.text), "contexts": known})
+		same(t, "jsonld", func() (string, error) { return theirs.result(t), nil }, want)
 		rows = append(rows, row{
 			name: "canonicalise " + d.name, reference: "jsonld 9.0.0, rdf-canonize 5.0.0",
-			ours:   local(func() error { _, err := canonical(p, d.text); return err }),
-			theirs: func(t *testing.T, n int) time.Duration { _, used := run(t, n); return used },
+			ours: local(func() error { _, err := canonical(p, d.text); return err }), theirs: theirs.side(t),
 		})
 	}
 	return rows
@@ -228,13 +208,13 @@ func rdfc(t *testing.T) []row {
 		return nil
 	}
 	return []row{
-		{name: "eddsa-rdfc-2022, the steps of an issuance", reference: "Ed25519 signature", cost: true, goal: 2.5,
+		{name: "the steps of issuing", reference: "Ed25519 signature", cost: true, goal: 2.5,
 			ours: local(func() error {
 				both, err := hash()
 				ed25519.Sign(key, both[:])
 				return err
 			}), theirs: sign},
-		{name: "eddsa-rdfc-2022, the steps of a verification", reference: "Ed25519 verification", cost: true, goal: 1.6,
+		{name: "the steps of verifying", reference: "Ed25519 verification", cost: true, goal: 1.6,
 			ours: local(func() error {
 				both, err := hash()
 				if err != nil {
