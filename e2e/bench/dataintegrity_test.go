@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,4 +183,31 @@ func proofValue(t *testing.T, document []byte) string {
 		t.Fatalf("no proof: %v", err)
 	}
 	return d.Proof.ProofValue
+}
+
+// eddsaAries is the same against aries-framework-go, which has not this cryptosuite, but
+// Ed25519Signature2020 with the same steps. Its context comes with the document.
+func eddsaAries(t *testing.T) []row {
+	peer := ariesPeer(t)
+	issue, verify := eddsaSides(t)
+	i := newIssuer(t, edKey.Public())
+	known := map[string]json.RawMessage{}
+	for url, b := range files(t) {
+		known[url] = b
+	}
+	const context = "https://w3id.org/security/suites/ed25519-2020/v1"
+	given := map[string]any{
+		"document": strings.Replace(string(i.text), `"`+diplomaContext+`"`, `"`+diplomaContext+`", "`+context+`"`, 1),
+		"method":   i.method, "seed": edKey.Seed(), "created": created, "contexts": known,
+	}
+	theirIssue, theirVerify := peer.ready(t, "ld-sign", given), peer.ready(t, "ld-verify", given)
+	if signed := theirIssue.result(t); !strings.Contains(signed, `"Ed25519Signature2020"`) {
+		t.Fatal(signed)
+	}
+	theirVerify.result(t)
+	reference := ariesFramework + ", Ed25519Signature2020"
+	return []row{
+		{name: issuing, reference: reference, ours: issue, theirs: theirIssue.side(t)},
+		{name: verifying, reference: reference, ours: verify, theirs: theirVerify.side(t)},
+	}
 }

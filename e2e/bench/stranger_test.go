@@ -77,3 +77,11 @@ func (o operation) side(t *testing.T) side {
 		return used
 	}
 }
+
+const ariesFramework = "aries-framework-go 0.3.2"
+
+// ariesPeer is the program with packages of aries-framework-go.
+func ariesPeer(t *testing.T) stranger {
+	t.Helper()
+	return stranger{peers.Start(t, peers.Module(t, "../aries", ariesFramework))}
+}

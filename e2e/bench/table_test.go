@@ -31,8 +31,12 @@ var suites = []struct {
 	{"eddsa-rdfc-2022", rdfc},
 	{"eddsa-rdfc-2022", eddsa},
 	{"eddsa-rdfc-2022", eddsaNode},
+	{"eddsa-rdfc-2022", eddsaAries},
 	{"ecdsa-sd-2023", ecdsaSD},
 	{"ecdsa-sd-2023", ecdsaSDNode},
+	{"bbs-2023", bbs2023Suite},
+	{"bbs-2023", bbs2023Node},
+	{"bbs-2023", bbsAries},
 }
 
 // row is one operation and what it is compared with.
