@@ -37,6 +37,9 @@ var suites = []struct {
 	{"bbs-2023", bbs2023Suite},
 	{"bbs-2023", bbs2023Node},
 	{"bbs-2023", bbsAries},
+	{"SD-JWT VC", sdjwtVC},
+	{"SD-JWT VC", sdjwtNode},
+	{"SD-JWT VC", sdjwtAries},
 }
 
 // row is one operation and what it is compared with.
