@@ -40,6 +40,8 @@ var suites = []struct {
 	{"SD-JWT VC", sdjwtVC},
 	{"SD-JWT VC", sdjwtNode},
 	{"SD-JWT VC", sdjwtAries},
+	{"mdoc", mobileDocument},
+	{"mdoc", mobileDocumentNode},
 }
 
 // row is one operation and what it is compared with.
