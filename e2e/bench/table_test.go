@@ -42,6 +42,9 @@ var suites = []struct {
 	{"SD-JWT VC", sdjwtAries},
 	{"mdoc", mobileDocument},
 	{"mdoc", mobileDocumentNode},
+	{"vc+jwt", vcJWT},
+	{"Status list of 1,048,576 entries, one in ten set", statusLists},
+	{"Status list of 1,048,576 entries, one in ten set", statusListsNode},
 }
 
 // row is one operation and what it is compared with.
