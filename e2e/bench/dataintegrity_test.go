@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
-	"strings"
+	"maps"
 	"testing"
 	"time"
 
@@ -103,14 +102,10 @@ func (i issuer) verifying(document []byte, suite dataintegrity.Suite) side {
 func (i issuer) given(t *testing.T, suite string, document []byte, codec byte, secret []byte, options map[string]any) map[string]any {
 	t.Helper()
 	method := map[string]any{"@context": contexts.MultikeyV1, "type": did.TypeMultikey, "id": i.method, "controller": i.id, "publicKeyMultibase": i.public}
-	known := map[string]any{i.id: i.document, i.method: method}
-	for url, b := range files(t) {
-		known[url] = json.RawMessage(b)
-	}
-	key := map[string]any{"secretKeyMultibase": dataintegrity.EncodeBase58(append([]byte{codec, 0x26}, secret...))}
-	for name, value := range method {
-		key[name] = value
-	}
+	known := texts(t)
+	known[i.id], known[i.method] = i.document, method
+	key := maps.Clone(method)
+	key["secretKeyMultibase"] = dataintegrity.EncodeBase58(append([]byte{codec, 0x26}, secret...))
 	return map[string]any{
 		"suite": suite, "document": string(document), "documents": known, "key": key, "options": options,
 		"created": created.Format(time.RFC3339), "now": created.Format(time.RFC3339),
@@ -119,59 +114,7 @@ func (i issuer) given(t *testing.T, suite string, document []byte, codec byte, s
 
 const digitalBazaar = "@digitalbazaar/vc 7.3.0"
 
-var edKey = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-
-// eddsa is eddsa-rdfc-2022 whole, with all that rdfc leaves out: strict reading, checks,
-// and the proof in the text.
-func eddsa(t *testing.T) []row {
-	issue, verify := eddsaSides(t)
-	message := make([]byte, 64)
-	signature, public := ed25519.Sign(edKey, message), edKey.Public().(ed25519.PublicKey)
-	return []row{
-		{name: issuing, reference: "Ed25519 signature", cost: true, goal: 2.5,
-			ours: issue, theirs: local(func() error { ed25519.Sign(edKey, message); return nil })},
-		{name: verifying, reference: "Ed25519 verification", cost: true, goal: 1.6,
-			ours: verify, theirs: local(func() error {
-				if !ed25519.Verify(public, message, signature) {
-					return errors.New("the signature does not hold")
-				}
-				return nil
-			})},
-	}
-}
-
-const issuing, verifying = "issuing a diploma", "verifying it"
-
-func eddsaSides(t *testing.T) (issue, verify side) {
-	t.Helper()
-	p, i := processor(t), newIssuer(t, edKey.Public())
-	signer, err := dataintegrity.NewEdDSARDFC2022(p, edKey)
-	template := i.template(t, signer, err)
-	return i.issuing(template), i.verifying(i.signed(t, template), dataintegrity.EdDSARDFC2022(p))
-}
-
-// eddsaNode is the same against the packages of Digital Bazaar, which make the same
-// signature.
-func eddsaNode(t *testing.T) []row {
-	peer := node(t, "../digitalbazaar", "bench.mjs", "@digitalbazaar/vc")
-	issue, verify := eddsaSides(t)
-	i := newIssuer(t, edKey.Public())
-	signer, err := dataintegrity.NewEdDSARDFC2022(processor(t), edKey)
-	signed := i.signed(t, i.template(t, signer, err))
-
-	const suite = "eddsa-rdfc-2022"
-	theirIssue := peer.ready(t, "issue", i.given(t, suite, i.text, 0x80, edKey.Seed(), nil))
-	theirVerify := peer.ready(t, "verify", i.given(t, suite, signed, 0x80, edKey.Seed(), nil))
-	if theirs := proofValue(t, []byte(theirIssue.result(t))); theirs != proofValue(t, signed) {
-		t.Fatalf("%s: another signature", digitalBazaar)
-	}
-	reference := digitalBazaar + ", eddsa-rdfc-2022-cryptosuite 1.3.0"
-	return []row{
-		{name: issuing, reference: reference, goal: 40, ours: issue, theirs: theirIssue.side(t)},
-		{name: verifying, reference: reference, goal: 30, ours: verify, theirs: theirVerify.side(t)},
-	}
-}
-
+// proofValue is that of a document with one proof.
 func proofValue(t *testing.T, document []byte) string {
 	t.Helper()
 	var d struct {
@@ -183,31 +126,4 @@ func proofValue(t *testing.T, document []byte) string {
 		t.Fatalf("no proof: %v", err)
 	}
 	return d.Proof.ProofValue
-}
-
-// eddsaAries is the same against aries-framework-go, which has not this cryptosuite, but
-// Ed25519Signature2020 with the same steps. Its context comes with the document.
-func eddsaAries(t *testing.T) []row {
-	peer := ariesPeer(t)
-	issue, verify := eddsaSides(t)
-	i := newIssuer(t, edKey.Public())
-	known := map[string]json.RawMessage{}
-	for url, b := range files(t) {
-		known[url] = b
-	}
-	const context = "https://w3id.org/security/suites/ed25519-2020/v1"
-	given := map[string]any{
-		"document": strings.Replace(string(i.text), `"`+diplomaContext+`"`, `"`+diplomaContext+`", "`+context+`"`, 1),
-		"method":   i.method, "seed": edKey.Seed(), "created": created, "contexts": known,
-	}
-	theirIssue, theirVerify := peer.ready(t, "ld-sign", given), peer.ready(t, "ld-verify", given)
-	if signed := theirIssue.result(t); !strings.Contains(signed, `"Ed25519Signature2020"`) {
-		t.Fatal(signed)
-	}
-	theirVerify.result(t)
-	reference := ariesFramework + ", Ed25519Signature2020"
-	return []row{
-		{name: issuing, reference: reference, ours: issue, theirs: theirIssue.side(t)},
-		{name: verifying, reference: reference, ours: verify, theirs: theirVerify.side(t)},
-	}
 }

@@ -102,12 +102,15 @@ func ecdsaSD(t *testing.T) []row {
 		{name: baseProof, reference: fmt.Sprintf("a key pair, %d P-256 signatures", s.optional+1), cost: true, goal: 1.15,
 			ours: s.issuing(s.template), theirs: local(func() error {
 				pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+				if err != nil {
+					return err
+				}
 				for range s.optional + 1 {
-					if err == nil {
-						_, err = jose.Sign(pair, jose.ES256, statement)
+					if _, err := jose.Sign(pair, jose.ES256, statement); err != nil {
+						return err
 					}
 				}
-				return err
+				return nil
 			})},
 		{name: baseProofCheck, reference: fmt.Sprintf("%d P-256 verifications", s.optional+1), cost: true, goal: 1.15,
 			ours: s.verifying(s.base, ecdsasd.Base(s.p)), theirs: repeated(s.optional+1, check)},

@@ -23,7 +23,7 @@ type statuses struct {
 	register *status.Register
 	id       string
 	at       *time.Time
-	body     *devca.Hierarchy
+	keys     *devca.Hierarchy
 	set      [][2]uint64 // indexes and their values
 }
 
@@ -41,11 +41,11 @@ func newStatuses(t *testing.T) (s statuses) {
 	s.at = &at
 	now := func() time.Time { return *s.at }
 	var err error
-	s.body, err = devca.New(devca.Options{Now: at.AddDate(0, 0, -2), Issuer: issuerURL})
+	s.keys, err = devca.New(devca.Options{Now: at.AddDate(0, 0, -2), Issuer: issuerURL})
 	ok(err)
-	sealer, err := s.body.StatusSealer(now)
+	sealer, err := s.keys.StatusSealer(now)
 	ok(err)
-	cwt, err := status.NewCWTSigner(s.body.Status.Key, []*x509.Certificate{s.body.Status.Certificate})
+	cwt, err := status.NewCWTSigner(s.keys.Status.Key, []*x509.Certificate{s.keys.Status.Certificate})
 	ok(err)
 	s.register, err = status.NewRegister(&memory{records: map[string]store.Record{}}, status.Options{
 		Base: issuerURL, Signer: sealer, Size: entries, CWT: cwt, Now: now,
@@ -117,12 +117,12 @@ func statusListsNode(t *testing.T) []row {
 		t.Fatal(err)
 	}
 	list := peer.ready(t, "list", map[string]any{
-		"size": entries, "bits": ours.List.Bits(), "set": s.set, "key": private(t, s.body.Status.Key),
+		"size": entries, "bits": ours.List.Bits(), "set": s.set, "key": private(t, s.keys.Status.Key),
 		"claims": map[string]any{"sub": ours.Subject, "iat": ours.IssuedAt.Unix(), "exp": ours.Expires.Unix(), "ttl": int64(ours.TTL / time.Second)},
 	})
 	const reference = "@sd-jwt/jwt-status-list 0.19.0"
 	theirs, err := status.ParseToken(list.result(t))
-	if err != nil || theirs.JWS.Verify(s.body.Status.Key.Public()) != nil {
+	if err != nil || theirs.JWS.Verify(s.keys.Status.Key.Public()) != nil {
 		t.Fatalf("what %s published: %v", reference, err)
 	}
 	for i := range uint64(entries) {
