@@ -70,6 +70,28 @@ func BenchmarkRatio(b *testing.B) {
 	b.ReportMetric(float64(used["msm-library"])/float64(used["msm"]), "msm-library/msm")
 }
 
+// BenchmarkMultiplications is what a signature of 50 messages cannot do without, a
+// multi-scalar multiplication with the table and one multiplication. The table of
+// docs/benchmarks.md has it from here, because the table of points is nobody else's.
+func BenchmarkMultiplications(b *testing.B) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	g, _, err := SHA256.generators(50)
+	if err != nil {
+		b.Fatal(err)
+	}
+	terms := make([]term, len(g.bases))
+	for i := range terms {
+		terms[i] = term{i, randomScalar()}
+	}
+	g.sum(terms)
+	start := cputime.Used()
+	for b.Loop() {
+		g.sum(terms)
+		multiply(&g.bases[0], &terms[0].k)
+	}
+	b.ReportMetric(float64((cputime.Used()-start).Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
+
 func pick2(messages [][]byte, indexes []int) (out [][]byte) {
 	for _, i := range indexes {
 		out = append(out, messages[i])

@@ -1,15 +1,12 @@
 package bench
 
 import (
-	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	aries "github.com/hyperledger/aries-framework-go/pkg/doc/signature/jsonld"
 	"github.com/piprate/json-gold/ld"
@@ -17,7 +14,6 @@ import (
 	"github.com/zegel-id/zegel/contexts"
 	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/credential/rdf"
-	peers "github.com/zegel-id/zegel/e2e/peer"
 	"github.com/zegel-id/zegel/internal/testvectors"
 )
 
@@ -35,6 +31,15 @@ func files(t *testing.T) map[string][]byte {
 	}
 	for _, e := range index {
 		m[e.URL] = testvectors.File(t, "contexts", e.File)
+	}
+	return m
+}
+
+// texts are the same for a stranger.
+func texts(t *testing.T) map[string]any {
+	m := map[string]any{}
+	for url, b := range files(t) {
+		m[url] = json.RawMessage(b)
 	}
 	return m
 }
@@ -155,92 +160,19 @@ func same(t *testing.T, name string, run func() (string, error), want []byte) {
 
 // canonicalisationNode is the same against the libraries of Digital Bazaar.
 func canonicalisationNode(t *testing.T) (rows []row) {
-	peers.Install(t, ".", "jsonld")
-	node := peers.Open(t, ".", "peer.mjs")
-	known := map[string]json.RawMessage{}
-	for url, b := range files(t) {
-		known[url] = b
-	}
-	ask := func(t *testing.T, order string, members map[string]any) (out string, used time.Duration) {
-		var answer struct {
-			peers.Refusal
-			Out         string
-			Nanoseconds time.Duration
-		}
-		node.Ask(t, order, members, &answer)
-		answer.Accepts(t)
-		return answer.Out, answer.Nanoseconds
-	}
-	ask(t, "contexts", map[string]any{"contexts": known})
+	peer := node(t, ".", "peer.mjs", "jsonld")
 	p := processor(t)
 	for _, d := range documents(t) {
 		want, err := canonical(p, d.text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		run := func(t *testing.T, n int) (string, time.Duration) {
-			return ask(t, "canonize", map[string]any{"document": string(d.text), "n": n})
-		}
-		same(t, "jsonld", func() (string, error) { s, _ := run(t, 1); return s, nil }, want)
-		if *full {
-			run(t, 300) // until it is compiled
-		}
+		theirs := peer.ready(t, "canonize", map[string]any{"document": string(d.text), "contexts": texts(t)})
+		same(t, "jsonld", func() (string, error) { return theirs.result(t), nil }, want)
 		rows = append(rows, row{
 			name: "canonicalise " + d.name, reference: "jsonld 9.0.0, rdf-canonize 5.0.0",
-			ours:   local(func() error { _, err := canonical(p, d.text); return err }),
-			theirs: func(t *testing.T, n int) time.Duration { _, used := run(t, n); return used },
+			ours: local(func() error { _, err := canonical(p, d.text); return err }), theirs: theirs.side(t),
 		})
 	}
 	return rows
-}
-
-// rdfc is what eddsa-rdfc-2022 must do at least, beside its signature alone: document
-// and proof options canonicalised, both hashed, signed (VC Data Integrity EdDSA
-// Cryptosuites 1.0, Section 3.2).
-func rdfc(t *testing.T) []row {
-	p := processor(t)
-	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	doc := documents(t)[0].text
-	options := []byte(`{"@context": ["https://www.w3.org/ns/credentials/v2", "` + diplomaContext + `"], "type": "DataIntegrityProof",
-		"cryptosuite": "eddsa-rdfc-2022", "created": "2026-07-01T00:00:00Z", "verificationMethod": "did:web:university.example#key-1", "proofPurpose": "assertionMethod"}`)
-	var lines []byte
-	hash := func() (both [2 * sha256.Size]byte, err error) {
-		for i, part := range [][]byte{options, doc} {
-			if lines, err = p.AppendCanonical(lines[:0], part, jsonld.Options{}, rdf.Options{}); err != nil {
-				return both, err
-			}
-			sum := sha256.Sum256(lines)
-			copy(both[i*sha256.Size:], sum[:])
-		}
-		return both, nil
-	}
-	both, err := hash()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signature := ed25519.Sign(key, both[:])
-	public := key.Public().(ed25519.PublicKey)
-	sign := local(func() error { ed25519.Sign(key, both[:]); return nil })
-	check := func(message []byte) error {
-		if !ed25519.Verify(public, message, signature) {
-			return fmt.Errorf("the signature does not hold")
-		}
-		return nil
-	}
-	return []row{
-		{name: "eddsa-rdfc-2022, the steps of an issuance", reference: "Ed25519 signature", cost: true, goal: 2.5,
-			ours: local(func() error {
-				both, err := hash()
-				ed25519.Sign(key, both[:])
-				return err
-			}), theirs: sign},
-		{name: "eddsa-rdfc-2022, the steps of a verification", reference: "Ed25519 verification", cost: true, goal: 1.6,
-			ours: local(func() error {
-				both, err := hash()
-				if err != nil {
-					return err
-				}
-				return check(both[:])
-			}), theirs: local(func() error { return check(both[:]) })},
-	}
 }

@@ -1,160 +1,129 @@
 package bench
 
 import (
+	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
+	"crypto"
+	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
+	"maps"
 	"testing"
 	"time"
 
 	"github.com/zegel-id/zegel/contexts"
 	"github.com/zegel-id/zegel/credential/dataintegrity"
-	"github.com/zegel-id/zegel/credential/dataintegrity/ecdsasd"
-	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
-	"github.com/zegel-id/zegel/credential/jsonld"
 	"github.com/zegel-id/zegel/did"
-	"github.com/zegel-id/zegel/internal/jose"
 )
 
 var created = time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 
-// known is a resolver that has the document of one issuer at hand.
-type known struct{ document *did.Document }
+// own are the contexts of the diploma.
+var own = []string{contexts.CredentialsV2, diplomaContext}
 
-func (k known) Resolve(_ context.Context, id string) (*did.Document, error) {
-	if id != k.document.ID {
+// issuer is who issues the diploma, under its did:key.
+type issuer struct {
+	id, method, public string
+	document           *did.Document
+	text               []byte // the diploma
+}
+
+func newIssuer(t *testing.T, public crypto.PublicKey) issuer {
+	t.Helper()
+	key, err := did.EncodeMultikey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := issuer{id: "did:key:" + key, public: key}
+	i.method = i.id + "#" + key
+	if i.document, err = (did.KeyMethod{}).Resolve(t.Context(), i.id); err != nil {
+		t.Fatal(err)
+	}
+	i.text = bytes.Replace(documents(t)[0].text, []byte(`"id": "did:web:university.example"`), []byte(`"id": "`+i.id+`"`), 1)
+	return i
+}
+
+// Resolve implements dataintegrity.Resolver, with the document at hand.
+func (i issuer) Resolve(_ context.Context, id string) (*did.Document, error) {
+	if id != i.id {
 		return nil, errors.New("not known")
 	}
-	return k.document, nil
+	return i.document, nil
 }
 
-// proof is the diploma with a proof by a signer, which verifies by a suite; and both
-// operations, from text to text, each with a time of its own.
-func proof(t *testing.T, document []byte, signer dataintegrity.Signer, suite dataintegrity.Suite) (issue, verify side) {
+func (i issuer) template(t *testing.T, signer dataintegrity.Signer, err error) *dataintegrity.Template {
 	t.Helper()
-	id, err := did.DIDKey(signer.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := []string{contexts.CredentialsV2, diplomaContext}
 	template, err := dataintegrity.NewTemplate(dataintegrity.Options{
-		Signer: signer, VerificationMethod: id + "#" + strings.TrimPrefix(id, "did:key:"), Purpose: did.AssertionMethod, Contexts: own,
+		Signer: signer, VerificationMethod: i.method, Purpose: did.AssertionMethod, Contexts: own,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := template.Add(document, dataintegrity.Terms{Created: created})
+	return template
+}
+
+// signed is the diploma with its proof.
+func (i issuer) signed(t *testing.T, template *dataintegrity.Template) []byte {
+	t.Helper()
+	b, err := template.Add(i.text, dataintegrity.Terms{Created: created})
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, err := did.KeyMethod{}.Resolve(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy := dataintegrity.Policy{
-		Now: created, Suites: []dataintegrity.Suite{suite}, Resolver: known{issuer}, Purpose: did.AssertionMethod,
-		Controllers: []string{id}, Contexts: own,
-	}
-	second := created
-	issue = local(func() error {
-		second = second.Add(time.Second)
-		_, err := template.Add(document, dataintegrity.Terms{Created: second})
+	return b
+}
+
+// issuing goes from text to text, each time at a time of its own.
+func (i issuer) issuing(template *dataintegrity.Template) side {
+	at := created
+	return local(func() error {
+		at = at.Add(time.Second)
+		_, err := template.Add(i.text, dataintegrity.Terms{Created: at})
 		return err
 	})
-	verify = local(func() error { _, err := dataintegrity.Verify(context.Background(), signed, policy); return err })
-	return issue, verify
 }
 
-// eddsa is eddsa-rdfc-2022 whole, with all that rdfc leaves out: strict reading, checks,
-// and the proof in the text.
-func eddsa(t *testing.T) []row {
-	p := processor(t)
-	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	signer, err := dataintegrity.NewEdDSARDFC2022(p, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	issue, verify := proof(t, documents(t)[0].text, signer, dataintegrity.EdDSARDFC2022(p))
-	message := make([]byte, 64)
-	signature, public := ed25519.Sign(key, message), key.Public().(ed25519.PublicKey)
-	return []row{
-		{name: "eddsa-rdfc-2022, issuing a diploma", reference: "Ed25519 signature", cost: true, goal: 2.5,
-			ours: issue, theirs: local(func() error { ed25519.Sign(key, message); return nil })},
-		{name: "eddsa-rdfc-2022, verifying it", reference: "Ed25519 verification", cost: true, goal: 1.6,
-			ours: verify, theirs: local(func() error {
-				if !ed25519.Verify(public, message, signature) {
-					return errors.New("the signature does not hold")
-				}
-				return nil
-			})},
-	}
+// verify judges a document by a suite.
+func (i issuer) verify(document []byte, suite dataintegrity.Suite) error {
+	_, err := dataintegrity.Verify(context.Background(), document, dataintegrity.Policy{
+		Now: created, Suites: []dataintegrity.Suite{suite}, Resolver: i, Purpose: did.AssertionMethod,
+		Controllers: []string{i.id}, Contexts: own,
+	})
+	return err
 }
 
-// selectiveECDSA is ecdsa-sd-2023: a base proof, and the check of all its signatures. Each
-// statement that is not mandatory has one, under a key pair of the proof, and the issuer's
-// is one more (VC Data Integrity ECDSA Cryptosuites 1.0, Section 3.6.5).
-func selectiveECDSA(t *testing.T) []row {
-	p, text := processor(t), documents(t)[0].text
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ecdsasd.NewSigner(p, ecdsasd.Options{Key: key, MandatoryIfPresent: ecdsasd.Essential()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	issue, verify := proof(t, text, signer, ecdsasd.Base(p))
-	n := optional(t, p, text) + 1
-	statement := make([]byte, 128)
-	signature, err := jose.Sign(key, jose.ES256, statement)
-	if err != nil {
-		t.Fatal(err)
-	}
-	each := func(do func() error) error {
-		for range n {
-			if err := do(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return []row{
-		{name: "ecdsa-sd-2023, a base proof of a diploma", reference: fmt.Sprintf("a key pair, %d P-256 signatures", n), cost: true, goal: 1.15,
-			ours: issue, theirs: local(func() error {
-				pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-				if err != nil {
-					return err
-				}
-				return each(func() error { _, err := jose.Sign(pair, jose.ES256, statement); return err })
-			})},
-		{name: "ecdsa-sd-2023, checking it", reference: fmt.Sprintf("%d P-256 verifications", n), cost: true, goal: 1.15,
-			ours: verify, theirs: local(func() error {
-				return each(func() error { return jose.VerifySignature(key.Public(), jose.ES256, statement, signature) })
-			})},
-	}
+func (i issuer) verifying(document []byte, suite dataintegrity.Suite) side {
+	return local(func() error { return i.verify(document, suite) })
 }
 
-// optional is how many statements of a document are signed one by one.
-func optional(t *testing.T, p *jsonld.Processor, text []byte) int {
+// given is what a stranger is given with a document: the key pair, if it is to sign, and
+// all that it may load. The codec is the first byte of a secret key as Multikey.
+func (i issuer) given(t *testing.T, suite string, document []byte, codec byte, secret []byte, options map[string]any) map[string]any {
 	t.Helper()
-	d, err := selective.Read(p, text, selective.HMAC(make([]byte, selective.HMACKeySize)))
-	if err != nil {
-		t.Fatal(err)
+	method := map[string]any{"@context": contexts.MultikeyV1, "type": did.TypeMultikey, "id": i.method, "controller": i.id, "publicKeyMultibase": i.public}
+	known := texts(t)
+	known[i.id], known[i.method] = i.document, method
+	key := maps.Clone(method)
+	key["secretKeyMultibase"] = dataintegrity.EncodeBase58(append([]byte{codec, 0x26}, secret...))
+	return map[string]any{
+		"suite": suite, "document": string(document), "documents": known, "key": key, "options": options,
+		"created": created.Format(time.RFC3339), "now": created.Format(time.RFC3339),
 	}
-	var pointers []string
-	for _, pointer := range ecdsasd.Essential() {
-		if d.Has(pointer) {
-			pointers = append(pointers, pointer)
-		}
+}
+
+const digitalBazaar = "@digitalbazaar/vc 7.3.0"
+
+// proofValue is that of a document with one proof.
+func proofValue(t *testing.T, document []byte) string {
+	t.Helper()
+	var d struct {
+		Proof struct {
+			ProofValue string `json:"proofValue"`
+		} `json:"proof"`
 	}
-	mandatory, err := d.Select(pointers)
-	if err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal(document, &d); err != nil || d.Proof.ProofValue == "" {
+		t.Fatalf("no proof: %v", err)
 	}
-	return len(d.Statements) - len(mandatory.Indexes)
+	return d.Proof.ProofValue
 }

@@ -42,3 +42,18 @@ func build(t *testing.T) string {
 	}
 	return built.program
 }
+
+// Module builds the command of a folder that is a Go module of its own, because what it
+// needs is not the product's. Unless the peers are asked for, the test is skipped and says
+// so.
+func Module(t *testing.T, dir, what string) (program string) {
+	t.Helper()
+	asked(t, what, "downloads Go modules")
+	program = filepath.Join(t.TempDir(), "peer")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return program
+}

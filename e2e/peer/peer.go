@@ -36,15 +36,22 @@ func (r Refusal) Refuses(t *testing.T, code string) {
 	}
 }
 
+// asked skips the test unless the peers are asked for, and says whether CI=true did.
+func asked(t *testing.T, what, needs string) (ci bool) {
+	t.Helper()
+	ci = os.Getenv("CI") == "true"
+	if !ci && os.Getenv("ZEGEL_TEST_PEERS") != "1" {
+		t.Skipf("SKIPPED: set ZEGEL_TEST_PEERS=1 to test with %s (%s)", what, needs)
+	}
+	return ci
+}
+
 // Install puts the locked packages of the folder in place. Without node, or
 // unless the peers are asked for, the test is skipped and says so; with
 // CI=true it fails, because a skipped peer proves nothing.
 func Install(t *testing.T, dir, what string) {
 	t.Helper()
-	ci := os.Getenv("CI") == "true"
-	if !ci && os.Getenv("ZEGEL_TEST_PEERS") != "1" {
-		t.Skipf("SKIPPED: set ZEGEL_TEST_PEERS=1 to test with %s (needs node 20 and npm; installs from the npm registry)", what)
-	}
+	ci := asked(t, what, "needs node 20 and npm; installs from the npm registry")
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
 			if ci {
