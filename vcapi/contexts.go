@@ -15,13 +15,15 @@ import (
 // Contexts are the JSON-LD contexts that documents may name. None is ever fetched.
 type Contexts struct {
 	urls      []string
+	inline    bool
 	processor *jsonld.Processor
 }
 
 // NewContexts knows the embedded contexts and those of more, by their URLs. An
-// embedded one cannot be replaced.
-func NewContexts(more map[string][]byte) (*Contexts, error) {
-	c := &Contexts{urls: contexts.URLs()}
+// embedded one cannot be replaced. insecureInline also lets documents write
+// contexts out, with which they can say anything of anything.
+func NewContexts(more map[string][]byte, insecureInline bool) (*Contexts, error) {
+	c := &Contexts{urls: contexts.URLs(), inline: insecureInline}
 	for _, url := range slices.Sorted(maps.Keys(more)) {
 		if slices.Contains(c.urls, url) {
 			return nil, fmt.Errorf("vcapi: the context %s is embedded and cannot be replaced", url)
@@ -50,6 +52,7 @@ func (c *Contexts) known(field string, list []vcdm.Context) error {
 	for i, one := range list {
 		at := fmt.Sprintf("%s.@context[%d]", field, i)
 		switch {
+		case one.Inline != nil && c.inline:
 		case one.Inline != nil:
 			return &Error{
 				Err: ErrInput, Type: string(vcdm.MalformedValueError), Title: titleContext, Field: at, Detail: "is written out in the document",
@@ -65,10 +68,11 @@ func (c *Contexts) known(field string, list []vcdm.Context) error {
 	return nil
 }
 
-// lossless makes sure that all of a document has a meaning: what JSON-LD would
-// drop, such as an undefined term, is an error.
-func (c *Contexts) lossless(document []byte) error {
-	_, err := c.processor.Canonicalize(document, jsonld.Options{}, rdf.Options{})
+// defined makes sure that all of a document has a meaning: what JSON-LD would
+// drop, such as an undefined term, is an error. A direction of text is not: it gets
+// lost only where RDF is signed, and the suites that do refuse it then.
+func (c *Contexts) defined(document []byte) error {
+	_, err := c.processor.Canonicalize(document, jsonld.Options{Direction: jsonld.I18nDatatype}, rdf.Options{})
 	return err
 }
 

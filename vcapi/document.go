@@ -2,7 +2,6 @@ package vcapi
 
 import (
 	"bytes"
-	"errors"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -60,13 +59,14 @@ func with(document []byte, name string, value any) ([]byte, error) {
 func withContext(document []byte, list []vcdm.Context, url string) ([]byte, error) {
 	all := make([]any, 0, len(list)+1)
 	for _, c := range list {
-		if c.Inline != nil {
-			return nil, errors.New("a context is written out in the document")
-		}
-		if c.URL == url {
+		switch {
+		case c.URL == url:
 			return document, nil
+		case c.Inline != nil:
+			all = append(all, jsontext.Value(c.Inline))
+		default:
+			all = append(all, c.URL)
 		}
-		all = append(all, c.URL)
 	}
 	return with(document, "@context", append(all, url))
 }
@@ -75,8 +75,8 @@ func withContext(document []byte, list []vcdm.Context, url string) ([]byte, erro
 // 4.13.1). A compact JWS needs no escapes.
 func envelope(kind, mediaType, text string) ([]byte, error) {
 	return jose.Marshal(struct {
-		Context string `json:"@context"`
-		ID      string `json:"id"`
-		Type    string `json:"type"`
-	}{vcdm.BaseContext, "data:" + mediaType + "," + text, kind})
+		Context []string `json:"@context"`
+		ID      string   `json:"id"`
+		Type    string   `json:"type"`
+	}{[]string{vcdm.BaseContext}, "data:" + mediaType + "," + text, kind})
 }

@@ -2,6 +2,7 @@ package vcapi
 
 import (
 	"errors"
+	"strings"
 
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
 	"github.com/zegel-id/zegel/credential/status"
@@ -97,7 +98,11 @@ func problemOf(err error) Problem {
 func input(field, remedy string, err error) error {
 	p := problemOf(err)
 	var data *vcdm.Error
-	if errors.As(err, &data) && data.Member != "" {
+	switch {
+	case !errors.As(err, &data) || data.Member == "":
+	case strings.HasPrefix(data.Member, field): // it stands alone
+		field = data.Member
+	default:
 		field += "." + data.Member
 	}
 	return &Error{Err: ErrInput, Type: p.Type, Title: p.Title, Field: field, Detail: p.Detail, Spec: p.Spec, Remedy: remedy, Cause: err}

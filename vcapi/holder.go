@@ -50,7 +50,7 @@ func NewHolder(c HolderConfig) (*Holder, error) {
 		var signer dataintegrity.Signer
 		if signer, err = c.Contexts.signer(c.Suite, c.Key, nil, nil); err == nil {
 			h.template, err = dataintegrity.NewTemplate(dataintegrity.Options{
-				Signer: signer, VerificationMethod: c.VerificationMethod, Purpose: did.Authentication, Contexts: c.Contexts.urls, Embedded: []string{"verifiableCredential"},
+				Signer: signer, VerificationMethod: c.VerificationMethod, Purpose: did.Authentication, Contexts: c.Contexts.urls, InsecureInlineContexts: c.Contexts.inline, Embedded: []string{"verifiableCredential"},
 			})
 		}
 	}

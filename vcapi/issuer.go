@@ -92,7 +92,7 @@ func (c *IssuerConfig) template(s Suite, mandatory, ifPresent []string) (*datain
 		return nil, err
 	}
 	return dataintegrity.NewTemplate(dataintegrity.Options{
-		Signer: signer, VerificationMethod: c.VerificationMethod, Purpose: did.AssertionMethod, Contexts: c.Contexts.urls,
+		Signer: signer, VerificationMethod: c.VerificationMethod, Purpose: did.AssertionMethod, Contexts: c.Contexts.urls, InsecureInlineContexts: c.Contexts.inline,
 	})
 }
 
@@ -157,7 +157,7 @@ func (i *Issuer) prepare(credential []byte) ([]byte, *vcdm.Credential, error) {
 			return nil, nil, input(field, "Correct @context.", err)
 		}
 	}
-	if err := i.c.Contexts.lossless(credential); err != nil {
+	if err := i.c.Contexts.defined(credential); err != nil {
 		return nil, nil, i.unsignable(err)
 	}
 	return credential, c, nil

@@ -27,6 +27,12 @@ type VCAPIConfig struct {
 	UnverifiedStatus int `yaml:"unverified_status"`
 	// Contexts are JSON-LD contexts beside the embedded ones, from files.
 	Contexts []ContextConfig `yaml:"contexts"`
+	// InsecureInlineContexts lets documents write contexts out, as those of the test
+	// suites do: what a name in them means is then for whoever sent them to say.
+	InsecureInlineContexts bool `yaml:"insecure_inline_contexts"`
+	// InsecureAnyController takes proofs of others than the issuer, as the vectors of
+	// the test suites have them: anybody can then issue in anybody's name.
+	InsecureAnyController bool `yaml:"insecure_any_controller"`
 	// Clients may call it, with permissions issue, hold and verify. Without any,
 	// everybody on this machine may, and it must be on loopback.
 	Clients []ClientConfig `yaml:"clients"`

@@ -32,7 +32,7 @@ func (a *app) buildVCAPI(context.Context) error {
 		return err
 	}
 	development := a.c.Profile == ProfileDevelopment
-	v := vcapi.VerifierConfig{Contexts: known, Resolver: vcapi.NewResolver(nil, false), Issuers: o.Issuers, InsecureLoopback: development, Now: a.now}
+	v := vcapi.VerifierConfig{Contexts: known, Resolver: vcapi.NewResolver(nil, false), Issuers: o.Issuers, InsecureLoopback: development, InsecureAnyController: c.InsecureAnyController, Now: a.now}
 	if c.Network {
 		v.Resolver, v.Lists = vcapi.NewResolver(fetch.Typed{Fetcher: a.public}, development), fetch.Aged{Fetcher: a.public}
 	}
@@ -65,7 +65,7 @@ func (v *VCAPIConfig) contexts() (*vcapi.Contexts, error) {
 		}
 		more[one.URL] = b
 	}
-	return vcapi.NewContexts(more)
+	return vcapi.NewContexts(more, v.InsecureInlineContexts)
 }
 
 func (a *app) vcIssuers(known *vcapi.Contexts) ([]*vcapi.Issuer, error) {
