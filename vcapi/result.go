@@ -17,13 +17,13 @@ type CredentialResult struct {
 	// Problems are why it does not hold.
 	Problems []Problem `json:"problemDetails,omitempty"`
 	// Results are those of each step that was taken.
-	Results *CredentialResults `json:"results,omitempty"`
+	Results *CredentialResults `json:"results,omitzero"`
 }
 
 // CredentialResults are the steps, by the members of the credential.
 type CredentialResults struct {
-	ValidFrom  *Step  `json:"validFrom,omitempty"`
-	ValidUntil *Step  `json:"validUntil,omitempty"`
+	ValidFrom  *Step  `json:"validFrom,omitzero"`
+	ValidUntil *Step  `json:"validUntil,omitzero"`
 	Status     []Step `json:"credentialStatus,omitempty"`
 	Proof      []Step `json:"proof,omitempty"`
 }
@@ -33,7 +33,7 @@ type Step struct {
 	Verified bool           `json:"verified"`
 	Input    jsontext.Value `json:"input,omitempty"`
 	// Value is that of a status entry.
-	Value *uint8 `json:"value,omitempty"`
+	Value *uint8 `json:"value,omitzero"`
 }
 
 // PresentationResult says whether a presentation holds, with every credential in
@@ -42,7 +42,7 @@ type PresentationResult struct {
 	Verified     bool                 `json:"verified"`
 	Presentation jsontext.Value       `json:"verifiablePresentation,omitempty"`
 	Problems     []Problem            `json:"problemDetails,omitempty"`
-	Results      *PresentationResults `json:"results,omitempty"`
+	Results      *PresentationResults `json:"results,omitzero"`
 }
 
 // PresentationResults are the steps of a presentation and the results of its
@@ -54,9 +54,9 @@ type PresentationResults struct {
 
 // PresentationSteps are those of the presentation itself.
 type PresentationSteps struct {
-	Challenge *Step  `json:"challenge,omitempty"`
-	Domain    *Step  `json:"domain,omitempty"`
-	Holder    *Step  `json:"holder,omitempty"`
+	Challenge *Step  `json:"challenge,omitzero"`
+	Domain    *Step  `json:"domain,omitzero"`
+	Holder    *Step  `json:"holder,omitzero"`
 	Proof     []Step `json:"proof,omitempty"`
 }
 

@@ -53,7 +53,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	if v.others, err = status.NewBitstringChecker(lists{v}, listVerifier{v}, status.BitstringCheckerOptions{CheckerOptions: o}); err != nil {
 		return nil, err
 	}
-	o.MaxTTL = time.Nanosecond // they are here: a change is seen at once
+	o.CacheBytes = 1 // none is kept: they are here, and a change is seen at once
 	v.own, err = status.NewBitstringChecker(lists{v}, listVerifier{v}, status.BitstringCheckerOptions{CheckerOptions: o})
 	return v, err
 }
