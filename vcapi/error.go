@@ -100,7 +100,7 @@ func input(field, remedy string, err error) error {
 	var data *vcdm.Error
 	switch {
 	case !errors.As(err, &data) || data.Member == "":
-	case strings.HasPrefix(data.Member, field): // it stands alone
+	case data.Member == field || strings.HasPrefix(data.Member, field+"."): // it stands alone
 		field = data.Member
 	default:
 		field += "." + data.Member

@@ -25,7 +25,7 @@ import (
 
 // world is a server with an issuer for each suite, on real HTTP.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	url      string
 	now      time.Time
 	ids      map[string]string // of issuers and holders
@@ -45,7 +45,7 @@ var instances = map[string]vcapi.Suite{
 	"eddsa-status": vcapi.EdDSARDFC, "p256-sd-status": vcapi.ECDSASD, "p256-jwt-status": vcapi.JWT,
 }
 
-func newKey(t *testing.T, name string) vcapi.Key {
+func newKey(t testing.TB, name string) vcapi.Key {
 	t.Helper()
 	var key crypto.Signer
 	var err error
@@ -69,7 +69,7 @@ func newKey(t *testing.T, name string) vcapi.Key {
 	return vcapi.Key{Signer: key}
 }
 
-func start(t *testing.T, change func(*Options, *vcapi.VerifierConfig)) *world {
+func start(t testing.TB, change func(*Options, *vcapi.VerifierConfig)) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Now(), ids: map[string]string{}, keys: map[string]vcapi.Key{}, dir: t.TempDir(), change: change}
 	var err error
@@ -228,7 +228,7 @@ func problems(result doc) string {
 }
 
 // copied is a deep copy.
-func copied(t *testing.T, d doc) doc {
+func copied(t testing.TB, d doc) doc {
 	t.Helper()
 	b, err := json.Marshal(d)
 	if err != nil {
