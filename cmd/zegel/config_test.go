@@ -40,7 +40,11 @@ func TestConfigurationFaults(t *testing.T) {
 		"no sign-in for a type": {"data: d\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r, types: [{id: a, metadata: m, acr: [strong]}]}\n", []string{"issuer.types[0].acr: acr and max_age are demands"}},
 		"wallets": {"data: d\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r, refresh_life: 91d, wallets: [{id: a}, {id: b, name: B, keys: k, certificates: [c]}, {id: e, name: E, authorities: a}], wallet_providers: [{name: p}, {name: q, keys: k, wallets: [{id: c}, {id: d, name: D, keys: k}]}]}\n",
 			[]string{"issuer.wallets[0]: id and name", "issuer.wallets[1]: keys, certificates", "issuer.wallets[2]: authorities and certificate_name belong together", "issuer.wallets[2]: certificates and authorities need TLS by this process", "issuer.wallet_providers[0]: keys or anchors", "issuer.wallet_providers[0].wallets", "issuer.wallet_providers[1].wallets[0]: id and name", "issuer.wallet_providers[1].wallets[1]: leave out", "issuer.refresh_life"}},
-		"mongodb without a file": {"data: d\nstore: {kind: mongodb}\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r}\n", []string{"uri_file"}},
+		"vc_api": {"data: d\nvc_api: {url: 'https://vc.example', listen: '127.0.0.1:1', unverified_status: 418, issuers: [{name: A, cryptosuite: none}, {name: b, cryptosuite: bbs-2023, status: true}, {name: b, cryptosuite: jwt, verification_method: x}], holders: [{name: c, cryptosuite: ecdsa-sd-2023}], contexts: [{url: x}], clients: [{id: a, permissions: [all]}]}\n",
+			[]string{"vc_api.unverified_status", `vc_api.issuers[0].name: found "A"`, "vc_api.issuers[0].cryptosuite", "vc_api.issuers[1].status: bbs-2023", "vc_api.issuers[2].name", "vc_api.issuers[2].verification_method", "vc_api.holders[0].cryptosuite", "vc_api.contexts[0]", "vc_api.clients[0].permissions"}},
+		"vc_api for anybody behind a proxy": {"data: d\nvc_api: {url: 'https://vc.example', listen: '127.0.0.1:1'}\n", []string{"vc_api.clients: whoever reaches"}},
+		"vc_api for anybody":                {"data: d\nvc_api: {url: 'https://localhost:1', listen: '0.0.0.0:1', certificate: c, key: k}\n", []string{"vc_api.clients: whoever reaches"}},
+		"mongodb without a file":            {"data: d\nstore: {kind: mongodb}\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r}\n", []string{"uri_file"}},
 	} {
 		path := filepath.Join(t.TempDir(), "zegel.yaml")
 		if err := os.WriteFile(path, []byte(x.yaml), 0o600); err != nil {
