@@ -119,6 +119,9 @@ func (c *Config) checkVCAPI() []error {
 	if v.UnverifiedStatus != 200 && v.UnverifiedStatus != 400 {
 		fault("unverified_status: found %d, expected 200 or 400", v.UnverifiedStatus)
 	}
+	if c.Profile != ProfileDevelopment && (v.InsecureInlineContexts || v.InsecureAnyController) {
+		fault("insecure_inline_contexts and insecure_any_controller are for test suites, in the development profile")
+	}
 	for i, one := range v.Contexts {
 		if u, err := url.Parse(one.URL); err != nil || !u.IsAbs() || one.File == "" {
 			fault("contexts[%d]: give url, as documents name the context, and file", i)
