@@ -91,6 +91,26 @@ func TestIssuersOnTheWeb(t *testing.T) {
 	}
 }
 
+// Nothing but what was asked for is resolved.
+func TestResolver(t *testing.T) {
+	const id = "https://issuer.example/about"
+	n := &web{pages: map[string][]byte{}}
+	r := vcapi.NewResolver(n, false)
+	for _, x := range []struct {
+		name, id, of string
+		want         bool
+	}{
+		{"its own", id, id, true}, {"another's", id, "https://issuer.example/other", false}, {"plain http", "http://issuer.example/about", "http://issuer.example/about", false},
+		{"another method", "did:example:1", "did:example:1", false}, {"none", "", "", false},
+	} {
+		n.pages[x.id] = document(t, x.of, newKey(t, "eddsa"), did.AssertionMethod)
+		d, err := r.Resolve(t.Context(), x.id)
+		if (err == nil) != x.want || (d != nil) != x.want {
+			t.Errorf("%s: %v", x.name, err)
+		}
+	}
+}
+
 // The list of another server is fetched where the network is on, and counts only if
 // the issuer of the credential made it.
 func TestListsOnTheWeb(t *testing.T) {

@@ -107,6 +107,9 @@ func TestPresentationOfBad(t *testing.T) {
 	if status != http.StatusOK || r["verified"] != false || problems(r) != "" {
 		t.Fatalf("%d %v", status, r)
 	}
+	if r["verifiablePresentation"] != nil {
+		t.Error("the presentation is returned to who did not ask for it")
+	}
 	want := []struct {
 		verified bool
 		problem  string

@@ -151,7 +151,7 @@ func TestStatusList(t *testing.T) {
 	}
 	for _, bad := range []string{
 		strings.Replace(path, "/revocation", "/refresh", 1), strings.Replace(path, "/revocation", "/%20", 1), "/issuers/eddsa-status/status/x/revocation", "/issuers/eddsa-status/status/AAAAAAAAAAAAAAAAAAAAAA/revocation",
-		"/issuers/eddsa-status/status/%2e%2e%2f/revocation", strings.Replace(path, "eddsa-status", "p256-sd-status", 1), strings.Replace(path, "eddsa-status", "eddsa-rdfc", 1), strings.Replace(path, "eddsa-status", "nobody", 1),
+		"/issuers/eddsa-status/status/%2e%2e%2f/revocation", "/issuers/eddsa-status/status/" + strings.Repeat("a", 300) + "/revocation", "/issuers/eddsa-status/status/%C3%A9/revocation", strings.Replace(path, "eddsa-status", "p256-sd-status", 1), strings.Replace(path, "eddsa-status", "eddsa-rdfc", 1), strings.Replace(path, "eddsa-status", "nobody", 1),
 	} {
 		if res, body := get(bad, ""); res.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d %s", bad, res.StatusCode, body)
