@@ -16,10 +16,27 @@
 // credentials are not there.
 package vcapi
 
-import "github.com/zegel-id/zegel/did"
+import (
+	"errors"
+	"strings"
+
+	"github.com/zegel-id/zegel/did"
+)
 
 // spec is the text that is followed.
 const spec = "VCALM 0.9, "
+
+// ofKey refuses a did:key of another key: nobody could verify what is signed.
+func ofKey(id string, key Key) error {
+	if !strings.HasPrefix(id, "did:key:") {
+		return nil
+	}
+	own, err := did.DIDKey(key.Public())
+	if err == nil && own != id {
+		err = errors.New("the identifier is the did:key of another key")
+	}
+	return err
+}
 
 // ownMethod is the verification method of a key: that of its did:key where the
 // configuration names none.

@@ -2,6 +2,7 @@ package vcapi
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -55,20 +56,22 @@ func with(document []byte, name string, value any) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// withContext adds a context behind those that are there.
-func withContext(document []byte, list []vcdm.Context, url string) ([]byte, error) {
-	all := make([]any, 0, len(list)+1)
+// withContexts adds contexts behind those that are there.
+func withContexts(document []byte, list []vcdm.Context, urls ...string) ([]byte, error) {
+	all := make([]any, 0, len(list)+len(urls))
 	for _, c := range list {
-		switch {
-		case c.URL == url:
-			return document, nil
-		case c.Inline != nil:
+		if c.Inline != nil {
 			all = append(all, jsontext.Value(c.Inline))
-		default:
+		} else {
 			all = append(all, c.URL)
 		}
 	}
-	return with(document, "@context", append(all, url))
+	for _, url := range urls {
+		if !slices.ContainsFunc(list, func(c vcdm.Context) bool { return c.URL == url }) {
+			all = append(all, url)
+		}
+	}
+	return with(document, "@context", all)
 }
 
 // envelope is a secured document inside a data: URL (VC Data Model 2.0, Section

@@ -2,6 +2,8 @@ package vcapi
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
 	"testing"
 	"time"
@@ -72,12 +74,23 @@ func TestInstancesAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, secret, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := Key{Signer: secret}
+	if _, err := NewIssuer(IssuerConfig{Name: "a", ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: EdDSARDFC, Key: key, Contexts: known, Now: time.Now}); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]IssuerConfig{
-		"no name":   {ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: JWT, Contexts: known, Now: time.Now},
-		"a path":    {Name: "a/b", ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: JWT, Contexts: known, Now: time.Now},
-		"no method": {Name: "a", ID: "did:web:a.example", Suite: JWT, Contexts: known, Now: time.Now},
-		"no suite":  {Name: "a", ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: "none", Contexts: known, Now: time.Now},
-		"no key":    {Name: "a", ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: EdDSARDFC, Contexts: known, Now: time.Now},
+		"no name":             {ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: JWT, Contexts: known, Now: time.Now},
+		"a path":              {Name: "a/b", ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: JWT, Contexts: known, Now: time.Now},
+		"no method":           {Name: "a", ID: "did:web:a.example", Suite: JWT, Contexts: known, Now: time.Now},
+		"no suite":            {Name: "a", ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: "none", Contexts: known, Now: time.Now},
+		"a method of another": {Name: "a", ID: "did:web:a.example", VerificationMethod: "did:web:b.example#k", Suite: EdDSARDFC, Key: key, Contexts: known, Now: time.Now},
+		"a key of another":    {Name: "a", ID: "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK", Suite: EdDSARDFC, Key: key, Contexts: known, Now: time.Now},
+		"no store":            {Name: "a", ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: EdDSARDFC, Key: key, Contexts: known, Base: "https://a.example", Now: time.Now},
+		"no key":              {Name: "a", ID: "did:web:a.example", VerificationMethod: "did:web:a.example#k", Suite: EdDSARDFC, Contexts: known, Now: time.Now},
 	} {
 		if i, err := NewIssuer(c); err == nil || i != nil {
 			t.Errorf("%s: %v", name, err)

@@ -54,6 +54,9 @@ func NewHolder(c HolderConfig) (*Holder, error) {
 			})
 		}
 	}
+	if err == nil {
+		err = ofKey(c.ID, c.Key)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("vcapi: holder %s: %w", c.Name, err)
 	}
@@ -94,7 +97,7 @@ func (h *Holder) Present(presentation []byte, o PresentOptions) ([]byte, error) 
 		}
 	}
 	if p.Version1 {
-		if presentation, err = withContext(presentation, p.Contexts, contexts.DataIntegrityV2); err != nil {
+		if presentation, err = withContexts(presentation, p.Contexts, contexts.DataIntegrityV2); err != nil {
 			return nil, input(field, "Correct @context.", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/contexts"
@@ -50,6 +51,8 @@ func checkInstance(named, id, method string, s Suite, c *Contexts, now func() ti
 		return fmt.Errorf("vcapi: name %q must be of lower-case letters, digits and hyphens", named)
 	case id == "" || method == "":
 		return fmt.Errorf("vcapi: %s: an identifier that is no did:key needs the URL of its verification method", named)
+	case !strings.HasPrefix(method, id+"#"):
+		return fmt.Errorf("vcapi: %s: the verification method %s is not one of %s", named, method, id)
 	case !s.Known():
 		return fmt.Errorf("vcapi: %s: the suite is %q, expected one of %v", named, string(s), Suites())
 	case c == nil || now == nil:
@@ -73,6 +76,9 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 		_, err = c.Contexts.signer(c.Suite, c.Key, nil, nil) // made anew for the pointers of each request
 	default:
 		i.template, err = c.template(c.Suite, nil, nil)
+	}
+	if err == nil {
+		err = ofKey(c.ID, c.Key)
 	}
 	if err == nil && c.Base != "" {
 		i.statuses, err = newStatuses(i)
@@ -152,8 +158,13 @@ func (i *Issuer) prepare(credential []byte) ([]byte, *vcdm.Credential, error) {
 		return nil, nil, err
 	}
 	if c.Version1 {
-		// The terms of a proof stand in the context of version 2.0 alone.
-		if credential, err = withContext(credential, c.Contexts, contexts.DataIntegrityV2); err != nil {
+		// The terms of a proof and of a status stand in the context of version 2.0
+		// alone.
+		more := []string{contexts.DataIntegrityV2}
+		if i.statuses != nil {
+			more = append(more, contexts.CredentialsStatusV1)
+		}
+		if credential, err = withContexts(credential, c.Contexts, more...); err != nil {
 			return nil, nil, input(field, "Correct @context.", err)
 		}
 	}
@@ -168,6 +179,9 @@ func (i *Issuer) unsignable(err error) error {
 	var e *dataintegrity.Error
 	if !errors.As(err, &e) {
 		err = &dataintegrity.Error{Check: dataintegrity.CheckSignature, Spec: "Data Integrity 1.0, Section 2.4.1", Detail: "the document cannot be signed as a whole", Err: err}
+	}
+	if errors.As(err, &e) && e.Check == ecdsasd.CheckPointers { // as of bbs2023
+		return input("options.mandatoryPointers", "Name what the credential has.", err)
 	}
 	return input("credential", "Define every term and type by a known context, and correct the place that is named.", err)
 }

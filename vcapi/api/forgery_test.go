@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -142,13 +143,24 @@ func TestTokenPresentationOfBad(t *testing.T) {
 			t.Errorf("%d %v", status, r)
 		}
 	}
-	many := make([]string, 65)
-	for i := range many {
-		many[i] = strings.TrimPrefix(good["id"].(string), "data:application/vc+jwt,")
-	}
 	signer, err := vcjose.NewKeySigner(w.keys["p256-jwt"].Signer, w.method("p256-jwt"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for context, want := range map[string]int{"": 200, `,"` + examples + `"`: 200, `,"https://unknown.example/v1"`: 400, `,{"a":"https://a.example/"}`: 400} {
+		payload := fmt.Sprintf(`{"@context":["https://www.w3.org/ns/credentials/v2"%s],"type":"VerifiablePresentation","holder":%q,"nonce":"c","aud":"d","iat":%d}`, context, w.ids["p256-jwt"], w.now.Unix())
+		text, err := signer.SignCompact(vcjose.TypPresentation, w.now, []byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		vp := doc{"@context": "https://www.w3.org/ns/credentials/v2", "type": "EnvelopedVerifiablePresentation", "id": "data:application/vp+jwt," + text}
+		if status, r := w.verifyPresentation(vp, bound); status != want || (r["verified"] == true) != (want == 200) {
+			t.Errorf("%s: %d %v", context, status, r)
+		}
+	}
+	many := make([]string, 65)
+	for i := range many {
+		many[i] = strings.TrimPrefix(good["id"].(string), "data:application/vc+jwt,")
 	}
 	text, err := vcjose.Present(vcjose.Presentation{Holder: w.ids["p256-jwt"], Credentials: many, Nonce: "c", Audience: "d", IssuedAt: w.now, Expires: w.now.Add(time.Minute)}, signer)
 	if err != nil {

@@ -92,7 +92,7 @@ func TestMandatoryPointers(t *testing.T) {
 			"/issuers/" + name + "/credentials/issue": {"credential": w.credential(name), "options": doc{"mandatoryPointers": []string{"/nowhere"}}},
 			"/credentials/derive":                     {"verifiableCredential": w.issue(name, w.credential(name), nil), "options": doc{"selectivePointers": []string{"/nowhere"}}},
 		} {
-			if status, answer := w.post(path, body); status != http.StatusBadRequest || !strings.Contains(answer["detail"].(string), "/nowhere") {
+			if status, answer := w.post(path, body); status != http.StatusBadRequest || !strings.Contains(answer["detail"].(string), "/nowhere") || !strings.HasSuffix(answer["field"].(string), "Pointers") {
 				t.Errorf("%s: %d %v", path, status, answer)
 			}
 		}
@@ -123,6 +123,20 @@ func TestVersion1(t *testing.T) {
 		if r := w.verify(w.issue(name, c, nil), nil); r["verified"] != false || problems(r) != rangeError {
 			t.Errorf("%s: expired: %v", name, r)
 		}
+	}
+	c := doc{
+		"@context": []any{"https://www.w3.org/2018/credentials/v1"}, "id": "urn:uuid:2", "type": []any{"VerifiableCredential"}, "issuer": w.ids["eddsa-status"],
+		"issuanceDate": "2024-01-01T00:00:00Z", "credentialSubject": doc{"id": "did:example:1"},
+	}
+	vc := w.issue("eddsa-status", c, nil)
+	if r := w.verify(vc, nil); r["verified"] != true || len(vc["credentialStatus"].([]any)) != 2 {
+		t.Errorf("with status: %v %v", vc, r)
+	}
+	if status, answer := w.setStatus("eddsa-status", "urn:uuid:2", "revocation", true); status != http.StatusOK {
+		t.Errorf("%d %v", status, answer)
+	}
+	if r := w.verify(vc, nil); r["verified"] != false || problems(r) != statusError {
+		t.Errorf("revoked: %v", r)
 	}
 	if status, _ := w.post("/issuers/p256-jwt/credentials/issue", doc{"credential": doc{
 		"@context": []any{"https://www.w3.org/2018/credentials/v1"}, "type": []any{"VerifiableCredential"}, "issuer": w.ids["p256-jwt"], "issuanceDate": "2024-01-01T00:00:00Z", "credentialSubject": doc{"id": "did:example:1"},
