@@ -39,7 +39,7 @@ func (a *app) buildVCAPI(context.Context) error {
 	if o.Verifier, err = vcapi.NewVerifier(v); err != nil {
 		return err
 	}
-	if len(c.Clients) > 0 {
+	if o.InsecureAnybody = len(c.Clients) == 0; !o.InsecureAnybody { // then it is on loopback, see checkVCAPI
 		if o.Clients, err = clients(c.Clients); err != nil {
 			return fmt.Errorf("vc_api.clients: %w", err)
 		}

@@ -32,9 +32,10 @@ type Options struct {
 	Holders  []*vcapi.Holder
 	Verifier *vcapi.Verifier
 	Contexts *vcapi.Contexts
-	// Clients authenticates; nil lets anybody call everything, for a listener that
-	// nobody else reaches.
-	Clients rest.Authenticator
+	// Clients authenticates. InsecureAnybody, in its stead, lets everybody do
+	// everything, for a listener that nobody else reaches.
+	Clients         rest.Authenticator
+	InsecureAnybody bool
 	// UnverifiedStatus answers for what does not hold: 200, the default, which the
 	// text asks for, or 400, which the test suites of the W3C do.
 	UnverifiedStatus int
@@ -63,6 +64,8 @@ func New(o Options) (http.Handler, error) {
 	switch {
 	case o.Verifier == nil || o.Contexts == nil || o.Random == nil || o.Log == nil || o.Now == nil:
 		return nil, errors.New("vcapi/api: Verifier, Contexts, Random, Log and Now must be set")
+	case (o.Clients == nil) != o.InsecureAnybody:
+		return nil, errors.New("vcapi/api: either Clients or InsecureAnybody must be set")
 	case o.UnverifiedStatus != http.StatusOK && o.UnverifiedStatus != http.StatusBadRequest:
 		return nil, errors.New("vcapi/api: UnverifiedStatus must be 200 or 400")
 	}
@@ -81,7 +84,7 @@ func New(o Options) (http.Handler, error) {
 		MaxBody: 1536 << 10, Limiter: rest.NewLimiter(200, 400, 10_000, o.Now),
 	})
 	routes := s.routes()
-	if o.Clients == nil {
+	if o.InsecureAnybody {
 		for i := range routes {
 			routes[i].Permission = ""
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/credential"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
 	"github.com/zegel-id/zegel/credential/vcdm/vcjose"
 	"github.com/zegel-id/zegel/did"
@@ -169,5 +170,36 @@ func TestTokenPresentationOfBad(t *testing.T) {
 	vp := doc{"@context": "https://www.w3.org/ns/credentials/v2", "type": "EnvelopedVerifiablePresentation", "id": "data:application/vp+jwt," + text}
 	if status, r := w.verifyPresentation(vp, bound); status != http.StatusBadRequest || !strings.Contains(r["detail"].(string), "65") {
 		t.Errorf("%d %v", status, r)
+	}
+}
+
+// A vc+sd-jwt is judged as it was disclosed.
+func TestSDJWT(t *testing.T) {
+	w := start(t, nil)
+	b, err := json.Marshal(w.credential("p256-jwt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft, err := vcjose.PrepareSDJWT(vcjose.Credential{Document: b, IssuedAt: w.now.Truncate(time.Second)}, nil, credential.Path{"credentialSubject", "age"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := vcjose.NewKeySigner(w.keys["p256-jwt"].Signer, w.method("p256-jwt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := draft.Seal(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, _ := strings.Cut(text, "~")
+	for name, x := range map[string]struct {
+		text string
+		want bool
+	}{"all disclosed": {text, true}, "nothing disclosed": {token + "~", true}, "another disclosure": {token + "~WyJ4IiwiYWdlIiwzMV0~", false}} {
+		vc := doc{"@context": "https://www.w3.org/ns/credentials/v2", "type": "EnvelopedVerifiableCredential", "id": "data:application/vc+sd-jwt," + x.text}
+		if status, r := w.post("/credentials/verify", doc{"verifiableCredential": vc}); (status == http.StatusOK && r["verified"] == true) != x.want {
+			t.Errorf("%s: %d %v", name, status, r)
+		}
 	}
 }

@@ -190,7 +190,7 @@ func TestClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.Clients = clients
+		o.Clients, o.InsecureAnybody = clients, false
 	})
 	for path, needs := range map[string]string{
 		"/issuers/eddsa-rdfc/credentials/issue": Issue, "/issuers/eddsa-status/credentials/status": Issue, "/holders/eddsa-rdfc/presentations": Hold, "/credentials/derive": Hold,

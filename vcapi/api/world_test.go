@@ -94,6 +94,7 @@ func (w *world) open() {
 	o := Options{Contexts: w.contexts, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: w.clock}
 	w.instances(&o, s)
 	v := vcapi.VerifierConfig{Contexts: w.contexts, Resolver: vcapi.NewResolver(nil, false), Issuers: o.Issuers, Now: w.clock}
+	o.InsecureAnybody = true
 	if w.change != nil {
 		w.change(&o, &v)
 	}
