@@ -42,12 +42,15 @@ type Issuer struct {
 	statuses *statuses               // nil without
 }
 
-var name = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+var names = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// ValidName says whether an issuer or a holder may be called so.
+func ValidName(name string) bool { return names.MatchString(name) }
 
 // checkInstance refuses what an issuer and a holder must both have.
 func checkInstance(named, id, method string, s Suite, c *Contexts, now func() time.Time) error {
 	switch {
-	case !name.MatchString(named):
+	case !ValidName(named):
 		return fmt.Errorf("vcapi: name %q must be of lower-case letters, digits and hyphens", named)
 	case id == "" || method == "":
 		return fmt.Errorf("vcapi: %s: an identifier that is no did:key needs the URL of its verification method", named)

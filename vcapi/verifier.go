@@ -34,6 +34,7 @@ type VerifierConfig struct {
 // Verifier judges what anybody made. It is safe for concurrent use.
 type Verifier struct {
 	c           VerifierConfig
+	suites      []dataintegrity.Suite
 	own, others *status.BitstringChecker
 }
 
@@ -47,7 +48,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	if c.Contexts == nil || c.Resolver == nil || c.Now == nil {
 		return nil, errors.New("vcapi: a verifier needs Contexts, a Resolver and Now")
 	}
-	v := &Verifier{c: c}
+	v := &Verifier{c: c, suites: c.Contexts.verifiers()}
 	o := status.CheckerOptions{Now: c.Now, Skew: skew, InsecureLoopback: c.InsecureLoopback, DefaultTTL: time.Minute, MaxTTL: 5 * time.Minute}
 	var err error
 	if v.others, err = status.NewBitstringChecker(lists{v}, listVerifier{v}, status.BitstringCheckerOptions{CheckerOptions: o}); err != nil {
@@ -136,7 +137,7 @@ func (v *Verifier) embedded(ctx context.Context, field string, c *vcdm.Credentia
 // policy is what every proof must be.
 func (v *Verifier) policy(purpose did.Relationship, challenge, domain string) dataintegrity.Policy {
 	p := dataintegrity.Policy{
-		Now: v.c.Now(), Skew: skew, Suites: v.c.Contexts.verifiers(), Resolver: v.c.Resolver, Purpose: purpose, Challenge: challenge, Contexts: v.c.Contexts.urls, InsecureInlineContexts: v.c.Contexts.inline,
+		Now: v.c.Now(), Skew: skew, Suites: v.suites, Resolver: v.c.Resolver, Purpose: purpose, Challenge: challenge, Contexts: v.c.Contexts.urls, InsecureInlineContexts: v.c.Contexts.inline,
 	}
 	if domain != "" {
 		p.Domain = []string{domain}

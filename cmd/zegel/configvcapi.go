@@ -149,7 +149,7 @@ func (v *VCAPIConfig) local() bool {
 }
 
 func (i *VCInstanceConfig) checkInstance(field, keys string, names map[string]bool, fault func(string, ...any)) {
-	if !instanceName.MatchString(i.Name) || names[i.Name] {
+	if !vcapi.ValidName(i.Name) || names[i.Name] {
 		fault("%s.name: found %q, expected lower-case letters, digits and hyphens, and another name for each", field, i.Name)
 	}
 	names[i.Name] = true

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -23,8 +22,6 @@ import (
 
 // instanceDir is where the keys of the verifiable credential API lie.
 const instanceDir = "vc-api"
-
-var instanceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 // bbsPEM is the type of a PEM block with the 32 octets of a BBS secret key, for
 // which there is no PKCS #8.
@@ -42,7 +39,7 @@ vc_api.holders of the configuration.`,
 		Example: "  zegel keys instance eddsa --dir ./keys --cryptosuite eddsa-rdfc-2022",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !instanceName.MatchString(args[0]) {
+			if !vcapi.ValidName(args[0]) {
 				return fmt.Errorf("NAME: found %q, expected lower-case letters, digits and hyphens", args[0])
 			}
 			block, pub, err := newInstanceKey(vcapi.Suite(suite), curve)
