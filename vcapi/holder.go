@@ -70,7 +70,8 @@ func (h *Holder) Name() string { return h.c.Name }
 type PresentOptions struct {
 	Challenge, Domain string
 	// Cryptosuite, VerificationMethod and Purpose, where they are given, must be
-	// those of the holder; the purpose is authentication.
+	// those of the holder. Deviation: the purpose is authentication, where the text
+	// has assertionMethod unless told otherwise; that says nothing of who presents.
 	Cryptosuite, VerificationMethod, Purpose string
 }
 

@@ -2,7 +2,6 @@ package vcapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/zegel-id/zegel/credential/dataintegrity"
@@ -30,10 +29,13 @@ func (v *Verifier) Presentation(ctx context.Context, raw []byte, o CredentialOpt
 		r, err = v.embeddedPresentation(ctx, field, p, o)
 	}
 	if err == nil {
-		err = ctx.Err()
+		err = ctx.Err() // nothing was found out
+	}
+	if err != nil {
+		return PresentationResult{}, err
 	}
 	r.Presentation = raw
-	return r, err
+	return r, nil
 }
 
 func (v *Verifier) embeddedPresentation(ctx context.Context, field string, p *vcdm.Presentation, o CredentialOptions) (PresentationResult, error) {
@@ -63,20 +65,15 @@ func (v *Verifier) embeddedPresentation(ctx context.Context, field string, p *vc
 		r.Problems = []Problem{problemOf(err)}
 		return r, nil
 	}
-	return r, v.credentials(ctx, field, p, o, &r)
+	err = v.credentials(ctx, field, p, o, &r)
+	return r, err
 }
 
-// presented are the steps of a presentation whose verification ended so.
+// presented are the steps of a presentation whose verification ended so. None of them
+// holds where one does not: a challenge under a bad signature is worth nothing.
 func presented(err error, p *vcdm.Presentation, o CredentialOptions) PresentationSteps {
-	failed := ""
-	var e *dataintegrity.Error
-	if errors.As(err, &e) {
-		failed = e.Check
-	}
-	return PresentationSteps{
-		Challenge: text(failed != dataintegrity.CheckChallenge, o.Challenge), Domain: text(failed != dataintegrity.CheckDomain, o.Domain),
-		Holder: text(err == nil, p.Holder), Proof: steps(err == nil, p.Proofs),
-	}
+	ok := err == nil
+	return PresentationSteps{Challenge: text(ok, o.Challenge), Domain: text(ok, o.Domain), Holder: text(ok, p.Holder), Proof: steps(ok, p.Proofs)}
 }
 
 // credentials judges those of a presentation that holds, each on its own.

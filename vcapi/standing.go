@@ -17,9 +17,11 @@ import (
 )
 
 // standing judges what a verified document says of itself: types, validity and
-// status. Deviation: the text calls an expired or revoked credential a warning, and
-// verified true ("Verification Errors vs. Warnings"); here verified is false, for those who look at
-// nothing else. The problems tell one from the other.
+// status.
+//
+// Deviation: the text ("Verification Errors vs. Warnings") calls an expired or revoked
+// credential a warning, and verified true; here verified is false, for those who look
+// at nothing else. The problems tell one from the other.
 func (v *Verifier) standing(ctx context.Context, c *vcdm.Credential, o CredentialOptions, r *CredentialResult) error {
 	if _, err := vcdm.Types(v.c.Contexts.processor, c.Contexts, c.Types); err != nil {
 		r.problem(problemOf(err))

@@ -89,6 +89,11 @@ func (w *world) otherVerifiers(t *testing.T, token bool, vp doc) {
 		if status != http.StatusOK || r["verified"] != false || problems(r) != x.want {
 			t.Errorf("%s: %d %v", x.name, status, r)
 		}
+		for name, step := range r["results"].(doc)["presentation"].(doc) {
+			if step, ok := step.(doc); ok && step["verified"] != false {
+				t.Errorf("%s: %s: %v", x.name, name, step)
+			}
+		}
 	}
 }
 
