@@ -26,6 +26,9 @@ var rooms = []struct {
 	{"holder/api", append(ground, "holder", "internal"), "an HTTP edge knows its role and the edge"},
 	{"verifier/api", append(ground, "verifier", "internal"), "an HTTP edge knows its role and the edge"},
 
+	{"vcapi/api", append(ground, "vcapi", "internal"), "an HTTP edge knows its core and the edge"},
+
+	{"vcapi", append(ground, "vcapi"), "it signs for its callers: no role, no supplier, no HTTP"},
 	{"issuer", append(ground, "issuer", "internal/authz", "internal/provider", "internal/audit", "internal/capsule"), "roles meet only on the wire"},
 	{"holder/unit", append(ground, "holder/unit"), "the wallet unit is pure: no server part, no edge"},
 	{"holder/pod", append(ground, "holder/pod"), "a pod knows ciphertext only"},
@@ -76,7 +79,7 @@ var fences = []struct {
 	{"github.com/zitadel/oidc", []string{"internal/devidp"}, "the development identity provider"},
 	{"github.com/spf13/cobra", []string{"cmd"}, "only cmd reads flags"},
 	{"github.com/goccy/go-yaml", []string{"cmd", "internal/provider", "verifier", "issuer"}, "configuration and declared mappings"},
-	{"log/slog", []string{"cmd", "issuer", "holder/api", "holder", "verifier", "internal", "e2e"}, "ground packages are silent"},
+	{"log/slog", []string{"cmd", "vcapi/api", "issuer", "holder/api", "holder", "verifier", "internal", "e2e"}, "ground packages are silent"},
 	{"C", []string{"seal/pkcs11"}, "cgo in one place"},
 }
 
@@ -87,6 +90,7 @@ var never = []struct{ from, to, why string }{
 	{"holder", "holder/api", "the core sees no HTTP"},
 	{"issuer", "issuer/api", "the core sees no HTTP"},
 	{"verifier", "verifier/api", "the core sees no HTTP"},
+	{"vcapi", "vcapi/api", "the core sees no HTTP"},
 }
 
 type pkg struct {

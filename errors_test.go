@@ -26,7 +26,7 @@ const errorsFile = "docs/errors.md"
 // after a change.
 func TestErrorsAreListed(t *testing.T) {
 	list, err := errordoc.Read(".", "github.com/zegel-id/zegel",
-		"protocol", "issuer", "holder", "verifier", "internal/rest", "internal/authz", "cmd")
+		"protocol", "issuer", "holder", "verifier", "vcapi", "internal/rest", "internal/authz", "cmd")
 	if err != nil {
 		t.Fatal(err)
 	}

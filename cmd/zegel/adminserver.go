@@ -199,7 +199,9 @@ func (a *app) firstURL() string {
 		return a.c.Issuer.URL
 	case a.c.Holder != nil:
 		return a.c.Holder.URL
-	default:
+	case a.c.Verifier != nil:
 		return a.c.Verifier.URL
+	default:
+		return a.c.VCAPI.URL
 	}
 }

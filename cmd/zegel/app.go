@@ -156,7 +156,7 @@ func (a *app) Close() error {
 
 // roles builds the configured roles.
 func (a *app) roles(ctx context.Context) error {
-	for _, build := range []func(context.Context) error{a.buildIssuer, a.buildHolder, a.buildVerifier, a.buildAdmin} {
+	for _, build := range []func(context.Context) error{a.buildIssuer, a.buildHolder, a.buildVerifier, a.buildVCAPI, a.buildAdmin} {
 		if err := build(ctx); err != nil {
 			return err
 		}

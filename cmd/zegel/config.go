@@ -44,6 +44,7 @@ type Config struct {
 	Issuer   *IssuerConfig   `yaml:"issuer"`
 	Holder   *HolderConfig   `yaml:"holder"`
 	Verifier *VerifierConfig `yaml:"verifier"`
+	VCAPI    *VCAPIConfig    `yaml:"vc_api"`
 }
 
 // StoreConfig chooses the store driver.
@@ -471,6 +472,9 @@ func (c *Config) relativeTo(dir string) {
 			}
 		}
 	}
+	if c.VCAPI != nil {
+		paths = append(paths, c.VCAPI.paths()...)
+	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -508,8 +512,8 @@ func (c *Config) Check() error {
 	default:
 		fault("store.kind: found %q, expected embedded or mongodb", c.Store.Kind)
 	}
-	if c.Issuer == nil && c.Holder == nil && c.Verifier == nil {
-		fault("no role: configure issuer, holder or verifier")
+	if c.Issuer == nil && c.Holder == nil && c.Verifier == nil && c.VCAPI == nil {
+		fault("no role: configure issuer, holder, verifier or vc_api")
 	}
 	if c.Issuer != nil {
 		faults = append(faults, c.Issuer.check(c.Profile)...)
@@ -549,6 +553,9 @@ func (c *Config) Check() error {
 		if (v.Trust.PubEAAList == "") != (v.Trust.ListSigner == "") {
 			fault("verifier.trust: pub_eaa_list and list_signer belong together")
 		}
+	}
+	if c.VCAPI != nil {
+		faults = append(faults, c.checkVCAPI()...)
 	}
 	return errors.Join(faults...)
 }

@@ -163,6 +163,11 @@ func receiverKey(path string) (crypto.Signer, error) {
 		}
 		return key, writeNew(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	}
+	return signingKey(path)
+}
+
+// signingKey reads a private key in PKCS #8.
+func signingKey(path string) (crypto.Signer, error) {
 	b, err := readSecret(path)
 	if err != nil {
 		return nil, err

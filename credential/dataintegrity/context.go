@@ -15,6 +15,7 @@ const specContext = specDI + ", Section 4.6"
 type reading struct {
 	contexts []string // URLs of those that are understood
 	embedded []string // members whose values are documents with a context of their own
+	inline   bool     // contexts may also be written out in the document
 	spelled  bool     // members are named by terms, and stand where they belong
 
 	document jcs.Value
@@ -86,6 +87,7 @@ func (r reading) known(context jcs.Value) error {
 	for c := range oneOrMany(context) {
 		url, ok := c.Text()
 		switch {
+		case r.inline && c.Kind() == jcs.Object:
 		case !ok:
 			return unknownContext("an @context is written out in the document, or is null; only URLs of known contexts are accepted")
 		case !slices.Contains(r.contexts, url):

@@ -79,6 +79,40 @@ func TestContexts(t *testing.T) {
 	})
 }
 
+// TestInlineContexts: a policy may take contexts that are written out, and no others
+// than before.
+func TestInlineContexts(t *testing.T) {
+	document := func(context, subject string) string {
+		return string(change(t, string(change(t, credentialText, `["`+contextV2+`"]`, context)), `"credentialSubject": {`, `"credentialSubject": {`+subject))
+	}
+	p := policy(t, edKey(1).Public())
+	p.Suites, p.InsecureInlineContexts = suites(published), true
+	lax := func(o *di.Options) { o.InsecureInlineContexts = true }
+	const inline = `["` + contextV2 + `",{"mine":"https://x.example/mine"}]`
+	for _, suite := range []string{"eddsa-rdfc-2022", "eddsa-jcs-2022"} {
+		signed, err := template(t, published, suite, edKey(1), lax).Add([]byte(document(inline, `"mine":"x",`)), di.Terms{Created: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		verified(t, signed, p)
+		refused(t, change(t, string(signed), `"mine":"x"`, `"mine":"y"`), p, di.CheckSignature)
+		strict := p
+		strict.InsecureInlineContexts = false
+		refused(t, signed, strict, di.CheckContext)
+		for name, bad := range map[string]string{
+			"unknown":  document(`["`+contextV2+`",{"mine":"https://x.example/mine"},"https://x.example/unknown"]`, ""),
+			"null":     document(`["`+contextV2+`",null]`, ""),
+			"a number": document(`["`+contextV2+`",1]`, ""),
+			"inside":   document(inline, `"@context":{"mine":"https://x.example/other"},`),
+		} {
+			if _, err := template(t, published, suite, edKey(1), lax).Add([]byte(bad), di.Terms{Created: now}); err == nil {
+				t.Errorf("%s, %s: signed", suite, name)
+			}
+			refused(t, signedByHand(t, bad), p, di.CheckContext)
+		}
+	}
+}
+
 // signedByHand is a good signature over a document that a Template would refuse.
 func signedByHand(t testing.TB, document string) []byte {
 	t.Helper()

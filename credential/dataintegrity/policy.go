@@ -51,6 +51,10 @@ type Policy struct {
 	// Contexts are the URLs of the JSON-LD contexts that the caller understands. A
 	// document may name these and no others. Empty is for plain JSON.
 	Contexts []string
+	// InsecureInlineContexts also accepts contexts that are written out in the document:
+	// what a name means is then for whoever sent it to say, and a suite that signs RDF
+	// holds as well under other names.
+	InsecureInlineContexts bool
 	// Embedded names members whose values are documents with an @context of their
 	// own, of the same Contexts, such as verifiableCredential in a presentation.
 	Embedded []string
@@ -88,7 +92,7 @@ func (p *Policy) usable() error {
 // reading is the rule for a document whose proofs are of accepted suites.
 func (p *Policy) reading(proofs []*Proof) reading {
 	asWritten := !slices.ContainsFunc(proofs, func(proof *Proof) bool { return !signsAsWritten(p.suite(proof.Cryptosuite)) })
-	return reading{contexts: p.Contexts, embedded: p.Embedded, spelled: !p.InsecureAnySpelling && !asWritten}
+	return reading{contexts: p.Contexts, embedded: p.Embedded, inline: p.InsecureInlineContexts, spelled: !p.InsecureAnySpelling && !asWritten}
 }
 
 // suite is the accepted suite of a name; nil if there is none.

@@ -15,11 +15,12 @@ type Options struct {
 	// VerificationMethod is the URL, with a fragment, under which others find the key.
 	VerificationMethod string
 	Purpose            did.Relationship
-	// Contexts, Embedded and InsecureAnySpelling are as in Policy: a document that the
-	// like policy would refuse is not signed.
-	Contexts            []string
-	Embedded            []string
-	InsecureAnySpelling bool
+	// Contexts, InsecureInlineContexts, Embedded and InsecureAnySpelling are as in Policy:
+	// a document that the like policy would refuse is not signed.
+	Contexts               []string
+	InsecureInlineContexts bool
+	Embedded               []string
+	InsecureAnySpelling    bool
 }
 
 // Template makes proofs of one key for one purpose. It is safe for concurrent use.
@@ -112,7 +113,7 @@ func (t *Template) proof(s *Secured, terms Terms) ([]byte, error) {
 	if !terms.Expires.IsZero() && !terms.Expires.After(terms.Created) {
 		return nil, &Error{Check: CheckValidity, Spec: specDI + ", Section 2.1", Detail: "Expires is not after Created"}
 	}
-	r := reading{contexts: t.o.Contexts, embedded: t.o.Embedded, spelled: !t.o.InsecureAnySpelling && !signsAsWritten(t.o.Signer)}
+	r := reading{contexts: t.o.Contexts, embedded: t.o.Embedded, inline: t.o.InsecureInlineContexts, spelled: !t.o.InsecureAnySpelling && !signsAsWritten(t.o.Signer)}
 	if err := r.check(s.root); err != nil {
 		return nil, err
 	}

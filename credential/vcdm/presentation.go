@@ -1,8 +1,10 @@
 package vcdm
 
 import (
+	"bytes"
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -84,6 +86,37 @@ func ParsePresentation(b []byte, rules Rules) (*Presentation, error) {
 	return p, nil
 }
 
+// ParseSecured reads a secured credential that stands alone: one with proofs in
+// it, or an EnvelopedVerifiableCredential (Section 4.13.1). The error is an
+// *Error, and then there is no credential.
+func ParseSecured(b []byte, rules Rules) (Presented, error) {
+	var d document
+	if err := d.read(b); err != nil {
+		return Presented{}, err
+	}
+	return presented(bytes.TrimSpace(b), "verifiableCredential", rules)
+}
+
+// ParseSecuredPresentation is ParseSecured for a presentation: the content of an
+// EnvelopedVerifiablePresentation (Section 4.13.2), or a presentation as it
+// stands. Exactly one of the two is there.
+func ParseSecuredPresentation(b []byte, rules Rules) (*Envelope, *Presentation, error) {
+	var d document
+	if err := d.read(b); err != nil {
+		return nil, nil, err
+	}
+	o, err := object(bytes.TrimSpace(b), "verifiablePresentation", "4.13", false, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	if slices.Contains(o.Types, "EnvelopedVerifiablePresentation") {
+		e, err := envelope(o.Raw, o, "verifiablePresentation", "application/vp+jwt", "application/vp+sd-jwt", "application/vp+cose")
+		return e, nil, err
+	}
+	p, err := ParsePresentation(b, rules)
+	return nil, p, err
+}
+
 func presented(raw jsontext.Value, name string, rules Rules) (Presented, error) {
 	if raw.Kind() != '{' {
 		return Presented{}, malformed(name, "4.13", "must be an object; put a token into an EnvelopedVerifiableCredential")
@@ -94,7 +127,7 @@ func presented(raw jsontext.Value, name string, rules Rules) (Presented, error) 
 	}
 	for _, t := range o.Types {
 		if t == "EnvelopedVerifiableCredential" {
-			e, err := envelope(raw, o, name)
+			e, err := envelope(raw, o, name, "application/vc+jwt", "application/vc+sd-jwt", "application/vc+cose")
 			return Presented{Enveloped: e}, err
 		}
 	}
@@ -105,9 +138,9 @@ func presented(raw jsontext.Value, name string, rules Rules) (Presented, error) 
 	return Presented{Embedded: c}, nil
 }
 
-// envelope reads an enveloped document: its own base context and a data: URL
-// as id (Section 4.13.1).
-func envelope(raw jsontext.Value, o Object, name string) (*Envelope, error) {
+// envelope reads an enveloped document: its own base context and a data: URL of
+// one of these media types as id (Sections 4.13.1 and 4.13.2).
+func envelope(raw jsontext.Value, o Object, name string, types ...string) (*Envelope, error) {
 	var d document
 	if err := d.read(raw); err != nil {
 		return nil, err
@@ -117,14 +150,12 @@ func envelope(raw jsontext.Value, o Object, name string) (*Envelope, error) {
 	}
 	head, data, ok := strings.Cut(strings.TrimPrefix(o.ID, "data:"), ",")
 	if !ok || !strings.HasPrefix(o.ID, "data:") || data == "" {
-		return nil, malformed(name+".id", "4.13.1", "must be a data: URL with the secured credential")
+		return nil, malformed(name+".id", "4.13.1", "must be a data: URL with the secured document")
 	}
 	media, in64 := strings.CutSuffix(head, ";base64")
 	media, _, _ = strings.Cut(media, ";")
-	switch media {
-	case "application/vc+jwt", "application/vc+sd-jwt", "application/vc+cose":
-	default:
-		return nil, malformed(name+".id", "4.13.1", "must have the media type of a secured credential")
+	if !slices.Contains(types, media) {
+		return nil, malformed(name+".id", "4.13.1", "must have one of the media types "+strings.Join(types, ", "))
 	}
 	e := &Envelope{MediaType: media}
 	if in64 {

@@ -233,6 +233,37 @@ func TestPresentation(t *testing.T) {
 	}
 }
 
+// What stands alone is enveloped or has its proofs in it.
+func TestSecured(t *testing.T) {
+	vc := "{" + minimal + `,"proof":{"type":"DataIntegrityProof"}}`
+	vp := "{" + base + `,"type":"VerifiablePresentation"}`
+	sealed := strings.NewReplacer("EnvelopedVerifiableCredential", "EnvelopedVerifiablePresentation", "vc+jwt", "vp+jwt").Replace(envelope)
+	for text, want := range map[string]string{
+		vc: "credential", envelope: "enveloped credential", vp: "presentation", sealed: "enveloped presentation", " " + envelope + "\n": "enveloped credential",
+		strings.Replace(envelope, "vc+jwt", "vp+jwt", 1): "", strings.Replace(sealed, "vp+jwt", "vc+jwt", 1): "",
+		strings.Replace(sealed, base+",", "", 1): "", strings.Replace(envelope, "eyJ.a.b", "", 1): "",
+		`"eyJ.a.b"`: "", `[]`: "", `{}`: "", vc + vc: "", ``: "",
+	} {
+		var got []string
+		c, err := vcdm.ParseSecured([]byte(text), vcdm.Rules{})
+		if err != nil && (c.Embedded != nil || c.Enveloped != nil) {
+			t.Errorf("%s: %v with a credential", text, err)
+		}
+		e, p, err := vcdm.ParseSecuredPresentation([]byte(text), vcdm.Rules{})
+		if err != nil && (e != nil || p != nil) {
+			t.Errorf("%s: %v with a presentation", text, err)
+		}
+		for name, is := range map[string]bool{"credential": c.Embedded != nil, "enveloped credential": c.Enveloped != nil, "presentation": p != nil, "enveloped presentation": e != nil} {
+			if is {
+				got = append(got, name)
+			}
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s is read as %q, expected %q", text, got, want)
+		}
+	}
+}
+
 func TestRelatedResource(t *testing.T) {
 	const empty, multi = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "uEiDjsMRCmPwcFJr79MiZb7kkJ65B5GSbk0yklZkbeFK4VQ"
 	for _, r := range []vcdm.RelatedResource{{SRI: empty}, {Multibase: multi}, {SRI: empty, Multibase: multi}, {SRI: empty + "?ct=text/plain"}} {

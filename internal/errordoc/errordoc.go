@@ -224,7 +224,7 @@ func (v values) isError(t ast.Expr) bool {
 // carriers are the error types that become answers.
 var carriers = map[string]bool{
 	"internal/rest.Problem": true, "internal/rest.OAuthError": true,
-	"protocol/oid4vci.Error": true, "protocol/oid4vp.Error": true, "protocol/oauth.Error": true, "internal/authz.Error": true,
+	"protocol/oid4vci.Error": true, "protocol/oid4vp.Error": true, "protocol/oauth.Error": true, "internal/authz.Error": true, "vcapi.Error": true,
 }
 
 func (r *Refusal) set(name, value string) {
