@@ -120,12 +120,11 @@ func (p *Processor) AppendCanonical(to, doc []byte, o Options, c rdf.Options) ([
 const maxPooled = 1 << 18
 
 func (r *run) release() {
-	p, size := r.p, max(len(r.a.src), r.size/8)
-	clear(r.a.values)
+	p, size := r.p, max(len(r.a.Src), r.size/8)
+	r.a.Forget()
 	clear(r.entries[:cap(r.entries)])
 	r.d.Reset()
 	r.builder, r.o = builder{}, Options{}
-	r.a.src, r.a.values = "", r.a.values[:0]
 	r.entries, r.items, r.places = r.entries[:0], r.items[:0], r.places[:0]
 	r.graph, r.lost, r.typeNode, r.size = 0, false, 0, 0
 	r.number++
@@ -139,7 +138,7 @@ func (r *run) document(p *Processor, doc string, o Options) error {
 	if err := r.a.parse(doc); err != nil {
 		return err
 	}
-	r.d.Grow(len(r.a.values))
+	r.d.Grow(len(r.a.Nodes))
 	ctx := p.root(o.Base)
 	if o.ExpandContext != nil {
 		var err error
@@ -147,7 +146,7 @@ func (r *run) document(p *Processor, doc string, o Options) error {
 			return err
 		}
 	}
-	switch r.a.values[0].kind {
+	switch r.a.Nodes[0].Kind {
 	case object:
 		return r.object(ctx, nil, 0, dest{top: true}, false)
 	case array:
@@ -162,8 +161,8 @@ func (r *run) expandContext(ctx *Context) (*Context, error) {
 		return nil, err
 	}
 	at := int32(0)
-	if c.values[0].kind == object {
-		if inner, ok := c.member(0, "@context"); ok {
+	if c.Nodes[0].Kind == object {
+		if inner, ok := c.Member(0, "@context"); ok {
 			at = inner
 		}
 	}
@@ -262,7 +261,7 @@ func (r *run) add(s, p, o rdf.Node) error {
 		return nil
 	}
 	q := rdf.Quad{S: s, P: p, O: o, G: r.graph}
-	if r.size += r.d.Size(q); r.size > minSize+maxGrowth*len(r.a.src) {
+	if r.size += r.d.Size(q); r.size > minSize+maxGrowth*len(r.a.Src) {
 		return &Error{Code: codeLimit, Detail: "as RDF the document is more than 64 times as long: its contexts make long IRIs of short names"}
 	}
 	return r.d.Add(q)
@@ -289,15 +288,15 @@ func (r *run) place(n rdf.Node, at int32) {
 // expand is the Expansion algorithm (API, Section 5.1.2) for any value; t is the
 // active property, nil at the top and in @graph.
 func (r *run) expand(ctx *Context, t *term, at int32, d dest) error {
-	v := &r.a.values[at]
-	switch v.kind {
+	v := &r.a.Nodes[at]
+	switch v.Kind {
 	case null:
 		return nil
 	case object:
 		return r.object(ctx, t, at, d, false)
 	case array:
-		for c := at + 1; c < v.end; c = r.a.values[c].end {
-			if d.kind == toList && r.a.values[c].kind == array { // step 5.2.2
+		for c := at + 1; c < v.End; c = r.a.Nodes[c].End {
+			if d.kind == toList && r.a.Nodes[c].Kind == array { // step 5.2.2
 				if err := r.list(ctx, t, c, d); err != nil {
 					return err
 				}
