@@ -14,7 +14,7 @@ func rdfc(p *jsonld.Processor, name, spec string, algs ...jose.Alg) *signatureSu
 	return &signatureSuite{
 		name: name, spec: spec, algs: algs, configuration: c.canonical,
 		document: func(to []byte, in Input, h crypto.Hash) ([]byte, error) {
-			return appendCanonicalRDF(to, p, in.Document, h, "document")
+			return in.appendCanonicalRDF(to, p, h)
 		},
 	}
 }

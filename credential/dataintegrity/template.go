@@ -117,6 +117,7 @@ func (t *Template) proof(s *Secured, terms Terms) ([]byte, error) {
 		return nil, err
 	}
 	in := Input{Document: s.Unsecured(), Context: s.context()}
+	in.read = asRead{in.Document, s.root}
 	if len(terms.Previous) > 0 {
 		var err error
 		if in.Document, err = s.following(terms.Previous); err != nil {

@@ -3,6 +3,7 @@ package jsonld
 import (
 	"unsafe"
 
+	"github.com/zegel-id/zegel/credential/jcs"
 	"github.com/zegel-id/zegel/credential/rdf"
 )
 
@@ -86,7 +87,7 @@ func (r *run) named(t *term) rdf.Node {
 // an *Error.
 func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
 	r := &run{a: &arena{}, d: &rdf.Dataset{}}
-	if err := r.document(p, string(doc), o); err != nil {
+	if err := r.text(p, string(doc), o); err != nil {
 		return Document{}, err
 	}
 	positions, err := r.positions()
@@ -109,7 +110,25 @@ func (p *Processor) AppendCanonical(to, doc []byte, o Options, c rdf.Options) ([
 	defer r.release()
 	// The document is read where it lies: nothing that is kept, returned or put into
 	// an error is a part of it, and it does not change before this returns.
-	if err := r.document(p, unsafe.String(unsafe.SliceData(doc), len(doc)), o); err != nil {
+	if err := r.text(p, unsafe.String(unsafe.SliceData(doc), len(doc)), o); err != nil {
+		return nil, err
+	}
+	return r.d.AppendCanonical(to, c)
+}
+
+// AppendCanonicalValue is AppendCanonical of a document that was read already, as if it
+// were without one of its members, such as its proof; "" leaves out none.
+func (p *Processor) AppendCanonicalValue(to []byte, doc jcs.Value, without string, o Options, c rdf.Options) ([]byte, error) {
+	r := p.runs.Get().(*run)
+	defer r.release()
+	r.builder, r.o = builder{p: p}, o
+	if t, at := doc.Tree(); t != nil {
+		gone, _ := t.Member(at, without)
+		r.a.Copy(t, at, gone)
+	} else {
+		return nil, &Error{Code: codeJSON, Detail: "there is no document"}
+	}
+	if err := r.document(); err != nil {
 		return nil, err
 	}
 	return r.d.AppendCanonical(to, c)
@@ -133,14 +152,19 @@ func (r *run) release() {
 	}
 }
 
-func (r *run) document(p *Processor, doc string, o Options) error {
+func (r *run) text(p *Processor, doc string, o Options) error {
 	r.builder, r.o = builder{p: p}, o
 	if err := r.a.parse(doc); err != nil {
 		return err
 	}
+	return r.document()
+}
+
+// document makes RDF of the document in the arena.
+func (r *run) document() error {
 	r.d.Grow(len(r.a.Nodes))
-	ctx := p.root(o.Base)
-	if o.ExpandContext != nil {
+	ctx := r.p.root(r.o.Base)
+	if r.o.ExpandContext != nil {
 		var err error
 		if ctx, err = r.expandContext(ctx); err != nil {
 			return err

@@ -1,0 +1,79 @@
+package dataintegrity_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"strings"
+	"testing"
+
+	di "github.com/zegel-id/zegel/credential/dataintegrity"
+)
+
+// around is a Suite that has another one verify what it makes of the document.
+type around struct {
+	di.Suite
+	change func([]byte) []byte
+}
+
+func (a around) Verify(in di.Input, proofValue string, key crypto.PublicKey) error {
+	in.Document = a.change(in.Document)
+	return a.Suite.Verify(in, proofValue, key)
+}
+
+// TestSuiteAround: what a suite verifies is the Document that it is given, although it
+// was read before.
+func TestSuiteAround(t *testing.T) {
+	for name, k := range kinds(t) {
+		t.Run(name, func(t *testing.T) {
+			signed, err := template(t, published, k.suite, k.key).Add([]byte(credentialText), di.Terms{Created: now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			of := suite(t, published, k.suite)
+			p := policy(t, k.key.Public())
+			for _, c := range []struct {
+				name   string
+				change func([]byte) []byte
+				same   bool
+			}{
+				{"as it is", func(b []byte) []byte { return b }, true},
+				{"copied", bytes.Clone, true},
+				{"changed", func(b []byte) []byte { return bytes.Replace(b, []byte("VerifiableCredential"), []byte("VerifiablePresentation"), 1) }, false},
+				{"emptied", func([]byte) []byte { return nil }, false},
+			} {
+				if bytes.Equal(c.change([]byte(credentialText)), []byte(credentialText)) != c.same {
+					t.Fatalf("%s: nothing is tested", c.name)
+				}
+				p.Suites = []di.Suite{around{of, c.change}}
+				if _, err := di.Verify(context.Background(), signed, p); (err == nil) != c.same {
+					t.Errorf("%s: %v", c.name, err)
+				}
+			}
+		})
+	}
+}
+
+// TestProofAnywhere: a proof may be any member of the document.
+func TestProofAnywhere(t *testing.T) {
+	for name, k := range kinds(t) {
+		t.Run(name, func(t *testing.T) {
+			signed, err := template(t, published, k.suite, k.key).Add([]byte(credentialText), di.Terms{Created: now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := di.Parse(signed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			proof := `"proof":` + s.Proofs()[0].Raw()
+			first := "{" + proof + "," + strings.TrimPrefix(credentialText, "{")
+			middle := strings.Replace(credentialText, `"type"`, proof+`,"type"`, 1)
+			for _, text := range []string{first, middle} {
+				if v := verified(t, []byte(text), policy(t, k.key.Public())); strings.Contains(string(v.Document), "proof") {
+					t.Errorf("the proof is in what was signed: %s", v.Document)
+				}
+			}
+		})
+	}
+}
