@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -39,7 +40,9 @@ func TestSuiteAround(t *testing.T) {
 			}{
 				{"as it is", func(b []byte) []byte { return b }, true},
 				{"copied", bytes.Clone, true},
-				{"changed", func(b []byte) []byte { return bytes.Replace(b, []byte("VerifiableCredential"), []byte("VerifiablePresentation"), 1) }, false},
+				{"changed", func(b []byte) []byte {
+					return bytes.Replace(b, []byte("VerifiableCredential"), []byte("VerifiablePresentation"), 1)
+				}, false},
 				{"emptied", func([]byte) []byte { return nil }, false},
 			} {
 				if bytes.Equal(c.change([]byte(credentialText)), []byte(credentialText)) != c.same {
@@ -73,6 +76,46 @@ func TestProofAnywhere(t *testing.T) {
 				if v := verified(t, []byte(text), policy(t, k.key.Public())); strings.Contains(string(v.Document), "proof") {
 					t.Errorf("the proof is in what was signed: %s", v.Document)
 				}
+			}
+		})
+	}
+}
+
+// TestTextIsTheCallers: after Add and Verify the document is the caller's to change;
+// results and errors are not parts of it.
+func TestTextIsTheCallers(t *testing.T) {
+	scribble := func(b []byte) {
+		for i := range b {
+			b[i] = '#'
+		}
+	}
+	for name, k := range kinds(t) {
+		t.Run(name, func(t *testing.T) {
+			tmpl, p := template(t, published, k.suite, k.key), policy(t, k.key.Public())
+			text := []byte(credentialText)
+			signed, err := tmpl.Add(text, di.Terms{ID: "urn:x", Created: now, Domain: []string{"a", "b"}, Nonce: "c"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			scribble(text)
+			p.Domain = []string{"a", "b"}
+			sent := bytes.Clone(signed)
+			v := verified(t, sent, p)
+			want := verified(t, signed, p)
+			for _, again := range []int{1, 2} { // what is read next uses the same memory
+				scribble(sent)
+				if string(v.Document) != string(want.Document) || !reflect.DeepEqual(v.Proofs, want.Proofs) || !reflect.DeepEqual(v.Checks, want.Checks) {
+					t.Errorf("%d: %+v, expected %+v", again, v, want)
+				}
+				verified(t, signed, p)
+			}
+			p.Contexts = nil
+			sent = bytes.Clone(signed)
+			_, err = di.Verify(context.Background(), sent, p)
+			before := err.Error()
+			scribble(sent)
+			if err.Error() != before {
+				t.Errorf("the error was %s and is %s", before, err)
 			}
 		})
 	}

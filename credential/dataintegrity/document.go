@@ -41,7 +41,7 @@ func parse(r *jcs.Reader, document []byte) (*Secured, error) {
 	if len(document) > MaxDocument {
 		return nil, malformed("4.4", "the document is larger than 4 MiB")
 	}
-	root, err := r.Read(document)
+	root, err := r.ReadInPlace(document)
 	if err != nil {
 		return nil, &Error{Check: CheckStructure, Spec: specDI + ", Section 4.4", Detail: "the document is not strict JSON", Err: err}
 	}

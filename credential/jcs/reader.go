@@ -2,6 +2,7 @@ package jcs
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/zegel-id/zegel/credential/internal/jsontree"
 )
@@ -16,9 +17,17 @@ type Reader struct{ t jsontree.Tree }
 
 // Read is Parse. What it gives is good until the next Read or Forget; texts and raw
 // values that were taken from it stay good.
-func (r *Reader) Read(src []byte) (Value, error) {
+func (r *Reader) Read(src []byte) (Value, error) { return r.read(string(src)) }
+
+// ReadInPlace is Read without a copy of the text: it does not change as long as the value,
+// or a text or raw value that was taken from it, is used.
+func (r *Reader) ReadInPlace(src []byte) (Value, error) {
+	return r.read(unsafe.String(unsafe.SliceData(src), len(src)))
+}
+
+func (r *Reader) read(src string) (Value, error) {
 	r.Forget()
-	if err := r.t.Read(string(src), true); err != nil {
+	if err := r.t.Read(src, true); err != nil {
 		return Value{}, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	return Value{&r.t, 0}, nil
