@@ -34,8 +34,12 @@ func (r reading) check(document jcs.Value) error {
 // object checks a JSON object, which may have a context of its own or not.
 func (r reading) object(v jcs.Value, may bool) error {
 	members := 0
+	var id jcs.Value
 	for name, m := range v.Members() {
 		members++
+		if name == "id" {
+			id = m
+		}
 		if name == "@context" {
 			if !may {
 				return unknownContext("an object inside the document has an @context of its own")
@@ -48,12 +52,15 @@ func (r reading) object(v jcs.Value, may bool) error {
 		if r.spelled && (strings.HasPrefix(name, "@") || strings.Contains(name, ":")) && !ofValue(v, name) {
 			return &Error{Check: CheckSpelling, Spec: specDI + ", Section 2.4.1", Detail: "member " + clip(name) + " is named by an IRI or a keyword; it may be what a reader looks for under the name of a term, so that a term must be used"}
 		}
+		if m.Kind() != jcs.Object && m.Kind() != jcs.Array {
+			continue
+		}
 		inside := may && (name == "proof" || slices.Contains(r.embedded, name))
 		if err := r.value(m, inside); err != nil {
 			return err
 		}
 	}
-	if id, ok := v.Member("id").Text(); ok && r.spelled && members > 1 && id == r.id && v != r.document {
+	if id, ok := id.Text(); ok && r.spelled && members > 1 && id == r.id && v != r.document {
 		return &Error{Check: CheckSpelling, Spec: specDI + ", Section 2.4.1", Detail: "an object inside has the id of the document and says more of it; that must stand at the top, where a reader looks for it"}
 	}
 	return nil
