@@ -110,7 +110,7 @@ type canon struct {
 	lines  []byte
 	joined []byte
 	seen   []int32
-	order  []int32
+	sorted []int32
 	at     []int32
 	moved  []Quad
 	places []int32
@@ -262,8 +262,8 @@ func (c *canon) name() error {
 	for b := range c.names {
 		c.names[b] = "_:z"
 	}
-	order := zeroed(c.order, blanks)[:0]
-	c.order = order
+	order := zeroed(c.sorted, blanks)[:0]
+	c.sorted = order
 	for b := range blanks {
 		if c.starts[b] == c.starts[b+1] {
 			continue

