@@ -113,6 +113,7 @@ type canon struct {
 	sorted []int32
 	at     []int32
 	moved  []Quad
+	keys   []Node
 	places []int32
 	nodes  []Node
 }
@@ -201,7 +202,7 @@ func (c *canon) take(d *Dataset) {
 	c.d = d
 	c.ranks = c.ranks[:0]
 	c.distinct(d.quads)
-	c.arrange(func(q *Quad) Node { return q.P })
+	c.byPredicate()
 }
 
 // commonNames are the canonical names of a usual dataset.
