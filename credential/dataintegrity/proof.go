@@ -71,7 +71,7 @@ func readProof(v jcs.Value) (*Proof, error) {
 		case text == "" && m.name != "challenge" && m.name != "nonce":
 			return nil, malformed("2.1", m.name+" of a proof is empty")
 		}
-		*m.to = strings.Clone(text)
+		*m.to = p.own(member, text)
 	}
 	p.Purpose, p.challenge = did.Relationship(purpose), v.Member("challenge").Kind() != jcs.None
 	var err error
@@ -88,6 +88,17 @@ func readProof(v jcs.Value) (*Proof, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// own is the text of a member that the proof keeps: a part of raw where that has it as it
+// is, without escapes.
+func (p *Proof) own(member jcs.Value, text string) string {
+	from, to := member.Span()
+	if len(text) != to-from-2 {
+		return strings.Clone(text)
+	}
+	start, _ := p.value.Span()
+	return p.raw[from+1-start : to-1-start]
 }
 
 // readTime reads a dateTimeStamp, of which the zone is a part (XML Schema 1.1,
