@@ -12,9 +12,12 @@ func jcsSuite(name, spec string, algs ...jose.Alg) *signatureSuite {
 	return &signatureSuite{name: name, spec: spec, algs: algs, json: true, configuration: jcsConfiguration, document: jcsDocument}
 }
 
-func jcsConfiguration(in Input, _ crypto.Hash) ([]byte, error) {
+func jcsConfiguration(to []byte, in Input, _ crypto.Hash) ([]byte, error) {
 	options, err := parsed(in.Options, "proof options")
-	return options.AppendCanonical(nil), err
+	if err != nil {
+		return nil, err
+	}
+	return options.AppendCanonical(to), nil
 }
 
 // jcsDocument is the document with the @context that it was signed with: that of the

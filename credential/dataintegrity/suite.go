@@ -109,6 +109,10 @@ func (in Input) Configuration() ([]byte, error) {
 // CanonicalConfiguration is the canonical form, in N-Quads, of the proof
 // configuration.
 func (in Input) CanonicalConfiguration(p *jsonld.Processor, h crypto.Hash) ([]byte, error) {
+	return in.appendConfiguration(nil, p, h)
+}
+
+func (in Input) appendConfiguration(to []byte, p *jsonld.Processor, h crypto.Hash) ([]byte, error) {
 	configuration, err := in.Configuration()
 	if err != nil {
 		return nil, err
@@ -117,7 +121,7 @@ func (in Input) CanonicalConfiguration(p *jsonld.Processor, h crypto.Hash) ([]by
 	if err != nil {
 		return nil, err
 	}
-	canonical, err := p.Canonicalize(configuration, jsonld.Options{}, o)
+	canonical, err := p.AppendCanonical(to, configuration, jsonld.Options{}, o)
 	return canonical, lossy(err, "proof")
 }
 
@@ -128,17 +132,17 @@ func (in Input) ConfigurationHash(p *jsonld.Processor, h crypto.Hash) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	return sum(h, canonical), nil
+	return appendSum(nil, h, canonical), nil
 }
 
-// sum is SHA-256 or SHA-384, the hashes of the suites.
-func sum(h crypto.Hash, b []byte) []byte {
+// appendSum appends SHA-256 or SHA-384, the hashes of the suites.
+func appendSum(to []byte, h crypto.Hash, b []byte) []byte {
 	if h == crypto.SHA384 {
 		s := sha512.Sum384(b)
-		return s[:]
+		return append(to, s[:]...)
 	}
 	s := sha256.Sum256(b)
-	return s[:]
+	return append(to, s[:]...)
 }
 
 // appendCanonicalRDF appends the canonical form of a document, of which nothing may be
