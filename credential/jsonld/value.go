@@ -28,10 +28,22 @@ func (r *run) scalar(ctx *Context, t *term, at int32, d dest) error {
 	switch {
 	case t.coerce != "" && t.coerce[0] != '@':
 		l.datatype, l.suffix = t.coerce, t.datatype
+		if l.suffix != (rdf.Datatype{}) && r.alike(at) {
+			return r.finish(at, d, r.d.QuotedTyped(r.a.Raw(at), l.suffix), false)
+		}
 	case v.Kind == text:
-		l.language, l.direction = ctx.strings(t)
+		if l.language, l.direction = ctx.strings(t); l.language == "" && l.direction == "" && r.alike(at) {
+			return r.finish(at, d, r.d.Quoted(r.a.Raw(at)), false)
+		}
 	}
 	return r.emitLiteral(l, d)
+}
+
+// alike says whether a value is a string that stands in canonical N-Quads as it does in
+// JSON, with its quotation marks: one without escapes.
+func (r *run) alike(at int32) bool {
+	v := &r.a.Nodes[at]
+	return v.Kind == text && len(v.Text) == int(v.To-v.From)-2 && strings.IndexByte(v.Text, 0x7f) < 0
 }
 
 // strings are the language and direction of plain strings.
@@ -179,13 +191,9 @@ func (r *run) literal(l literal) (rdf.Node, error) {
 		}
 	case l.direction != "":
 		return r.directed(l, form)
-	case l.language == "" && len(form) == int(v.To-v.From)-2 && strings.IndexByte(form, 0x7f) < 0:
-		// Without escapes a string stands in canonical N-Quads as it does in JSON.
-		if l.datatype == "" {
-			return r.d.Quoted(r.a.Raw(l.at)), nil
-		}
-		if l.suffix != (rdf.Datatype{}) {
-			return r.d.QuotedTyped(r.a.Raw(l.at), l.suffix), nil
+	case l.language != "" && l.datatype == "" && r.alike(l.at):
+		if n, err := r.d.QuotedTagged(r.a.Raw(l.at), l.language); err == nil {
+			return n, nil
 		}
 	case l.suffix != rdf.Datatype{}:
 		return r.d.Typed(form, l.suffix), nil

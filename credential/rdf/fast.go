@@ -1,6 +1,9 @@
 package rdf
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Term is an IRI that was checked and written out once, for those who use it
 // again and again. The zero Term is none.
@@ -75,6 +78,18 @@ func (d *Dataset) QuotedTyped(text string, t Datatype) Node {
 	d.text = append(d.text, text[:len(text)-1]...)
 	d.text = append(d.text, t.suffix...)
 	return d.intern(from)
+}
+
+// QuotedTagged is Quoted with a language tag.
+func (d *Dataset) QuotedTagged(text, language string) (Node, error) {
+	if !isLanguage(language) {
+		return 0, fmt.Errorf("%w: %q is not a language tag (BCP 47)", ErrTerm, language)
+	}
+	from := len(d.text)
+	d.text = append(d.text, text...)
+	d.text = append(d.text, '@')
+	d.text = append(d.text, language...)
+	return d.intern(from), nil
 }
 
 // Quoted is the node of a string that is given as it stands in canonical N-Quads,
