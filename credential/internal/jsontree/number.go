@@ -35,7 +35,7 @@ func (r *reader) number() (string, error) {
 	if !ok {
 		return "", r.fault("not a number (RFC 8259, Section 6)")
 	}
-	text := r.Src[from:r.pos]
+	text := r.src[from:r.pos]
 	if r.strict {
 		if _, ok := CanonicalNumber(text); !ok {
 			return "", r.fault("a number that a double cannot hold; write it as a string (RFC 7493, Section 2.2)")

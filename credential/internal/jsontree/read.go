@@ -9,6 +9,7 @@ import (
 // reader is a text under way.
 type reader struct {
 	*Tree
+	src    string
 	pos    int
 	strict bool
 }
@@ -18,7 +19,7 @@ type reader struct {
 // noncharacters, and no number that would be another one when it is read as a double. The
 // error is an *Error.
 func (t *Tree) Read(src string, strict bool) error {
-	r := reader{Tree: t, strict: strict}
+	r := reader{Tree: t, src: src, strict: strict}
 	t.Src = src
 	t.Nodes = slices.Grow(t.Nodes[:0], 16+len(src)/24)
 	r.space()
@@ -39,19 +40,16 @@ func (r *reader) fault(format string, args ...any) error {
 }
 
 func (r *reader) space() {
-	for r.pos < len(r.Src) {
-		switch r.Src[r.pos] {
-		case ' ', '\n', '\r', '\t':
-			r.pos++
-		default:
-			return
-		}
+	i := r.pos
+	for i < len(r.src) && r.src[i] <= ' ' && (r.src[i] == ' ' || r.src[i] == '\n' || r.src[i] == '\r' || r.src[i] == '\t') {
+		i++
 	}
+	r.pos = i
 }
 
 func (r *reader) peek() byte {
-	if r.pos < len(r.Src) {
-		return r.Src[r.pos]
+	if r.pos < len(r.src) {
+		return r.src[r.pos]
 	}
 	return 0
 }
@@ -94,7 +92,7 @@ func (r *reader) value(n Node, depth int) (err error) {
 
 func (r *reader) word() (Kind, error) {
 	for i, w := range [...]string{"null", "false", "true"} {
-		if strings.HasPrefix(r.Src[r.pos:], w) {
+		if strings.HasPrefix(r.src[r.pos:], w) {
 			r.pos += len(w)
 			return Null + Kind(i), nil
 		}

@@ -33,11 +33,11 @@ func (r *reader) string() (string, error) {
 	r.pos++
 	from := r.pos
 	ascii := true
-	for i := plain(r.Src, from); i < len(r.Src); i = plain(r.Src, i) {
-		switch c := r.Src[i]; {
+	for i := plain(r.src, from); i < len(r.src); i = plain(r.src, i) {
+		switch c := r.src[i]; {
 		case c == '"':
 			r.pos = i + 1
-			s := r.Src[from:i]
+			s := r.src[from:i]
 			if !ascii && !r.characters(s) {
 				return "", r.fault("a string with what is no Unicode character (RFC 7493, Section 2.1)")
 			}
@@ -49,11 +49,11 @@ func (r *reader) string() (string, error) {
 			return "", r.fault("a control character in a string must be escaped (RFC 8259, Section 7)")
 		}
 		ascii = false
-		for i < len(r.Src) && r.Src[i] >= utf8.RuneSelf {
+		for i < len(r.src) && r.src[i] >= utf8.RuneSelf {
 			i++
 		}
 	}
-	r.pos = len(r.Src)
+	r.pos = len(r.src)
 	return "", r.fault("a string without an end")
 }
 
@@ -75,9 +75,9 @@ func (r *reader) characters(s string) bool {
 
 // unescape reads on from i, the first escape of the string that begins at from.
 func (r *reader) unescape(from, i int) (string, error) {
-	b := append(make([]byte, 0, i-from+32), r.Src[from:i]...)
-	for i < len(r.Src) {
-		c := r.Src[i]
+	b := append(make([]byte, 0, i-from+32), r.src[from:i]...)
+	for i < len(r.src) {
+		c := r.src[i]
 		r.pos = i
 		switch {
 		case c == '"':
@@ -93,14 +93,14 @@ func (r *reader) unescape(from, i int) (string, error) {
 			i++
 			continue
 		}
-		char, n := escape(r.Src[i+1:])
+		char, n := escape(r.src[i+1:])
 		if n == 0 {
 			return "", r.fault("an escape that JSON does not know, or a lone surrogate (RFC 8259, Section 7; RFC 7493, Section 2.1)")
 		}
 		b = utf8.AppendRune(b, char)
 		i += 1 + n
 	}
-	r.pos = len(r.Src)
+	r.pos = len(r.src)
 	return "", r.fault("a string without an end")
 }
 
