@@ -86,7 +86,10 @@ func (r *run) named(t *term) rdf.Node {
 // ToRDF is the toRdf method (API, Section 9.1) of a document given as bytes. The error is
 // an *Error.
 func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
-	r := &run{a: &arena{}, d: &rdf.Dataset{}}
+	r := p.runs.Get().(*run)
+	defer r.release()
+	defer func(pooled *rdf.Dataset) { r.d = pooled }(r.d)
+	r.d = &rdf.Dataset{} // the caller's
 	if err := r.text(p, string(doc), o); err != nil {
 		return Document{}, err
 	}

@@ -59,7 +59,9 @@ func (d *Dataset) NewBlank() Node {
 
 // Grow makes room for about so many terms in an empty dataset.
 func (d *Dataset) Grow(terms int) {
+	const each = 48 // bytes of a usual term
 	d.index.grow(terms)
+	d.text = slices.Grow(d.text, each*terms)
 	d.terms = slices.Grow(d.terms, terms)
 	d.quads = slices.Grow(d.quads, terms)
 }
