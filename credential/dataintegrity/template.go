@@ -63,7 +63,8 @@ type Terms struct {
 }
 
 // Add gives a document its first proof (Data Integrity 1.0, Section 4.2). The
-// document keeps its text; the proof becomes its last member.
+// document keeps its text; the proof becomes its last member. What is given must not
+// change before Add returns, what is returned is a copy.
 func (t *Template) Add(document []byte, terms Terms) ([]byte, error) {
 	r := readers.Get().(*jcs.Reader)
 	defer release(r)

@@ -32,7 +32,8 @@ type Verified struct {
 // 1.0, Sections 4.4 to 4.6). Every proof must hold, for what is between them
 // cannot be told from outside: a proof that fails, or is of a kind not known
 // here, fails the document. The error is an *Error that names the first check
-// that failed.
+// that failed. The document is read where it lies, so that it must not change
+// before Verify returns; nothing of the result is a part of it.
 func Verify(ctx context.Context, document []byte, p Policy) (*Verified, error) {
 	if err := p.usable(); err != nil {
 		return nil, err

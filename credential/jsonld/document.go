@@ -125,12 +125,15 @@ func (p *Processor) AppendCanonicalValue(to []byte, doc jcs.Value, without strin
 	r := p.runs.Get().(*run)
 	defer r.release()
 	r.builder, r.o = builder{p: p}, o
-	if t, at := doc.Tree(); t != nil {
-		gone, _ := t.Member(at, without)
-		r.a.Copy(t, at, gone)
-	} else {
+	t, at := doc.Tree()
+	if t == nil {
 		return nil, &Error{Code: codeJSON, Detail: "there is no document"}
 	}
+	gone := int32(0)
+	if without != "" {
+		gone, _ = t.Member(at, without)
+	}
+	r.a.Copy(t, at, gone)
 	if err := r.document(); err != nil {
 		return nil, err
 	}

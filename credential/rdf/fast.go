@@ -59,9 +59,9 @@ func (d *Dataset) NewBlank() Node {
 
 // Grow makes room for about so many terms in an empty dataset.
 func (d *Dataset) Grow(terms int) {
-	const each = 48 // bytes of a usual term
+	const each, most = 48, 1 << 14 // bytes of a usual term, and of those of a usual document
 	d.index.grow(terms)
-	d.text = slices.Grow(d.text, each*terms)
+	d.text = slices.Grow(d.text, min(each*terms, most))
 	d.terms = slices.Grow(d.terms, terms)
 	d.quads = slices.Grow(d.quads, terms)
 }
