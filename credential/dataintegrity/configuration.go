@@ -24,11 +24,11 @@ func NewConfigurations(p *jsonld.Processor) *Configurations { return &Configurat
 
 // Hash is Input.ConfigurationHash.
 func (c *Configurations) Hash(in Input, h crypto.Hash) ([]byte, error) {
-	canonical, err := c.canonical(in, h)
+	canonical, err := c.append(nil, in, h)
 	if err != nil {
 		return nil, err
 	}
-	return sum(h, canonical), nil
+	return appendSum(nil, h, canonical), nil
 }
 
 // uncreated is a proof configuration as text, around the value of created.
@@ -45,23 +45,23 @@ const (
 	maxConfiguration  = 4 << 10 // bytes of one that is kept
 )
 
-func (c *Configurations) canonical(in Input, h crypto.Hash) ([]byte, error) {
+// append appends the canonical form; with an error there is none.
+func (c *Configurations) append(to []byte, in Input, h crypto.Hash) ([]byte, error) {
 	before, value, after := cutCreated(in.Options)
 	if value == nil || len(in.Context)+len(in.Options) > maxConfiguration {
-		return in.CanonicalConfiguration(c.p, h)
+		return in.appendConfiguration(to, c.p, h)
 	}
 	c.mu.RLock()
 	form, ok := c.known[uncreated{string(in.Context), string(before), string(after), h}]
 	c.mu.RUnlock()
 	if ok {
-		b := make([]byte, 0, len(form.before)+len(value)+len(form.after))
-		return append(append(append(b, form.before...), value...), form.after...), nil
+		return append(append(append(to, form.before...), value...), form.after...), nil
 	}
-	canonical, err := in.CanonicalConfiguration(c.p, h)
+	canonical, err := in.appendConfiguration(to, c.p, h)
 	if err != nil {
 		return nil, err
 	}
-	if form, ok = around(string(canonical), string(value)); ok {
+	if form, ok = around(string(canonical[len(to):]), string(value)); ok {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.known == nil || len(c.known) >= maxConfigurations {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zegel-id/zegel/credential/internal/jsontree"
 	"github.com/zegel-id/zegel/credential/jcs"
 )
 
@@ -18,8 +19,9 @@ type reading struct {
 	inline   bool     // contexts may also be written out in the document
 	spelled  bool     // members are named by terms, and stand where they belong
 
-	document jcs.Value
-	id       string // of the document
+	t    *jsontree.Tree
+	root int32  // of the document
+	id   string // of the document
 }
 
 // check refuses contexts that are not known by their URL, contexts that are written
@@ -27,72 +29,92 @@ type reading struct {
 // and members that are named by IRIs and keywords, or say of the document what does
 // not stand at its top.
 func (r reading) check(document jcs.Value) error {
-	r.document = document
 	r.id, _ = document.Member("id").Text()
-	return r.object(document, true)
+	r.t, r.root = document.Tree()
+	return r.object(r.root, true)
 }
 
 // object checks a JSON object, which may have a context of its own or not.
-func (r reading) object(v jcs.Value, may bool) error {
+func (r *reading) object(at int32, may bool) error {
 	members := 0
-	for name, m := range v.Members() {
+	var id *jsontree.Node
+	for c := at + 1; c < r.t.Nodes[at].End; c = r.t.Nodes[c].End {
+		m := &r.t.Nodes[c]
 		members++
-		if name == "@context" {
+		switch {
+		case m.Name == "@context":
 			if !may {
 				return unknownContext("an object inside the document has an @context of its own")
 			}
-			if err := r.known(m); err != nil {
+			if err := r.known(c); err != nil {
 				return err
 			}
 			continue
+		case m.Name == "id" && m.Kind == jsontree.String:
+			id = m
+		case r.spelled && (strings.HasPrefix(m.Name, "@") || strings.Contains(m.Name, ":")) && !r.ofValue(at, m.Name):
+			return &Error{Check: CheckSpelling, Spec: specDI + ", Section 2.4.1", Detail: "member " + clip(m.Name) + " is named by an IRI or a keyword; it may be what a reader looks for under the name of a term, so that a term must be used"}
 		}
-		if r.spelled && (strings.HasPrefix(name, "@") || strings.Contains(name, ":")) && !ofValue(v, name) {
-			return &Error{Check: CheckSpelling, Spec: specDI + ", Section 2.4.1", Detail: "member " + clip(name) + " is named by an IRI or a keyword; it may be what a reader looks for under the name of a term, so that a term must be used"}
+		if m.Kind != jsontree.Object && m.Kind != jsontree.Array {
+			continue
 		}
-		inside := may && (name == "proof" || slices.Contains(r.embedded, name))
-		if err := r.value(m, inside); err != nil {
+		inside := may && (m.Name == "proof" || slices.Contains(r.embedded, m.Name))
+		if err := r.value(c, inside); err != nil {
 			return err
 		}
 	}
-	if id, ok := v.Member("id").Text(); ok && r.spelled && members > 1 && id == r.id && v != r.document {
+	if id != nil && r.spelled && members > 1 && id.Text == r.id && at != r.root {
 		return &Error{Check: CheckSpelling, Spec: specDI + ", Section 2.4.1", Detail: "an object inside has the id of the document and says more of it; that must stand at the top, where a reader looks for it"}
 	}
 	return nil
 }
 
 // ofValue says whether it is a keyword of a value object, which have no aliases.
-func ofValue(v jcs.Value, name string) bool {
+func (r *reading) ofValue(object int32, name string) bool {
 	switch name {
 	case "@value", "@language", "@direction", "@type":
-		return v.Member("@value").Kind() != jcs.None
+		_, ok := r.t.Member(object, "@value")
+		return ok
 	default:
 		return false
 	}
 }
 
-func (r reading) value(v jcs.Value, may bool) error {
-	if v.Kind() == jcs.Object {
-		return r.object(v, may)
-	}
-	for e := range v.Elements() {
-		if err := r.value(e, may); err != nil {
-			return err
+func (r *reading) value(at int32, may bool) error {
+	switch v := &r.t.Nodes[at]; v.Kind {
+	case jsontree.Object:
+		return r.object(at, may)
+	case jsontree.Array:
+		for e := at + 1; e < v.End; e = r.t.Nodes[e].End {
+			if err := r.value(e, may); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 // known checks one value of @context: a URL or an array of URLs.
-func (r reading) known(context jcs.Value) error {
-	for c := range oneOrMany(context) {
-		url, ok := c.Text()
-		switch {
-		case r.inline && c.Kind() == jcs.Object:
-		case !ok:
-			return unknownContext("an @context is written out in the document, or is null; only URLs of known contexts are accepted")
-		case !slices.Contains(r.contexts, url):
-			return unknownContext("@context " + clip(url) + " is not a known context")
+func (r *reading) known(context int32) error {
+	v := &r.t.Nodes[context]
+	if v.Kind != jsontree.Array {
+		return r.knownURL(v)
+	}
+	for c := context + 1; c < v.End; c = r.t.Nodes[c].End {
+		if err := r.knownURL(&r.t.Nodes[c]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (r *reading) knownURL(v *jsontree.Node) error {
+	switch {
+	case r.inline && v.Kind == jsontree.Object:
+	case v.Kind != jsontree.String:
+		return unknownContext("an @context is written out in the document, or is null; only URLs of known contexts are accepted")
+	case !slices.Contains(r.contexts, v.Text):
+		return unknownContext("@context " + clip(v.Text) + " is not a known context")
 	}
 	return nil
 }

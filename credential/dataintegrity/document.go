@@ -41,7 +41,7 @@ func parse(r *jcs.Reader, document []byte) (*Secured, error) {
 	if len(document) > MaxDocument {
 		return nil, malformed("4.4", "the document is larger than 4 MiB")
 	}
-	root, err := r.Read(document)
+	root, err := r.ReadInPlace(document)
 	if err != nil {
 		return nil, &Error{Check: CheckStructure, Spec: specDI + ", Section 4.4", Detail: "the document is not strict JSON", Err: err}
 	}
@@ -98,7 +98,10 @@ func (s *Secured) Unsecured() []byte {
 
 // Input is what the cryptosuite of a proof of this document works on. It is an
 // error if a proof that it follows is not there.
-func (s *Secured) Input(p *Proof) (Input, error) {
+func (s *Secured) Input(p *Proof) (Input, error) { return s.input(p, s.Unsecured()) }
+
+// input is Input, of what Unsecured gave.
+func (s *Secured) input(p *Proof, unsecured []byte) (Input, error) {
 	value := p.value
 	var err error
 	if value.Kind() == jcs.None { // a proof that was verified
@@ -106,7 +109,7 @@ func (s *Secured) Input(p *Proof) (Input, error) {
 			return Input{}, err
 		}
 	}
-	in := Input{Document: s.Unsecured(), Options: without(value, "proofValue"), Context: s.context()}
+	in := Input{Document: unsecured, Options: without(value, "proofValue"), Context: s.context()}
 	if len(p.Previous) == 0 {
 		return in, nil
 	}

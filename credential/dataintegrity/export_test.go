@@ -13,7 +13,7 @@ func HashData(s Suite, in Input, key crypto.PublicKey) (configuration, document,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if configuration, err = suite.configuration(in, hash(alg)); err != nil {
+	if configuration, err = suite.configuration(nil, in, hash(alg)); err != nil {
 		return nil, nil, nil, err
 	}
 	if document, err = suite.document(nil, in, hash(alg)); err != nil {
@@ -28,7 +28,7 @@ func HashData(s Suite, in Input, key crypto.PublicKey) (configuration, document,
 func Configuration(p *jsonld.Processor) func(in Input, h crypto.Hash) (canonical []byte, known int, err error) {
 	c := NewConfigurations(p)
 	return func(in Input, h crypto.Hash) ([]byte, int, error) {
-		b, err := c.canonical(in, h)
+		b, err := c.append(nil, in, h)
 		return b, len(c.known), err
 	}
 }

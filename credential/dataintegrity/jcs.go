@@ -12,9 +12,12 @@ func jcsSuite(name, spec string, algs ...jose.Alg) *signatureSuite {
 	return &signatureSuite{name: name, spec: spec, algs: algs, json: true, configuration: jcsConfiguration, document: jcsDocument}
 }
 
-func jcsConfiguration(in Input, _ crypto.Hash) ([]byte, error) {
+func jcsConfiguration(to []byte, in Input, _ crypto.Hash) ([]byte, error) {
 	options, err := parsed(in.Options, "proof options")
-	return options.AppendCanonical(nil), err
+	if err != nil {
+		return nil, err
+	}
+	return options.AppendCanonical(to), nil
 }
 
 // jcsDocument is the document with the @context that it was signed with: that of the
@@ -26,18 +29,25 @@ func jcsDocument(to []byte, in Input, _ crypto.Hash) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	document, err := parsed(in.Document, "document")
-	if err != nil {
-		return nil, err
+	document, ok := in.value()
+	if !ok {
+		if document, err = parsed(in.Document, "document"); err != nil {
+			return nil, err
+		}
+	}
+	var replaced [2]jcs.Member
+	with := replaced[:0]
+	if ok {
+		with = append(with, jcs.Member{Name: "proof"}) // a zero Value leaves it out
 	}
 	signed := options.Member("@context")
-	if signed.Kind() == jcs.None {
-		return document.AppendCanonical(to), nil
+	if signed.Kind() != jcs.None {
+		if !begins(document.Member("@context"), signed) {
+			return nil, contextPrefix()
+		}
+		with = append(with, jcs.Member{Name: "@context", Value: signed})
 	}
-	if !begins(document.Member("@context"), signed) {
-		return nil, contextPrefix()
-	}
-	return document.AppendObject(to, jcs.Member{Name: "@context", Value: signed}), nil
+	return document.AppendObject(to, with...), nil
 }
 
 func parsed(text []byte, what string) (jcs.Value, error) {

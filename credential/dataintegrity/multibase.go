@@ -36,7 +36,10 @@ func MultibaseBase64(proofValue string) ([]byte, error) {
 }
 
 // EncodeBase64 is the form that MultibaseBase64 reads.
-func EncodeBase64(b []byte) string { return "u" + jose.Encode(b) }
+func EncodeBase64(b []byte) string {
+	text := make([]byte, 0, 1+jose.EncodedLen(len(b)))
+	return string(jose.AppendEncode(append(text, 'u'), b))
+}
 
 func badValue(detail string) *Error {
 	return &Error{Check: CheckProofValue, Spec: specCID + ", Section 2.4", Detail: detail}

@@ -42,12 +42,13 @@ type Proof struct {
 // Raw is the proof as it was written.
 func (p *Proof) Raw() string { return p.raw }
 
-// readProof checks the form of a proof.
+// readProof checks the form of a proof. What it takes are copies, for a proof outlives the
+// text of its document.
 func readProof(v jcs.Value) (*Proof, error) {
 	if v.Kind() != jcs.Object {
 		return nil, malformed("2.1", "a proof is not an object")
 	}
-	p := &Proof{value: v, raw: v.Raw()}
+	p := &Proof{value: v, raw: strings.Clone(v.Raw())}
 	if typ, ok := v.Member("type").Text(); !ok || typ != typeProof {
 		return nil, &Error{Check: CheckCryptosuite, Spec: specDI + ", Section 3.1", Detail: "the type of a proof is missing or not " + typeProof + "; a proof of another type is not passed over as if it were none"}
 	}
@@ -70,7 +71,7 @@ func readProof(v jcs.Value) (*Proof, error) {
 		case text == "" && m.name != "challenge" && m.name != "nonce":
 			return nil, malformed("2.1", m.name+" of a proof is empty")
 		}
-		*m.to = text
+		*m.to = p.own(member, text)
 	}
 	p.Purpose, p.challenge = did.Relationship(purpose), v.Member("challenge").Kind() != jcs.None
 	var err error
@@ -87,6 +88,17 @@ func readProof(v jcs.Value) (*Proof, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// own is the text of a member that the proof keeps: a part of raw where that has it as it
+// is, without escapes.
+func (p *Proof) own(member jcs.Value, text string) string {
+	from, to := member.Span()
+	if len(text) != to-from-2 {
+		return strings.Clone(text)
+	}
+	start, _ := p.value.Span()
+	return p.raw[from+1-start : to-1-start]
 }
 
 // readTime reads a dateTimeStamp, of which the zone is a part (XML Schema 1.1,
@@ -115,7 +127,7 @@ func readStrings(v jcs.Value, name string) ([]string, error) {
 		return nil, nil
 	}
 	if text, ok := member.Text(); ok && text != "" {
-		return []string{text}, nil
+		return []string{strings.Clone(text)}, nil
 	}
 	var all []string
 	for e := range member.Elements() {
@@ -124,7 +136,7 @@ func readStrings(v jcs.Value, name string) ([]string, error) {
 			all = nil
 			break
 		}
-		all = append(all, text)
+		all = append(all, strings.Clone(text))
 	}
 	if len(all) == 0 {
 		return nil, malformed("2.1", name+" of a proof is not a string or an array of one to 16 strings")

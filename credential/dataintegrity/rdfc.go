@@ -12,9 +12,9 @@ import (
 func rdfc(p *jsonld.Processor, name, spec string, algs ...jose.Alg) *signatureSuite {
 	c := NewConfigurations(p)
 	return &signatureSuite{
-		name: name, spec: spec, algs: algs, configuration: c.canonical,
+		name: name, spec: spec, algs: algs, configuration: c.append,
 		document: func(to []byte, in Input, h crypto.Hash) ([]byte, error) {
-			return appendCanonicalRDF(to, p, in.Document, h, "document")
+			return in.appendCanonicalRDF(to, p, h)
 		},
 	}
 }

@@ -2,6 +2,7 @@ package dataintegrity
 
 import (
 	"crypto"
+	"crypto/sha512"
 	"fmt"
 	"sync"
 
@@ -17,8 +18,8 @@ type signatureSuite struct {
 	spec string // section of the suite
 	// algs of the keys that fit. The hash is chosen by the key.
 	algs []jose.Alg
-	// configuration gives, and document appends, the canonical form that is hashed.
-	configuration func(in Input, h crypto.Hash) ([]byte, error)
+	// configuration and document append the canonical form that is hashed.
+	configuration func(to []byte, in Input, h crypto.Hash) ([]byte, error)
 	document      func(to []byte, in Input, h crypto.Hash) ([]byte, error)
 	json          bool // signs JSON as it is written
 
@@ -101,29 +102,30 @@ func hash(a jose.Alg) crypto.Hash {
 	return crypto.SHA256
 }
 
-// forms are canonical forms of documents, which are only hashed.
+// forms are canonical forms, which are only hashed.
 var forms = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxForm = 1 << 18 // bytes of one whose memory is kept
 
 // hashData is what is signed.
 func (s *signatureSuite) hashData(in Input, h crypto.Hash) ([]byte, error) {
-	configuration, err := s.configuration(in, h)
-	if err != nil {
-		return nil, err
-	}
 	buffer := forms.Get().(*[]byte)
 	defer func() {
-		if clear(*buffer); cap(*buffer) <= maxForm {
+		if cap(*buffer) <= maxForm {
 			forms.Put(buffer)
 		}
 	}()
-	document, err := s.document((*buffer)[:0], in, h)
-	if err != nil {
-		return nil, err
+	data := make([]byte, 0, 2*sha512.Size384)
+	for _, form := range [...]func([]byte, Input, crypto.Hash) ([]byte, error){s.configuration, s.document} {
+		canonical, err := form(*buffer, in, h)
+		if err != nil {
+			return nil, err
+		}
+		data = appendSum(data, h, canonical)
+		clear(canonical)
+		*buffer = canonical[:0]
 	}
-	*buffer = document
-	return append(sum(h, configuration), sum(h, document)...), nil
+	return data, nil
 }
 
 func (s *signatureSuite) Verify(in Input, proofValue string, key crypto.PublicKey) error {

@@ -20,7 +20,7 @@ type Suite interface {
 	// fit the suite: the key decides the algorithm, not the proof.
 	Key(*did.VerificationMethod) (crypto.PublicKey, error)
 	// Verify checks a proofValue over a document and the options of its proof with
-	// a key that Key gave. The error is an *Error.
+	// a key that Key gave. It does not keep or change the Input. The error is an *Error.
 	Verify(in Input, proofValue string, key crypto.PublicKey) error
 }
 
@@ -31,7 +31,7 @@ type Signer interface {
 	Suite() string
 	// Public is the key that proofs of this signer verify with.
 	Public() crypto.PublicKey
-	// Sign makes a proofValue. It does not keep the Input.
+	// Sign makes a proofValue. It does not keep or change the Input.
 	Sign(Input) (proofValue string, err error)
 }
 
@@ -54,6 +54,23 @@ type Input struct {
 	Options []byte
 	// Context is the @context of the document, nil if it has none.
 	Context []byte
+
+	read asRead
+}
+
+// asRead is what a document was read as, with its proof, before that was taken out of
+// its text.
+type asRead struct {
+	unsecured []byte
+	secured   jcs.Value
+}
+
+// value is what Document was read as, which saves reading it again; it still has its
+// proof. It is false for a Document that was put together, here or by a Suite around
+// another.
+func (in Input) value() (secured jcs.Value, ok bool) {
+	d := in.read.unsecured
+	return in.read.secured, len(d) > 0 && len(d) == len(in.Document) && &d[0] == &in.Document[0]
 }
 
 // Configuration is the proof configuration of a suite that canonicalises as RDF:
@@ -92,11 +109,20 @@ func (in Input) Configuration() ([]byte, error) {
 // CanonicalConfiguration is the canonical form, in N-Quads, of the proof
 // configuration.
 func (in Input) CanonicalConfiguration(p *jsonld.Processor, h crypto.Hash) ([]byte, error) {
+	return in.appendConfiguration(nil, p, h)
+}
+
+func (in Input) appendConfiguration(to []byte, p *jsonld.Processor, h crypto.Hash) ([]byte, error) {
 	configuration, err := in.Configuration()
 	if err != nil {
 		return nil, err
 	}
-	return canonicalRDF(p, configuration, h, "proof")
+	o, err := hashWithin(h)
+	if err != nil {
+		return nil, err
+	}
+	canonical, err := p.AppendCanonical(to, configuration, jsonld.Options{}, o)
+	return canonical, lossy(err, "proof")
 }
 
 // ConfigurationHash is the hash of CanonicalConfiguration: proofHash in the words
@@ -106,38 +132,51 @@ func (in Input) ConfigurationHash(p *jsonld.Processor, h crypto.Hash) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	return sum(h, canonical), nil
+	return appendSum(nil, h, canonical), nil
 }
 
-// sum is SHA-256 or SHA-384, the hashes of the suites.
-func sum(h crypto.Hash, b []byte) []byte {
+// appendSum appends SHA-256 or SHA-384, the hashes of the suites.
+func appendSum(to []byte, h crypto.Hash, b []byte) []byte {
 	if h == crypto.SHA384 {
 		s := sha512.Sum384(b)
-		return s[:]
+		return append(to, s[:]...)
 	}
 	s := sha256.Sum256(b)
-	return s[:]
+	return append(to, s[:]...)
 }
 
-// canonicalRDF is the canonical form of a JSON-LD document, of which nothing may be
+// appendCanonicalRDF appends the canonical form of a document, of which nothing may be
 // lost (Data Integrity 1.0, Section 2.4.3).
-func canonicalRDF(p *jsonld.Processor, document []byte, h crypto.Hash, what string) ([]byte, error) {
-	return appendCanonicalRDF(nil, p, document, h, what)
+func (in Input) appendCanonicalRDF(to []byte, p *jsonld.Processor, h crypto.Hash) ([]byte, error) {
+	o, err := hashWithin(h)
+	if err != nil {
+		return nil, err
+	}
+	var canonical []byte
+	if secured, ok := in.value(); ok {
+		canonical, err = p.AppendCanonicalValue(to, secured, "proof", jsonld.Options{}, o)
+	} else {
+		canonical, err = p.AppendCanonical(to, in.Document, jsonld.Options{}, o)
+	}
+	return canonical, lossy(err, "document")
 }
 
-func appendCanonicalRDF(to []byte, p *jsonld.Processor, document []byte, h crypto.Hash, what string) ([]byte, error) {
-	var o rdf.Options
+// hashWithin is the hash within RDFC-1.0 that goes with that of a suite.
+func hashWithin(h crypto.Hash) (rdf.Options, error) {
 	switch h {
 	case crypto.SHA256:
-		o.Hash = rdf.SHA256
+		return rdf.Options{Hash: rdf.SHA256}, nil
 	case crypto.SHA384:
-		o.Hash = rdf.SHA384
+		return rdf.Options{Hash: rdf.SHA384}, nil
 	default:
-		return nil, &Error{Check: CheckPolicy, Spec: "RDF Dataset Canonicalization, Section 4.9", Detail: "the hash is not SHA-256 or SHA-384"}
+		return rdf.Options{}, &Error{Check: CheckPolicy, Spec: "RDF Dataset Canonicalization, Section 4.9", Detail: "the hash is not SHA-256 or SHA-384"}
 	}
-	canonical, err := p.AppendCanonical(to, document, jsonld.Options{}, o)
-	if err != nil {
-		return nil, &Error{Check: CheckSignature, Spec: specDI + ", Section 2.4.3", Detail: "the " + what + " cannot be canonicalised without loss", Err: err}
+}
+
+// lossy is the error of canonicalising, nil if there is none.
+func lossy(err error, what string) error {
+	if err == nil {
+		return nil
 	}
-	return canonical, nil
+	return &Error{Check: CheckSignature, Spec: specDI + ", Section 2.4.3", Detail: "the " + what + " cannot be canonicalised without loss", Err: err}
 }

@@ -64,7 +64,8 @@ type Terms struct {
 }
 
 // Add gives a document its first proof (Data Integrity 1.0, Section 4.2). The
-// document keeps its text; the proof becomes its last member.
+// document keeps its text; the proof becomes its last member. What is given must not
+// change before Add returns, what is returned is a copy.
 func (t *Template) Add(document []byte, terms Terms) ([]byte, error) {
 	r := readers.Get().(*jcs.Reader)
 	defer release(r)
@@ -118,6 +119,7 @@ func (t *Template) proof(s *Secured, terms Terms) ([]byte, error) {
 		return nil, err
 	}
 	in := Input{Document: s.Unsecured(), Context: s.context()}
+	in.read = asRead{in.Document, s.root}
 	if len(terms.Previous) > 0 {
 		var err error
 		if in.Document, err = s.following(terms.Previous); err != nil {

@@ -32,7 +32,8 @@ type Verified struct {
 // 1.0, Sections 4.4 to 4.6). Every proof must hold, for what is between them
 // cannot be told from outside: a proof that fails, or is of a kind not known
 // here, fails the document. The error is an *Error that names the first check
-// that failed.
+// that failed. The document is read where it lies, so that it must not change
+// before Verify returns; nothing of the result is a part of it.
 func Verify(ctx context.Context, document []byte, p Policy) (*Verified, error) {
 	if err := p.usable(); err != nil {
 		return nil, err
@@ -127,11 +128,13 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 
 	// Section 4.4, step 8: the cryptosuite's verification, over the document and the
 	// proofs that this one follows.
+	v.Document = s.Unsecured()
 	for _, proof := range s.proofs {
-		in, err := s.Input(proof)
+		in, err := s.input(proof, v.Document)
 		if err != nil {
 			return nil, err
 		}
+		in.read = asRead{v.Document, s.root}
 		if err := p.suite(proof.Cryptosuite).Verify(in, proof.Value, proof.Key); err != nil {
 			return nil, failed(err)
 		}
@@ -144,7 +147,9 @@ func (s *Secured) verify(ctx context.Context, p *Policy) (*Verified, error) {
 			return nil, &Error{Check: CheckRequired, Spec: specDI + ", Section 4.5", Detail: "none of the proofs is by a controller whose proof is required"}
 		}
 	}
-	v.Document = signed.Unsecured()
+	if signed != s {
+		v.Document = signed.Unsecured()
+	}
 	if p.InsecureAnyController {
 		skip(CheckRequired, specDI+", Section 4.5", "the policy accepts any controller")
 	} else {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/zegel-id/zegel/credential/internal/jsontree"
 )
 
 // AppendCanonical appends the canonical form of the value (RFC 8785, Section
@@ -11,15 +13,14 @@ import (
 func (v Value) AppendCanonical(b []byte) []byte {
 	switch v.Kind() {
 	case String:
-		if form := v.node().form; form > 0 {
-			return AppendString(b, v.t.forms[form-1])
+		n := v.node()
+		if len(n.Text) == int(n.To-n.From)-2 {
+			return append(b, v.Raw()...) // without escapes there is one spelling
 		}
-		return append(b, v.Raw()...) // without escapes there is one spelling
+		return AppendString(b, n.Text)
 	case Number:
-		if form := v.node().form; form > 0 {
-			return append(b, v.t.forms[form-1]...)
-		}
-		return append(b, v.Raw()...)
+		form, _ := jsontree.CanonicalNumber(v.node().Text) // what it refuses is not read
+		return append(b, form...)
 	case Array:
 		b = append(b, '[')
 		first := true

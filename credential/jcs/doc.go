@@ -13,11 +13,12 @@ package jcs
 
 import (
 	"errors"
-	"fmt"
+
+	"github.com/zegel-id/zegel/credential/internal/jsontree"
 )
 
 // MaxDepth is how deeply arrays and objects may be nested.
-const MaxDepth = 64
+const MaxDepth = jsontree.MaxDepth
 
 // ErrSyntax is returned for text that is not I-JSON.
 var ErrSyntax = errors.New("not I-JSON")
@@ -29,8 +30,4 @@ func Transform(src []byte) ([]byte, error) {
 		return nil, err
 	}
 	return v.AppendCanonical(make([]byte, 0, len(src))), nil
-}
-
-func (p *parser) fault(format string, args ...any) error {
-	return fmt.Errorf("%w: %s (byte %d)", ErrSyntax, fmt.Sprintf(format, args...), p.pos)
 }

@@ -1,76 +1,45 @@
 package jcs
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/zegel-id/zegel/credential/internal/jsontree"
+)
 
 // Kind is the type of a value. The zero Kind is of no value.
-type Kind uint8
+type Kind = jsontree.Kind
 
 // The types of JSON (RFC 8259, Section 3).
 const (
-	None Kind = iota
-	Null
-	False
-	True
-	Number
-	String
-	Array
-	Object
+	None   = jsontree.None
+	Null   = jsontree.Null
+	False  = jsontree.False
+	True   = jsontree.True
+	Number = jsontree.Number
+	String = jsontree.String
+	Array  = jsontree.Array
+	Object = jsontree.Object
 )
-
-// node is one value of a text. Those inside an array or object follow it, up to
-// end, which is one more than the place of the last of them. It holds no
-// pointers, so that a document is nothing to the garbage collector.
-type node struct {
-	kind   Kind
-	end    int32
-	from   int32 // where its text begins
-	to     int32 // and ends
-	nameAt int32 // where its name begins, with the quotation mark; -1 for none
-	nameTo int32 // and ends
-	// form and nameForm are one more than the place, in tree.forms, of what the text
-	// says where that is not the text itself; else 0.
-	form, nameForm int32
-}
-
-// tree is a text that was read, in the order of the text.
-type tree struct {
-	src   string
-	nodes []node
-	forms []string // strings that are written with escapes, decoded; numbers in other than their canonical form
-}
-
-func (t *tree) name(n *node) string {
-	if n.nameForm > 0 {
-		return t.forms[n.nameForm-1]
-	}
-	return t.src[n.nameAt+1 : n.nameTo-1]
-}
-
-// keep remembers what a text says, and gives the place plus one; 0 for the text
-// itself.
-func (t *tree) keep(says, text string) int32 {
-	if says == text {
-		return 0
-	}
-	t.forms = append(t.forms, says)
-	return int32(len(t.forms))
-}
 
 // Value is a value in a text that was read. The zero Value is none: of kind
 // None and without members.
 type Value struct {
-	t  *tree
+	t  *jsontree.Tree
 	at int32
 }
 
-func (v Value) node() *node { return &v.t.nodes[v.at] }
+func (v Value) node() *jsontree.Node { return &v.t.Nodes[v.at] }
+
+// Tree is where the value stands in the text that was read, for packages that go on from
+// there; nil for none.
+func (v Value) Tree() (t *jsontree.Tree, at int32) { return v.t, v.at }
 
 // Kind of the value.
 func (v Value) Kind() Kind {
 	if v.t == nil {
 		return None
 	}
-	return v.node().kind
+	return v.node().Kind
 }
 
 // Raw is the value as it was written.
@@ -78,7 +47,7 @@ func (v Value) Raw() string {
 	if v.t == nil {
 		return ""
 	}
-	return v.t.src[v.node().from:v.node().to]
+	return v.t.Raw(v.at)
 }
 
 // Span says where in the text the value begins and ends.
@@ -86,7 +55,7 @@ func (v Value) Span() (from, to int) {
 	if v.t == nil {
 		return 0, 0
 	}
-	return int(v.node().from), int(v.node().to)
+	return int(v.node().From), int(v.node().To)
 }
 
 // NameAt says where in the text the name of a member begins.
@@ -94,7 +63,7 @@ func (v Value) NameAt() int {
 	if v.t == nil {
 		return 0
 	}
-	return int(v.node().nameAt)
+	return int(v.node().NameAt)
 }
 
 // Text is a string, decoded; false for other kinds.
@@ -102,20 +71,17 @@ func (v Value) Text() (string, bool) {
 	if v.Kind() != String {
 		return "", false
 	}
-	n := v.node()
-	if n.form > 0 {
-		return v.t.forms[n.form-1], true
-	}
-	return v.t.src[n.from+1 : n.to-1], true
+	return v.node().Text, true
 }
 
 // Member is the member of an object with this name; the zero Value if there is
 // none.
 func (v Value) Member(name string) Value {
-	for n, m := range v.Members() {
-		if n == name {
-			return m
-		}
+	if v.Kind() != Object {
+		return Value{}
+	}
+	if at, ok := v.t.Member(v.at, name); ok {
+		return Value{v.t, at}
 	}
 	return Value{}
 }
@@ -127,8 +93,8 @@ func (v Value) Members() iter.Seq2[string, Value] {
 		if v.Kind() != Object {
 			return
 		}
-		for c, end := v.at+1, v.node().end; c < end; c = v.t.nodes[c].end {
-			if !yield(v.t.name(&v.t.nodes[c]), Value{v.t, c}) {
+		for c, end := v.at+1, v.node().End; c < end; c = v.t.Nodes[c].End {
+			if !yield(v.t.Nodes[c].Name, Value{v.t, c}) {
 				return
 			}
 		}
@@ -141,7 +107,7 @@ func (v Value) Elements() iter.Seq[Value] {
 		if v.Kind() != Array {
 			return
 		}
-		for c, end := v.at+1, v.node().end; c < end; c = v.t.nodes[c].end {
+		for c, end := v.at+1, v.node().End; c < end; c = v.t.Nodes[c].End {
 			if !yield(Value{v.t, c}) {
 				return
 			}
@@ -156,8 +122,8 @@ func (v Value) Named(name string) iter.Seq[Value] {
 		if v.t == nil {
 			return
 		}
-		for c, end := v.at+1, v.node().end; c < end; c++ {
-			if n := &v.t.nodes[c]; n.nameAt >= 0 && v.t.name(n) == name && !yield(Value{v.t, c}) {
+		for c, end := v.at+1, v.node().End; c < end; c++ {
+			if n := &v.t.Nodes[c]; n.Name == name && n.NameAt > 0 && !yield(Value{v.t, c}) {
 				return
 			}
 		}

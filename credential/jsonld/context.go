@@ -60,7 +60,7 @@ type term struct {
 func (t *term) same(o *term) bool {
 	a, b := *t, *o
 	a.protected, b.protected = false, false
-	if a.scope != nil && b.scope != nil && a.scope.base == b.scope.base && a.scope.a.raw(a.scope.at) == b.scope.a.raw(b.scope.at) {
+	if a.scope != nil && b.scope != nil && a.scope.base == b.scope.base && a.scope.a.Raw(a.scope.at) == b.scope.a.Raw(b.scope.at) {
 		b.scope = a.scope
 	}
 	return a.name == b.name && a.iri == b.iri && a.prefix == b.prefix && a.reverse == b.reverse && a.container == b.container &&

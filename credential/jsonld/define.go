@@ -64,9 +64,9 @@ func (d *definer) define(name string) error {
 		return fail("invalid term definition", "a term has a name")
 	}
 	d.defined[name] = false
-	v := l.a.values[l.at]
+	v := l.a.Nodes[l.at]
 	if name == "@type" { // step 4
-		if v.kind != object || v.end == l.at+1 || !d.onlyTypeKeys(l) {
+		if v.Kind != object || v.End == l.at+1 || !d.onlyTypeKeys(l) {
 			return fail("keyword redefinition", "of @type only @container: @set and @protected can be said")
 		}
 	} else if isKeyword(name) { // step 5
@@ -122,10 +122,10 @@ func (d *definer) define(name string) error {
 }
 
 func (d *definer) onlyTypeKeys(l local) bool {
-	for c := l.at + 1; c < l.a.values[l.at].end; c = l.a.values[c].end {
-		v := l.a.values[c]
-		set := v.kind == text && v.str == "@set" || v.kind == array && v.end == c+2 && l.a.values[c+1].str == "@set"
-		if v.key != "@protected" && !(v.key == "@container" && set) {
+	for c := l.at + 1; c < l.a.Nodes[l.at].End; c = l.a.Nodes[c].End {
+		v := l.a.Nodes[c]
+		set := v.Kind == text && v.Text == "@set" || v.Kind == array && v.End == c+2 && l.a.Nodes[c+1].Text == "@set"
+		if v.Name != "@protected" && !(v.Name == "@container" && set) {
 			return false
 		}
 	}
@@ -134,8 +134,8 @@ func (d *definer) onlyTypeKeys(l local) bool {
 
 // fill are steps 7 to 26; it answers false for a definition that is passed over.
 func (d *definer) fill(t *term, l local) (bool, error) {
-	v := l.a.values[l.at]
-	switch v.kind {
+	v := l.a.Nodes[l.at]
+	switch v.Kind {
 	case null:
 		return true, nil
 	case text:
@@ -145,15 +145,15 @@ func (d *definer) fill(t *term, l local) (bool, error) {
 		return false, l.fault(l.at, "invalid term definition", "a term is defined by an IRI, an object or null")
 	}
 	var at [len(definitionKeys)]int32
-	for c := l.at + 1; c < v.end; c = l.a.values[c].end {
-		i := slices.Index(definitionKeys[:], l.a.values[c].key)
+	for c := l.at + 1; c < v.End; c = l.a.Nodes[c].End {
+		i := slices.Index(definitionKeys[:], l.a.Nodes[c].Name)
 		if i < 0 { // step 26
 			return false, l.fault(c, "invalid term definition", "this key is not one of a term definition")
 		}
 		at[i] = c
 	}
 	if at[kProtected] != 0 { // step 11
-		switch l.a.values[at[kProtected]].kind {
+		switch l.a.Nodes[at[kProtected]].Kind {
 		case truth:
 			t.protected = true
 		case falsity:
@@ -198,11 +198,11 @@ const (
 )
 
 func (d *definer) typed(t *term, l local, at int32) error {
-	v := l.a.values[at]
-	if v.kind != text {
+	v := l.a.Nodes[at]
+	if v.Kind != text {
 		return l.fault(at, "invalid type mapping", "@type is an IRI, @id, @vocab, @json or @none")
 	}
-	iri, err := d.expand(v.str, false)
+	iri, err := d.expand(v.Text, false)
 	if err != nil {
 		return err
 	}
@@ -219,17 +219,17 @@ func (d *definer) typed(t *term, l local, at int32) error {
 
 // reverse is step 13.
 func (d *definer) reverse(t *term, l local, at []int32) (bool, error) {
-	v := l.a.values[at[kReverse]]
+	v := l.a.Nodes[at[kReverse]]
 	if at[kID] != 0 || at[kNest] != 0 {
 		return false, l.fault(at[kReverse], "invalid reverse property", "@reverse stands without @id and @nest")
 	}
-	if v.kind != text {
+	if v.Kind != text {
 		return false, l.fault(at[kReverse], "invalid IRI mapping", "@reverse is an IRI")
 	}
-	if keywordLike(v.str) {
+	if keywordLike(v.Text) {
 		return false, nil
 	}
-	iri, err := d.expand(v.str, false)
+	iri, err := d.expand(v.Text, false)
 	if err != nil {
 		return false, err
 	}
@@ -238,11 +238,11 @@ func (d *definer) reverse(t *term, l local, at []int32) (bool, error) {
 	}
 	t.iri, t.reverse = iri, true
 	if c := at[kContainer]; c != 0 {
-		v := l.a.values[c]
+		v := l.a.Nodes[c]
 		switch {
-		case v.kind == null:
-		case v.kind == text && (v.str == "@set" || v.str == "@index"):
-			t.container = containers[v.str]
+		case v.Kind == null:
+		case v.Kind == text && (v.Text == "@set" || v.Text == "@index"):
+			t.container = containers[v.Text]
 		default:
 			return false, l.fault(c, "invalid reverse property", "the container of a reverse property is @set or @index")
 		}
@@ -254,14 +254,14 @@ func (d *definer) reverse(t *term, l local, at []int32) (bool, error) {
 func (d *definer) identify(t *term, l local, at int32, simple, scoped bool) (bool, error) {
 	name := t.name
 	if at != 0 || simple {
-		v := l.a.values[at]
+		v := l.a.Nodes[at]
 		switch {
-		case v.kind == null:
+		case v.Kind == null:
 			return true, nil
-		case v.kind != text:
+		case v.Kind != text:
 			return false, l.fault(at, "invalid IRI mapping", "@id is an IRI, a term or a keyword")
-		case v.str == name:
-		case !isKeyword(v.str) && keywordLike(v.str):
+		case v.Text == name:
+		case !isKeyword(v.Text) && keywordLike(v.Text):
 			return false, nil
 		default:
 			return d.mapped(t, l, at, simple, scoped)
@@ -301,7 +301,7 @@ func (d *definer) identify(t *term, l local, at int32, simple, scoped bool) (boo
 
 // mapped is step 14.2.
 func (d *definer) mapped(t *term, l local, at int32, simple, scoped bool) (bool, error) {
-	iri, err := d.expand(l.a.values[at].str, false)
+	iri, err := d.expand(l.a.Nodes[at].Text, false)
 	if err != nil {
 		return false, err
 	}

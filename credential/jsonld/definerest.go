@@ -7,18 +7,18 @@ func (t *term) contain(l local, at int32) error {
 	bad := func() error {
 		return l.fault(at, "invalid container mapping", "@container is @list, or @set with one of @index, @id, @type, @language, or @graph with @id or @index")
 	}
-	v := l.a.values[at]
+	v := l.a.Nodes[at]
 	n := 0
 	add := func(c int32) bool {
-		w, ok := containers[l.a.values[c].str]
-		fresh := ok && l.a.values[c].kind == text && t.container&w == 0
+		w, ok := containers[l.a.Nodes[c].Text]
+		fresh := ok && l.a.Nodes[c].Kind == text && t.container&w == 0
 		t.container |= w
 		n++
 		return fresh
 	}
 	ok := true
-	if v.kind == array {
-		for c := at + 1; c < v.end; c = l.a.values[c].end {
+	if v.Kind == array {
+		for c := at + 1; c < v.End; c = l.a.Nodes[c].End {
 			ok = add(c) && ok
 		}
 	} else {
@@ -50,18 +50,18 @@ func (t *term) contain(l local, at int32) error {
 // rest are steps 20 to 25.
 func (d *definer) rest(t *term, l local, at []int32) error {
 	if c := at[kIndex]; c != 0 {
-		v := l.a.values[c]
-		if t.container&inIndex == 0 || v.kind != text {
+		v := l.a.Nodes[c]
+		if t.container&inIndex == 0 || v.Kind != text {
 			return l.fault(c, "invalid term definition", "@index is a property, with the container @index")
 		}
-		iri, err := d.expand(v.str, false)
+		iri, err := d.expand(v.Text, false)
 		if err != nil {
 			return err
 		}
 		if !absolute(iri) {
 			return l.fault(c, "invalid term definition", "@index must expand to an absolute IRI")
 		}
-		t.index = v.str
+		t.index = v.Text
 	}
 	if c := at[kContext]; c != 0 {
 		t.scope = &local{l.a, c, l.base}
@@ -72,31 +72,31 @@ func (d *definer) rest(t *term, l local, at []int32) error {
 		}
 	}
 	if c := at[kLanguage]; c != 0 && at[kType] == 0 {
-		v := l.a.values[c]
-		if v.kind != null && v.kind != text {
+		v := l.a.Nodes[c]
+		if v.Kind != null && v.Kind != text {
 			return l.fault(c, "invalid language mapping", "@language is a language tag (BCP 47), or null")
 		}
-		t.language = optional{true, strings.ToLower(v.str)}
+		t.language = optional{true, strings.ToLower(v.Text)}
 	}
 	if c := at[kDirection]; c != 0 && at[kType] == 0 {
-		v := l.a.values[c]
-		if v.kind != null && !(v.kind == text && (v.str == "ltr" || v.str == "rtl")) {
+		v := l.a.Nodes[c]
+		if v.Kind != null && !(v.Kind == text && (v.Text == "ltr" || v.Text == "rtl")) {
 			return l.fault(c, "invalid base direction", "@direction is ltr, rtl or null")
 		}
-		t.direction = optional{true, v.str}
+		t.direction = optional{true, v.Text}
 	}
 	if c := at[kNest]; c != 0 {
-		v := l.a.values[c]
-		if v.kind != text || isKeyword(v.str) && v.str != "@nest" {
+		v := l.a.Nodes[c]
+		if v.Kind != text || isKeyword(v.Text) && v.Text != "@nest" {
 			return l.fault(c, "invalid @nest value", "@nest is a term, or @nest itself")
 		}
-		t.nest = v.str
+		t.nest = v.Text
 	}
 	if c := at[kPrefix]; c != 0 {
 		if strings.ContainsAny(t.name, ":/") {
 			return l.fault(c, "invalid term definition", "a term with a colon or slash cannot be a prefix")
 		}
-		switch l.a.values[c].kind {
+		switch l.a.Nodes[c].Kind {
 		case truth:
 			t.prefix = true
 			if isKeyword(t.iri) {

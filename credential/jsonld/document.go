@@ -3,6 +3,7 @@ package jsonld
 import (
 	"unsafe"
 
+	"github.com/zegel-id/zegel/credential/jcs"
 	"github.com/zegel-id/zegel/credential/rdf"
 )
 
@@ -85,8 +86,11 @@ func (r *run) named(t *term) rdf.Node {
 // ToRDF is the toRdf method (API, Section 9.1) of a document given as bytes. The error is
 // an *Error.
 func (p *Processor) ToRDF(doc []byte, o Options) (Document, error) {
-	r := &run{a: &arena{}, d: &rdf.Dataset{}}
-	if err := r.document(p, string(doc), o); err != nil {
+	r := p.runs.Get().(*run)
+	defer r.release()
+	defer func(pooled *rdf.Dataset) { r.d = pooled }(r.d)
+	r.d = &rdf.Dataset{} // the caller's
+	if err := r.text(p, string(doc), o); err != nil {
 		return Document{}, err
 	}
 	positions, err := r.positions()
@@ -109,7 +113,28 @@ func (p *Processor) AppendCanonical(to, doc []byte, o Options, c rdf.Options) ([
 	defer r.release()
 	// The document is read where it lies: nothing that is kept, returned or put into
 	// an error is a part of it, and it does not change before this returns.
-	if err := r.document(p, unsafe.String(unsafe.SliceData(doc), len(doc)), o); err != nil {
+	if err := r.text(p, unsafe.String(unsafe.SliceData(doc), len(doc)), o); err != nil {
+		return nil, err
+	}
+	return r.d.AppendCanonical(to, c)
+}
+
+// AppendCanonicalValue is AppendCanonical of a document that was read already, as if it
+// were without one of its members, such as its proof; "" leaves out none.
+func (p *Processor) AppendCanonicalValue(to []byte, doc jcs.Value, without string, o Options, c rdf.Options) ([]byte, error) {
+	r := p.runs.Get().(*run)
+	defer r.release()
+	r.builder, r.o = builder{p: p}, o
+	t, at := doc.Tree()
+	if t == nil {
+		return nil, &Error{Code: codeJSON, Detail: "there is no document"}
+	}
+	gone := int32(0)
+	if without != "" {
+		gone, _ = t.Member(at, without)
+	}
+	r.a.Copy(t, at, gone)
+	if err := r.document(); err != nil {
 		return nil, err
 	}
 	return r.d.AppendCanonical(to, c)
@@ -120,12 +145,11 @@ func (p *Processor) AppendCanonical(to, doc []byte, o Options, c rdf.Options) ([
 const maxPooled = 1 << 18
 
 func (r *run) release() {
-	p, size := r.p, max(len(r.a.src), r.size/8)
-	clear(r.a.values)
+	p, size := r.p, max(len(r.a.Src), r.size/8)
+	r.a.Forget()
 	clear(r.entries[:cap(r.entries)])
 	r.d.Reset()
 	r.builder, r.o = builder{}, Options{}
-	r.a.src, r.a.values = "", r.a.values[:0]
 	r.entries, r.items, r.places = r.entries[:0], r.items[:0], r.places[:0]
 	r.graph, r.lost, r.typeNode, r.size = 0, false, 0, 0
 	r.number++
@@ -134,20 +158,25 @@ func (r *run) release() {
 	}
 }
 
-func (r *run) document(p *Processor, doc string, o Options) error {
+func (r *run) text(p *Processor, doc string, o Options) error {
 	r.builder, r.o = builder{p: p}, o
 	if err := r.a.parse(doc); err != nil {
 		return err
 	}
-	r.d.Grow(len(r.a.values))
-	ctx := p.root(o.Base)
-	if o.ExpandContext != nil {
+	return r.document()
+}
+
+// document makes RDF of the document in the arena.
+func (r *run) document() error {
+	r.d.Grow(len(r.a.Nodes))
+	ctx := r.p.root(r.o.Base)
+	if r.o.ExpandContext != nil {
 		var err error
 		if ctx, err = r.expandContext(ctx); err != nil {
 			return err
 		}
 	}
-	switch r.a.values[0].kind {
+	switch r.a.Nodes[0].Kind {
 	case object:
 		return r.object(ctx, nil, 0, dest{top: true}, false)
 	case array:
@@ -162,8 +191,8 @@ func (r *run) expandContext(ctx *Context) (*Context, error) {
 		return nil, err
 	}
 	at := int32(0)
-	if c.values[0].kind == object {
-		if inner, ok := c.member(0, "@context"); ok {
+	if c.Nodes[0].Kind == object {
+		if inner, ok := c.Member(0, "@context"); ok {
 			at = inner
 		}
 	}
@@ -262,7 +291,7 @@ func (r *run) add(s, p, o rdf.Node) error {
 		return nil
 	}
 	q := rdf.Quad{S: s, P: p, O: o, G: r.graph}
-	if r.size += r.d.Size(q); r.size > minSize+maxGrowth*len(r.a.src) {
+	if r.size += r.d.Size(q); r.size > minSize+maxGrowth*len(r.a.Src) {
 		return &Error{Code: codeLimit, Detail: "as RDF the document is more than 64 times as long: its contexts make long IRIs of short names"}
 	}
 	return r.d.Add(q)
@@ -289,15 +318,15 @@ func (r *run) place(n rdf.Node, at int32) {
 // expand is the Expansion algorithm (API, Section 5.1.2) for any value; t is the
 // active property, nil at the top and in @graph.
 func (r *run) expand(ctx *Context, t *term, at int32, d dest) error {
-	v := &r.a.values[at]
-	switch v.kind {
+	v := &r.a.Nodes[at]
+	switch v.Kind {
 	case null:
 		return nil
 	case object:
 		return r.object(ctx, t, at, d, false)
 	case array:
-		for c := at + 1; c < v.end; c = r.a.values[c].end {
-			if d.kind == toList && r.a.values[c].kind == array { // step 5.2.2
+		for c := at + 1; c < v.End; c = r.a.Nodes[c].End {
+			if d.kind == toList && r.a.Nodes[c].Kind == array { // step 5.2.2
 				if err := r.list(ctx, t, c, d); err != nil {
 					return err
 				}

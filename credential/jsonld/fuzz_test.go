@@ -67,7 +67,7 @@ func FuzzGenerated(f *testing.F) {
 			if (err == nil) != (peerErr == nil) {
 				t.Errorf("%s\nours: %v\njson-gold: %v", doc, err, peerErr)
 			}
-		case got != want && !peerDiffers(want):
+		case got != want && !peerDiffers(want) && !jsonMaps.Match(doc):
 			t.Errorf("%s\ngot\n%s\nwant\n%s", doc, got, want)
 		}
 	})

@@ -21,7 +21,7 @@ func (r *run) members(n *node, ctx *Context, own []entry, reversed bool) error {
 }
 
 func (r *run) memberOf(n *node, ctx *Context, e entry, reversed bool) error {
-	v := &r.a.values[e.at]
+	v := &r.a.Nodes[e.at]
 	switch e.kw {
 	case kwProperty:
 		return r.property(n, ctx, e, reversed)
@@ -33,12 +33,12 @@ func (r *run) memberOf(n *node, ctx *Context, e entry, reversed bool) error {
 	case kwIncluded:
 		return r.included(ctx, e.at)
 	case kwIndex:
-		if v.kind != text {
+		if v.Kind != text {
 			return r.fault(e.at, "invalid @index value", "@index is a string")
 		}
 		return r.drop(e.at, indexed)
 	case kwLanguage, kwDirection:
-		if v.kind != text {
+		if v.Kind != text {
 			return r.fault(e.at, "invalid language-tagged string", "it is a string")
 		}
 	case kwReverse:
@@ -50,7 +50,7 @@ func (r *run) memberOf(n *node, ctx *Context, e entry, reversed bool) error {
 }
 
 func (r *run) included(ctx *Context, at int32) error {
-	if k := r.a.values[at].kind; k != object && k != array {
+	if k := r.a.Nodes[at].Kind; k != object && k != array {
 		return r.fault(at, "invalid @included value", "@included holds node objects")
 	}
 	return r.expand(ctx, noTerm, at, dest{kind: toIncluded})
@@ -58,9 +58,9 @@ func (r *run) included(ctx *Context, at int32) error {
 
 // types are the values of @type (step 13.4.4).
 func (r *run) types(n *node, at int32) error {
-	v := &r.a.values[at]
-	if v.kind == array {
-		for c := at + 1; c < v.end; c = r.a.values[c].end {
+	v := &r.a.Nodes[at]
+	if v.Kind == array {
+		for c := at + 1; c < v.End; c = r.a.Nodes[c].End {
 			if err := r.oneType(n, c); err != nil {
 				return err
 			}
@@ -71,16 +71,16 @@ func (r *run) types(n *node, at int32) error {
 }
 
 func (r *run) oneType(n *node, at int32) error {
-	v := &r.a.values[at]
-	if v.kind != text {
+	v := &r.a.Nodes[at]
+	if v.Kind != text {
 		return r.fault(at, "invalid type value", "@type is a string or an array of strings")
 	}
 	var o rdf.Node
-	if t := n.typed.terms.get(v.str); t != nil && !t.named.IsZero() {
+	if t := n.typed.terms.get(v.Text); t != nil && !t.named.IsZero() {
 		o = r.named(t)
 	} else {
 		var err error
-		if o, err = r.node(r.expandIRI(n.typed, v.str, true), at); err != nil {
+		if o, err = r.node(r.expandIRI(n.typed, v.Text, true), at); err != nil {
 			return err
 		}
 	}
@@ -89,7 +89,7 @@ func (r *run) oneType(n *node, at int32) error {
 
 // reverseMap is @reverse (step 13.4.13).
 func (r *run) reverseMap(n *node, ctx *Context, at int32) error {
-	if r.a.values[at].kind != object {
+	if r.a.Nodes[at].Kind != object {
 		return r.fault(at, "invalid @reverse value", "@reverse is an object")
 	}
 	inner, _, err := r.contexts(ctx, nil, at, true)
@@ -114,7 +114,7 @@ func (r *run) nest(n *node, ctx *Context, e entry) error {
 		}
 	}
 	for _, at := range r.nested(e.at) {
-		if r.a.values[at].kind != object {
+		if r.a.Nodes[at].Kind != object {
 			return r.fault(at, "invalid @nest value", "@nest holds objects")
 		}
 		from, seen, err := r.expandNames(ctx, at)
@@ -153,7 +153,7 @@ func (r *run) property(n *node, ctx *Context, e entry, reversed bool) error {
 	if d.p, err = r.predicate(ctx, e, t); err != nil {
 		return err
 	}
-	v := &r.a.values[e.at]
+	v := &r.a.Nodes[e.at]
 	switch {
 	case t.coerce == "@json": // step 13.6
 		o, err := r.literal(literal{at: e.at, json: true})
@@ -166,11 +166,11 @@ func (r *run) property(n *node, ctx *Context, e entry, reversed bool) error {
 			return r.close(e.at, from, d)
 		}
 		return r.finish(e.at, d, o, false)
-	case v.kind == null:
+	case v.Kind == null:
 		return nil
-	case v.kind == object && t.container&inLanguage != 0:
+	case v.Kind == object && t.container&inLanguage != 0:
 		return r.languageMap(ctx, t, e.at, d)
-	case v.kind == object && t.container&(inIndex|inType|inID) != 0:
+	case v.Kind == object && t.container&(inIndex|inType|inID) != 0:
 		return r.indexMap(ctx, t, e.at, d)
 	case t.container&inList != 0:
 		return r.listOf(ctx, t, e.at, d)
@@ -193,16 +193,16 @@ func (r *run) predicate(ctx *Context, e entry, t *term) (rdf.Node, error) {
 
 // listOf is a value under a term that makes lists (step 13.11).
 func (r *run) listOf(ctx *Context, t *term, at int32, d dest) error {
-	if r.a.values[at].kind == object {
+	if r.a.Nodes[at].Kind == object {
 		inner, _, err := r.contexts(ctx, t, at, false)
 		if err != nil {
 			return err
 		}
-		for c := at + 1; c < r.a.values[at].end; c = r.a.values[c].end {
-			switch key := r.a.values[c].key; {
+		for c := at + 1; c < r.a.Nodes[at].End; c = r.a.Nodes[c].End {
+			switch key := r.a.Nodes[c].Name; {
 			case inner.keyword(key) == "@list":
 				return r.expand(ctx, t, at, d)
-			case inner.keyword(key) == "@value" && r.a.values[c].kind == null:
+			case inner.keyword(key) == "@value" && r.a.Nodes[c].Kind == null:
 				return r.expand(ctx, t, at, d)
 			}
 		}
@@ -215,13 +215,13 @@ const indexed = "an index is not said in RDF and could be changed under a proof:
 // languageMap is step 13.7.
 func (r *run) languageMap(ctx *Context, t *term, at int32, d dest) error {
 	_, direction := ctx.strings(t)
-	for m := at + 1; m < r.a.values[at].end; m = r.a.values[m].end {
-		language := r.a.values[m].key
+	for m := at + 1; m < r.a.Nodes[at].End; m = r.a.Nodes[m].End {
+		language := r.a.Nodes[m].Name
 		if ctx.isNone(language) {
 			language = ""
 		}
 		for _, c := range r.nested(m) {
-			switch r.a.values[c].kind {
+			switch r.a.Nodes[c].Kind {
 			case null:
 				continue
 			case text:
@@ -245,9 +245,9 @@ func (r *run) indexMap(ctx *Context, t *term, at int32, d dest) error {
 	if t.container&inGraph != 0 {
 		d.wrap = wrapOthers
 	}
-	for m := at + 1; m < r.a.values[at].end; m = r.a.values[m].end {
+	for m := at + 1; m < r.a.Nodes[at].End; m = r.a.Nodes[m].End {
 		inner := mapped
-		name := r.a.values[m].key
+		name := r.a.Nodes[m].Name
 		if s := mapped.terms.get(name); t.container&inType != 0 && s != nil && s.scope != nil {
 			var err error
 			if inner, err = r.enter(mapped, step{term: s, how: byMap}, *s.scope); err != nil {
@@ -270,7 +270,7 @@ func (r *run) indexMap(ctx *Context, t *term, at int32, d dest) error {
 
 // mapItem expands an item of a map, with fromMap set.
 func (r *run) mapItem(ctx *Context, t *term, at int32, d dest) error {
-	if r.a.values[at].kind == object {
+	if r.a.Nodes[at].Kind == object {
 		return r.object(ctx, t, at, d, true)
 	}
 	return r.expand(ctx, t, at, d)
@@ -278,7 +278,7 @@ func (r *run) mapItem(ctx *Context, t *term, at int32, d dest) error {
 
 // extra is what the name of an entry of a map says of its items (step 13.8.3.7).
 func (r *run) extra(ctx *Context, t *term, at int32) (*extra, error) {
-	name := r.a.values[at].key
+	name := r.a.Nodes[at].Name
 	if ctx.isNone(name) {
 		return nil, nil
 	}

@@ -31,20 +31,20 @@ func (r *run) outputs(n *node) (count int) {
 
 // says is false for a member that is null, one way or another.
 func (r *run) says(ctx *Context, e entry) bool {
-	v := &r.a.values[e.at]
+	v := &r.a.Nodes[e.at]
 	if e.t != nil && e.t.coerce == "@json" {
 		return true
 	}
-	if v.kind != object {
-		return v.kind != null
+	if v.Kind != object {
+		return v.Kind != null
 	}
 	value := true
-	for c := e.at + 1; c < v.end; c = r.a.values[c].end {
-		switch ctx.keyword(r.a.values[c].key) {
+	for c := e.at + 1; c < v.End; c = r.a.Nodes[c].End {
+		switch ctx.keyword(r.a.Nodes[c].Name) {
 		case "@value":
-			value = r.a.values[c].kind != null
+			value = r.a.Nodes[c].Kind != null
 		case "@type":
-			if ctx.expandIRI(r.a.values[c].str, false, true) == "@json" {
+			if ctx.expandIRI(r.a.Nodes[c].Text, false, true) == "@json" {
 				return true
 			}
 		}
@@ -68,7 +68,7 @@ func (r *run) nodeObject(n *node, t *term, d dest) error {
 			return r.graphOnly(n)
 		}
 		if count == n.seen[kwID] && n.seen[kwNest] == 0 {
-			if at, ok, _ := r.findID(n.ctx, n.entries); ok && r.a.values[at].kind != text {
+			if at, ok, _ := r.findID(n.ctx, n.entries); ok && r.a.Nodes[at].Kind != text {
 				return r.fault(at, "invalid @id value", "@id is a string")
 			}
 			return r.drop(n.at, "an object without properties says nothing; give it some or remove it")
@@ -144,11 +144,11 @@ func (r *run) name(n *node, x *extra) (rdf.Node, error) {
 	if at, ok, err := r.findID(n.ctx, n.entries); err != nil {
 		return 0, err
 	} else if ok {
-		v := &r.a.values[at]
-		if v.kind != text {
+		v := &r.a.Nodes[at]
+		if v.Kind != text {
 			return 0, r.fault(at, "invalid @id value", "@id is a string")
 		}
-		s, err := r.node(r.expandIRI(n.ctx, v.str, false), at)
+		s, err := r.node(r.expandIRI(n.ctx, v.Text, false), at)
 		r.place(s, n.at)
 		return s, err
 	}
@@ -170,8 +170,8 @@ func (r *run) findID(ctx *Context, own []entry) (at int32, ok bool, err error) {
 			return e.at, true, nil
 		case kwNest:
 			for _, o := range r.nested(e.at) {
-				for c := o + 1; c < r.a.values[o].end; c = r.a.values[c].end {
-					if ctx.keyword(r.a.values[c].key) == "@id" {
+				for c := o + 1; c < r.a.Nodes[o].End; c = r.a.Nodes[c].End {
+					if ctx.keyword(r.a.Nodes[c].Name) == "@id" {
 						return c, true, nil
 					}
 				}
@@ -183,11 +183,11 @@ func (r *run) findID(ctx *Context, own []entry) (at int32, ok bool, err error) {
 
 // nested are the objects of a @nest.
 func (r *run) nested(at int32) (all []int32) {
-	v := &r.a.values[at]
-	if v.kind != array {
+	v := &r.a.Nodes[at]
+	if v.Kind != array {
 		return []int32{at}
 	}
-	for c := at + 1; c < v.end; c = r.a.values[c].end {
+	for c := at + 1; c < v.End; c = r.a.Nodes[c].End {
 		all = append(all, c)
 	}
 	return all

@@ -53,8 +53,8 @@ func lexical(s, datatype string) (form, own string, exact bool) {
 // jcs appends a value by the JSON Canonicalization Scheme (RFC 8785), the form of
 // JSON literals (API, Section 8.2.2, step 5).
 func (a *arena) jcs(b []byte, at int32) ([]byte, bool) {
-	v := &a.values[at]
-	switch v.kind {
+	v := &a.Nodes[at]
+	switch v.Kind {
 	case null:
 		return append(b, "null"...), true
 	case falsity:
@@ -62,16 +62,16 @@ func (a *arena) jcs(b []byte, at int32) ([]byte, bool) {
 	case truth:
 		return append(b, "true"...), true
 	case number:
-		f := toFloat(v.str)
+		f := toFloat(v.Text)
 		if math.IsInf(f, 0) || math.IsNaN(f) {
 			return nil, false
 		}
 		return appendES6(b, f), true
 	case text:
-		return jcsString(b, v.str), true
+		return jcsString(b, v.Text), true
 	case array:
 		b = append(b, '[')
-		for c := at + 1; c < v.end; c = a.values[c].end {
+		for c := at + 1; c < v.End; c = a.Nodes[c].End {
 			if c > at+1 {
 				b = append(b, ',')
 			}
@@ -83,16 +83,16 @@ func (a *arena) jcs(b []byte, at int32) ([]byte, bool) {
 		return append(b, ']'), true
 	}
 	var members []int32
-	for c := at + 1; c < v.end; c = a.values[c].end {
+	for c := at + 1; c < v.End; c = a.Nodes[c].End {
 		members = append(members, c)
 	}
-	slices.SortFunc(members, func(x, y int32) int { return compareUTF16(a.values[x].key, a.values[y].key) })
+	slices.SortFunc(members, func(x, y int32) int { return compareUTF16(a.Nodes[x].Name, a.Nodes[y].Name) })
 	b = append(b, '{')
 	for i, c := range members {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(jcsString(b, a.values[c].key), ':')
+		b = append(jcsString(b, a.Nodes[c].Name), ':')
 		var ok bool
 		if b, ok = a.jcs(b, c); !ok {
 			return nil, false

@@ -75,7 +75,7 @@ func (r *run) iri(ctx *Context, e entry) string {
 	if e.t != nil {
 		return e.t.iri
 	}
-	return ctx.expandIRI(r.a.values[e.at].key, false, true)
+	return ctx.expandIRI(r.a.Nodes[e.at].Name, false, true)
 }
 
 // contexts are the steps 7 to 11 of API, Section 5.1.2: the context inside an
@@ -89,8 +89,8 @@ func (r *run) contexts(ctx *Context, t *term, at int32, fromMap bool) (inner, ty
 			return nil, nil, err
 		}
 	}
-	if r.a.values[at].marked {
-		if c, ok := r.a.member(at, "@context"); ok { // step 9
+	if r.a.Nodes[at].Keywords {
+		if c, ok := r.a.Member(at, "@context"); ok { // step 9
 			if ctx, err = r.inline(ctx, r.a, c, r.o.Base); err != nil {
 				return nil, nil, err
 			}
@@ -107,41 +107,41 @@ func (r *run) contexts(ctx *Context, t *term, at int32, fromMap bool) (inner, ty
 // staysIn says whether an object is a value or a mere reference, which keep the
 // context of a type.
 func (r *run) staysIn(ctx *Context, at int32) bool {
-	v := &r.a.values[at]
-	if v.marked || len(ctx.valueNames) > 0 {
-		for c := at + 1; c < v.end; c = r.a.values[c].end {
-			if key := r.a.values[c].key; key == "@value" || slices.Contains(ctx.valueNames, key) {
+	v := &r.a.Nodes[at]
+	if v.Keywords || len(ctx.valueNames) > 0 {
+		for c := at + 1; c < v.End; c = r.a.Nodes[c].End {
+			if key := r.a.Nodes[c].Name; key == "@value" || slices.Contains(ctx.valueNames, key) {
 				return true
 			}
 		}
 	}
-	only := v.end > at+1 && r.a.values[at+1].end == v.end
-	return only && ctx.keyword(r.a.values[at+1].key) == "@id"
+	only := v.End > at+1 && r.a.Nodes[at+1].End == v.End
+	return only && ctx.keyword(r.a.Nodes[at+1].Name) == "@id"
 }
 
 // byTypes applies the contexts scoped to the types of an object (step 11).
 func (r *run) byTypes(typed *Context, at int32) (*Context, error) {
 	var few [4]int32
 	keys := few[:0]
-	for c := at + 1; c < r.a.values[at].end; c = r.a.values[c].end {
-		if key := r.a.values[c].key; key == "@type" || slices.Contains(typed.typeNames, key) {
+	for c := at + 1; c < r.a.Nodes[at].End; c = r.a.Nodes[c].End {
+		if key := r.a.Nodes[c].Name; key == "@type" || slices.Contains(typed.typeNames, key) {
 			keys = append(keys, c)
 		}
 	}
 	if len(keys) > 1 {
-		slices.SortFunc(keys, func(x, y int32) int { return strings.Compare(r.a.values[x].key, r.a.values[y].key) })
+		slices.SortFunc(keys, func(x, y int32) int { return strings.Compare(r.a.Nodes[x].Name, r.a.Nodes[y].Name) })
 	}
 	ctx := typed
 	for _, k := range keys {
 		var some [8]string
 		names := some[:0]
-		v := &r.a.values[k]
-		if v.kind == text {
-			names = append(names, v.str)
-		} else if v.kind == array {
-			for c := k + 1; c < v.end; c = r.a.values[c].end {
-				if r.a.values[c].kind == text {
-					names = append(names, r.a.values[c].str)
+		v := &r.a.Nodes[k]
+		if v.Kind == text {
+			names = append(names, v.Text)
+		} else if v.Kind == array {
+			for c := k + 1; c < v.End; c = r.a.Nodes[c].End {
+				if r.a.Nodes[c].Kind == text {
+					names = append(names, r.a.Nodes[c].Text)
 				}
 			}
 			if len(names) > 1 {
@@ -164,12 +164,12 @@ func (r *run) byTypes(typed *Context, at int32) (*Context, error) {
 
 // entry looks up the name of a member (steps 13.2 and 13.3).
 func (r *run) entry(ctx *Context, at int32) (entry, error) {
-	v := &r.a.values[at]
-	e := entry{t: ctx.terms.find(v.hash, v.key), at: at}
+	v := &r.a.Nodes[at]
+	e := entry{t: ctx.terms.find(v.Hash, v.Name), at: at}
 	if e.t != nil {
 		e.kw = e.t.kw
 	} else {
-		e.kw = ctx.unknown(v.key)
+		e.kw = ctx.unknown(v.Name)
 	}
 	if e.kw != kwDropped {
 		return e, nil
@@ -177,7 +177,7 @@ func (r *run) entry(ctx *Context, at int32) (entry, error) {
 	detail := "no context defines this term, so that it and all below would be left out: define it in a context or remove it"
 	if e.t != nil {
 		detail = "a context sets this term to null, so that it and all below would be left out: remove it"
-	} else if keywordLike(v.key) {
+	} else if keywordLike(v.Name) {
 		detail = "this looks like a keyword and is none, so that it would be left out: remove it"
 	}
 	return e, r.drop(at, detail)
@@ -200,8 +200,8 @@ func (c *Context) unknown(name string) word {
 // expandNames puts the expanded members of an object on the stack.
 func (r *run) expandNames(ctx *Context, at int32) (from int, seen [kwCount]int, err error) {
 	from = len(r.entries)
-	for c := at + 1; c < r.a.values[at].end; c = r.a.values[c].end {
-		if r.a.values[c].key == "@context" {
+	for c := at + 1; c < r.a.Nodes[at].End; c = r.a.Nodes[c].End {
+		if r.a.Nodes[c].Name == "@context" {
 			continue
 		}
 		e, err := r.entry(ctx, c)
@@ -263,7 +263,7 @@ func (r *run) setOrList(ctx *Context, t *term, at int32, own []entry, d dest) er
 			}
 			what = e
 		case kwIndex:
-			if r.a.values[e.at].kind != text {
+			if r.a.Nodes[e.at].Kind != text {
 				return r.fault(e.at, "invalid @index value", "@index is a string")
 			}
 			if err := r.drop(e.at, indexed); err != nil {
@@ -274,7 +274,7 @@ func (r *run) setOrList(ctx *Context, t *term, at int32, own []entry, d dest) er
 			return r.fault(e.at, "invalid set or list object", "beside @set or @list only @index can stand")
 		}
 	}
-	v := &r.a.values[what.at]
+	v := &r.a.Nodes[what.at]
 	if what.kw == kwList {
 		if t == nil {
 			return r.drop(at, "a list that is no node's property says nothing; put it under a property")
@@ -290,10 +290,10 @@ func (r *run) setOrList(ctx *Context, t *term, at int32, own []entry, d dest) er
 		}
 		return r.list(ctx, t, what.at, d)
 	}
-	if v.kind != array {
+	if v.Kind != array {
 		return r.expand(ctx, t, what.at, d)
 	}
-	for c := what.at + 1; c < v.end; c = r.a.values[c].end {
+	for c := what.at + 1; c < v.End; c = r.a.Nodes[c].End {
 		if err := r.expand(ctx, t, c, d); err != nil {
 			return err
 		}

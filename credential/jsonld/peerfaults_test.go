@@ -49,6 +49,10 @@ var faultsOfPeer = map[string]struct{ doc, peer, ours string }{
 		`{"@context": {"p": {"@id": "https://b.example/p", "@type": "@json"}}, "@id": "https://a.example/", "p": 0.5}`,
 		`<https://a.example/> <https://b.example/p> "5.0E-1"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON> .` + "\n",
 		`<https://a.example/> <https://b.example/p> "0.5"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON> .` + "\n"},
+	"JSON literal under a term for language maps": {
+		`{"@context": {"p": {"@id": "https://b.example/p", "@type": "@json", "@container": "@language"}}, "@id": "https://a.example/", "p": {"a": ["b"]}}`,
+		`<https://a.example/> <https://b.example/p> "b"@a .` + "\n",
+		`<https://a.example/> <https://b.example/p> "{\"a\":[\"b\"]}"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON> .` + "\n"},
 	"one context twice in a list": {
 		`{"@context": ["https://www.w3.org/ns/credentials/v2", "https://www.w3.org/ns/credentials/v2"], "id": "https://a.example/", "https://b.example/p": 1}`,
 		`! recursive context inclusion`, number("<https://a.example/>")},
@@ -177,7 +181,7 @@ func TestPeerHasNoWorkLimit(t *testing.T) {
 // FuzzAgainstPeer: percent signs, escapes, characters beyond ASCII, numbers that are no
 // small integers, IRIs with characters that none holds, bases that are not of the web, empty
 // names, blank nodes as terms.
-var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|-\.|[<>^]|"@base"\s*:\s*"[^h]|""\s*:|"[^"@][^"]*"\s*:\s*"_:`)
+var peerFaults = regexp.MustCompile(`%|\\|[^ -~\s]|[0-9]{15}|[0-9][eE.]|-\.|[<>^]|"@base"\s*:\s*"(?:[^h]|h[^t])|""\s*:|"[^"@][^"]*"\s*:\s*"_:`)
 
 // hosts are those that json-gold's expression is sure to like; others it may drop.
 var (
@@ -208,6 +212,10 @@ func weRefuse(err error) bool {
 
 // scalarJSON is a JSON literal that is neither an object nor an array.
 var scalarJSON = regexp.MustCompile(` "[^{\[][^\n]*"\^\^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON>`)
+
+// jsonMaps are the documents with terms whose values are JSON literals, which json-gold
+// takes for maps (API, Section 5.1.2, where step 13.6 comes before 13.7).
+var jsonMaps = regexp.MustCompile(`"@container":[^{}]*"@language"[^{}]*"@type":"@json"`)
 
 // peerDiffers are the faults as they show in what json-gold says: what is not RDF,
 // IRIs that it encoded, one blank node twice in a statement.

@@ -23,7 +23,7 @@ func (r *run) positions() ([]Position, error) {
 	if !slices.IsSortedFunc(r.places, byPlace) {
 		slices.SortStableFunc(r.places, byPlace)
 	}
-	w := walk{a: r.a, want: r.places, room: minSize + maxGrowth*len(r.a.src)}
+	w := walk{a: r.a, want: r.places, room: minSize + maxGrowth*len(r.a.Src)}
 	if len(w.want) > 0 {
 		w.found = make([]Position, 0, len(w.want))
 		w.at(0, nil)
@@ -54,18 +54,18 @@ func (w *walk) at(at int32, path []byte) {
 		pointer := string(path)
 		w.room -= len(pointer)
 		for w.before(at + 1) {
-			w.found = append(w.found, Position{w.want[len(w.found)].n, pointer, int(w.a.values[at].from)})
+			w.found = append(w.found, Position{w.want[len(w.found)].n, pointer, int(w.a.Nodes[at].From)})
 		}
 	}
-	v := &w.a.values[at]
+	v := &w.a.Nodes[at]
 	n := int64(0)
-	for c := at + 1; c < v.end && w.before(v.end); c = w.a.values[c].end {
-		if w.before(w.a.values[c].end) {
+	for c := at + 1; c < v.End && w.before(v.End); c = w.a.Nodes[c].End {
+		if w.before(w.a.Nodes[c].End) {
 			below := append(path, '/')
-			if v.kind == array {
+			if v.Kind == array {
 				below = strconv.AppendInt(below, n, 10)
 			} else {
-				below = append(below, escapePointer.Replace(w.a.values[c].key)...)
+				below = append(below, escapePointer.Replace(w.a.Nodes[c].Name)...)
 			}
 			w.at(c, below)
 		}

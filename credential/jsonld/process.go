@@ -37,10 +37,10 @@ type flags struct {
 
 // process is the Context Processing Algorithm (API, Section 4.1.2).
 func (b *builder) process(active *Context, l local, f flags) (*Context, error) {
-	v := &l.a.values[l.at]
-	if v.kind == object { // step 2
-		if at, ok := l.a.member(l.at, "@propagate"); ok {
-			switch l.a.values[at].kind {
+	v := &l.a.Nodes[l.at]
+	if v.Kind == object { // step 2
+		if at, ok := l.a.Member(l.at, "@propagate"); ok {
+			switch l.a.Nodes[at].Kind {
 			case truth:
 				f.keep = false
 			case falsity:
@@ -55,11 +55,11 @@ func (b *builder) process(active *Context, l local, f flags) (*Context, error) {
 		result = active.clone()
 		result.previous = active
 	}
-	if v.kind != array {
+	if v.Kind != array {
 		return b.one(active, result, l, f)
 	}
 	var err error
-	for c := l.at + 1; c < v.end; c = l.a.values[c].end {
+	for c := l.at + 1; c < v.End; c = l.a.Nodes[c].End {
 		if result, err = b.one(active, result, local{l.a, c, l.base}, f); err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func (b *builder) process(active *Context, l local, f flags) (*Context, error) {
 
 // one is step 5 for one context.
 func (b *builder) one(active, result *Context, l local, f flags) (*Context, error) {
-	switch v := l.a.values[l.at]; v.kind {
+	switch v := l.a.Nodes[l.at]; v.Kind {
 	case null:
 		if !f.override && active.guarded {
 			return nil, l.fault(l.at, "invalid context nullification", "null would undo protected terms (API, Section 4.1.2, step 5.1.1); it may stand only in a context scoped to a property")
@@ -89,7 +89,7 @@ func (b *builder) one(active, result *Context, l local, f flags) (*Context, erro
 
 // fetch is step 5.2: a context by URL, from the loader.
 func (b *builder) fetch(result *Context, l local, f flags) (*Context, error) {
-	url := resolve(l.base, l.a.values[l.at].str)
+	url := resolve(l.base, l.a.Nodes[l.at].Text)
 	if slices.Contains(b.remote, url) {
 		if !f.check {
 			return result, nil // step 5.2.2
@@ -102,8 +102,8 @@ func (b *builder) fetch(result *Context, l local, f flags) (*Context, error) {
 	if err != nil {
 		return nil, loading(l, err)
 	}
-	at, ok := doc.member(0, "@context")
-	if doc.values[0].kind != object || !ok {
+	at, ok := doc.Member(0, "@context")
+	if doc.Nodes[0].Kind != object || !ok {
 		return nil, l.fault(l.at, "invalid remote context", "the document at this URL has no @context")
 	}
 	b.remote = append(b.remote, url)
@@ -120,8 +120,8 @@ func loading(l local, err error) error {
 
 // definitions are steps 5.5 to 5.13.
 func (b *builder) definitions(result *Context, l local, f flags) (*Context, error) {
-	if at, ok := l.a.member(l.at, "@version"); ok {
-		if v := l.a.values[at]; v.kind != number || toFloat(v.str) != 1.1 {
+	if at, ok := l.a.Member(l.at, "@version"); ok {
+		if v := l.a.Nodes[at]; v.Kind != number || toFloat(v.Text) != 1.1 {
 			return nil, l.fault(at, "invalid @version value", "@version is the number 1.1")
 		}
 	}
@@ -138,7 +138,7 @@ func (b *builder) definitions(result *Context, l local, f flags) (*Context, erro
 	}
 	d := definer{b: b, c: c, local: m, defined: make(map[string]bool, len(m)), f: f}
 	if p, ok := m["@protected"]; ok {
-		switch p.a.values[p.at].kind {
+		switch p.a.Nodes[p.at].Kind {
 		case truth:
 			d.protected = true
 		case falsity:
@@ -161,29 +161,29 @@ func (b *builder) definitions(result *Context, l local, f flags) (*Context, erro
 // members are the entries of a context with those that it imports (step 5.6).
 func (b *builder) members(l local, outer bool) (map[string]local, error) {
 	m := map[string]local{}
-	if at, ok := l.a.member(l.at, "@import"); ok {
-		v := l.a.values[at]
+	if at, ok := l.a.Member(l.at, "@import"); ok {
+		v := l.a.Nodes[at]
 		if !outer {
 			return nil, l.fault(at, "invalid context entry", "a context that is imported cannot import")
 		}
-		if v.kind != text {
+		if v.Kind != text {
 			return nil, l.fault(at, "invalid @import value", "@import is a URL")
 		}
-		url := resolve(l.base, v.str)
+		url := resolve(l.base, v.Text)
 		doc, err := b.p.document(url)
 		if err != nil {
 			return nil, loading(local{l.a, at, l.base}, err)
 		}
-		from, ok := doc.member(0, "@context")
-		if doc.values[0].kind != object || !ok || doc.values[from].kind != object {
+		from, ok := doc.Member(0, "@context")
+		if doc.Nodes[0].Kind != object || !ok || doc.Nodes[from].Kind != object {
 			return nil, l.fault(at, "invalid remote context", "what is imported has one @context, an object")
 		}
 		if m, err = b.members(local{doc, from, l.base}, false); err != nil {
 			return nil, err
 		}
 	}
-	for c := l.at + 1; c < l.a.values[l.at].end; c = l.a.values[c].end {
-		m[l.a.values[c].key] = local{l.a, c, l.base}
+	for c := l.at + 1; c < l.a.Nodes[l.at].End; c = l.a.Nodes[c].End {
+		m[l.a.Nodes[c].Name] = local{l.a, c, l.base}
 	}
 	return m, nil
 }
@@ -206,25 +206,25 @@ func (b *builder) settings(c *Context, m map[string]local) error {
 		}
 	}
 	if l, ok := m["@base"]; ok && len(b.remote) == 0 {
-		switch v := l.a.values[l.at]; {
-		case v.kind == null:
+		switch v := l.a.Nodes[l.at]; {
+		case v.Kind == null:
 			c.base = ""
-		case v.kind == text && absolute(v.str):
-			c.base = v.str
-		case v.kind == text && c.base != "":
-			c.base = resolve(c.base, v.str)
-		case v.kind == text && v.str == "":
+		case v.Kind == text && absolute(v.Text):
+			c.base = v.Text
+		case v.Kind == text && c.base != "":
+			c.base = resolve(c.base, v.Text)
+		case v.Kind == text && v.Text == "":
 		default:
 			return l.fault(l.at, "invalid base IRI", "@base is an IRI, or null")
 		}
 	}
 	if l, ok := m["@vocab"]; ok {
-		switch v := l.a.values[l.at]; v.kind {
+		switch v := l.a.Nodes[l.at]; v.Kind {
 		case null:
 			c.vocab = optional{}
 		case text:
-			iri := c.expandIRI(v.str, true, true)
-			if !absolute(iri) && !isBlank(iri) && !(v.str == "" || c.base == "") || isKeyword(iri) || iri == "" && v.str != "" {
+			iri := c.expandIRI(v.Text, true, true)
+			if !absolute(iri) && !isBlank(iri) && !(v.Text == "" || c.base == "") || isKeyword(iri) || iri == "" && v.Text != "" {
 				return l.fault(l.at, "invalid vocab mapping", "@vocab is an IRI, or null")
 			}
 			c.vocab = optional{true, iri}
@@ -233,22 +233,22 @@ func (b *builder) settings(c *Context, m map[string]local) error {
 		}
 	}
 	if l, ok := m["@language"]; ok {
-		switch v := l.a.values[l.at]; v.kind {
+		switch v := l.a.Nodes[l.at]; v.Kind {
 		case null, text:
-			c.language = strings.ToLower(v.str)
+			c.language = strings.ToLower(v.Text)
 		default:
 			return l.fault(l.at, "invalid default language", "@language is a language tag (BCP 47), or null")
 		}
 	}
 	if l, ok := m["@direction"]; ok {
-		v := l.a.values[l.at]
-		if v.kind != null && !(v.kind == text && (v.str == "ltr" || v.str == "rtl")) {
+		v := l.a.Nodes[l.at]
+		if v.Kind != null && !(v.Kind == text && (v.Text == "ltr" || v.Text == "rtl")) {
 			return l.fault(l.at, "invalid base direction", "@direction is ltr, rtl or null")
 		}
-		c.direction = v.str
+		c.direction = v.Text
 	}
 	if l, ok := m["@propagate"]; ok {
-		if k := l.a.values[l.at].kind; k != truth && k != falsity {
+		if k := l.a.Nodes[l.at].Kind; k != truth && k != falsity {
 			return l.fault(l.at, "invalid @propagate value", "@propagate is true or false")
 		}
 	}

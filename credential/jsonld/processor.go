@@ -113,7 +113,7 @@ func (b *builder) enter(c *Context, s step, l local) (*Context, error) {
 // inline goes on by a context in the document itself. Its text is read anew, so
 // that what is kept does not hold the document.
 func (b *builder) inline(c *Context, a *arena, at int32, base string) (*Context, error) {
-	raw := a.raw(at)
+	raw := a.Raw(at)
 	if to := c.reached(step{raw: raw}); to != nil {
 		return to, nil
 	}

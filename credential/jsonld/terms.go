@@ -1,29 +1,25 @@
 package jsonld
 
 import (
-	"hash/maphash"
 	"slices"
+
+	"github.com/zegel-id/zegel/credential/internal/jsontree"
 )
 
 // terms is the table of a context's terms by name. Every name in a document is
 // looked up in one, and every context begins as a copy of another: a map is slow at
-// both. Its hash is seeded by chance, so that nobody can choose names that fall
-// together.
+// both.
 type terms struct {
 	slots []*term // a power of two, at most half of them taken; open addressing
 	taken int
 }
-
-var seed = maphash.MakeSeed()
-
-func hashOf(name string) uint32 { return uint32(maphash.String(seed, name)) }
 
 // get is the term with a name, nil if there is none.
 func (x *terms) get(name string) *term {
 	if x.taken == 0 {
 		return nil
 	}
-	return x.find(hashOf(name), name)
+	return x.find(jsontree.Hash(name), name)
 }
 
 // find is get for a name whose hash is known.
@@ -50,7 +46,7 @@ func (x *terms) put(t *term) {
 			}
 		}
 	}
-	t.hash = hashOf(t.name)
+	t.hash = jsontree.Hash(t.name)
 	at := x.place(t.hash, t.name)
 	if x.slots[at] == nil {
 		x.taken++
@@ -70,11 +66,11 @@ func (x *terms) place(hash uint32, name string) int {
 
 // remove takes a name out, and moves up those that stood behind it.
 func (x *terms) remove(name string) {
-	if x.find(hashOf(name), name) == nil {
+	if x.find(jsontree.Hash(name), name) == nil {
 		return
 	}
 	last := len(x.slots) - 1
-	at := x.place(hashOf(name), name)
+	at := x.place(jsontree.Hash(name), name)
 	x.slots[at] = nil
 	x.taken--
 	for at = (at + 1) & last; x.slots[at] != nil; at = (at + 1) & last {

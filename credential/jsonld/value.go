@@ -15,23 +15,35 @@ func (r *run) scalar(ctx *Context, t *term, at int32, d dest) error {
 		}
 		t = ctx.property(t)
 	}
-	v := &r.a.values[at]
-	if v.kind == text {
+	v := &r.a.Nodes[at]
+	if v.Kind == text {
 		switch t.coerce {
 		case "@id":
-			return r.reference(at, r.expandIRI(ctx, v.str, false), d)
+			return r.reference(at, r.expandIRI(ctx, v.Text, false), d)
 		case "@vocab":
-			return r.reference(at, r.expandIRI(ctx, v.str, true), d)
+			return r.reference(at, r.expandIRI(ctx, v.Text, true), d)
 		}
 	}
 	l := literal{at: at}
 	switch {
 	case t.coerce != "" && t.coerce[0] != '@':
 		l.datatype, l.suffix = t.coerce, t.datatype
-	case v.kind == text:
-		l.language, l.direction = ctx.strings(t)
+		if l.suffix != (rdf.Datatype{}) && r.alike(at) {
+			return r.finish(at, d, r.d.QuotedTyped(r.a.Raw(at), l.suffix), false)
+		}
+	case v.Kind == text:
+		if l.language, l.direction = ctx.strings(t); l.language == "" && l.direction == "" && r.alike(at) {
+			return r.finish(at, d, r.d.Quoted(r.a.Raw(at)), false)
+		}
 	}
 	return r.emitLiteral(l, d)
+}
+
+// alike says whether a value is a string that stands in canonical N-Quads as it does in
+// JSON, with its quotation marks: one without escapes.
+func (r *run) alike(at int32) bool {
+	v := &r.a.Nodes[at]
+	return v.Kind == text && len(v.Text) == int(v.To-v.From)-2 && strings.IndexByte(v.Text, 0x7f) < 0
 }
 
 // strings are the language and direction of plain strings.
@@ -146,8 +158,8 @@ func (r *run) emitLiteral(l literal, d dest) error {
 
 // literal is Object to RDF Conversion (API, Section 8.2.2), of values.
 func (r *run) literal(l literal) (rdf.Node, error) {
-	v := &r.a.values[l.at]
-	form, datatype := v.str, l.datatype
+	v := &r.a.Nodes[l.at]
+	form, datatype := v.Text, l.datatype
 	switch {
 	case l.json:
 		b, ok := r.a.jcs(nil, l.at)
@@ -155,18 +167,18 @@ func (r *run) literal(l literal) (rdf.Node, error) {
 			return 0, r.fault(l.at, codeJSON, "a number beyond the range of a double (RFC 8785, Section 3.2.2.3)")
 		}
 		form, datatype = string(b), rdfJSON
-	case v.kind == truth || v.kind == falsity:
+	case v.Kind == truth || v.Kind == falsity:
 		form = "false"
-		if v.kind == truth {
+		if v.Kind == truth {
 			form = "true"
 		}
 		if datatype == "" {
 			datatype = xsdBoolean
 		}
-	case v.kind == number:
+	case v.Kind == number:
 		var own string
 		var exact bool
-		if form, own, exact = lexical(v.str, datatype); form == "" {
+		if form, own, exact = lexical(v.Text, datatype); form == "" {
 			return 0, r.fault(l.at, codeJSON, "a number beyond the range of a double (RFC 7493, Section 2.2)")
 		}
 		if !exact {
@@ -179,13 +191,9 @@ func (r *run) literal(l literal) (rdf.Node, error) {
 		}
 	case l.direction != "":
 		return r.directed(l, form)
-	case l.language == "" && len(form) == int(v.to-v.from)-2 && strings.IndexByte(form, 0x7f) < 0:
-		// Without escapes a string stands in canonical N-Quads as it does in JSON.
-		if l.datatype == "" {
-			return r.d.Quoted(r.a.raw(l.at)), nil
-		}
-		if l.suffix != (rdf.Datatype{}) {
-			return r.d.QuotedTyped(r.a.raw(l.at), l.suffix), nil
+	case l.language != "" && l.datatype == "" && r.alike(l.at):
+		if n, err := r.d.QuotedTagged(r.a.Raw(l.at), l.language); err == nil {
+			return n, nil
 		}
 	case l.suffix != rdf.Datatype{}:
 		return r.d.Typed(form, l.suffix), nil
@@ -246,8 +254,8 @@ func (r *run) valueObject(typed *Context, t *term, at int32, own []entry, d dest
 		}
 	}
 	l.at = at2[kwValue]
-	v := &r.a.values[l.at]
-	if c := at2[kwIndex]; c != 0 && r.a.values[c].kind != text {
+	v := &r.a.Nodes[l.at]
+	if c := at2[kwIndex]; c != 0 && r.a.Nodes[c].Kind != text {
 		return r.fault(c, "invalid @index value", "@index is a string")
 	} else if c != 0 {
 		if err := r.drop(c, indexed); err != nil {
@@ -255,13 +263,13 @@ func (r *run) valueObject(typed *Context, t *term, at int32, own []entry, d dest
 		}
 	}
 	if c := at2[kwLanguage]; c != 0 {
-		if r.a.values[c].kind != text {
+		if r.a.Nodes[c].Kind != text {
 			return r.fault(c, "invalid language-tagged string", "@language is a string")
 		}
-		l.language = strings.ToLower(r.a.values[c].str)
+		l.language = strings.ToLower(r.a.Nodes[c].Text)
 	}
 	if c := at2[kwDirection]; c != 0 {
-		if l.direction = r.a.values[c].str; l.direction != "ltr" && l.direction != "rtl" {
+		if l.direction = r.a.Nodes[c].Text; l.direction != "ltr" && l.direction != "rtl" {
 			return r.fault(c, "invalid base direction", "@direction is ltr or rtl")
 		}
 	}
@@ -269,16 +277,16 @@ func (r *run) valueObject(typed *Context, t *term, at int32, own []entry, d dest
 		if at2[kwLanguage] != 0 || at2[kwDirection] != 0 {
 			return r.fault(c, "invalid value object", "a value has a @type or a @language and @direction, not both")
 		}
-		tv := r.a.values[c]
-		if tv.kind == null {
-			tv.kind = text
-		} else if l.datatype = r.expandIRI(typed, tv.str, true); l.datatype == "@json" {
+		tv := r.a.Nodes[c]
+		if tv.Kind == null {
+			tv.Kind = text
+		} else if l.datatype = r.expandIRI(typed, tv.Text, true); l.datatype == "@json" {
 			l.json, l.datatype = true, rdfJSON
 		}
-		if !l.json && v.kind != null && (tv.kind != text || l.datatype == "" || l.datatype[0] == '@') {
+		if !l.json && v.Kind != null && (tv.Kind != text || l.datatype == "" || l.datatype[0] == '@') {
 			return r.fault(c, "invalid typed value", "the @type of a value is one IRI")
 		}
-		if !l.json && v.kind != null {
+		if !l.json && v.Kind != null {
 			var err error
 			if l.suffix, err = rdf.NewDatatype(l.datatype); err != nil {
 				return r.fault(c, "invalid typed value", "the @type of a value is one absolute IRI, and not rdf:langString")
@@ -287,11 +295,11 @@ func (r *run) valueObject(typed *Context, t *term, at int32, own []entry, d dest
 	}
 	if !l.json {
 		switch {
-		case v.kind == null:
+		case v.Kind == null:
 			return nil
-		case v.kind == array || v.kind == object:
+		case v.Kind == array || v.Kind == object:
 			return r.fault(l.at, "invalid value object value", "@value is a string, number, boolean or null")
-		case v.kind != text && at2[kwLanguage] != 0:
+		case v.Kind != text && at2[kwLanguage] != 0:
 			return r.fault(l.at, "invalid language-tagged value", "only a string has a @language")
 		}
 	}

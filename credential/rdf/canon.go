@@ -110,9 +110,10 @@ type canon struct {
 	lines  []byte
 	joined []byte
 	seen   []int32
-	order  []int32
+	sorted []int32
 	at     []int32
 	moved  []Quad
+	keys   []Node
 	places []int32
 	nodes  []Node
 }
@@ -201,7 +202,7 @@ func (c *canon) take(d *Dataset) {
 	c.d = d
 	c.ranks = c.ranks[:0]
 	c.distinct(d.quads)
-	c.arrange(func(q *Quad) Node { return q.P })
+	c.byPredicate()
 }
 
 // commonNames are the canonical names of a usual dataset.
@@ -262,8 +263,8 @@ func (c *canon) name() error {
 	for b := range c.names {
 		c.names[b] = "_:z"
 	}
-	order := zeroed(c.order, blanks)[:0]
-	c.order = order
+	order := zeroed(c.sorted, blanks)[:0]
+	c.sorted = order
 	for b := range blanks {
 		if c.starts[b] == c.starts[b+1] {
 			continue

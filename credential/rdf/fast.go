@@ -1,6 +1,9 @@
 package rdf
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Term is an IRI that was checked and written out once, for those who use it
 // again and again. The zero Term is none.
@@ -56,7 +59,9 @@ func (d *Dataset) NewBlank() Node {
 
 // Grow makes room for about so many terms in an empty dataset.
 func (d *Dataset) Grow(terms int) {
+	const each, most = 48, 1 << 14 // bytes of a usual term, and of those of a usual document
 	d.index.grow(terms)
+	d.text = slices.Grow(d.text, min(each*terms, most))
 	d.terms = slices.Grow(d.terms, terms)
 	d.quads = slices.Grow(d.quads, terms)
 }
@@ -75,6 +80,18 @@ func (d *Dataset) QuotedTyped(text string, t Datatype) Node {
 	d.text = append(d.text, text[:len(text)-1]...)
 	d.text = append(d.text, t.suffix...)
 	return d.intern(from)
+}
+
+// QuotedTagged is Quoted with a language tag.
+func (d *Dataset) QuotedTagged(text, language string) (Node, error) {
+	if !isLanguage(language) {
+		return 0, fmt.Errorf("%w: %q is not a language tag (BCP 47)", ErrTerm, language)
+	}
+	from := len(d.text)
+	d.text = append(d.text, text...)
+	d.text = append(d.text, '@')
+	d.text = append(d.text, language...)
+	return d.intern(from), nil
 }
 
 // Quoted is the node of a string that is given as it stands in canonical N-Quads,

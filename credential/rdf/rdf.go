@@ -133,18 +133,18 @@ func (d *Dataset) Add(q Quad) error {
 // Size is how long the line of a quad is, in bytes; of the names of blank nodes, which
 // it has not yet, it takes a usual length.
 func (d *Dataset) Size(q Quad) int {
-	n := len(".\n")
-	for _, node := range [...]Node{q.S, q.P, q.O, q.G} {
-		switch {
-		case node == 0:
-		case node.IsBlank():
-			n += len("_:c14n000 ")
-		default:
-			s := d.terms[node-1]
-			n += s.to - s.from + 1
-		}
+	return d.size(q.S) + d.size(q.P) + d.size(q.O) + d.size(q.G) + len(".\n")
+}
+
+func (d *Dataset) size(n Node) int {
+	switch {
+	case n == 0:
+		return 0
+	case n.IsBlank():
+		return len("_:c14n000 ")
 	}
-	return n
+	s := d.terms[n-1]
+	return s.to - s.from + 1
 }
 
 func (d *Dataset) isLiteral(n Node) bool {

@@ -16,6 +16,12 @@ func checkIRI(iri string) error {
 	}
 	ascii, fragment := true, false
 	for i := colon + 1; i < len(iri); i++ {
+		for i+8 <= len(iri) && ordinary(iri[i:i+8]) {
+			i += 8
+		}
+		if i == len(iri) {
+			break
+		}
 		switch c := iri[i]; inIRI[c] {
 		case itself:
 		case beyond:
@@ -47,6 +53,12 @@ const (
 	percent
 	forbidden // in IRIREF
 )
+
+// ordinary says whether eight bytes stand for themselves, which is most often so.
+func ordinary(s string) bool {
+	_ = s[7]
+	return inIRI[s[0]]|inIRI[s[1]]|inIRI[s[2]]|inIRI[s[3]]|inIRI[s[4]]|inIRI[s[5]]|inIRI[s[6]]|inIRI[s[7]] == itself
+}
 
 var inIRI = func() (f [256]uint8) {
 	for c := range 0x21 {

@@ -64,7 +64,7 @@ func derive(random io.Reader, p *jsonld.Processor, in di.Input, proofValue strin
 		return nil, nil, err
 	}
 	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
-	header, err := bbsHeader(p, in, fixed)
+	header, err := bbsHeader(di.NewConfigurations(p), in, fixed)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -47,12 +47,13 @@ func NewSigner(p *jsonld.Processor, o Options) (di.Signer, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	return &signer{p, o}, nil
+	return &signer{p, di.NewConfigurations(p), o}, nil
 }
 
 type signer struct {
-	p *jsonld.Processor
-	o Options
+	p              *jsonld.Processor
+	configurations *di.Configurations
+	o              Options
 }
 
 func (s *signer) Suite() string            { return Name }
@@ -83,7 +84,7 @@ func (s *signer) base(in di.Input, hmacKey []byte) (*baseValue, error) {
 		return nil, kind.BadPointers(err)
 	}
 	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
-	header, err := bbsHeader(s.p, in, fixed)
+	header, err := bbsHeader(s.configurations, in, fixed)
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +96,8 @@ func (s *signer) base(in di.Input, hmacKey []byte) (*baseValue, error) {
 }
 
 // bbsHeader is proofHash and mandatoryHash (Sections 3.3.3 and 3.3.5).
-func bbsHeader(p *jsonld.Processor, in di.Input, fixed [][]byte) ([]byte, error) {
-	proofHash, err := in.ConfigurationHash(p, crypto.SHA256)
+func bbsHeader(configurations *di.Configurations, in di.Input, fixed [][]byte) ([]byte, error) {
+	proofHash, err := configurations.Hash(in, crypto.SHA256)
 	if err != nil {
 		return nil, err
 	}

@@ -35,16 +35,18 @@ type Expect struct {
 // Derived verifies derived proofs for one presentation, for the Suites of a
 // verifier's policy; base proofs are refused.
 func Derived(p *jsonld.Processor, e Expect) di.Suite {
+	configurations := di.NewConfigurations(p)
 	return verifier(func(in di.Input, proofValue string, issuer *bbs.PublicKey) error {
-		return derived(p, in, proofValue, issuer, e)
+		return derived(p, configurations, in, proofValue, issuer, e)
 	})
 }
 
 // Base verifies base proofs, whole: for holders who receive a document, and
 // issuers who look at what they made. It is not for verifiers.
 func Base(p *jsonld.Processor) di.Suite {
+	configurations := di.NewConfigurations(p)
 	return verifier(func(in di.Input, proofValue string, issuer *bbs.PublicKey) error {
-		return base(p, in, proofValue, issuer)
+		return base(p, configurations, in, proofValue, issuer)
 	})
 }
 
@@ -54,7 +56,7 @@ func verifier(proof func(in di.Input, proofValue string, issuer *bbs.PublicKey) 
 
 // derived is Verify Derived Proof (Section 3.3.7). The BBS header is made anew
 // from the document; the key is the issuer's.
-func derived(p *jsonld.Processor, in di.Input, proofValue string, issuer *bbs.PublicKey, e Expect) error {
+func derived(p *jsonld.Processor, configurations *di.Configurations, in di.Input, proofValue string, issuer *bbs.PublicKey, e Expect) error {
 	v, err := parseDerived(proofValue)
 	if err != nil {
 		return err
@@ -70,7 +72,7 @@ func derived(p *jsonld.Processor, in di.Input, proofValue string, issuer *bbs.Pu
 	if err != nil {
 		return err
 	}
-	header, err := bbsHeader(p, in, fixed)
+	header, err := bbsHeader(configurations, in, fixed)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ func derived(p *jsonld.Processor, in di.Input, proofValue string, issuer *bbs.Pu
 
 // base checks a base proof. What it repeats of the document and the key must be
 // the same, since Derive relies on it.
-func base(p *jsonld.Processor, in di.Input, proofValue string, issuer *bbs.PublicKey) error {
+func base(p *jsonld.Processor, configurations *di.Configurations, in di.Input, proofValue string, issuer *bbs.PublicKey) error {
 	v, err := parseBase(proofValue)
 	if err != nil {
 		return err
@@ -96,7 +98,7 @@ func base(p *jsonld.Processor, in di.Input, proofValue string, issuer *bbs.Publi
 		return kind.BadPointers(err)
 	}
 	fixed, rest := derivable.Split(d.Statements, mandatory.Indexes)
-	header, err := bbsHeader(p, in, fixed)
+	header, err := bbsHeader(configurations, in, fixed)
 	if err != nil {
 		return err
 	}

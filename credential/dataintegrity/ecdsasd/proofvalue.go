@@ -1,6 +1,8 @@
 package ecdsasd
 
 import (
+	"slices"
+
 	"github.com/zegel-id/zegel/credential/dataintegrity/internal/derivable"
 	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/internal/cbor"
@@ -77,7 +79,8 @@ func (v *derivedValue) given() []string {
 }
 
 func appendSignatures(b []byte, signatures [][]byte) []byte {
-	b = cbor.AppendArray(b, len(signatures))
+	const head = 2 // bytes before each
+	b = cbor.AppendArray(slices.Grow(b, len(signatures)*(head+signatureSize)), len(signatures))
 	for _, s := range signatures {
 		b = cbor.AppendBytes(b, s)
 	}

@@ -3,6 +3,8 @@ package selective
 import (
 	"strconv"
 	"strings"
+
+	"github.com/zegel-id/zegel/credential/internal/jsontree"
 )
 
 var unescape = strings.NewReplacer("~1", "/", "~0", "~")
@@ -22,32 +24,32 @@ func (t *tree) marked(pointer string) error {
 			return &Error{Pointer: pointer, Detail: "it leads to nothing in the document (RFC 6901, Section 4)"}
 		}
 	}
-	t.values[at].mark = whole
+	t.marks[at] = whole
 	return nil
 }
 
 // child finds a member or an item.
 func (t *tree) child(at int32, step string) (int32, bool) {
-	v := &t.values[at]
-	switch v.kind {
-	case '{':
+	v := &t.Nodes[at]
+	switch v.Kind {
+	case jsontree.Object:
 		if strings.IndexByte(step, '~') >= 0 {
 			if bad(step) {
 				return 0, false
 			}
 			step = unescape.Replace(step)
 		}
-		for c := at + 1; c < v.end; c = t.values[c].end {
-			if t.values[c].key == step {
+		for c := at + 1; c < v.End; c = t.Nodes[c].End {
+			if t.Nodes[c].Name == step {
 				return c, true
 			}
 		}
-	case '[':
+	case jsontree.Array:
 		index, err := strconv.Atoi(step)
 		if err != nil || index < 0 || strconv.Itoa(index) != step {
 			return 0, false
 		}
-		for c := at + 1; c < v.end; c = t.values[c].end {
+		for c := at + 1; c < v.End; c = t.Nodes[c].End {
 			if index == 0 {
 				return c, true
 			}
@@ -70,32 +72,30 @@ func bad(step string) bool {
 // pass marks a value on the way, with what tells which node it is (createInitialSelection,
 // Section 3.4.11): the identifier, unless it is a blank node's, and the types.
 func (t *tree) pass(at int32) {
-	v := &t.values[at]
-	if v.mark != unmarked {
+	v := &t.Nodes[at]
+	if t.marks[at] != unmarked {
 		return
 	}
-	v.mark = passed
-	if v.kind != '{' {
+	t.marks[at] = passed
+	if v.Kind != jsontree.Object {
 		return
 	}
-	for c := at + 1; c < v.end; c = t.values[c].end {
-		switch t.values[c].key {
+	for c := at + 1; c < v.End; c = t.Nodes[c].End {
+		switch t.Nodes[c].Name {
 		case "id", "@id":
-			if t.values[c].kind == '"' && strings.HasPrefix(t.string(c), "_:") {
+			if n := &t.Nodes[c]; n.Kind == jsontree.String && strings.HasPrefix(n.Text, "_:") {
 				continue
 			}
-			t.values[c].mark = whole
+			t.marks[c] = whole
 		case "type", "@type", "@context":
-			t.values[c].mark = whole
+			t.marks[c] = whole
 		}
 	}
 }
 
 // reset forgets all marks.
 func (t *tree) reset() {
-	for i := range t.values {
-		t.values[i].mark = unmarked
-	}
+	clear(t.marks)
 }
 
 // Has says whether a JSON pointer leads to a value of the document that says something:
@@ -119,11 +119,11 @@ func (t *tree) find(pointer string) (at int32, ok bool) {
 }
 
 func (t *tree) says(at int32) bool {
-	v := &t.values[at]
-	if v.kind != '[' {
-		return v.kind != 'n'
+	v := &t.Nodes[at]
+	if v.Kind != jsontree.Array {
+		return v.Kind != jsontree.Null
 	}
-	for c := at + 1; c < v.end; c = t.values[c].end {
+	for c := at + 1; c < v.End; c = t.Nodes[c].End {
 		if t.says(c) {
 			return true
 		}

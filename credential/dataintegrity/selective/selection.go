@@ -37,8 +37,8 @@ func (d *Document) Select(pointers []string) (*Selection, error) {
 		return s, nil
 	}
 	d.once.Do(d.index)
-	if len(pointers)*len(d.tree.values) > maxSteps {
-		return nil, &Error{Detail: fmt.Sprintf("%d JSON pointers into a document of %d values are too many; select larger parts", len(pointers), len(d.tree.values))}
+	if len(pointers)*len(d.tree.Nodes) > maxSteps {
+		return nil, &Error{Detail: fmt.Sprintf("%d JSON pointers into a document of %d values are too many; select larger parts", len(pointers), len(d.tree.Nodes))}
 	}
 	f, err := d.cut(pointers)
 	if err != nil {
