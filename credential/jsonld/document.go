@@ -236,6 +236,14 @@ type dest struct {
 	wrap  wrapping
 	s, p  rdf.Node
 	extra *extra
+	// unsaid: the items are of a list that no statement leads to.
+	unsaid bool
+}
+
+// nowhere: no statement would lead to a list that goes there, so that it is not made
+// (API, Section 8.1.2, steps 1.2 and 1.3).
+func (d dest) nowhere() bool {
+	return d.unsaid || (d.kind == toProperty || d.kind == toReverse) && (d.s == 0 || d.p == 0)
 }
 
 // extra is what a map (API, Section 5.1.2, step 13.8) says of each of its items.
@@ -347,7 +355,7 @@ func (r *run) expand(ctx *Context, t *term, at int32, d dest) error {
 // list makes a list of a value's items and hands it over.
 func (r *run) list(ctx *Context, t *term, at int32, d dest) error {
 	from := len(r.items)
-	inner := dest{kind: toList}
+	inner := dest{kind: toList, unsaid: d.nowhere()}
 	if err := r.expand(ctx, t, at, inner); err != nil {
 		return err
 	}
@@ -356,12 +364,12 @@ func (r *run) list(ctx *Context, t *term, at int32, d dest) error {
 
 // close makes the list of the items from a place on (API, Section 8.2.3).
 func (r *run) close(at int32, from int, d dest) error {
-	items := r.items[from:]
-	head := r.d.Term(rdfNil)
-	if (d.kind == toProperty || d.kind == toReverse) && (d.s == 0 || d.p == 0) {
+	if d.nowhere() {
 		r.items = r.items[:from]
 		return nil
 	}
+	items := r.items[from:]
+	head := r.d.Term(rdfNil)
 	if len(items) > 0 {
 		first, rest := r.d.Term(rdfFirst), r.d.Term(rdfRest)
 		tail := head

@@ -1,6 +1,7 @@
 package jsonld_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -62,12 +63,13 @@ func FuzzGenerated(f *testing.F) {
 		got, err := ours(p, doc, true)
 		want, peerErr := other.canonical(doc)
 		switch {
-		case peerErr != nil && peerRefuses(peerErr), err != nil && weRefuse(err):
+		case jsonMaps.Match(doc), ownContainers.Match(doc):
+		case peerErr != nil && peerRefuses(peerErr), err != nil && weRefuse(err, doc):
 		case err != nil || peerErr != nil:
 			if (err == nil) != (peerErr == nil) {
 				t.Errorf("%s\nours: %v\njson-gold: %v", doc, err, peerErr)
 			}
-		case got != want && !peerDiffers(want) && !jsonMaps.Match(doc):
+		case got != want && !peerDiffers(want) && !bytes.Contains(doc, []byte(`"@index"`)):
 			t.Errorf("%s\ngot\n%s\nwant\n%s", doc, got, want)
 		}
 	})
