@@ -37,7 +37,7 @@ type ldpVC struct{}
 
 const (
 	specLDPIssued    = "Data Integrity 1.0, Section 4.4"
-	specLDPPresented = "OpenID4VP 1.0, Appendix B.1.3.2.5"
+	specLDPPresented = "OpenID4VP 1.0, Appendix B.1.3.2"
 )
 
 func (ldpVC) ID() credential.Format { return credential.FormatLDP }

@@ -79,7 +79,7 @@ func (h *ldpHeld) Present(paths []credential.Path, b *Binding) (jsontext.Value, 
 }
 
 // present puts a derived credential into a presentation that its holder signs for
-// this request (OpenID4VP 1.0, Appendix B.1.3.2.5).
+// this request (OpenID4VP 1.0, Appendix B.1.3.2).
 func present(derived []byte, b *Binding) (jsontext.Value, error) {
 	holder, method, err := holderMethod(b.Signer.Public())
 	if err != nil {

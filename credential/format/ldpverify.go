@@ -35,7 +35,7 @@ var (
 )
 
 // Cryptosuites are those of credentials and presentations of ldp_vc, as
-// vp_formats_supported names them (OpenID4VP 1.0, Appendix B.1.3.2.3).
+// vp_formats_supported names them (OpenID4VP 1.0, Appendix B.1.3.2).
 func Cryptosuites() []string {
 	names := []string{ecdsasd.Name}
 	for _, s := range holderProofs() {
@@ -69,13 +69,13 @@ func (ldpVC) Presented(c jsontext.Value, p Policy) (*Verified, error) {
 		return nil, err
 	}
 	// Step 3. Both are of the same holder.
-	const spec = "VC Data Model 2.0, Section 4.13; OpenID4VP 1.0, Appendix B.1.3.2.5"
+	const spec = "VC Data Model 2.0, Section 4.13; OpenID4VP 1.0, Appendix B.1.3.2"
 	if v.Holder.Kty == "" || v.Holder.Thumbprint() != jose.Thumbprint(proof.Key) {
 		return nil, &Error{Check: credential.CheckHolderBinding, Spec: spec, Err: errors.New("the key that signed the presentation is not the one of the credential's subject")}
 	}
 	v.Bound = true
 	v.Checks.Pass(credential.CheckHolderBinding, spec, proof.Cryptosuite)
-	v.Checks.Pass(credential.CheckReplay, "OpenID4VP 1.0, Section 14.1.2", "challenge, domain and age")
+	v.Checks.Pass(credential.CheckReplay, "OpenID4VP 1.0, Section 14.2.2", "challenge, domain and age")
 	for _, pointer := range v.chosen {
 		v.Disclosed = append(v.Disclosed, pathTo(v.root, pointer))
 	}
