@@ -213,3 +213,32 @@ func TestPointersTo(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is presented: what fails returns nothing, and what holds is what was
+// presented first, however it is written.
+func FuzzLDP(f *testing.F) {
+	w := newLDP(f, led.OSLO())
+	path := credential.Path{"credentialSubject", "Persoon.heeftClaim", 0, "Leerclaim.titel", 0, "@value"}
+	f.Add([]byte(w.present(f, path)))
+	f.Add([]byte(w.credential))
+	f.Add([]byte(`{"@context":["https://www.w3.org/ns/credentials/v2"],"type":"VerifiablePresentation","verifiableCredential":[{}],"proof":{}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, err := By("ldp_vc").Presented(b, w.policy)
+		if (v == nil) != (err != nil) {
+			t.Fatalf("%v, %v", v, err)
+		}
+		if v != nil {
+			if got := v.Claims.Select(path); v.Issuer != testIssuer || v.Status == nil || v.Expires.IsZero() || len(got) > 1 || len(got) == 1 && string(got[0]) != `"Bachelor in de verpleegkunde"` {
+				t.Errorf("%+v: %s", v, b)
+			}
+		}
+		if h, err := By("ldp_vc").Open(b); (h == nil) != (err != nil) {
+			t.Fatalf("%v, %v", h, err)
+		} else if h != nil {
+			_ = h.Disclosable()
+			if p, err := h.Present([]credential.Path{path}, &Binding{Session: w.policy.Session, Signer: w.key, IssuedAt: testNow}); err == nil && strings.Contains(string(p), `"proofValue":"u2V0A`) {
+				t.Errorf("the base proof is in %s", p)
+			}
+		}
+	})
+}
