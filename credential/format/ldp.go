@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -79,10 +80,16 @@ func (ldpVC) Compile(t Type) (Template, error) {
 }
 
 type ldpTemplate struct {
-	t      *profile.Template
-	d      Description
-	kind   Type
-	signer atomic.Pointer[di.Template] // made when the first is sealed
+	t    *profile.Template
+	d    Description
+	kind Type
+	made atomic.Pointer[proofs] // when the first was sealed
+}
+
+// proofs are made by a sealer. What they have in common is worked out once.
+type proofs struct {
+	by *seal.Sealer
+	*di.Template
 }
 
 func (t *ldpTemplate) Describe() Description { return t.d }
@@ -120,20 +127,22 @@ func (d *ldpDraft) Seal(s *seal.Sealer) (jsontext.Value, error) {
 	if s.ID() != seal.CertificateID(d.t.kind.Chain[0]) {
 		return nil, errors.New("the draft was prepared for another seal certificate")
 	}
-	proofs, err := d.t.proofs(key, d.random)
-	if err != nil {
-		return nil, err
+	made, usual := d.t.made.Load(), d.random == nil || d.random == rand.Reader
+	if made == nil || made.by != s || !usual {
+		if made, err = d.t.proofs(s, key, d.random); err != nil {
+			return nil, err
+		}
+		if usual {
+			d.t.made.Store(made)
+		}
 	}
 	document := d.document
 	d.document = nil
-	return proofs.Add(document, di.Terms{Created: d.at})
+	return made.Add(document, di.Terms{Created: d.at})
 }
 
-// proofs are made with the key of the certificate that the type was compiled for.
-func (t *ldpTemplate) proofs(key crypto.Signer, random io.Reader) (*di.Template, error) {
-	if made := t.signer.Load(); made != nil {
-		return made, nil
-	}
+// proofs fix what no holder may leave out.
+func (t *ldpTemplate) proofs(s *seal.Sealer, key crypto.Signer, random io.Reader) (*proofs, error) {
 	fixed := slices.Concat([]string{"/credentialSubject/id"}, ecdsasd.Essential(), t.kind.Document.Mandatory())
 	signer, err := ecdsasd.NewSigner(processor(), ecdsasd.Options{Key: key, MandatoryIfPresent: fixed, Rand: random})
 	if err != nil {
@@ -145,8 +154,7 @@ func (t *ldpTemplate) proofs(key crypto.Signer, random io.Reader) (*di.Template,
 	if err != nil {
 		return nil, err
 	}
-	t.signer.Store(made)
-	return made, nil
+	return &proofs{s, made}, nil
 }
 
 // known are the contexts that credentials may have: those that are embedded, with
