@@ -59,6 +59,13 @@ func By(id string) Format {
 	return nil
 }
 
+// ByMethod says whether signatures of a format name their key, so that it takes a
+// Policy.Controller to verify them.
+func ByMethod(f Format) bool {
+	_, ok := f.(ldpVC)
+	return ok
+}
+
 // IDs are the identifiers of all formats, the preferred one first.
 func IDs() []credential.Format {
 	ids := make([]credential.Format, len(all))

@@ -216,7 +216,6 @@ func TestDataIntegrityRefused(t *testing.T) {
 		want   string
 		make   func(k jose.JWK) jsontext.Value
 		change func(*did.Document)
-		nobody bool
 	}{
 		"another's key": {want: "not ours", make: func(jose.JWK) jsontext.Value {
 			return a.proofs(t, a.seals, must(jose.PublicJWK(newKey(t).Public()))(t))
@@ -230,7 +229,6 @@ func TestDataIntegrityRefused(t *testing.T) {
 		"changed on the way": {want: "", make: func(k jose.JWK) jsontext.Value {
 			return bytes.Replace(a.proofs(t, a.seals, k), []byte("CANARY-SCHOOL"), []byte("CANARY-OTHER!"), 1)
 		}},
-		"nobody to ask":         {want: "Controllers", make: issued(), nobody: true},
 		"of another identifier": {want: "not the issuer", make: issued(), change: func(d *did.Document) { d.ID = "https://other.example" }},
 		"without a certificate": {want: "certificates", make: issued(), change: func(d *did.Document) { d.VerificationMethod[0].X5C = nil }},
 		"another's certificate": {want: "another key", make: issued(), change: func(d *did.Document) {
@@ -246,13 +244,21 @@ func TestDataIntegrityRefused(t *testing.T) {
 			i.proofs(c.make)
 			v, pod := newVault(t, n)
 			w := i.proofWallet(2, &controllers{a: a, change: c.change})
-			if c.nobody {
-				w.Controllers = nil
-			}
 			taken, err := w.Accept(t.Context(), v, must(w.Read(t.Context(), i.link()))(t), "123456")
 			if !errors.Is(err, unit.ErrCredential) || !strings.Contains(err.Error(), c.want) || len(taken.Items) != 0 || len(pod.names()) != 0 {
 				t.Errorf("%v, %d items, stored: %v", err, len(taken.Items), pod.names())
 			}
 		})
+	}
+}
+
+// A wallet that cannot look keys up does not use up an offer.
+func TestDataIntegrityWithoutControllers(t *testing.T) {
+	n := newNetwork()
+	i := newIssuer(t, newAuthority(t, issuerURL), n, issuerURL)
+	i.proofs(func(jose.JWK) jsontext.Value { return nil })
+	w := i.proofWallet(2, nil)
+	if _, err := w.Read(t.Context(), i.link()); !errors.Is(err, unit.ErrOffer) || !strings.Contains(err.Error(), "Controllers") {
+		t.Error(err)
 	}
 }

@@ -118,7 +118,7 @@ func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.V
 func (s Issuance) controller(ctx context.Context) func(method string) (*did.Document, error) {
 	return func(method string) (*did.Document, error) {
 		if s.Controllers == nil {
-			return nil, errors.New("the wallet cannot look up the keys of issuers: Issuance.Controllers is not set")
+			return nil, errNoControllers
 		}
 		return s.Controllers.Of(ctx, method)
 	}

@@ -201,7 +201,6 @@ func TestSealsOfBefore(t *testing.T) {
 func TestDataIntegrityRefused(t *testing.T) {
 	w := withProofs(t)
 	for name, c := range map[string]unit.Controllers{
-		"nobody to ask":      nil,
 		"unreachable":        documents(func(string) (*did.Document, error) { return nil, controlled.ErrUnavailable }),
 		"another's":          documents(func(string) (*did.Document, error) { return &did.Document{ID: "https://other.example"}, nil }),
 		"without the method": documents(func(string) (*did.Document, error) { return &did.Document{ID: w.base}, nil }),
