@@ -260,6 +260,9 @@ func TestLDPRefused(t *testing.T) {
 		{name: "its beginning left out", check: credential.CheckStructure, present: lax("/validFrom")},
 		{name: "its status left out", check: credential.CheckStructure, present: lax("/credentialStatus")},
 		{name: "forged by another key", check: credential.CheckSeal, present: forged},
+		{name: "forged by the key inside the proof", check: credential.CheckSeal, present: func(t *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			return selfSigned(t, w, a, world.NewKey())
+		}},
 
 		// Whose seal it is.
 		{name: "a document with another id", check: credential.CheckSeal, present: published(func(_ *testing.T, _ *world.World, d *did.Document) { d.ID = "https://other.example" })},
@@ -346,18 +349,26 @@ func TestLDPRefused(t *testing.T) {
 	})
 }
 
-// What reissued makes holds when nothing is wrong with it, so that refusals are for
-// what was changed; and documents of strangers are not asked for.
+// What the tests forge with holds when it is the issuer's key, so that refusals are
+// for what was changed; and documents of strangers are not asked for.
 func TestLDPControls(t *testing.T) {
-	w := world.New(t)
-	s := start(t, w, order(ldpQuery, verifier.CrossDevice))
-	a := w.Fetch(s)
-	p := reissued(t, w, a, w.Hierarchy.Seal.Key, func(members) {}, whole...)
-	if _, err := w.Verifier.Respond(t.Context(), a.Secret(), a.FormOf(p)); err != nil {
-		t.Errorf("%v: %s", err, jsonText(t, result(t, w, s, "")))
+	for name, present := range map[string]present{
+		"reissued": func(t *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			return reissued(t, w, a, w.Hierarchy.Seal.Key, func(members) {}, whole...)
+		},
+		"self-signed": func(t *testing.T, w *world.World, a world.Asked) jsontext.Value {
+			return selfSigned(t, w, a, w.Hierarchy.Seal.Key)
+		},
+	} {
+		w := world.New(t)
+		s := start(t, w, order(ldpQuery, verifier.CrossDevice))
+		a := w.Fetch(s)
+		if _, err := w.Verifier.Respond(t.Context(), a.Secret(), a.FormOf(present(t, w, a))); err != nil {
+			t.Errorf("%s: %v: %s", name, err, jsonText(t, result(t, w, s, "")))
+		}
 	}
-	w = world.New(t)
-	a = w.Fetch(start(t, w, order(ldpQuery, verifier.CrossDevice)))
+	w := world.New(t)
+	a := w.Fetch(start(t, w, order(ldpQuery, verifier.CrossDevice)))
 	h := w.IssueAs(credential.FormatLDP)
 	vp := parsed(t, a.PresentAs(h, a.Paths()))
 	inside(vp)["issuer"].(members)["id"] = "https://other.example"

@@ -2,8 +2,11 @@ package verifier_test
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/sha256"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -11,8 +14,11 @@ import (
 	"github.com/zegel-id/zegel/credential"
 	di "github.com/zegel-id/zegel/credential/dataintegrity"
 	"github.com/zegel-id/zegel/credential/dataintegrity/ecdsasd"
+	"github.com/zegel-id/zegel/credential/dataintegrity/selective"
 	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/did"
+	"github.com/zegel-id/zegel/internal/cbor"
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/verifier/internal/world"
@@ -54,6 +60,65 @@ func lax(left string) present {
 // forged is by another key under the name of the seal key.
 func forged(t *testing.T, w *world.World, a world.Asked) jsontext.Value {
 	return reissued(t, w, a, world.NewKey(), func(members) {}, whole...)
+}
+
+// selfSigned is a presentation of a credential whose proof was made by one key alone:
+// it signs the statements, stands inside the proof, and signs that too, as the text of
+// Data Integrity ECDSA Cryptosuites 1.0, Section 3.6.7 would take it.
+func selfSigned(t *testing.T, w *world.World, a world.Asked, key crypto.Signer) jsontext.Value {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := w.IssueAs(credential.FormatLDP)
+	c := parsed(t, h.Credential)
+	delete(c, "proof")
+	in := di.Input{Document: text(t, c), Context: text(t, c["@context"]), Options: text(t, members{
+		"type": "DataIntegrityProof", "cryptosuite": ecdsasd.Name, "created": w.Now().Format(time.RFC3339), "proofPurpose": "assertionMethod",
+		"verificationMethod": format.MethodOf(world.Issuer, w.Hierarchy.Seal.Certificate),
+	})}
+	proofHash, err := in.ConfigurationHash(processor, crypto.SHA256)
+	must(err)
+	hmacKey := make([]byte, selective.HMACKeySize)
+	d, err := selective.Read(processor, in.Document, selective.HMAC(hmacKey))
+	must(err)
+	mandatory, err := d.Select(whole)
+	must(err)
+	point, err := key.Public().(*ecdsa.PublicKey).Bytes()
+	must(err)
+	public := append([]byte{0x80, 0x24, 2 + point[64]&1}, point[1:33]...)
+	var fixed []byte
+	var signatures [][]byte
+	for i, statement := range d.Statements {
+		if slices.Contains(mandatory.Indexes, i) {
+			fixed = append(fixed, statement...)
+			continue
+		}
+		signature, err := jose.Sign(key, jose.ES256, statement)
+		must(err)
+		signatures = append(signatures, signature)
+	}
+	sum := sha256.Sum256(fixed)
+	signature, err := jose.Sign(key, jose.ES256, slices.Concat(proofHash, public, sum[:]))
+	must(err)
+	b := cbor.AppendArray([]byte{0xd9, 0x5d, 0x00}, 5)
+	b = cbor.AppendBytes(cbor.AppendBytes(cbor.AppendBytes(b, signature), public), hmacKey)
+	b = cbor.AppendArray(b, len(signatures))
+	for _, s := range signatures {
+		b = cbor.AppendBytes(b, s)
+	}
+	b = cbor.AppendArray(b, len(whole))
+	for _, p := range whole {
+		b = cbor.AppendText(b, p)
+	}
+	proof := parsed(t, in.Options)
+	proof["proofValue"] = di.EncodeBase64(b)
+	c["proof"] = proof
+	h.Credential = text(t, c)
+	return a.PresentAs(h, a.Paths())
 }
 
 // install takes the list of providers as it is now.
