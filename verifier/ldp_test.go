@@ -119,8 +119,7 @@ func inside(vp members) members {
 	return vp["verifiableCredential"].([]any)[0].(members)
 }
 
-// text is a value as JSON, as it stands or, of a presentation, signed by a holder
-// for the request.
+// text is a value as JSON.
 func text(t *testing.T, v any) jsontext.Value {
 	t.Helper()
 	b, err := jose.Marshal(v)
@@ -130,6 +129,7 @@ func text(t *testing.T, v any) jsontext.Value {
 	return b
 }
 
+// signed is a presentation that a holder signs for the request, whatever is in it.
 func signed(t *testing.T, w *world.World, a world.Asked, vp members, key crypto.Signer, change ...func(*di.Options, *di.Terms)) jsontext.Value {
 	t.Helper()
 	delete(vp, "proof")
