@@ -2,6 +2,8 @@ package did
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/x509"
 	"fmt"
 	"strings"
 	"time"
@@ -55,6 +57,9 @@ type VerificationMethod struct {
 	PublicKeyJWK       *jose.JWK `json:"publicKeyJwk,omitempty"`
 	Revoked            time.Time `json:"revoked,omitzero"`
 	Expires            time.Time `json:"expires,omitzero"`
+	// X5C are the certificates in PublicKeyJWK, in base64, leaf first (RFC 7517,
+	// Section 4.7). Nothing of them is verified; see Certificates.
+	X5C []string `json:"-"`
 
 	fault error // found while reading; ParseDocument returns it
 }
@@ -81,6 +86,15 @@ func (m *VerificationMethod) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*m = VerificationMethod(w.plain)
+	if m.PublicKeyJWK != nil {
+		var with struct {
+			Key certifiedKey `json:"publicKeyJwk"`
+		}
+		if err := jose.Unmarshal(b, &with); err != nil {
+			return err
+		}
+		m.X5C = with.Key.X5C
+	}
 	for _, secret := range []jsontext.Value{w.SecretMultibase, w.SecretJWK, w.PrivateMultibase, w.PrivateJWK, w.PrivateBase58, w.PrivateHex, w.PrivatePEM} {
 		if secret != nil {
 			m.fault = errSecret
@@ -99,6 +113,41 @@ func (m *VerificationMethod) UnmarshalJSON(b []byte) error {
 		m.fault = errMaterial
 	}
 	return nil
+}
+
+// certifiedKey is a public key with its certificates.
+type certifiedKey struct {
+	jose.JWK
+	X5C []string `json:"x5c,omitempty"`
+}
+
+// MarshalJSON writes the certificates into the key.
+func (m VerificationMethod) MarshalJSON() ([]byte, error) {
+	type plain VerificationMethod
+	if m.PublicKeyJWK == nil || len(m.X5C) == 0 {
+		return jose.Marshal(plain(m))
+	}
+	return jose.Marshal(struct {
+		plain
+		Key certifiedKey `json:"publicKeyJwk"`
+	}{plain(m), certifiedKey{*m.PublicKeyJWK, m.X5C}})
+}
+
+// Certificates are those that came with the key, leaf first. The leaf is for the
+// key, or there are none; nothing else of them is verified.
+func (m *VerificationMethod) Certificates() ([]*x509.Certificate, error) {
+	chain, err := (jose.Header{X5C: m.X5C}).Certificates()
+	if err != nil {
+		return nil, fmt.Errorf("%w: the method has no certificates: %w", ErrKey, err)
+	}
+	key, err := m.Key()
+	if err != nil {
+		return nil, err
+	}
+	if pub, ok := chain[0].PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(key) {
+		return nil, fmt.Errorf("%w: the first certificate is of another key (RFC 7517, Section 4.7)", ErrKey)
+	}
+	return chain, nil
 }
 
 // Reference names a verification method under a relationship: by its id, or,

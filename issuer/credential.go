@@ -136,6 +136,11 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, d delivery, claims []byt
 	if err != nil {
 		return nil, nil, err
 	}
+	if t.described.ByMethod {
+		if err := i.publish(ctx, sealer); err != nil {
+			return nil, nil, err
+		}
+	}
 	now := issueTime(i.c.Now(), sealer.Certificate())
 	copies := make([]jsontext.Value, len(d.Keys))
 	for n, key := range d.Keys {

@@ -205,6 +205,7 @@ type Issuer struct {
 
 	requestKeys requestKeys
 	documents   documents
+	controller  controller
 	types       map[string]*prepared
 	tagKey      []byte
 	records     capsule.Secret                   // seals what the issuance API may know of an offer
@@ -291,6 +292,9 @@ func (c *Config) check() error {
 	need(c.BatchSize >= 2, "BatchSize must be at least 2, found %d (OpenID4VCI 1.0, Section 12.2.4)", c.BatchSize)
 	if c.Random == nil {
 		c.Random = rand.Reader
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Life == 0 {
 		c.Life = 365 * 24 * time.Hour

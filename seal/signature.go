@@ -28,6 +28,18 @@ type Signature struct {
 	Verify func(crypto.PublicKey) error
 }
 
+// form is what there is to cite of a kind of such signatures.
+type form struct {
+	certificates, first string // where they stand, and what the first one is called
+	verify              string
+}
+
+// forms are the levels that are known here.
+var forms = map[Level]form{
+	IssuerAuth:    {"RFC 9360, Section 2", "x5chain[0]", "RFC 9052, Section 4.4"},
+	DataIntegrity: {"RFC 7517, Section 4.7", "x5c[0]", "Data Integrity 1.0, Section 4.4"},
+}
+
 // ValidateSignature judges a signature at a time, as Validate does a seal on a
 // token. What is signed says nothing of the certificate, so the certificate is
 // the first that came along: another one would have to be for the same key. An
@@ -39,14 +51,15 @@ func (v *Validator) ValidateSignature(ctx context.Context, s Signature, at time.
 	out := Validation{Qualification: NotApplicable, Level: NotBaseline, ClaimedTime: s.SignedAt.UTC()}
 
 	// Step 1. Format: one that is known here, with a time.
-	if s.Level != IssuerAuth || s.SignedAt.IsZero() {
-		out.totalFailed(FormatFailure, CheckFormat, s.Spec, fmt.Errorf("expected a signature of level %s with a signing time", IssuerAuth))
+	form, known := forms[s.Level]
+	if !known || s.SignedAt.IsZero() {
+		out.totalFailed(FormatFailure, CheckFormat, s.Spec, fmt.Errorf("expected a signature of level %s or %s with a signing time", IssuerAuth, DataIntegrity))
 		return out, nil
 	}
 	out.Checks.Pass(CheckFormat, s.Spec, string(s.Level))
 
 	// Step 2. Signing certificate.
-	const spec = "RFC 9360, Section 2; ETSI EN 319 102-1, clause 5.2.3"
+	spec := form.certificates + "; ETSI EN 319 102-1, clause 5.2.3"
 	path, pathErr := v.Trust.DER(s.Chain, trust.UseSeal, at)
 	if pathErr == nil {
 		out.Certificate = path.Leaf()
@@ -58,10 +71,10 @@ func (v *Validator) ValidateSignature(ctx context.Context, s Signature, at time.
 		}
 		out.Certificate = certs[0]
 	}
-	out.Checks.Pass(CheckCertificate, spec, "x5chain[0] of "+subject(out.Certificate))
+	out.Checks.Pass(CheckCertificate, spec, form.first+" of "+subject(out.Certificate))
 
 	// Step 3. Cryptography.
-	if !v.signature(&out, s.Alg, "RFC 9052, Section 4.4", s.Verify) {
+	if !v.signature(&out, s.Alg, form.verify, s.Verify) {
 		return out, nil
 	}
 

@@ -50,6 +50,8 @@ func TestValidateSignature(t *testing.T) {
 	}{
 		{name: "good"},
 		{name: "again, from the cache"},
+		{name: "a Data Integrity proof", change: func(s *seal.Signature) { s.Level = seal.DataIntegrity }},
+		{name: "of no level", change: func(s *seal.Signature) { s.Level = "" }, sub: seal.FormatFailure, check: seal.CheckFormat},
 		{name: "a level of something else", change: func(s *seal.Signature) { s.Level = seal.BaselineB }, sub: seal.FormatFailure, check: seal.CheckFormat},
 		{name: "no signing time", change: func(s *seal.Signature) { s.SignedAt = time.Time{} }, sub: seal.FormatFailure, check: seal.CheckFormat},
 		{name: "no certificate", change: func(s *seal.Signature) { s.Chain = nil }, sub: seal.NoSigningCertificateFound, check: seal.CheckCertificate},
@@ -74,7 +76,7 @@ func TestValidateSignature(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.check == "" {
-				if got.Err() != nil || got.Level != seal.IssuerAuth || got.Qualification != seal.AdESeal || got.Provider == nil || !got.ClaimedTime.Equal(now) {
+				if got.Err() != nil || got.Level != s.Level || got.Qualification != seal.AdESeal || got.Provider == nil || !got.ClaimedTime.Equal(now) {
 					t.Fatalf("%s %s %s\n%s", got.Indication, got.Level, got.Qualification, got.Checks)
 				}
 				return

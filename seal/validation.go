@@ -70,6 +70,11 @@ const (
 	// data authentication) with a seal certificate. It is no ETSI format, and
 	// needs none to be a seal: what makes one is its certificate and its key.
 	IssuerAuth Level = "ISO-18013-5-ISSUER-AUTH"
+	// DataIntegrity is a Data Integrity proof by the key of a seal certificate
+	// that stands with the verification method (W3C Verifiable Credential Data
+	// Integrity 1.0; Controlled Identifiers 1.0). For what it is worth the same
+	// holds as for IssuerAuth.
+	DataIntegrity Level = "W3C-DATA-INTEGRITY"
 	// NotBaseline is a signature that holds and misses what a baseline seal
 	// has. Do not accept it for more than it is.
 	NotBaseline Level = "NOT-BASELINE"

@@ -118,7 +118,7 @@ func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.
 	var issuer string // that the credential names, or its certificate
 	verified, err := kind.Presented(presentation, format.Policy{
 		Now: now, Types: types, Skew: v.c.Skew, IssuerAlgs: algs(f.policy, issuerAlgs), HolderAlgs: algs(f.policy, holderAlgs),
-		Session: f.session(), MaxAge: v.c.RequestLife, InsecureUnbound: f.unbound(q),
+		Session: f.session(), MaxAge: v.c.RequestLife, InsecureUnbound: f.unbound(q), Controller: v.controller(ctx, f.policy),
 		Trust: func(s format.Signature) (crypto.PublicKey, error) {
 			c.report.Pass(credential.CheckStructure, s.Structure, "")
 			validation, err := s.Validate(ctx, v.c.Seals, now)
@@ -152,6 +152,9 @@ func (v *Verifier) genuine(ctx context.Context, c *checked, f fetched, q oid4vp.
 	}
 	if errors.Is(err, errJudged) {
 		return false, nil
+	}
+	if ended := ctx.Err(); ended != nil {
+		return false, ended // what was fetched for it may have been cut short
 	}
 	var e *format.Error
 	if !errors.As(err, &e) || e.Check == credential.CheckPolicy {

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 )
@@ -121,7 +122,7 @@ func (v *Verifier) checkClear(o Order, q oid4vp.Query) error {
 func clientMetadata(x exchange, key jose.JWK) (*oid4vp.ClientMetadata, error) {
 	supported := map[credential.Format]jsontext.Value{}
 	for _, f := range x.policy.Formats {
-		supported[f] = oid4vp.Supported{Issuer: algs(x.policy, issuerAlgs), Holder: algs(x.policy, holderAlgs)}.Entry(f)
+		supported[f] = oid4vp.Supported{Issuer: algs(x.policy, issuerAlgs), Holder: algs(x.policy, holderAlgs), Suites: format.Cryptosuites()}.Entry(f)
 	}
 	words := map[string]any{"vp_formats_supported": supported}
 	if !x.InClear {

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
@@ -48,6 +49,12 @@ type UseLog interface {
 // *status.BitstringChecker is one.
 type Bitstrings interface {
 	Check(ctx context.Context, entries []status.Entry, trust status.TrustIssuer) (status.Standing, error)
+}
+
+// Controllers gives the controlled identifier document in which a verification
+// method is to be found; a *controlled.Documents is one.
+type Controllers interface {
+	Of(ctx context.Context, method string) (*did.Document, error)
 }
 
 // Statuses answers whether a credential still stands; *status.Checker is one.
@@ -98,6 +105,10 @@ type Config struct {
 	// Bitstrings checks the status of W3C credentials; without it none that has a
 	// status is relied on.
 	Bitstrings Bitstrings
+	// Controllers gives the documents of issuers whose signatures name their key
+	// (ldp_vc); without it no such signature holds. It is asked for issuers that a
+	// policy accepts, and for no others.
+	Controllers Controllers
 	// Lists are the addresses by which queries may name the list of providers
 	// in the trust store of Seals (etsi_tl). None of them is ever fetched.
 	Lists []string

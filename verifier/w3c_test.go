@@ -161,12 +161,14 @@ func TestW3CStatusAge(t *testing.T) {
 // relies on it.
 func TestW3CEvidence(t *testing.T) {
 	w := world.New(t)
-	o := order(w3cQuery, verifier.CrossDevice)
-	o.Evidence = true
-	_, err := w.Verifier.Start(t.Context(), world.University, o)
-	refused(t, err, verifier.ErrRequest)
-	if err == nil || !strings.Contains(err.Error(), "evidence") {
-		t.Errorf("%v", err)
+	for _, query := range []string{w3cQuery, ldpQuery} {
+		o := order(query, verifier.CrossDevice)
+		o.Evidence = true
+		_, err := w.Verifier.Start(t.Context(), world.University, o)
+		refused(t, err, verifier.ErrRequest)
+		if err == nil || !strings.Contains(err.Error(), "evidence") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -158,7 +158,8 @@ type TypeConfig struct {
 	// Metadata is a JSON file, the SD-JWT VC type metadata with {vct} where the
 	// type's address belongs, or "led-diploma" for the one that is built in.
 	Metadata string `yaml:"metadata"`
-	// Format of its credentials: dc+sd-jwt (the default), mso_mdoc or jwt_vc_json.
+	// Format of its credentials: dc+sd-jwt (the default), mso_mdoc,
+	// jwt_vc_json or ldp_vc.
 	Format credential.Format `yaml:"format"`
 	// Definition is a JSON file with what else the format needs: the document type
 	// of an mdoc, the profile of a W3C credential; or what is built in:

@@ -96,6 +96,8 @@ func (i *IssuerConfig) checkBody(at string) []error {
 			{ID: "led_diploma_mdoc", Metadata: builtinMapping, Format: credential.FormatMdoc, Definition: builtinMapping},
 			{ID: "led_diploma_elm", Metadata: builtinMapping, Format: credential.FormatJWT, Definition: "elm"},
 			{ID: "led_diploma_oslo", Metadata: builtinMapping, Format: credential.FormatJWT, Definition: "oslo"},
+			{ID: "led_diploma_elm_ldp", Metadata: builtinMapping, Format: credential.FormatLDP, Definition: "elm"},
+			{ID: "led_diploma_oslo_ldp", Metadata: builtinMapping, Format: credential.FormatLDP, Definition: "oslo"},
 		}
 	}
 	switch i.Encryption {

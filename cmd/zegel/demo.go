@@ -210,6 +210,14 @@ func (s *story) tell(ctx context.Context) error {
 		return err
 	}
 
+	s.begin("And with Data Integrity proofs (ecdsa-sd-2023), of which she shows a part: the wallet derives a proof of what is asked")
+	if err := s.dressed(ctx, w, v, "led_diploma_elm_ldp", map[string]any{
+		"format": credential.FormatLDP, "meta": map[string]any{"type_values": []any{[]string{demoELM}}},
+		"claims": []any{map[string]any{"path": []string{"credentialSubject", "hasClaim", "title", "nl"}}},
+	}); err != nil {
+		return err
+	}
+
 	s.begin("The issuer revokes; the next presentation does not verify")
 	if err := s.revoke(ctx, w, v); err != nil {
 		return err

@@ -209,7 +209,7 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 			VaultPlatforms: []string{d.urls["holder"]},
 			Wallets:        []WalletConfig{{ID: defaultClientID, Name: "Zegel", RedirectURIs: []string{"http://127.0.0.1/callback"}}},
 			Connectors: []ConnectorConfig{{
-				Supplier: "led", DataType: "led-diploma", Configuration: "led_diploma", Configurations: []string{"led_diploma_mdoc", "led_diploma_elm", "led_diploma_oslo"}, Kind: "magda", Mapping: led,
+				Supplier: "led", DataType: "led-diploma", Configuration: "led_diploma", Configurations: []string{"led_diploma_mdoc", "led_diploma_elm", "led_diploma_oslo", "led_diploma_elm_ldp", "led_diploma_oslo_ldp"}, Kind: "magda", Mapping: led,
 				URL: d.urls["magda"] + magdadev.Path, Sender: "kbo0999999922.be/ipdc0000-demo", Certificate: certificate, Key: key,
 			}},
 			Clients: []ClientConfig{

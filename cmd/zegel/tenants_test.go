@@ -24,6 +24,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/format"
+	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/devidp"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
@@ -76,7 +79,10 @@ func startTenants(t *testing.T) *tenants {
 		w.keys = append(w.keys, key)
 		return IssuerConfig{
 			ListenConfig: ListenConfig{URL: w.urls[n]}, Tenant: tenant, Register: register,
-			Types:   []TypeConfig{{ID: "membership", Metadata: metadata}},
+			Types: []TypeConfig{
+				{ID: "membership", Metadata: metadata},
+				{ID: "led_diploma_elm_ldp", Metadata: builtinMapping, Format: credential.FormatLDP, Definition: "elm"},
+			},
 			SignIn:  &SignInConfig{Issuer: w.idp, ClientID: client, ClientSecretFile: secret},
 			Wallets: []WalletConfig{{ID: "wallet", Name: "Wallet", RedirectURIs: []string{"http://127.0.0.1/callback"}}},
 			Clients: []ClientConfig{{ID: "institution", KeySHA256: []string{digest}, Permissions: []string{
@@ -539,5 +545,25 @@ func TestTenantsSignTheirMetadata(t *testing.T) {
 	again, err := loadHierarchy(w.app.c.Keys)
 	if err != nil || seal.CertificateID(again.Tenants["school"].Metadata.Certificate) != fetch(w.urls[1]) {
 		t.Errorf("after a restart: %v", err)
+	}
+}
+
+// The document of each issuer is at its own URL, has its own seal key and nobody
+// else's.
+func TestTenantsControlTheirKeys(t *testing.T) {
+	w := startTenants(t)
+	for n, base := range w.urls {
+		status, _, text := w.send("GET", base, "")
+		var d did.Document
+		if err := jose.Unmarshal([]byte(text), &d); status != http.StatusOK || err != nil || d.ID != base {
+			t.Fatalf("%s: %d %v", base, status, err)
+		}
+		body, err := w.app.local.hierarchy.Tenant([]string{"", "school", "city"}[n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := format.MethodOf(base, body.Seal.Certificate); len(d.VerificationMethod) != 1 || d.VerificationMethod[0].ID != want {
+			t.Errorf("%s: %s", base, text)
+		}
 	}
 }

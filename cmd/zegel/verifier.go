@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/did/controlled"
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/seal"
@@ -51,6 +52,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		ResultGrace: c.resultGrace, Now: a.now, InsecureLoopback: insecure,
 	}
 	if config.Bitstrings, err = bitstrings(fetch.Aged{Fetcher: a.public}, listVerifier{store, config.Seals, a.now}, status.CheckerOptions{Now: a.now, InsecureLoopback: a.c.Profile == ProfileDevelopment, DefaultTTL: time.Minute, MaxTTL: 5 * time.Minute}); err != nil {
+		return err
+	}
+	if config.Controllers, err = controlled.New(fetch.Aged{Fetcher: a.public}, controlled.Options{Now: a.now, InsecureLoopback: a.c.Profile == ProfileDevelopment}); err != nil {
 		return err
 	}
 	config.Accept, config.Relax = c.accepted(), c.Relax

@@ -17,6 +17,7 @@ import (
 
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/did"
+	"github.com/zegel-id/zegel/did/controlled"
 	"github.com/zegel-id/zegel/holder/unit"
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -239,16 +240,28 @@ func (w *wallet) issuance(t trusted, copies int, languages []string) (unit.Issua
 	if err != nil {
 		return unit.Issuance{}, err
 	}
+	documents, err := controlled.New(ager{w}, controlled.Options{Now: w.now, InsecureLoopback: w.state.Environment.Development})
+	if err != nil {
+		return unit.Issuance{}, err
+	}
 	return unit.Issuance{
-		HTTP: w.http(), Now: w.now, Wait: wait, Random: rand.Reader, Metadata: t, Handles: w.state.Environment.HandlesFor, Seals: seals, Status: checker, Bitstrings: lists, StatusTrust: statusTrust(t, w.now),
+		HTTP: w.http(), Now: w.now, Wait: wait, Random: rand.Reader, Metadata: t, Handles: w.state.Environment.HandlesFor, Seals: seals, Status: checker, Bitstrings: lists, Controllers: documents, StatusTrust: statusTrust(t, w.now),
 		Copies: copies, Words: words, Languages: languages,
 	}, nil
 }
 
 func (w *wallet) get(ctx context.Context, address string) ([]byte, error) {
+	return w.getAs(ctx, address, "")
+}
+
+// getAs asks for media types, if any are named.
+func (w *wallet) getAs(ctx context.Context, address, accept string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
+	}
+	if accept != "" {
+		req.Header.Set("Accept", accept)
 	}
 	res, err := w.http().Do(req)
 	if err != nil {
@@ -261,12 +274,12 @@ func (w *wallet) get(ctx context.Context, address string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(res.Body, 8<<20))
 }
 
-// ager fetches status lists.
+// ager fetches status lists, and documents of issuers.
 type ager struct{ w *wallet }
 
 // Fetch implements status.Fetcher.
-func (a ager) Fetch(ctx context.Context, address, _ string) ([]byte, time.Duration, error) {
-	b, err := a.w.get(ctx, address)
+func (a ager) Fetch(ctx context.Context, address, accept string) ([]byte, time.Duration, error) {
+	b, err := a.w.getAs(ctx, address, accept)
 	return b, 0, err
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/zegel-id/zegel/credential/profile"
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 )
@@ -46,7 +47,7 @@ type Format interface {
 }
 
 // all formats, the one that is preferred first.
-var all = []Format{sdJWT{}, mobile{}, jwtVC{}}
+var all = []Format{sdJWT{}, mobile{}, jwtVC{}, ldpVC{}}
 
 // By is the format of an identifier; nil for one that is not known here.
 func By(id string) Format {
@@ -56,6 +57,13 @@ func By(id string) Format {
 		}
 	}
 	return nil
+}
+
+// ByMethod says whether signatures of a format name their key, so that it takes a
+// Policy.Controller to verify them.
+func ByMethod(f Format) bool {
+	_, ok := f.(ldpVC)
+	return ok
 }
 
 // IDs are the identifiers of all formats, the preferred one first.
@@ -108,6 +116,9 @@ type Description struct {
 	Definition   jsontext.Value
 	// Algs name the signature, as credential_signing_alg_values_supported does.
 	Algs []any
+	// ByMethod: signatures name their key as MethodOf says, so that the issuer
+	// publishes it in its controlled identifier document.
+	ByMethod bool
 	// Path is where a claim of the dataset stands in the credential; nil when it
 	// is no place that metadata could name.
 	Path func(credential.Path) credential.Path
@@ -217,6 +228,11 @@ type Policy struct {
 	// Trust gives the key that the issuer's signature must verify with, or
 	// refuses.
 	Trust func(Signature) (crypto.PublicKey, error)
+	// Controller gives the controlled identifier document in which a verification
+	// method is to be found, by its URL, for formats whose signatures name their
+	// key: that of the identifier before the "#", however it is had. Nil has none.
+	// What the document says is judged by Trust.
+	Controller func(method string) (*did.Document, error)
 	// RequireExpiry refuses a credential without an end.
 	RequireExpiry bool
 

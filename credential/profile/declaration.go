@@ -155,6 +155,10 @@ func (p *Profile) Types() []string { return slices.Clone(p.types) }
 // the document.
 func (p *Profile) Claims() []string { return slices.Clone(p.names.slots) }
 
+// Mandatory are JSON pointers to what every presentation discloses, as far as a
+// document has it.
+func (p *Profile) Mandatory() []string { return slices.Clone(p.mandatory) }
+
 // Required are the claims without which there is no such document.
 func (p *Profile) Required() []string { return slices.Clone(p.required) }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/mdoc"
+	"github.com/zegel-id/zegel/credential/profile"
 	"github.com/zegel-id/zegel/credential/profile/led"
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/e2e/clothes"
@@ -51,6 +52,9 @@ func wardrobe(t *testing.T) []garment {
 			}
 			return read
 		}, p.Inexpressible()})
+	}
+	for _, p := range []*profile.Profile{led.ELM(), led.OSLO()} {
+		all = append(all, garment{p.Name() + " with a Data Integrity proof", derived(t, p), p.Inexpressible()})
 	}
 	return all
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/seal"
 )
@@ -37,6 +38,9 @@ type Issuance struct {
 	Status *status.Checker
 	// Bitstrings does the same for W3C credentials.
 	Bitstrings *status.BitstringChecker
+	// Controllers gives the documents of issuers whose signatures name their key
+	// (ldp_vc); without it none of those is taken.
+	Controllers Controllers
 	// StatusTrust is who may sign status lists.
 	StatusTrust status.Trust
 	// Metadata says which certificates may sign an issuer's metadata. Without
@@ -62,6 +66,12 @@ type Issuance struct {
 	Words []oid4vci.Option
 	// Languages of the citizen, the preferred one first.
 	Languages []string
+}
+
+// Controllers gives the controlled identifier document in which a verification
+// method is to be found; a *controlled.Documents is one.
+type Controllers interface {
+	Of(ctx context.Context, method string) (*did.Document, error)
 }
 
 // Chain verifies a certificate chain, leaf first and without its anchor, to

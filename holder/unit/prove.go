@@ -24,12 +24,18 @@ type KeyAttester interface {
 // known: the unit holds credentials of the formats it knows, bound to keys which
 // it proves with ES256, or which somebody attests.
 func (s Issuance) known(c oid4vci.CredentialConfiguration) error {
-	if format.By(c.Format) == nil {
+	f := format.By(c.Format)
+	if f == nil {
 		return fmt.Errorf("its format is %s, expected one of %s", shown(c.Format, 40), known())
+	}
+	if format.ByMethod(f) && s.Controllers == nil {
+		return errNoControllers
 	}
 	_, _, err := s.proofType(c)
 	return err
 }
+
+var errNoControllers = errors.New("the wallet cannot look up the keys of issuers: Issuance.Controllers is not set")
 
 // known are the formats that this unit can hold.
 func known() string {

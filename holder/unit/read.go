@@ -192,7 +192,7 @@ func (p Presentation) metadata(clientID string, key *ecdsa.PrivateKey) (*oid4vp.
 	jwk.Kid, jwk.Alg, jwk.Use = requestKey, "ECDH-ES", "enc"
 	formats := map[credential.Format]oid4vp.Supported{}
 	for _, id := range format.IDs() {
-		formats[id] = oid4vp.Supported{Issuer: []jose.Alg{jose.ES256, jose.ES384}, Holder: []jose.Alg{jose.ES256}}
+		formats[id] = oid4vp.Supported{Issuer: []jose.Alg{jose.ES256, jose.ES384}, Holder: []jose.Alg{jose.ES256}, Suites: format.Cryptosuites()}
 	}
 	m := oid4vp.NewWalletMetadata(formats, p.verification("").Prefixes, clientID)
 	m.JWKS = &oid4vp.JWKS{Keys: []jose.JWK{jwk}}

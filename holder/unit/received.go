@@ -14,6 +14,7 @@ import (
 
 	"github.com/zegel-id/zegel/credential/format"
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
 	"github.com/zegel-id/zegel/seal"
@@ -77,7 +78,7 @@ func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.V
 	now := s.Now()
 	var named string // the issuer, by the credential or its certificate
 	verified, err := f.Issued(issued, format.Policy{
-		Now: now, Skew: time.Minute, Types: types, RequireExpiry: true,
+		Now: now, Skew: time.Minute, Types: types, RequireExpiry: true, Controller: s.controller(ctx),
 		Trust: func(u format.Signature) (crypto.PublicKey, error) {
 			validation, err := u.Validate(ctx, s.Seals, now)
 			if err != nil {
@@ -110,6 +111,17 @@ func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.V
 		return nil, fmt.Errorf("its status is %s", value)
 	}
 	return verified, nil
+}
+
+// controller looks up the document of the issuer that a credential names, which Trust
+// holds against the certificate in it.
+func (s Issuance) controller(ctx context.Context) func(method string) (*did.Document, error) {
+	return func(method string) (*did.Document, error) {
+		if s.Controllers == nil {
+			return nil, errNoControllers
+		}
+		return s.Controllers.Of(ctx, method)
+	}
 }
 
 func (s Issuance) status(ctx context.Context, f format.Format, v *format.Verified) (status.Value, error) {

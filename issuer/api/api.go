@@ -152,6 +152,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "POST", Path: "/deferred_credential", Handler: s.deferred, Spec: vci + "9", CORS: true, OAuth: true, MaxBody: 16 * kib, Timeout: time.Minute},
 		{Method: "POST", Path: "/notification", Handler: s.notification, Spec: vci + "11", CORS: true, OAuth: true, MaxBody: 16 * kib},
 
+		{Method: "GET", Path: "/", Handler: s.controller, Spec: "Controlled Identifiers 1.0, Section 3.3", CORS: true},
 		{Method: "GET", Path: "/types/:name", Handler: s.typeMetadata, Spec: "SD-JWT VC, Section 5", CORS: true},
 		{Method: "GET", Path: "/seal/:id", Handler: s.certificate, Spec: "RFC 7515, Section 4.1.5", CORS: true},
 		{Method: "GET", Path: "/status/:list", Handler: s.statusList, Spec: "Token Status List, Section 8.1", CORS: true},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/url"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/credential/status"
+	"github.com/zegel-id/zegel/did/controlled"
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oauth"
@@ -155,6 +158,27 @@ func (s server) notification(r *rest.Request) (rest.Answer, error) {
 	}
 	return s.withNonce(r, rest.NoContent()), nil
 }
+
+// controller is the controlled identifier document of the issuer at its own URL. It
+// is JSON under any of its names; a browser, which names none, gets what it shows.
+func (s server) controller(r *rest.Request) (rest.Answer, error) {
+	b, err := s.i.ControllerDocument(r.Context())
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	kind, accept := "application/json", r.HTTP.Header.Values("Accept")
+	for _, name := range []string{"application/ld+json", controlled.MediaType} {
+		if prefers(accept, name, kind) {
+			kind = name
+		}
+	}
+	sum := sha256.Sum256(append([]byte(kind), b...))
+	return rest.Text(http.StatusOK, kind, b).Cache(controllerLife).ETag(jose.Encode(sum[:16])).Vary("Accept"), nil
+}
+
+// controllerLife bounds how late others see a key that is taken into use or out of
+// it.
+const controllerLife = 5 * time.Minute
 
 func (s server) typeMetadata(r *rest.Request) (rest.Answer, error) {
 	b, err := s.i.TypeMetadata(r.Path("name"))

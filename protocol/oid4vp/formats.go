@@ -14,7 +14,8 @@ type Supported struct {
 	// Issuer are the algorithms of issuers' signatures, Holder those of holders'.
 	// The W3C formats have one list for both.
 	Issuer, Holder []jose.Alg
-	// Suites are Data Integrity cryptosuites, of ldp_vc.
+	// Suites are Data Integrity cryptosuites of credentials and presentations, of
+	// ldp_vc.
 	Suites []string
 }
 
@@ -75,6 +76,9 @@ func (s Supported) Entry(format credential.Format) jsontext.Value {
 
 const typeIntegrity = "DataIntegrityProof"
 
+// holderSuite is the cryptosuite of presentations of ldp_vc by P-256 keys.
+const holderSuite = "ecdsa-rdfc-2019"
+
 // Accepts reports whether a verifier takes a credential of a format that is
 // secured with one algorithm, or cryptosuite, and bound to its holder with the
 // other. holder is empty for one without a key. A list that is not there allows
@@ -100,7 +104,7 @@ func (m *ClientMetadata) Accepts(format, issuer string, holder jose.Alg) bool {
 		return read(entry, &f) && allows(f.Algs, alg) && (holder == "" || allows(f.Algs, holder))
 	case credential.FormatLDP:
 		var f ldpFormat
-		return read(entry, &f) && allows(f.Types, typeIntegrity) && allows(f.Suites, issuer)
+		return read(entry, &f) && allows(f.Types, typeIntegrity) && allows(f.Suites, issuer) && (holder == "" || allows(f.Suites, holderSuite))
 	default:
 		return false
 	}

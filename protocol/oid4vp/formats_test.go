@@ -28,7 +28,8 @@ func TestAcceptsFormats(t *testing.T) {
 		{"jwt_vc_json", `{"alg_values":["ES256"]}`, "ES256", jose.ES256, true},
 		{"jwt_vc_json", `{"alg_values":["ES256"]}`, "ES256", jose.ES384, false},
 		{"jwt_vc_json", `{"alg_values":["ES384"]}`, "ES256", "", false},
-		{"ldp_vc", `{"proof_type_values":["DataIntegrityProof"],"cryptosuite_values":["ecdsa-sd-2023"]}`, "ecdsa-sd-2023", jose.ES256, true},
+		{"ldp_vc", `{"proof_type_values":["DataIntegrityProof"],"cryptosuite_values":["ecdsa-sd-2023","ecdsa-rdfc-2019"]}`, "ecdsa-sd-2023", jose.ES256, true},
+		{"ldp_vc", `{"cryptosuite_values":["ecdsa-sd-2023"]}`, "ecdsa-sd-2023", jose.ES256, false}, // the presentation is of another
 		{"ldp_vc", `{"proof_type_values":["DataIntegrityProof"],"cryptosuite_values":["bbs-2023"]}`, "ecdsa-sd-2023", jose.ES256, false},
 		{"ldp_vc", `{"proof_type_values":["Ed25519Signature2020"]}`, "eddsa-rdfc-2022", jose.ES256, false},
 		{"ldp_vc", `{}`, "eddsa-rdfc-2022", "", true},

@@ -22,6 +22,29 @@ func Derive(p *jsonld.Processor, document []byte, selectivePointers []string) ([
 	})
 }
 
+// Disclosable are JSON pointers to what the holder of a document with a base proof may
+// hold back: all but what the issuer fixed. The error is a *dataintegrity.Error.
+func Disclosable(p *jsonld.Processor, document []byte) ([]string, error) {
+	var pointers []string
+	err := kind.Read(document, func(in di.Input, proofValue string) error {
+		base, err := parseBase(proofValue)
+		if err != nil {
+			return err
+		}
+		d, err := selective.Read(p, in.Document, selective.HMAC(base.hmacKey))
+		if err != nil {
+			return derivable.NotReadable(err)
+		}
+		mandatory, err := d.Select(base.mandatoryPointers)
+		if err != nil {
+			return kind.BadPointers(err)
+		}
+		pointers = d.Beyond(mandatory.Indexes)
+		return nil
+	})
+	return pointers, err
+}
+
 // derive is createDisclosureData (Section 3.5.4): the document to reveal, without a proof,
 // and the derived proof value.
 func derive(p *jsonld.Processor, document []byte, proofValue string, selectivePointers []string) (reveal []byte, value string, err error) {

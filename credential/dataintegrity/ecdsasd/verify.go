@@ -19,11 +19,35 @@ const CheckDisclosed = derivable.CheckDisclosed
 // refused. The document must have what the required JSON pointers lead to (see Essential): a
 // holder may leave out whatever the issuer did not fix, and a credential without an end of
 // validity looks like one that holds for ever.
-func Derived(p *jsonld.Processor, required ...string) di.Suite {
-	configurations := di.NewConfigurations(p)
-	return verifier(func(in di.Input, proofValue string, issuer *ecdsa.PublicKey) error {
-		return derived(p, configurations, in, proofValue, issuer, required)
+func Derived(p *jsonld.Processor, required ...string) *DerivedSuite {
+	s := &DerivedSuite{p: p, configurations: di.NewConfigurations(p), required: required}
+	s.Suite = verifier(func(in di.Input, proofValue string, issuer *ecdsa.PublicKey) error {
+		_, _, err := s.read(in, proofValue, issuer)
+		return err
 	})
+	return s
+}
+
+// DerivedSuite is a dataintegrity.Suite for derived proofs.
+type DerivedSuite struct {
+	di.Suite
+	p              *jsonld.Processor
+	configurations *di.Configurations
+	required       []string
+}
+
+// Chosen is Verify, and JSON pointers to what the holder chose to disclose: what the
+// document says beyond that which the issuer fixed.
+func (s *DerivedSuite) Chosen(in di.Input, proofValue string, key crypto.PublicKey) ([]string, error) {
+	issuer, err := issuerKey(key)
+	if err != nil {
+		return nil, err
+	}
+	d, fixed, err := s.read(in, proofValue, issuer)
+	if err != nil {
+		return nil, err
+	}
+	return d.Beyond(fixed), nil
 }
 
 // Base verifies base proofs, whole: for holders who receive a document, and issuers who look
@@ -39,25 +63,26 @@ func verifier(proof func(in di.Input, proofValue string, issuer *ecdsa.PublicKey
 	return derivable.Verifier[*ecdsa.PublicKey]{Suite: Name, IssuerKey: issuerKey, Proof: proof}
 }
 
-// derived is Verify Derived Proof (Section 3.6.7).
-func derived(p *jsonld.Processor, configurations *di.Configurations, in di.Input, proofValue string, issuer *ecdsa.PublicKey, required []string) error {
+// read is Verify Derived Proof (Section 3.6.7): the document, and which of its
+// statements the issuer fixed.
+func (s *DerivedSuite) read(in di.Input, proofValue string, issuer *ecdsa.PublicKey) (*selective.Document, []int, error) {
 	v, err := parseDerived(proofValue)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	// createVerifyData (Section 3.5.9).
-	d, err := selective.Read(p, in.Document, selective.Given(v.given()))
+	d, err := selective.Read(s.p, in.Document, selective.Given(v.given()))
 	if err != nil {
-		return derivable.NotReadable(err)
+		return nil, nil, derivable.NotReadable(err)
 	}
 	fixed, rest, err := kind.SplitDisclosed(d.Statements, v.mandatoryIndexes)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := signed(configurations, in, v.baseSignature, v.publicKey, v.signatures, fixed, rest, issuer); err != nil {
-		return err
+	if err := signed(s.configurations, in, v.baseSignature, v.publicKey, v.signatures, fixed, rest, issuer); err != nil {
+		return nil, nil, err
 	}
-	return kind.Require(d, required)
+	return d, v.mandatoryIndexes, kind.Require(d, s.required)
 }
 
 // base checks a base proof as verifiers of all that can be derived from it would.

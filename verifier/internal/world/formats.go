@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/x509"
+	"errors"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/credential/vcdm/vcjose"
+	"github.com/zegel-id/zegel/did"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
@@ -66,6 +70,43 @@ func (l lists) VerifyList(_ context.Context, fetched []byte) ([]byte, status.Lis
 	return v.Raw, status.ListSigner{Issuer: v.Issuer, Provider: provider}, nil
 }
 
+// Controllers are the controlled identifier documents of the issuer, as it serves
+// them: the test alters what is there, or makes it unreachable.
+type Controllers struct {
+	w *World
+	// Change alters the document of the issuer before it is handed out.
+	Change func(*did.Document)
+	// Asked are the methods that were looked up.
+	Asked []string
+}
+
+// Of implements verifier.Controllers.
+func (c *Controllers) Of(_ context.Context, method string) (*did.Document, error) {
+	c.Asked = append(c.Asked, method)
+	if c.w.Down.Load() {
+		return nil, errors.New("no route to host")
+	}
+	d := &did.Document{ID: Issuer}
+	for _, sealer := range c.w.sealers {
+		Certify(d, sealer.Chain(), sealer.Certificate().PublicKey)
+	}
+	if c.Change != nil {
+		c.Change(d)
+	}
+	return d, nil
+}
+
+// Certify puts the method of a seal certificate into a document, with a key.
+func Certify(d *did.Document, chain []*x509.Certificate, key crypto.PublicKey) {
+	jwk, err := jose.PublicJWK(key)
+	if err != nil {
+		panic(err)
+	}
+	id := format.MethodOf(Issuer, chain[0])
+	d.VerificationMethod = append(d.VerificationMethod, did.VerificationMethod{ID: id, Type: did.TypeJSONWebKey, Controller: Issuer, PublicKeyJWK: &jwk, X5C: jose.EncodeX5C(chain)})
+	d.AssertionMethod = append(d.AssertionMethod, did.Reference{ID: id})
+}
+
 // Carried is a credential of any format in a wallet.
 type Carried struct {
 	Format     format.Format
@@ -98,8 +139,11 @@ func (w *World) IssueAsWith(id credential.Format, sealer *seal.Sealer, change ..
 	switch id {
 	case credential.FormatMdoc:
 		kind.Definition = []byte(documentType)
-	case credential.FormatJWT:
+	case credential.FormatJWT, credential.FormatLDP:
 		kind.Document, claims = led.ELM(), diploma
+	}
+	if id == credential.FormatLDP && !slices.Contains(w.sealers, sealer) {
+		w.sealers = append(w.sealers, sealer)
 	}
 	t, err := h.Format.Compile(kind)
 	w.must(err)

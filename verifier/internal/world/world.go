@@ -75,6 +75,9 @@ const Register = `receivers:
           - format: jwt_vc_json
             type_values: [["http://data.europa.eu/snb/model/elm/EuropeanDigitalCredential"], [https://issuer.example/other]]
             claims: [[credentialSubject, hasClaim, title, nl]]
+          - format: ldp_vc
+            type_values: [["http://data.europa.eu/snb/model/elm/EuropeanDigitalCredential"], [https://issuer.example/other]]
+            claims: [[credentialSubject, hasClaim, title, nl]]
   - id: employer
     status: admitted
     legal_name: Voorbeeldwerkgever (TEST)
@@ -109,9 +112,13 @@ type World struct {
 	ListsOfAnother atomic.Bool
 	frozen         atomic.Pointer[map[string][]byte]
 
-	now   atomic.Int64
-	seals *seal.Sealer
-	crls  *trust.CRLs
+	// Controllers answer for the issuer's seal keys.
+	Controllers *Controllers
+
+	now     atomic.Int64
+	seals   *seal.Sealer
+	sealers []*seal.Sealer // in the issuer's controlled identifier document
+	crls    *trust.CRLs
 }
 
 // New makes a world with its files in a folder of its own.
@@ -128,6 +135,7 @@ func New(t testing.TB, change ...func(*verifier.Config)) *World {
 	w.must(err)
 	w.seals, err = h.Sealer("", w.Now)
 	w.must(err)
+	w.Controllers, w.sealers = &Controllers{w: w}, []*seal.Sealer{w.seals}
 	w.Access = map[string]verifier.Access{
 		University: w.access("Voorbeelduniversiteit (TEST)", UniversityNumber, ""),
 		Employer:   w.access("Voorbeeldwerkgever (TEST)", EmployerNumber, "verifier.example"),
@@ -155,7 +163,7 @@ func (w *World) Open(change ...func(*verifier.Config)) {
 	bitstrings, err := status.NewBitstringChecker(fetcher{w}, lists{w}, status.BitstringCheckerOptions{CheckerOptions: status.CheckerOptions{Now: w.Now, MaxTTL: time.Nanosecond}})
 	w.must(err)
 	w.Config = verifier.Config{
-		Bitstrings: bitstrings, URL: URL, Store: w.Store, Register: w.Receivers(Register), Access: w.Access,
+		Bitstrings: bitstrings, Controllers: w.Controllers, URL: URL, Store: w.Store, Register: w.Receivers(Register), Access: w.Access,
 		Registrar: verifier.Registrar{Signer: w.Hierarchy.Registrar.Key, Chain: certs(w.Hierarchy.Registrar)},
 		Seals:     &seal.Validator{Trust: w.Trust, Revocation: w.crls}, Statuses: checker,
 		Accept: []verifier.Acceptance{

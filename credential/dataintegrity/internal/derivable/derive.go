@@ -11,24 +11,34 @@ import (
 // proofs are left out, for they are proofs of the whole. The error is a
 // *dataintegrity.Error.
 func (s *Suite) Derive(document []byte, disclose func(in di.Input, proofValue string) (reveal []byte, value string, err error)) ([]byte, error) {
+	var out []byte
+	err := s.Read(document, func(in di.Input, proofValue string) error {
+		reveal, value, err := disclose(in, proofValue)
+		if err != nil {
+			return err
+		}
+		derived := slices.Concat(in.Options[:len(in.Options)-1], []byte(`,"proofValue":"`+value+`"}`))
+		out, err = di.Attach(reveal, derived)
+		return err
+	})
+	return out, err
+}
+
+// Read finds what a base proof secures, and its proofValue.
+func (s *Suite) Read(document []byte, read func(in di.Input, proofValue string) error) error {
 	secured, err := di.Parse(document)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	proof, err := s.baseProof(secured)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	in, err := secured.Input(proof)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	reveal, value, err := disclose(in, proof.Value)
-	if err != nil {
-		return nil, err
-	}
-	derived := slices.Concat(in.Options[:len(in.Options)-1], []byte(`,"proofValue":"`+value+`"}`))
-	return di.Attach(reveal, derived)
+	return read(in, proof.Value)
 }
 
 // baseProof is the proof of a document that can be derived from.
