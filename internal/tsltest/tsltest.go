@@ -177,7 +177,9 @@ func (s Service) write(b *strings.Builder, now bool) {
 			b.WriteString(certificate(c))
 		}
 		b.WriteString(`<DigitalId><X509SubjectName>` + escape(c.Subject.String()) + `</X509SubjectName></DigitalId>`)
-		b.WriteString(`<DigitalId><X509SKI>` + base64.StdEncoding.EncodeToString(c.SubjectKeyId) + `</X509SKI></DigitalId>`)
+		if len(c.SubjectKeyId) > 0 {
+			b.WriteString(`<DigitalId><X509SKI>` + base64.StdEncoding.EncodeToString(c.SubjectKeyId) + `</X509SKI></DigitalId>`)
+		}
 	}
 	b.WriteString(`</ServiceDigitalIdentity>`)
 	element(b, "ServiceStatus", s.Status)

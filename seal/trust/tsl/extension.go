@@ -19,7 +19,7 @@ type Extensions struct {
 	// (additionalServiceInformation).
 	For []string
 	// Qualifications say more of the certificates that fit their criteria.
-	Qualifications []Qualification
+	Qualifications []QualificationElement
 	// ExpiredCertsRevocationInfo is since when revocation of certificates that
 	// have expired is still told; zero if it is not.
 	ExpiredCertsRevocationInfo time.Time
@@ -30,9 +30,9 @@ type Extensions struct {
 	NotUnderstood string
 }
 
-// Qualification is a QualificationElement: qualifiers of the certificates that
-// fit the criteria (clause 5.5.9.2).
-type Qualification struct {
+// QualificationElement gives qualifiers to the certificates that fit the
+// criteria (clause 5.5.9.2).
+type QualificationElement struct {
 	Critical   bool
 	Qualifiers []string // such as QCForESeal
 	Criteria   Criteria
@@ -107,7 +107,7 @@ func (x *Extensions) qualifications(e *etree.Element, critical bool) error {
 		return fmt.Errorf("qualifications: expected 1 to %d QualificationElement", maxExtensions)
 	}
 	for _, q := range elements {
-		out := Qualification{Critical: critical}
+		out := QualificationElement{Critical: critical}
 		list := children(child(q, nsQual, "Qualifiers"), nsQual, "Qualifier")
 		if len(list) == 0 || len(list) > maxQualifiers {
 			return fmt.Errorf("qualifications: expected 1 to %d Qualifier", maxQualifiers)

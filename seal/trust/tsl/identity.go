@@ -2,7 +2,6 @@ package tsl
 
 import (
 	"crypto/x509"
-	"errors"
 	"fmt"
 
 	"github.com/beevik/etree"
@@ -20,9 +19,9 @@ type Identity struct {
 	// SubjectNames are the values of X509SubjectName, as written: writers order
 	// and escape them differently, so they are shown and not compared.
 	SubjectNames []string
-	// Unread counts the ways to name a key that are not read here, such as
-	// ds:KeyValue, and certificates with a key of another kind, such as one on a
-	// Brainpool curve. They match nothing.
+	// Unread counts the names of a key that cannot be read, such as ds:KeyValue
+	// or a certificate with a key on a Brainpool curve. They match nothing, and
+	// one of them does not take a whole country's list away.
 	Unread int
 }
 
@@ -34,37 +33,27 @@ func parseIdentity(e *etree.Element) (Identity, error) {
 	}
 	for _, d := range ids {
 		for _, c := range d.ChildElements() {
-			if err := id.add(c); err != nil {
-				return id, err
-			}
+			id.add(c)
 		}
 	}
 	return id, nil
 }
 
-func (id *Identity) add(e *etree.Element) error {
+func (id *Identity) add(e *etree.Element) {
 	switch {
 	case is(e, nsList, "X509Certificate"):
-		der, err := octets(e)
-		if err != nil {
-			return errors.New("an X509Certificate is not base64")
+		if c, err := certificate(e); err == nil {
+			id.Certificates = append(id.Certificates, c)
+			return
 		}
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			id.Unread++
-			return nil
-		}
-		id.Certificates = append(id.Certificates, c)
 	case is(e, nsList, "X509SKI"):
-		ski, err := octets(e)
-		if err != nil {
-			return errors.New("an X509SKI is not base64")
+		if ski, err := octets(e); err == nil {
+			id.SubjectKeyIDs = append(id.SubjectKeyIDs, ski)
+			return
 		}
-		id.SubjectKeyIDs = append(id.SubjectKeyIDs, ski)
 	case is(e, nsList, "X509SubjectName"):
 		id.SubjectNames = append(id.SubjectNames, text(e))
-	default:
-		id.Unread++
+		return
 	}
-	return nil
+	id.Unread++
 }

@@ -8,11 +8,13 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"math/big"
 	"testing"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/tsltest"
+	"github.com/zegel-id/zegel/seal/qc"
 )
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -79,6 +81,28 @@ func authority(t testing.TB, name string) pair {
 		c.Subject = pkix.Name{CommonName: name, Organization: []string{"TEST provider"}, Country: []string{"BE"}}
 		c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 		c.NotBefore, c.NotAfter = now.AddDate(-5, 0, 0), now.AddDate(10, 0, 0)
+	})
+}
+
+// sealStatements are those of a qualified certificate for seals with its key in
+// a qualified device.
+func sealStatements() qc.Statements {
+	return qc.Statements{Compliance: true, SSCD: true, Types: []asn1.ObjectIdentifier{qc.TypeSeal}}
+}
+
+// sealCertificate is a certificate with qcStatements.
+func sealCertificate(t testing.TB, by pair, s qc.Statements, change func(*x509.Certificate)) pair {
+	return mint(t, ecKey(t, elliptic.P256()), &by, func(c *x509.Certificate) {
+		c.Subject = pkix.Name{CommonName: "TEST seal", Organization: []string{"TEST body"}, Country: []string{"BE"}}
+		c.KeyUsage = x509.KeyUsageContentCommitment
+		x, err := s.Extension(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ExtraExtensions = []pkix.Extension{x}
+		if change != nil {
+			change(c)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/x509"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -66,8 +67,9 @@ func replace(before, after string) func(string) string {
 
 // element cuts the first element of that name out of a document.
 func element(doc, name string) string {
-	start, end := strings.Index(doc, "<"+name), strings.Index(doc, "</"+name+">")
-	return doc[start : end+len("</"+name+">")]
+	start := regexp.MustCompile("<" + name + "[ >]").FindStringIndex(doc)[0]
+	end := strings.Index(doc[start:], "</"+name+">")
+	return doc[start : start+end+len("</"+name+">")]
 }
 
 // TestForgeries changes a list that was signed well, or has its own signer sign
