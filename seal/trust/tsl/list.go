@@ -25,7 +25,8 @@ type List struct {
 	Signer *x509.Certificate
 	Signed time.Time // as the signer claims
 
-	digest [sha256.Size]byte // of the document
+	document [sha256.Size]byte // digest of it as it was fetched
+	content  [sha256.Size]byte // digest of what was signed
 }
 
 // Provider is a trust service provider (ETSI TS 119 612, clause 5.4).
@@ -72,7 +73,8 @@ func Verify(doc []byte, signers []*x509.Certificate, now time.Time) (*List, erro
 	if l.Scheme.Issued.After(now.Add(clockSkew)) {
 		return nil, refuse(CheckValidity, clause(specList, "5.3.14"), "ListIssueDateTime %s is in the future", l.Scheme.Issued.Format(time.RFC3339))
 	}
-	l.Signer, l.Signed, l.digest = found.signer, found.at, sha256.Sum256(doc)
+	l.Signer, l.Signed = found.signer, found.at
+	l.document, l.content = sha256.Sum256(doc), sha256.Sum256(found.octets)
 	return l, nil
 }
 

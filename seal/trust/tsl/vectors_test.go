@@ -1,8 +1,10 @@
 package tsl_test
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -59,5 +61,52 @@ func TestRealLists(t *testing.T) {
 				t.Errorf("found %s %d, version %d, %d providers", s.Territory, s.Sequence, s.Version, len(l.Providers))
 			}
 		})
+	}
+}
+
+// TestRealSource follows the list of lists of September 2019 to the lists that
+// it points to. Its signers are those of the publication in the Official
+// Journal (C 276, 16.8.2019), as the list itself names them.
+func TestRealSource(t *testing.T) {
+	clock := time.Date(2019, 9, 10, 0, 0, 0, 0, time.UTC)
+	lotl := testvectors.File(t, "tsl", "xml/eu-lotl.xml")
+	parsed, err := tsl.Parse(lotl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWeb()
+	var signers []*x509.Certificate
+	for _, p := range parsed.Scheme.Pointers {
+		switch {
+		case p.Type == tsl.TypeListOfLists && p.Media == tsl.MediaType:
+			signers = p.Signers
+			w.put(p.Location, lotl)
+		case p.Territory == "IE" && p.Media == tsl.MediaType:
+			w.put(p.Location, testvectors.File(t, "tsl", "xml/ie-tl.xml"))
+		case p.Territory == "DK" && p.Media == tsl.MediaType:
+			w.put(p.Location, testvectors.File(t, "tsl", "xml/dk_tl-sn21.xml"))
+		}
+	}
+	source, err := tsl.NewSource(context.Background(), tsl.Config{
+		Location: "https://ec.europa.eu/tools/lotl/eu-lotl.xml", Signers: signers,
+		Journal:     "https://eur-lex.europa.eu/legal-content/EN/TXT/?uri=uriserv:OJ.C_.2019.276.01.0001.01.ENG",
+		Territories: []string{"IE", "DK"}, Fetcher: w, Now: func() time.Time { return clock },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Denmark had signed its list with a certificate of the right person that
+	// the list of lists does not tell.
+	err = source.Refresh(context.Background())
+	var e *tsl.Error
+	if !errors.As(err, &e) || e.Check != tsl.CheckSigner || !strings.Contains(err.Error(), "list of DK") {
+		t.Errorf("found %v, expected the signer of Denmark's list to be refused", err)
+	}
+	wantLists(t, source, "EU 248, IE 18")
+	if len(source.Lists().Anchors(tsl.ServiceCA, clock)) == 0 {
+		t.Error("no authority is granted")
+	}
+	if len(source.Lists().Anchors(tsl.ServiceCA, clock.AddDate(1, 0, 0))) != 0 {
+		t.Error("expired lists anchor authorities")
 	}
 }
