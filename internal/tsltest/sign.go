@@ -108,6 +108,11 @@ func (s Signature) info(list, properties string) string {
 	return out
 }
 
+// Reference refers to what text is in canonical form, for EditInfo.
+func Reference(attributes, text string) string {
+	return reference(attributes, digest(text), algC14N)
+}
+
 func reference(attributes, value string, transforms ...string) string {
 	var b strings.Builder
 	for _, t := range transforms {

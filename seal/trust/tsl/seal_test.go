@@ -279,6 +279,7 @@ func TestSealTimes(t *testing.T) {
 		step           string
 	}{
 		{"stamped before the service was withdrawn", lists, now.AddDate(0, -2, 0), now, tsl.Positive, ""},
+		{"stamped when it was withdrawn", lists, now.AddDate(0, -1, 0), now, tsl.Negative, tsl.StepStatus},
 		{"stamped after", lists, now.AddDate(0, 0, -1), now, tsl.Negative, tsl.StepStatus},
 		{"before the certificate was issued", lists, years(2), now, tsl.Indeterminate, tsl.StepTimes},
 		{"in the future", lists, now.AddDate(0, 0, 1), now, tsl.Indeterminate, tsl.StepTimes},

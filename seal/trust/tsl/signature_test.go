@@ -4,8 +4,10 @@ import (
 	"crypto"
 	"crypto/elliptic"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +79,7 @@ func element(doc, name string) string {
 func TestForgeries(t *testing.T) {
 	signer := listSigner(t, ecKey(t, elliptic.P256()), "BE")
 	mallory := listSigner(t, ecKey(t, elliptic.P256()), "BE")
+	former := mint(t, ecKey(t, elliptic.P256()), nil, func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, -1, 0) })
 	service := tsltest.Service{Since: now.AddDate(-2, 0, 0), Certificates: certs(authority(t, "TEST CA"))}
 	genuine := national("BE")
 	genuine.Providers = []tsltest.Provider{{Name: "TEST provider", Services: []tsltest.Service{service}}}
@@ -160,7 +163,7 @@ func TestForgeries(t *testing.T) {
 			return strings.Replace(s, first, first+strings.Replace(first, `Id="reference" `, "", 1), 1)
 		}), nil, nil},
 		{"the reference to the SignedProperties has another type", tsl.CheckReference, info(replace("01903#SignedProperties", "01903#Other")), nil, nil},
-		{"a fourth reference", tsl.CheckReference, info(func(s string) string {
+		{"a reference three times", tsl.CheckReference, info(func(s string) string {
 			first := element(s, "ds:Reference")
 			return strings.Replace(s, first, first+strings.Repeat(strings.Replace(first, `Id="reference" `, "", 1), 2), 1)
 		}), nil, nil},
@@ -174,6 +177,10 @@ func TestForgeries(t *testing.T) {
 		{"inclusive canonicalisation", tsl.CheckTransforms, info(replace(c14n, strings.Replace(c14n, "http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", 1))), nil, nil},
 		{"a prefix list", tsl.CheckTransforms, info(replace(c14n, strings.Replace(c14n, "></ds", `><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="q"></ec:InclusiveNamespaces></ds`, 1))), nil, nil},
 		{"transforms in another order", tsl.CheckTransforms, info(replace(enveloped+c14n, c14n+enveloped)), nil, nil},
+		{"without canonicalisation", tsl.CheckTransforms, info(replace(c14n, "")), nil, nil},
+		{"without enveloped-signature", tsl.CheckTransforms, info(replace(enveloped, "")), nil, nil},
+		{"one transform more", tsl.CheckTransforms, info(replace(c14n, c14n+`<ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#base64"></ds:Transform>`)), nil, nil},
+		{"an empty list of transforms", tsl.CheckTransforms, info(replace(enveloped+c14n, "")), nil, nil},
 		{"no transforms", tsl.CheckTransforms, info(func(s string) string { return strings.Replace(s, element(s, "ds:Transforms"), "", 1) }), nil, nil},
 		{"enveloped-signature for the SignedProperties", tsl.CheckTransforms, info(func(s string) string {
 			i := strings.LastIndex(s, c14n)
@@ -201,6 +208,8 @@ func TestForgeries(t *testing.T) {
 		{"digest SHA-1 of the list", tsl.CheckAlgorithms, info(replace("xmlenc#sha256", "xmldsig#sha1")), nil, nil},
 		{"signature RSA-SHA1", tsl.CheckAlgorithms, info(replace("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2000/09/xmldsig#rsa-sha1")), nil, nil},
 		{"signature HMAC", tsl.CheckAlgorithms, info(replace("ecdsa-sha256", "hmac-sha256")), nil, nil},
+		{"an algorithm with parameters", tsl.CheckAlgorithms, info(replace("ecdsa-sha256\"></ds", "ecdsa-sha256\"><ds:HMACOutputLength>8</ds:HMACOutputLength></ds")), nil, nil},
+		{"canonicalisation of SignedInfo with a prefix list", tsl.CheckAlgorithms, info(replace("c14n#\"></ds:Can", `c14n#"><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="q"></ec:InclusiveNamespaces></ds:Can`)), nil, nil},
 		{"algorithm of another key", tsl.CheckAlgorithms, info(replace("ecdsa-sha256", "rsa-sha256")), nil, nil},
 		{"SignedInfo with inclusive canonicalisation", tsl.CheckAlgorithms, info(replace("http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315")), nil, nil},
 		{"SHA-1 in SigningCertificateV2", tsl.CheckAlgorithms, properties(replace("http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2000/09/xmldsig#sha1")), nil, nil},
@@ -223,12 +232,22 @@ func TestForgeries(t *testing.T) {
 		{"no signing certificate signed", tsl.CheckSigningCertificate, properties(func(s string) string {
 			return strings.Replace(s, element(s, "xades:SigningCertificateV2"), "", 1)
 		}), nil, nil},
+		{"two signing certificates signed", tsl.CheckSigningCertificate, properties(func(s string) string {
+			one := element(s, "xades:SigningCertificateV2")
+			return strings.Replace(s, one, one+one, 1)
+		}), nil, nil},
+		{"too many certificates in KeyInfo", tsl.CheckSigningCertificate, func(string) tsltest.Signature {
+			return tsltest.Signature{Certificate: signer.cert, Key: signer.key, KeyInfo: slices.Repeat(certs(mallory), 20)}
+		}, nil, nil},
 		{"the old signing certificate in a list of version 6", tsl.CheckSigningCertificate, func(string) tsltest.Signature { return tsltest.Signature{Legacy: true} }, nil, nil},
 		{"nobody was told", tsl.CheckSigner, nil, nil, []*x509.Certificate{}},
 		{"signed in the future", tsl.CheckSigningTime, func(string) tsltest.Signature { return tsltest.Signature{At: now.Add(time.Hour)} }, nil, nil},
-		{"signed after the certificate ran out", tsl.CheckSigningTime, func(string) tsltest.Signature {
+		{"signed before the certificate was valid", tsl.CheckSigningTime, func(string) tsltest.Signature {
 			return tsltest.Signature{At: signer.cert.NotBefore.Add(-time.Hour)}
 		}, nil, nil},
+		{"signed after the certificate ran out", tsl.CheckSigningTime, func(string) tsltest.Signature {
+			return tsltest.Signature{Certificate: former.cert, Key: former.key}
+		}, nil, certs(former)},
 
 		// XML.
 		{"a document type declaration", tsl.CheckXML, nil, replace("?>\n", "?>\n<!DOCTYPE TrustServiceStatusList [<!ENTITY a \"b\">]>"), nil},
@@ -240,6 +259,7 @@ func TestForgeries(t *testing.T) {
 		{"an attribute twice", tsl.CheckXML, nil, replace(listSigning, listSigning+` Id="evil"`), nil},
 		{"an attribute twice through two prefixes", tsl.CheckXML, nil, replace("<SchemeInformation>", `<SchemeInformation xmlns:a="urn:x" xmlns:b="urn:x" a:c="" b:c="">`), nil},
 		{"a prefix that is not declared", tsl.CheckXML, nil, replace("<SchemeInformation>", `<SchemeInformation><a:b></a:b>`), nil},
+		{"a prefix of an attribute that is not declared", tsl.CheckXML, nil, replace("<SchemeInformation>", `<SchemeInformation a:b="">`), nil},
 		{"a namespace declared twice", tsl.CheckXML, nil, replace("<SchemeInformation>", `<SchemeInformation xmlns:a="urn:x" xmlns:a="urn:y">`), nil},
 		{"the prefix xml for another namespace", tsl.CheckXML, nil, replace("<SchemeInformation>", `<SchemeInformation xmlns:xml="urn:x">`), nil},
 		{"another encoding", tsl.CheckXML, nil, replace(`encoding="UTF-8"`, `encoding="ISO-8859-1"`), nil},
@@ -254,6 +274,7 @@ func TestForgeries(t *testing.T) {
 			}
 			return strings.Replace(s, "<SchemeInformation>", "<SchemeInformation"+b.String()+">", 1)
 		}, nil},
+		{"too many attributes in all", tsl.CheckXML, nil, replace("<SchemeInformation>", strings.Repeat(`<a b="" c="" d="" e=""/>`, 110_000)+"<SchemeInformation>"), nil},
 		{"too many elements", tsl.CheckXML, nil, replace("<SchemeInformation>", strings.Repeat("<a/>", 700_000)+"<SchemeInformation>"), nil},
 		{"too long", tsl.CheckXML, nil, func(s string) string { return s + strings.Repeat(" ", tsl.MaxSize) }, nil},
 		{"another document", tsl.CheckContent, nil, func(string) string { return "<html></html>" }, nil},
@@ -290,6 +311,30 @@ func TestForgeries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestIssuedInFuture: a list that says it was issued later than now.
+func TestIssuedInFuture(t *testing.T) {
+	signer := listSigner(t, ecKey(t, elliptic.P256()), "BE")
+	l := national("BE")
+	l.Issued = now.Add(time.Hour)
+	wantCheck(t, tsltest.Sign(t, l.XML(), tsltest.Signature{Certificate: signer.cert, Key: signer.key, At: now}), signer, tsl.CheckValidity)
+}
+
+// TestKeyInfoSigned: a signer may cover KeyInfo, too.
+func TestKeyInfoSigned(t *testing.T) {
+	signer := listSigner(t, ecKey(t, elliptic.P256()), "BE")
+	keyInfo := `<ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="key"><ds:X509Data><ds:X509Certificate>` + base64.StdEncoding.EncodeToString(signer.cert.Raw) + `</ds:X509Certificate></ds:X509Data></ds:KeyInfo>`
+	sign := func(covered string) []byte {
+		return tsltest.Sign(t, national("BE").XML(), tsltest.Signature{Certificate: signer.cert, Key: signer.key, At: now, EditInfo: func(s string) string {
+			return strings.Replace(s, "</ds:SignedInfo>", tsltest.Reference(`URI="#key"`, covered)+"</ds:SignedInfo>", 1)
+		}})
+	}
+	doc := sign(keyInfo)
+	if _, err := tsl.Verify(doc, certs(signer), now); err != nil {
+		t.Error(err)
+	}
+	wantCheck(t, sign(keyInfo+" "), signer, tsl.CheckDigest)
 }
 
 // TestWeakSigner: the key of a signer who is told must be strong and for
