@@ -358,8 +358,16 @@ func TestAnchors(t *testing.T) {
 	if got := l.Anchors(tsl.ServiceCA, now); len(got) != 1 || !got[0].Equal(a.cert) {
 		t.Errorf("found %d anchors", len(got))
 	}
-	if got := l.Anchors(tsl.ServiceCA, now.AddDate(1, 0, 0)); len(got) != 0 {
-		t.Error("an expired list anchors something")
+	be, lotl := national("BE"), u.listOfLists(u.pointer())
+	be.Providers = []tsltest.Provider{{Name: "TEST provider", Services: []tsltest.Service{{Since: years(3), Certificates: certs(a)}}}}
+	later := now.AddDate(0, 4, 0)
+	for name, long := range map[string]*tsltest.List{"national list": &lotl, "list of lists": &be} {
+		before := long.NextUpdate
+		long.NextUpdate = now.AddDate(0, 5, 0)
+		if got := u.verified(t, lotl, be).Anchors(tsl.ServiceCA, later); len(got) != 0 {
+			t.Errorf("under an expired %s something is anchored", name)
+		}
+		long.NextUpdate = before
 	}
 	if !strings.Contains(strings.Join(l.Territories(), " "), "BE") || l.National("BE") == nil || l.National("DK") != nil {
 		t.Error("territories are wrong")
