@@ -37,7 +37,7 @@ func NewLists(lotl *List, national ...*List) (*Lists, error) {
 		return nil, refuse(CheckScheme, clause(specList, "5.3.3"), "TSLType is %q, expected the list of lists", clip(lotl.Scheme.Type))
 	}
 	l := &Lists{lotl: lotl, national: map[string]*List{}, bySubject: map[string][]listed{}}
-	pointers := lotl.nationalPointers()
+	pointers, _ := lotl.nationalPointers()
 	for _, n := range national {
 		p, ok := pointers[n.Scheme.Territory]
 		switch {
@@ -54,20 +54,23 @@ func NewLists(lotl *List, national ...*List) (*Lists, error) {
 }
 
 // nationalPointers are the pointers to national lists in XML, by territory.
-// When there are two for one territory neither is followed.
-func (l *List) nationalPointers() map[string]Pointer {
-	out, twice := map[string]Pointer{}, map[string]bool{}
+// Where there are two for one territory neither is followed, because nothing
+// says which: those territories are twice.
+func (l *List) nationalPointers() (one map[string]Pointer, twice []string) {
+	one = map[string]Pointer{}
 	for _, p := range l.Scheme.Pointers {
 		if p.Type != TypeNational || p.Media != MediaType || !territory(p.Territory) {
 			continue
 		}
-		if _, ok := out[p.Territory]; ok {
-			twice[p.Territory] = true
+		if _, ok := one[p.Territory]; ok && !slices.Contains(twice, p.Territory) {
+			twice = append(twice, p.Territory)
 		}
-		out[p.Territory] = p
+		one[p.Territory] = p
 	}
-	maps.DeleteFunc(out, func(t string, _ Pointer) bool { return twice[t] })
-	return out
+	for _, t := range twice {
+		delete(one, t)
+	}
+	return one, twice
 }
 
 func (l *Lists) add(n *List) {

@@ -80,8 +80,14 @@ func (s *Source) loadListOfLists(ctx context.Context, from origin, now time.Time
 // loadNational reads the national lists. Where that fails the last good one
 // stays, as long as its signer is still told.
 func (s *Source) loadNational(ctx context.Context, from origin, lotl *List, now time.Time) ([]*List, error) {
-	pointers := lotl.nationalPointers()
+	pointers, twice := lotl.nationalPointers()
 	maps.DeleteFunc(pointers, func(t string, _ Pointer) bool { return !s.follows(t) })
+	var ambiguous error
+	for _, t := range twice {
+		if s.follows(t) {
+			ambiguous = errors.Join(ambiguous, refuse(CheckScheme, clause(specList, "5.3.13"), "the list of lists points to two lists of %s", t))
+		}
+	}
 	territories := slices.Sorted(maps.Keys(pointers))
 	found, faults := make([]*List, len(territories)), make([]error, len(territories))
 	docs := make([][]byte, len(territories))
@@ -115,7 +121,7 @@ func (s *Source) loadNational(ctx context.Context, from origin, lotl *List, now 
 		}
 	}
 	s.forget(territories)
-	return out, errors.Join(faults...)
+	return out, errors.Join(append(faults, ambiguous)...)
 }
 
 // last is the list of a territory that is in use.

@@ -206,7 +206,8 @@ func explain(t *testing.T, d tsl.Determination) {
 func TestSealChain(t *testing.T) {
 	u, root := newUnion(t), authority(t, "TEST root")
 	middle := mint(t, ecKey(t, elliptic.P256()), &root, func(c *x509.Certificate) {
-		c.Subject.CommonName, c.IsCA, c.KeyUsage = "TEST middle", true, x509.KeyUsageCertSign
+		c.Subject, c.IsCA, c.KeyUsage = root.cert.Subject, true, x509.KeyUsageCertSign
+		c.Subject.CommonName = "TEST middle"
 	})
 	renewed := mint(t, root.key, nil, func(c *x509.Certificate) {
 		c.RawSubject, c.IsCA, c.KeyUsage = root.cert.RawSubject, true, x509.KeyUsageCertSign
@@ -353,6 +354,7 @@ func TestAnchors(t *testing.T) {
 		tsltest.Service{Since: years(3), Certificates: certs(a)},
 		tsltest.Service{Since: years(3), Status: tsltest.Withdrawn, Certificates: certs(b)},
 		tsltest.Service{Since: years(3), Type: tsl.ServiceTimestamp, Certificates: certs(c)},
+		tsltest.Service{Since: years(3), Certificates: certs(c), History: []tsltest.Service{{Since: years(2)}}},
 		tsltest.Service{Since: years(3), Certificates: certs(b), Extensions: []string{tsltest.Extension(true, `<u:New xmlns:u="urn:example:new"></u:New>`)}},
 	)
 	if got := l.Anchors(tsl.ServiceCA, now); len(got) != 1 || !got[0].Equal(a.cert) {

@@ -270,6 +270,21 @@ func TestSourceSignerChange(t *testing.T) {
 	wantLists(t, source, "EU 2, BE 2")
 }
 
+// TestSourceAmbiguous: of two lists of one territory none is used, and that is
+// said.
+func TestSourceAmbiguous(t *testing.T) {
+	s := newScene(t)
+	s.putLOTL(1, func(l *tsltest.List) { l.Pointers = append(l.Pointers, s.u.pointer()) })
+	source := s.source(nil)
+	if err := s.refresh(source); !errors.Is(err, tsl.ErrList) {
+		t.Errorf("found %v", err)
+	}
+	wantLists(t, source, "EU 1")
+	if err := s.refresh(s.source(func(c *tsl.Config) { c.Territories = []string{"DK"} })); err != nil {
+		t.Errorf("a territory that is not followed: %v", err)
+	}
+}
+
 // TestSourceSignedAnew: the same list with a fresh signature is the same list.
 func TestSourceSignedAnew(t *testing.T) {
 	s := newScene(t)
