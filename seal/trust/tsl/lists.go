@@ -172,7 +172,7 @@ func (l *Lists) match(chain []*x509.Certificate, direct bool) []listed {
 	}
 	last := chain[len(chain)-1]
 	for _, x := range l.bySubject[string(last.RawIssuer)] {
-		if !bytes.Equal(x.cert.Raw, chain[0].Raw) && last.CheckSignatureFrom(x.cert) == nil {
+		if last.CheckSignatureFrom(x.cert) == nil {
 			add(x)
 		}
 	}

@@ -77,51 +77,66 @@ func (s *Source) loadListOfLists(ctx context.Context, from origin, now time.Time
 	return lotl, errors.Join(err, s.keep(ctx, from, s.c.Location, doc))
 }
 
-// loadNational reads the national lists. Where that fails the last good one
-// stays, as long as its signer is still told.
+// reading is a national list as it was read now.
+type reading struct {
+	pointer Pointer
+	doc     []byte
+	list    *List
+	err     error
+}
+
+// loadNational reads the national lists, several at a time.
 func (s *Source) loadNational(ctx context.Context, from origin, lotl *List, now time.Time) ([]*List, error) {
 	pointers, twice := lotl.nationalPointers()
 	maps.DeleteFunc(pointers, func(t string, _ Pointer) bool { return !s.follows(t) })
-	var ambiguous error
-	for _, t := range twice {
-		if s.follows(t) {
-			ambiguous = errors.Join(ambiguous, refuse(CheckScheme, clause(specList, "5.3.13"), "the list of lists points to two lists of %s", t))
-		}
-	}
 	territories := slices.Sorted(maps.Keys(pointers))
-	found, faults := make([]*List, len(territories)), make([]error, len(territories))
-	docs := make([][]byte, len(territories))
+	readings := make([]reading, len(territories))
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	for i, t := range territories {
 		group.Go(func() error {
-			docs[i], found[i], faults[i] = s.readNational(ctx, from, pointers[t], now)
+			readings[i] = s.readNational(ctx, from, pointers[t], now)
 			return nil
 		})
 	}
-	_ = group.Wait() // faults has them
+	_ = group.Wait() // each reading has its error
 	var out []*List
-	for i, t := range territories {
-		p := pointers[t]
-		if faults[i] == nil {
-			faults[i] = s.accept(t, found[i], from, now)
+	var faults []error
+	for _, r := range readings {
+		l, err := s.settle(ctx, from, r, now)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("list of %s: %w", r.pointer.Territory, err))
 		}
-		if faults[i] == nil {
-			out = append(out, found[i])
-			faults[i] = s.keep(ctx, from, p.Location, docs[i])
-			s.note(from, p.Location, t, found[i], faults[i])
-		} else {
-			s.note(from, p.Location, t, nil, faults[i])
-			if last := s.last(t); last != nil && holds(p.Signers, last.Signer) {
-				out = append(out, last)
-			}
+		if l != nil {
+			out = append(out, l)
 		}
-		if faults[i] != nil {
-			faults[i] = fmt.Errorf("list of %s: %w", t, faults[i])
+	}
+	for _, t := range twice {
+		if s.follows(t) {
+			faults = append(faults, refuse(CheckScheme, clause(specList, "5.3.13"), "the list of lists points to two lists of %s", t))
 		}
 	}
 	s.forget(territories)
-	return out, errors.Join(append(faults, ambiguous)...)
+	return out, errors.Join(faults...)
+}
+
+// settle decides which list of a territory is used: the one that was read, else
+// the last good one as long as its signer is still told.
+func (s *Source) settle(ctx context.Context, from origin, r reading, now time.Time) (*List, error) {
+	p, err := r.pointer, r.err
+	if err == nil {
+		err = s.accept(p.Territory, r.list, from, now)
+	}
+	if err != nil {
+		s.note(from, p.Location, p.Territory, nil, err)
+		if last := s.last(p.Territory); last != nil && holds(p.Signers, last.Signer) {
+			return last, err
+		}
+		return nil, err
+	}
+	err = s.keep(ctx, from, p.Location, r.doc)
+	s.note(from, p.Location, p.Territory, r.list, err)
+	return r.list, err
 }
 
 // last is the list of a territory that is in use.
@@ -132,22 +147,22 @@ func (s *Source) last(territory string) *List {
 	return nil
 }
 
-func (s *Source) readNational(ctx context.Context, from origin, p Pointer, now time.Time) ([]byte, *List, error) {
-	doc, err := from.get(ctx, p.Location)
-	if err != nil {
-		return nil, nil, err
+func (s *Source) readNational(ctx context.Context, from origin, p Pointer, now time.Time) reading {
+	r := reading{pointer: p}
+	if r.doc, r.err = from.get(ctx, p.Location); r.err != nil {
+		return r
 	}
-	if last := s.last(p.Territory); last != nil && last.document == sha256.Sum256(doc) && holds(p.Signers, last.Signer) {
-		return doc, last, nil
+	if last := s.last(p.Territory); last != nil && last.document == sha256.Sum256(r.doc) && holds(p.Signers, last.Signer) {
+		r.list = last
+		return r
 	}
-	l, err := Verify(doc, p.Signers, now)
-	if err != nil {
-		return nil, nil, err
+	if r.list, r.err = Verify(r.doc, p.Signers, now); r.err != nil {
+		return r
 	}
-	if l.Scheme.Type != TypeNational || l.Scheme.Territory != p.Territory {
-		return nil, nil, refuse(CheckScheme, clause(specList, "5.3.13"), "found type %q of %q, expected %q of %q as the pointer says", clip(l.Scheme.Type), l.Scheme.Territory, TypeNational, p.Territory)
+	if is := r.list.Scheme; is.Type != TypeNational || is.Territory != p.Territory {
+		r.err = refuse(CheckScheme, clause(specList, "5.3.13"), "found type %q of %q, expected %q of %q as the pointer says", clip(is.Type), is.Territory, TypeNational, p.Territory)
 	}
-	return doc, l, nil
+	return r
 }
 
 // accept refuses a list that has expired, or that is older than the newest that

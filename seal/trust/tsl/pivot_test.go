@@ -186,6 +186,9 @@ func TestPivotForgeries(t *testing.T) {
 					t.Error("fetched from another host")
 				}
 			}
+			if c.name == "too many pivots" && len(p.web.hits) != 1 {
+				t.Error("fetched some of too many")
+			}
 		})
 	}
 }

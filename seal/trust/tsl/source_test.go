@@ -228,6 +228,9 @@ func TestSourceKeepsLast(t *testing.T) {
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
 				t.Fatalf("found %v, expected %v", err, c.want)
 			}
+			if !strings.Contains(err.Error(), "list of ") {
+				t.Errorf("nobody says which list: %v", err)
+			}
 			var e *tsl.Error
 			if c.check != "" && (!errors.As(err, &e) || e.Check != c.check) {
 				t.Errorf("refused by %v, expected %s", err, c.check)
