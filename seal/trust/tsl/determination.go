@@ -31,6 +31,9 @@ func (o Outcome) String() string {
 	}
 }
 
+// MarshalText writes the outcome into reports.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
 // Names of steps.
 const (
 	StepTimes       = "times"         // what the question is about

@@ -87,6 +87,11 @@ func (l *Lists) add(n *List) {
 	}
 }
 
+// same reports whether two sets hold the same lists.
+func (l *Lists) same(o *Lists) bool {
+	return o != nil && l.lotl == o.lotl && maps.Equal(l.national, o.national)
+}
+
 // ListOfLists is the list that the others were verified under.
 func (l *Lists) ListOfLists() *List { return l.lotl }
 

@@ -37,8 +37,11 @@ func (s *Source) load(ctx context.Context, from origin) error {
 	}
 	national, faults := s.loadNational(ctx, from, lotl, now)
 	lists, broken := NewLists(lotl, national...)
-	if broken == nil {
+	if broken == nil && !lists.same(s.current.Load()) {
 		s.current.Store(lists)
+		if s.c.Changed != nil {
+			s.c.Changed(lists)
+		}
 	}
 	return errors.Join(err, faults, broken)
 }

@@ -60,6 +60,9 @@ type Config struct {
 	Interval time.Duration
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Changed is told each new set, also the one that was kept; may be nil. It
+	// must not call Refresh.
+	Changed func(*Lists)
 }
 
 // Source keeps a set of lists fresh. When a list cannot be had, or is not

@@ -249,6 +249,27 @@ func TestSourceKeepsLast(t *testing.T) {
 	}
 }
 
+// TestSourceChanged: who wants to know is told of a new set, and of no old one.
+func TestSourceChanged(t *testing.T) {
+	s := newScene(t)
+	var told []string
+	tell := func(c *tsl.Config) { c.Changed = func(l *tsl.Lists) { told = append(told, sequences(l)) } }
+	source := s.source(tell)
+	for range 2 {
+		if err := s.refresh(source); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.putBE(2, nil)
+	if err := s.refresh(source); err != nil {
+		t.Fatal(err)
+	}
+	s.source(tell)
+	if want := []string{"EU 1, BE 1", "EU 1, BE 2", "EU 1, BE 2"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, expected %q", told, want)
+	}
+}
+
 // TestSourceSignerChange: a list whose signer is no longer told is not kept.
 func TestSourceSignerChange(t *testing.T) {
 	s := newScene(t)
