@@ -158,6 +158,9 @@ func TestForgeries(t *testing.T) {
 		{"the reference to the list is missing", tsl.CheckReference, info(func(s string) string {
 			return strings.Replace(s, element(s, "ds:Reference"), "", 1)
 		}), nil, nil},
+		{"the reference to the SignedProperties is missing", tsl.CheckReference, info(func(s string) string {
+			return s[:strings.LastIndex(s, "<ds:Reference")] + "</ds:SignedInfo>"
+		}), nil, nil},
 		{"the list is referenced twice, the SignedProperties not", tsl.CheckReference, info(func(s string) string {
 			first := element(s, "ds:Reference")
 			return strings.Replace(s, first, first+strings.Replace(first, `Id="reference" `, "", 1), 1)

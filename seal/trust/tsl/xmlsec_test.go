@@ -60,32 +60,54 @@ func xmlsec(t *testing.T, doc []byte, signer *x509.Certificate) {
 	}
 }
 
-// TestXMLSecSigns verifies what xmlsec1 has digested and signed.
+// TestXMLSecSigns verifies what xmlsec1 has canonicalised, digested and signed:
+// a list as we write it, and one written in every way that XML allows.
 func TestXMLSecSigns(t *testing.T) {
 	signer := listSigner(t, rsaKey(t, 2048), "BE")
-	template := string(signedBy(t, national("BE"), signer))
-	for _, name := range []string{"ds:DigestValue", "ds:SignatureValue"} {
-		info := regexp.MustCompile(`<` + name + `>[^<]*<`)
-		template = info.ReplaceAllString(template, "<"+name+"><")
+	plain := func(s string) string { return s }
+	odd := func(s string) string {
+		s = replace(`<Name xml:lang="en">TEST operator BE</Name>`, "<Name\n  xml:lang = 'en' ><![CDATA[<TEST> & \"operator\"]]>&#xD;&#9;\t&#233;\u20ac&gt;\r\n</Name >")(s)
+		s = replace(`<SchemeInformation>`, "<!-- a comment -->\n<SchemeInformation\txmlns:unused='urn:example:unused'>")(s)
+		s = replace(`<TrustServiceStatusList `, `<TrustServiceStatusList xmlns:more="http://uri.etsi.org/02231/v2/additionaltypes#" `)(s)
+		s = replace(`</SchemeInformation>`, `<SchemeExtensions><Extension Critical="false"><e:a xmlns:e="urn:example:e" xmlns="urn:example:d" z="1" a='&lt;&#9;&#10;"&gt;&amp;' e:b=""><c xmlns="" more:d="x"/><e:f xmlns:e="urn:example:g"><e:h/></e:f><d/></e:a></Extension></SchemeExtensions></SchemeInformation>`)(s)
+		return s
 	}
+	for name, change := range map[string]func(string) string{"plain": plain, "odd": odd} {
+		t.Run(name, func(t *testing.T) {
+			doc := signByXMLSec(t, change(string(signedBy(t, national("BE"), signer))), signer)
+			l, err := tsl.Verify(doc, certs(signer), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := "<TEST> & \"operator\"\r\t\t\u00e9\u20ac>"; name == "odd" && l.Scheme.Operator.In("en") != want {
+				t.Errorf("operator is %q, expected %q", l.Scheme.Operator.In("en"), want)
+			}
+		})
+	}
+}
+
+var values = regexp.MustCompile(`<ds:(DigestValue|SignatureValue)>[^<]*<`)
+
+// signByXMLSec has xmlsec1 fill in the digests and the signature.
+func signByXMLSec(t *testing.T, doc string, signer pair) []byte {
+	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(signer.key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	key := write(t, dir, "key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	template := write(t, dir, "template.xml", values.ReplaceAll([]byte(doc), []byte("<ds:$1><")))
 	signed := filepath.Join(dir, "signed.xml")
 	args := append([]string{"--sign", "--privkey-pem", key, "--output", signed}, identifiers...)
-	if out, err := exec.Command(tool(t), append(args, write(t, dir, "template.xml", []byte(template)))...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(tool(t), append(args, template)...).CombinedOutput(); err != nil {
 		t.Fatalf("xmlsec1: %v\n%s", err, out)
 	}
-	doc, err := os.ReadFile(signed)
+	b, err := os.ReadFile(signed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tsl.Verify(doc, certs(signer), now); err != nil {
-		t.Error(err)
-	}
+	return b
 }
 
 // TestXMLSec has xmlsec1 verify the real lists that we verify.
