@@ -3,6 +3,7 @@ package tsl
 import (
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -188,6 +189,38 @@ func (d *Determination) state(n int, x listed, at time.Time, now time.Time) (Sta
 		return s, d.step(Step{Name: StepExtensions, Service: n, At: at, Spec: clause(specList, "5.5.9")}, "not understood and critical: %s", s.Extensions.NotUnderstood)
 	}
 	return s, Positive
+}
+
+// none says that no service was found. That is a no when the list of the
+// issuer's country is here and fresh; else nobody can tell (ETSI TS 119 615,
+// clause 4.4).
+func (d *Determination) none(l *Lists, leaf *x509.Certificate, now time.Time, what string) Outcome {
+	step := Step{Name: StepList, At: now, Spec: clause(specProcedures, "4.4")}
+	for _, country := range leaf.Issuer.Country {
+		t := territoryOf(country)
+		n := l.national[t]
+		switch {
+		case n == nil && slices.ContainsFunc(l.lotl.Scheme.Pointers, func(p Pointer) bool { return p.Type == TypeNational && p.Territory == t }):
+			return d.step(step, "the list of %s, the issuer's country, is not here", t)
+		case n == nil:
+		case n.fresh(now) != nil:
+			return d.step(step, "%v", n.fresh(now))
+		}
+	}
+	step.Name, step.Outcome, step.Spec = StepService, Negative, clause(specProcedures, "4.3")
+	return d.step(step, "%s", what)
+}
+
+// territoryOf is how lists call a country: two have a name of their own in the
+// Union (ETSI TS 119 612, clause 5.3.10).
+func territoryOf(country string) string {
+	switch country {
+	case "GR":
+		return "EL"
+	case "GB":
+		return "UK"
+	}
+	return country
 }
 
 // last is the last part of an identifier.

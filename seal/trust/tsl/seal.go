@@ -27,11 +27,11 @@ func (l *Lists) Seal(chain []*x509.Certificate, t Times) Determination {
 	if ready {
 		return d
 	}
+	leaf := chain[0]
 	if len(found) == 0 {
-		d.Qualified = d.step(Step{Name: StepService, Outcome: Negative, Spec: clause(specProcedures, "4.3")}, "no listed service issued the certificate")
+		d.Qualified = d.none(l, leaf, t.Now, "no listed service issued the certificate")
 		return d
 	}
-	leaf := chain[0]
 	if leaf.NotBefore.Before(regulation) {
 		d.Qualified = d.step(Step{Name: StepTimes, At: leaf.NotBefore, Outcome: Negative, Spec: "Regulation (EU) No 910/2014, Article 52(2)"}, "issued before there were qualified certificates for seals")
 		return d

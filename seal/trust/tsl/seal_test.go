@@ -300,6 +300,49 @@ func TestSealTimes(t *testing.T) {
 	}
 }
 
+// TestSealWithoutList: that nothing was found is a no only where the list of
+// the issuer's country could be asked.
+func TestSealWithoutList(t *testing.T) {
+	u := newUnion(t)
+	pointer := func(territory string) tsltest.Pointer {
+		p := u.pointer()
+		p.Territory = territory
+		return p
+	}
+	lotl := u.listOfLists(u.pointer(), pointer("EL"), pointer("DK"))
+	lotl.NextUpdate = now.AddDate(0, 5, 0)
+	lists := u.verified(t, lotl, national("BE"))
+	for _, c := range []struct {
+		country string
+		now     time.Time
+		want    tsl.Outcome
+		step    string
+	}{
+		{"BE", now, tsl.Negative, tsl.StepService},
+		{"BE", now.AddDate(0, 4, 0), tsl.Indeterminate, tsl.StepList},
+		{"DK", now, tsl.Indeterminate, tsl.StepList},
+		{"GR", now, tsl.Indeterminate, tsl.StepList},
+		{"GB", now, tsl.Negative, tsl.StepService},
+		{"US", now, tsl.Negative, tsl.StepService},
+		{"", now, tsl.Negative, tsl.StepService},
+	} {
+		ca := mint(t, ecKey(t, elliptic.P256()), nil, func(x *x509.Certificate) {
+			x.Subject.CommonName, x.IsCA, x.KeyUsage = "TEST CA", true, x509.KeyUsageCertSign
+			if c.country != "" {
+				x.Subject.Country = []string{c.country}
+			}
+		})
+		chain := certs(sealCertificate(t, ca, sealStatements(), nil), ca)
+		times := tsl.Times{Signature: now, Now: c.now}
+		for name, d := range map[string]tsl.Determination{"seal": lists.Seal(chain, times), "service": lists.Service(tsl.ServiceTimestamp, chain, times)} {
+			if d.Qualified != c.want || !hasStep(d, c.step) {
+				t.Errorf("%s of %q: %s", name, c.country, d.Qualified)
+				explain(t, d)
+			}
+		}
+	}
+}
+
 // TestService: time-stamps and attestations.
 func TestService(t *testing.T) {
 	u, ca := newUnion(t), authority(t, "TEST CA")

@@ -17,10 +17,12 @@ func (l *Lists) Service(kind string, chain []*x509.Certificate, t Times) Determi
 		return d
 	}
 	d.Qualified = Negative
+	silent := true
 	for n, x := range found {
 		if !slices.ContainsFunc(x.service.States, func(s State) bool { return s.Type == kind }) {
 			continue
 		}
+		silent = false
 		state, ok := d.state(n+1, x, t.Signature, t.Now)
 		if ok == Positive && state.Type != kind {
 			ok = d.step(Step{Name: StepService, Service: n + 1, At: t.Signature, Outcome: Negative, Spec: clause(specList, "5.5.1")}, "the type of the service was %s then", last(state.Type))
@@ -33,8 +35,8 @@ func (l *Lists) Service(kind string, chain []*x509.Certificate, t Times) Determi
 			d.Qualified = Indeterminate
 		}
 	}
-	if d.Qualified == Negative {
-		d.step(Step{Name: StepService, At: t.Signature, Outcome: Negative, Spec: clause(specProcedures, "4.3")}, "no granted service of type %s answers for the certificate", last(kind))
+	if silent {
+		d.Qualified = d.none(l, chain[0], t.Now, "no listed service of type "+last(kind)+" answers for the certificate")
 	}
 	return d
 }

@@ -240,7 +240,7 @@ func TestForgeries(t *testing.T) {
 			return strings.Replace(s, one, one+one, 1)
 		}), nil, nil},
 		{"too many certificates in KeyInfo", tsl.CheckSigningCertificate, func(string) tsltest.Signature {
-			return tsltest.Signature{Certificate: signer.cert, Key: signer.key, KeyInfo: slices.Repeat(certs(mallory), 20)}
+			return tsltest.Signature{Certificate: signer.cert, Key: signer.key, KeyInfo: append(slices.Repeat(certs(mallory), 20), signer.cert)}
 		}, nil, nil},
 		{"the old signing certificate in a list of version 6", tsl.CheckSigningCertificate, func(string) tsltest.Signature { return tsltest.Signature{Legacy: true} }, nil, nil},
 		{"nobody was told", tsl.CheckSigner, nil, nil, []*x509.Certificate{}},
@@ -328,16 +328,17 @@ func TestIssuedInFuture(t *testing.T) {
 func TestKeyInfoSigned(t *testing.T) {
 	signer := listSigner(t, ecKey(t, elliptic.P256()), "BE")
 	keyInfo := `<ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="key"><ds:X509Data><ds:X509Certificate>` + base64.StdEncoding.EncodeToString(signer.cert.Raw) + `</ds:X509Certificate></ds:X509Data></ds:KeyInfo>`
-	sign := func(covered string) []byte {
+	sign := func(attributes, covered string) []byte {
 		return tsltest.Sign(t, national("BE").XML(), tsltest.Signature{Certificate: signer.cert, Key: signer.key, At: now, EditInfo: func(s string) string {
-			return strings.Replace(s, "</ds:SignedInfo>", tsltest.Reference(`URI="#key"`, covered)+"</ds:SignedInfo>", 1)
+			return strings.Replace(s, "</ds:SignedInfo>", tsltest.Reference(attributes, covered)+"</ds:SignedInfo>", 1)
 		}})
 	}
-	doc := sign(keyInfo)
+	doc := sign(`URI="#key"`, keyInfo)
 	if _, err := tsl.Verify(doc, certs(signer), now); err != nil {
 		t.Error(err)
 	}
-	wantCheck(t, sign(keyInfo+" "), signer, tsl.CheckDigest)
+	wantCheck(t, sign(`URI="#key"`, keyInfo+" "), signer, tsl.CheckDigest)
+	wantCheck(t, sign(`Type="http://uri.etsi.org/01903#SignedProperties" URI="#key"`, keyInfo), signer, tsl.CheckReference)
 }
 
 // TestWeakSigner: the key of a signer who is told must be strong and for
