@@ -2,10 +2,12 @@ package tsl_test
 
 import (
 	"crypto"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +71,42 @@ func BenchmarkVerify(b *testing.B) {
 	b.ReportMetric(float64(len(doc))/1e6, "MB")
 	b.ReportMetric(float64(ours.Microseconds())/float64(5*n), "us-verify")
 	b.ReportMetric(20*float64(ours)/float64(bare), "x-bare")
+}
+
+// BenchmarkHostile prints how many times the processor time of a benign list of
+// 1.2 MB the dearest of the lists costs that somebody between us and the server
+// could make of it: the signature fits, the digest does not, and only after all
+// has been canonicalised that is seen.
+func BenchmarkHostile(b *testing.B) {
+	signer := listSigner(b, ecKey(b, elliptic.P256()), "BE")
+	benign, small := signedBy(b, large(b), signer), string(signedBy(b, national("BE"), signer))
+	var prefixes strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&prefixes, ` xmlns:n%d="urn:x"`, i)
+	}
+	deep, end := "<a"+prefixes.String()+">"+strings.Repeat("<a>", 40), strings.Repeat("</a>", 41)
+	hostile := map[string]string{
+		"elements":   strings.Repeat("<a/>", 290_000),
+		"text":       strings.Repeat("<b/>x", 240_000),
+		"prefixes":   deep + strings.Repeat("<a/>", 290_000) + end,
+		"signatures": deep + strings.Repeat("<Signature/>", 100_000) + end,
+		"attributes": strings.Repeat(`<a b="" c="" d="" e="" f="" g="" h="" i=""/>`, 27_000),
+		"entities":   strings.Repeat("&amp;", 240_000),
+	}
+	cost := func(doc []byte) time.Duration {
+		start := cputime.Used()
+		_, _ = tsl.Verify(doc, certs(signer), now)
+		return cputime.Used() - start
+	}
+	var worst float64
+	for b.Loop() {
+		worst = 0
+		base := cost(benign)
+		for _, in := range hostile {
+			worst = max(worst, float64(cost([]byte(strings.Replace(small, "<SchemeInformation>", in+"<SchemeInformation>", 1))))/float64(base))
+		}
+	}
+	b.ReportMetric(worst, "worst-times")
 }
 
 // BenchmarkSeal prints how many bare P-256 verifications the answer about one

@@ -13,11 +13,13 @@ import (
 
 // Bounds of a document. The longest list of a Member State is some 6 MB.
 const (
-	MaxSize   = 16 << 20
-	maxDepth  = 48
-	maxMarkup = 600_000 // tags, comments and the like
-	maxAttrs  = 32      // of one element
-	maxEquals = 400_000 // no attribute without one
+	MaxSize     = 16 << 20
+	maxDepth    = 48
+	maxMarkup   = 300_000 // tags, comments and the like
+	maxAttrs    = 32      // of one element
+	maxEquals   = 400_000 // no attribute without one
+	maxComments = 1000    // the canonicaliser takes each out of its siblings
+	maxPrefixes = 64      // in scope at once: it copies them for every element
 )
 
 // Namespaces of a trusted list.
@@ -70,6 +72,8 @@ func bounded(b []byte) error {
 		return fmt.Errorf("more than %d tags", maxMarkup)
 	case bytes.Count(b, []byte("=")) > maxEquals:
 		return fmt.Errorf("more than %d attributes", maxEquals)
+	case bytes.Count(b, []byte("<!--")) > maxComments:
+		return fmt.Errorf("more than %d comments", maxComments)
 	}
 	return nil
 }
@@ -220,6 +224,9 @@ func declare(e *etree.Element, scope map[string]string) (map[string]string, erro
 		if _, ok := added[prefix]; !ok {
 			added[prefix] = ns
 		}
+	}
+	if len(added) > maxPrefixes {
+		return nil, fmt.Errorf("more than %d namespaces are in scope", maxPrefixes)
 	}
 	return added, nil
 }

@@ -278,6 +278,8 @@ func TestNewLists(t *testing.T) {
 		return out
 	}
 	lotl := verify(u.listOfLists(u.pointer()), u.lotl)
+	typed := national("BE")
+	typed.Type = tsltest.TypeListOfLists
 	paper := u.pointer()
 	paper.Media = "application/pdf"
 	for _, c := range []struct {
@@ -294,6 +296,7 @@ func TestNewLists(t *testing.T) {
 		{"a national list that was only parsed", lotl, []*tsl.List{parse(national("BE"))}, false},
 		{"a national list of another signer", lotl, []*tsl.List{verify(national("BE"), other.be)}, false},
 		{"a territory without pointer", lotl, []*tsl.List{verify(national("DK"), u.be)}, false},
+		{"a list of another type", lotl, []*tsl.List{verify(typed, u.be)}, false},
 		{"two of one territory", lotl, []*tsl.List{verify(national("BE"), u.be), verify(national("BE"), u.be)}, false},
 		{"a pointer to a document of another type", verify(u.listOfLists(paper), u.lotl), []*tsl.List{verify(national("BE"), u.be)}, false},
 		{"two pointers to one territory", verify(u.listOfLists(u.pointer(), u.pointer()), u.lotl), []*tsl.List{verify(national("BE"), u.be)}, false},

@@ -212,6 +212,9 @@ func TestSealChain(t *testing.T) {
 	renewed := mint(t, root.key, nil, func(c *x509.Certificate) {
 		c.RawSubject, c.IsCA, c.KeyUsage = root.cert.RawSubject, true, x509.KeyUsageCertSign
 	})
+	renamed := mint(t, root.key, nil, func(c *x509.Certificate) {
+		c.Subject.CommonName, c.IsCA, c.KeyUsage = "TEST other", true, x509.KeyUsageCertSign
+	})
 	leaf := sealCertificate(t, middle, sealStatements(), nil)
 	stranger := sealCertificate(t, authority(t, "TEST middle"), sealStatements(), nil)
 	self := mint(t, ecKey(t, elliptic.P256()), nil, func(c *x509.Certificate) { c.Subject.CommonName = "TEST self" })
@@ -238,6 +241,7 @@ func TestSealChain(t *testing.T) {
 		{"the root, without the link between", root, certs(leaf), tsl.Negative, tsl.StepService},
 		{"an authority of the same name", middle, certs(stranger), tsl.Negative, tsl.StepService},
 		{"a chain that is not one", root, certs(stranger, middle), tsl.Indeterminate, tsl.StepChain},
+		{"a chain with an authority of another name", root, certs(leaf, middle, renamed), tsl.Indeterminate, tsl.StepChain},
 		{"no chain", root, nil, tsl.Indeterminate, tsl.StepChain},
 		{"a listed certificate is not its own issuer", self, certs(self), tsl.Negative, tsl.StepService},
 		{"the certificate itself listed", leaf, certs(leaf, middle), tsl.Negative, tsl.StepService},

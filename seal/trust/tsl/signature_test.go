@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -278,6 +279,18 @@ func TestForgeries(t *testing.T) {
 			return strings.Replace(s, "<SchemeInformation>", "<SchemeInformation"+b.String()+">", 1)
 		}, nil},
 		{"too many attributes in all", tsl.CheckXML, nil, replace("<SchemeInformation>", strings.Repeat(`<a b="" c="" d="" e=""/>`, 110_000)+"<SchemeInformation>"), nil},
+		{"too many comments", tsl.CheckXML, nil, replace("<SchemeInformation>", strings.Repeat("<!---->", 2000)+"<SchemeInformation>"), nil},
+		{"too many namespaces in scope", tsl.CheckXML, nil, func(s string) string {
+			var open strings.Builder
+			for i := range 4 {
+				open.WriteString("<a")
+				for j := range 20 {
+					fmt.Fprintf(&open, ` xmlns:n%d_%d="urn:x"`, i, j)
+				}
+				open.WriteString(">")
+			}
+			return strings.Replace(s, "<SchemeInformation>", open.String()+strings.Repeat("</a>", 4)+"<SchemeInformation>", 1)
+		}, nil},
 		{"too many elements", tsl.CheckXML, nil, replace("<SchemeInformation>", strings.Repeat("<a/>", 700_000)+"<SchemeInformation>"), nil},
 		{"too long", tsl.CheckXML, nil, func(s string) string { return s + strings.Repeat(" ", tsl.MaxSize) }, nil},
 		{"another document", tsl.CheckContent, nil, func(string) string { return "<html></html>" }, nil},

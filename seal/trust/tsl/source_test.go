@@ -228,7 +228,7 @@ func TestSourceKeepsLast(t *testing.T) {
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
 				t.Fatalf("found %v, expected %v", err, c.want)
 			}
-			if !strings.Contains(err.Error(), "list of ") {
+			if !strings.Contains(err.Error(), "list of BE: ") && !strings.Contains(err.Error(), "list of lists: ") {
 				t.Errorf("nobody says which list: %v", err)
 			}
 			var e *tsl.Error
