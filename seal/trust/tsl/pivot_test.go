@@ -116,8 +116,14 @@ func TestPivots(t *testing.T) {
 		}
 		wantLists(t, source, "EU 42, BE 1")
 	})
+	t.Run("a pivot behind those walked", func(t *testing.T) {
+		p.putCurrent(43, 0, pivotAddress(41), pivotAddress(40), pivotAddress(20), journal)
+		if err := p.refresh(source); err != nil {
+			t.Errorf("it is older and does not matter: %v", err)
+		}
+	})
 	t.Run("a new publication", func(t *testing.T) {
-		l := p.list(43, 0)
+		l := p.list(44, 0)
 		l.Information = []string{"https://journal.example/C/2030/1"}
 		p.web.put(lotlAddress, signedBy(t, l, p.signers[0]))
 		if err := p.refresh(source); err != nil {
@@ -161,7 +167,9 @@ func TestPivotForgeries(t *testing.T) {
 			p.putPivot(10, 0, 1, func(l *tsltest.List) { l.Pointers = append(l.Pointers, l.Pointers[0]) })
 		}, tsl.CheckPivot},
 		{"another publication", func(p *pivots) {
-			p.putCurrent(30, 2, pivotAddress(20), pivotAddress(10), "https://journal.example/C/2030/1")
+			l := p.list(30, 2)
+			l.Information = []string{pivotAddress(20), pivotAddress(10), "https://journal.example/C/2030/1"}
+			p.web.put(lotlAddress, signedBy(p.t, l, p.signers[2]))
 		}, tsl.CheckPivot},
 		{"too many pivots", func(p *pivots) {
 			var many []string

@@ -150,6 +150,9 @@ func TestSourceRefresh(t *testing.T) {
 	s := newScene(t)
 	source := s.source(nil)
 	wantLists(t, source, "none")
+	if st := source.Status(); len(st) != 0 {
+		t.Errorf("status before the first try: %+v", st)
+	}
 	if err := s.refresh(source); err != nil {
 		t.Fatal(err)
 	}
