@@ -182,12 +182,13 @@ func parseState(e *etree.Element) (State, error) {
 	return s, err
 }
 
-// Ordered reports whether the states of a service lie one after the other in
-// time. The history of one that does not cannot be told (ETSI TS 119 615,
-// clause 4.3.4).
+// Ordered reports whether the states of a service go back in time. The history
+// of one that does not cannot be told (ETSI TS 119 615, clause 4.3.4). Lists
+// have states of the same time, where more than one thing changed at once: the
+// first of them is the one that holds.
 func (s Service) Ordered() bool {
 	for i := 1; i < len(s.States); i++ {
-		if !s.States[i].Since.Before(s.States[i-1].Since) {
+		if s.States[i].Since.After(s.States[i-1].Since) {
 			return false
 		}
 	}

@@ -108,8 +108,17 @@ func TestPivots(t *testing.T) {
 		}
 		wantLists(t, source, before)
 	})
+	t.Run("the list is itself the next pivot", func(t *testing.T) {
+		p.putPivot(41, 2, 0, func(l *tsltest.List) {
+			l.Information = []string{pivotAddress(41), pivotAddress(20), pivotAddress(10), journal}
+		})
+		p.web.put(lotlAddress, p.web.docs[pivotAddress(41)])
+		if err := p.refresh(source); err != nil {
+			t.Fatal(err)
+		}
+		wantLists(t, source, "EU 41, BE 1")
+	})
 	t.Run("the next pivot", func(t *testing.T) {
-		p.putPivot(41, 2, 0, nil)
 		p.putCurrent(42, 0, pivotAddress(41), pivotAddress(20), pivotAddress(10), journal)
 		if err := p.refresh(source); err != nil {
 			t.Fatal(err)
@@ -156,7 +165,8 @@ func TestPivotForgeries(t *testing.T) {
 			l := p.list(20, 1)
 			p.web.put(pivotAddress(10), signedBy(p.t, l, p.signers[0]))
 		}, tsl.CheckPivot},
-		{"a pivot with a number as high as the list", func(p *pivots) { p.putCurrent(20, 2, pivotAddress(20), pivotAddress(10), journal) }, tsl.CheckSequence},
+		{"a pivot with the number of the list", func(p *pivots) { p.putCurrent(20, 2, pivotAddress(20), pivotAddress(10), journal) }, tsl.CheckSigner},
+		{"a pivot with a number above the list", func(p *pivots) { p.putCurrent(15, 2, pivotAddress(20), pivotAddress(10), journal) }, tsl.CheckSequence},
 		{"a national list as pivot", func(p *pivots) {
 			p.putPivot(10, 0, 1, func(l *tsltest.List) { l.Type = tsltest.TypeNational })
 		}, tsl.CheckPivot},

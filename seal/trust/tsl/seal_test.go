@@ -109,6 +109,8 @@ func TestSeal(t *testing.T) {
 		{"under supervision, as the Directive had it", []tsltest.Service{{Status: "http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/undersupervision", Since: years(3), Certificates: certs(ca), Extensions: []string{seals}}}, good, no, none, tsl.StepStatus},
 		{"a history in disorder", []tsltest.Service{{Since: years(3), Certificates: certs(ca), Extensions: []string{seals},
 			History: []tsltest.Service{{Status: tsltest.Withdrawn, Since: years(2)}}}}, good, none, none, tsl.StepHistory},
+		{"two states of the same time", []tsltest.Service{{Since: years(2), Certificates: certs(ca), Extensions: []string{seals},
+			History: []tsltest.Service{{Status: tsltest.Withdrawn, Since: years(2)}}}}, good, yes, yes, ""},
 		{"another service type", []tsltest.Service{{Type: "http://uri.etsi.org/TrstSvc/Svctype/CA/PKC", Since: years(3), Certificates: certs(ca), Extensions: []string{seals}}}, good, no, none, tsl.StepService},
 		{"another service type at issuance", []tsltest.Service{{Since: now.AddDate(0, -1, 0), Certificates: certs(ca), Extensions: []string{seals},
 			History: []tsltest.Service{{Type: "http://uri.etsi.org/TrstSvc/Svctype/CA/PKC", Since: years(3), Extensions: []string{seals}}}}}, good, no, none, tsl.StepService},

@@ -15,6 +15,7 @@ import (
 const (
 	typeSignedProperties = "http://uri.etsi.org/01903#SignedProperties"
 	clockSkew            = 5 * time.Minute
+	maxPart              = 1000 // elements of what is signed beside the list
 )
 
 // signature is where the parts of the one signature of a list stand.
@@ -28,10 +29,11 @@ type signature struct {
 
 // covered is one reference of SignedInfo and what it leads to.
 type covered struct {
-	target *etree.Element
-	root   bool
-	hash   func([]byte) []byte
-	digest []byte
+	target    *etree.Element
+	root      bool
+	inclusive bool // without transforms: Canonical XML 1.0
+	hash      func([]byte) []byte
+	digest    []byte
 }
 
 // signed is what a signature that held covers.
@@ -212,8 +214,12 @@ func (s *signature) reference(ref *etree.Element) (covered, error) {
 	default:
 		return c, refuse(CheckReference, clause(specList, "B.6"), "a Reference of type %q leads to something else than the document element, the SignedProperties or the KeyInfo of this signature", clip(kind))
 	}
-	if err := transforms(ref, want); err != nil {
-		return c, err
+	// XML Signature 1.1, Section 4.4.3.2: without transforms the octets are those
+	// of Canonical XML 1.0. Austria and Liechtenstein signed their properties so.
+	if c.inclusive = !c.root && len(children(ref, nsDS, "Transforms")) == 0; !c.inclusive {
+		if err := transforms(ref, want); err != nil {
+			return c, err
+		}
 	}
 	hash, ok := digests[attribute(child(ref, nsDS, "DigestMethod"), "Algorithm")]
 	if !ok {
@@ -251,7 +257,7 @@ func (s *signature) digests() ([]byte, error) {
 		if c.root {
 			continue // last: it destroys the tree
 		}
-		part, err := canonicalPart(c.target)
+		part, err := c.octets()
 		if err != nil {
 			return nil, refuse(CheckDigest, specXMLSig, "%s cannot be canonicalised", c.target.Tag)
 		}
@@ -273,6 +279,17 @@ func (s *signature) digests() ([]byte, error) {
 		}
 	}
 	return content, nil
+}
+
+// octets are those that are digested of a part of the signature.
+func (c covered) octets() ([]byte, error) {
+	if !c.inclusive {
+		return canonicalPart(c.target)
+	}
+	if len(c.target.FindElements(".//*")) > maxPart {
+		return nil, errors.New("too many elements")
+	}
+	return dsig.MakeC14N10RecCanonicalizer().Canonicalize(c.target)
 }
 
 // canonicalPart is the exclusive canonical form of an element inside the

@@ -61,7 +61,8 @@ func xmlsec(t *testing.T, doc []byte, signer *x509.Certificate) {
 }
 
 // TestXMLSecSigns verifies what xmlsec1 has canonicalised, digested and signed:
-// a list as we write it, and one written in every way that XML allows.
+// a list as we write it, one written in every way that XML allows, and one with
+// SignedProperties in inclusive canonical form.
 func TestXMLSecSigns(t *testing.T) {
 	signer := listSigner(t, rsaKey(t, 2048), "BE")
 	plain := func(s string) string { return s }
@@ -72,7 +73,12 @@ func TestXMLSecSigns(t *testing.T) {
 		s = replace(`</SchemeInformation>`, `<SchemeExtensions><Extension Critical="false"><e:a xmlns:e="urn:example:e" xmlns="urn:example:d" z="1" a='&lt;&#9;&#10;"&gt;&amp;' e:b=""><c xmlns="" more:d="x"/><e:f xmlns:e="urn:example:g"><e:h/></e:f><d/></e:a></Extension></SchemeExtensions></SchemeInformation>`)(s)
 		return s
 	}
-	for name, change := range map[string]func(string) string{"plain": plain, "odd": odd} {
+	// Without transforms for the SignedProperties, in a scope with more names.
+	inclusive := func(s string) string {
+		c14n := `<ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:Transform></ds:Transforms>`
+		return replace(c14n, "")(replace(`<TrustServiceStatusList `, `<TrustServiceStatusList xmlns:more="urn:example:more" xml:lang="nl" `)(s))
+	}
+	for name, change := range map[string]func(string) string{"plain": plain, "odd": odd, "inclusive": inclusive} {
 		t.Run(name, func(t *testing.T) {
 			doc := signByXMLSec(t, change(string(signedBy(t, national("BE"), signer))), signer)
 			l, err := tsl.Verify(doc, certs(signer), now)
