@@ -139,9 +139,9 @@ func (d Determination) Reason() string {
 // Documents that steps cite.
 const specProcedures = "ETSI TS 119 615 V1.2.1"
 
-// begin makes the checks that every question starts with and finds the
-// services. The answer is ready when it says so.
-func (l *Lists) begin(d *Determination, chain []*x509.Certificate, t Times, direct bool) (found []listed, ready bool) {
+// begin makes the checks that every question starts with and finds the services
+// that are or were of a type. The answer is ready when it says so.
+func (l *Lists) begin(d *Determination, kind string, chain []*x509.Certificate, t Times) (found []listed, ready bool) {
 	if err := l.lotl.fresh(t.Now); err != nil {
 		d.step(Step{Name: StepListOfLists, At: t.Now, Spec: clause(specProcedures, "4.1")}, "%v", err)
 		return nil, true
@@ -155,7 +155,11 @@ func (l *Lists) begin(d *Determination, chain []*x509.Certificate, t Times, dire
 		d.step(Step{Name: StepTimes, At: t.Signature}, "the time asked about lies before the certificate was issued, or in the future")
 		return nil, true
 	}
-	found = l.match(chain, direct)
+	found = l.match(chain, kind)
+	if len(found) == 0 {
+		d.Qualified = d.none(l, chain[0], t.Now, "no listed service of type "+last(kind)+" answers for the certificate")
+		return nil, true
+	}
 	for _, x := range found {
 		d.Services = append(d.Services, x.listing())
 	}

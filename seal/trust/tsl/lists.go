@@ -155,18 +155,21 @@ func links(chain []*x509.Certificate) error {
 	return nil
 }
 
-// match finds the services that a chain leads to: by the key and the name of
-// one of its authorities, or by a listed certificate that issued its last one.
-// direct: the certificate itself may be listed, too. The chain must be linked.
-func (l *Lists) match(chain []*x509.Certificate, direct bool) []listed {
+// match finds the services that are or were of a type and that a chain leads
+// to: by the key and the name of one of its authorities, or by a listed
+// certificate that issued its last one. A certificate may itself be that of a
+// service, but not of one that issues certificates. The chain must be linked.
+func (l *Lists) match(chain []*x509.Certificate, kind string) []listed {
 	var out []listed
 	add := func(x listed) {
-		if !slices.ContainsFunc(out, func(o listed) bool { return o.service == x.service }) {
+		of := func(s State) bool { return s.Type == kind }
+		known := func(o listed) bool { return o.service == x.service }
+		if slices.ContainsFunc(x.service.States, of) && !slices.ContainsFunc(out, known) {
 			out = append(out, x)
 		}
 	}
 	for i, c := range chain {
-		if i == 0 && !direct {
+		if i == 0 && kind == ServiceCA {
 			continue
 		}
 		for _, x := range l.bySubject[string(c.RawSubject)] {

@@ -23,15 +23,11 @@ var regulation = time.Date(2016, 7, 1, 0, 0, 0, 0, time.UTC)
 // the list overrule what the certificate says of itself.
 func (l *Lists) Seal(chain []*x509.Certificate, t Times) Determination {
 	var d Determination
-	found, ready := l.begin(&d, chain, t, false)
+	found, ready := l.begin(&d, ServiceCA, chain, t)
 	if ready {
 		return d
 	}
 	leaf := chain[0]
-	if len(found) == 0 {
-		d.Qualified = d.none(l, leaf, t.Now, "no listed service issued the certificate")
-		return d
-	}
 	if leaf.NotBefore.Before(regulation) {
 		d.Qualified = d.step(Step{Name: StepTimes, At: leaf.NotBefore, Outcome: Negative, Spec: "Regulation (EU) No 910/2014, Article 52(2)"}, "issued before there were qualified certificates for seals")
 		return d
