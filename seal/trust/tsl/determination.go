@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -157,7 +158,7 @@ func (l *Lists) begin(d *Determination, kind string, chain []*x509.Certificate, 
 	}
 	found = l.match(chain, kind)
 	if len(found) == 0 {
-		d.Qualified = d.none(l, chain[0], t.Now, "no listed service of type "+last(kind)+" answers for the certificate")
+		d.Qualified = d.none(l, chain[0], t.Now, "no listed service of type "+lastPart(kind)+" answers for the certificate")
 		return nil, true
 	}
 	for _, x := range found {
@@ -185,7 +186,7 @@ func (d *Determination) state(n int, x listed, at time.Time, now time.Time) (Sta
 		return s, d.step(step, "the service was not listed yet")
 	case s.Status != StatusGranted:
 		step.Outcome = Negative
-		return s, d.step(step, "%s since %s, expected granted", last(s.Status), s.Since.Format(time.RFC3339))
+		return s, d.step(step, "%s since %s, expected granted", lastPart(s.Status), s.Since.Format(time.RFC3339))
 	}
 	step.Outcome = Positive
 	d.step(step, "granted since %s", s.Since.Format(time.RFC3339))
@@ -227,12 +228,5 @@ func territoryOf(country string) string {
 	return country
 }
 
-// last is the last part of an identifier.
-func last(uri string) string {
-	for i := len(uri) - 1; i >= 0; i-- {
-		if uri[i] == '/' {
-			return uri[i+1:]
-		}
-	}
-	return uri
-}
+// lastPart is what stands behind the last slash of an identifier.
+func lastPart(uri string) string { return uri[strings.LastIndexByte(uri, '/')+1:] }

@@ -59,7 +59,7 @@ func NewLists(lotl *List, national ...*List) (*Lists, error) {
 func (l *List) nationalPointers() (one map[string]Pointer, twice []string) {
 	one = map[string]Pointer{}
 	for _, p := range l.Scheme.Pointers {
-		if p.Type != TypeNational || p.Media != MediaType || !territory(p.Territory) {
+		if p.Type != TypeNational || p.Media != MediaType || !territory(p.Territory) || p.Territory == union {
 			continue
 		}
 		if _, ok := one[p.Territory]; ok && !slices.Contains(twice, p.Territory) {

@@ -27,7 +27,7 @@ func (d *Determination) qualifiers(step Step, x Extensions, leaf *x509.Certifica
 			switch {
 			case !deciding[uri] || fit == FitsNot:
 			case fit == Undetermined:
-				return nil, d.step(step, "%s depends on a criterion that is not understood", last(uri))
+				return nil, d.step(step, "%s depends on a criterion that is not understood", lastPart(uri))
 			default:
 				applied[uri] = true
 			}
@@ -35,7 +35,7 @@ func (d *Determination) qualifiers(step Step, x Extensions, leaf *x509.Certifica
 	}
 	var names []string
 	for _, uri := range slices.Sorted(maps.Keys(applied)) {
-		names = append(names, last(uri))
+		names = append(names, lastPart(uri))
 	}
 	step.Outcome = Positive
 	if len(names) == 0 {
@@ -85,7 +85,7 @@ func (d *Determination) purpose(step Step, x Extensions, applied map[string]bool
 		return d.step(step, "the list names more than one purpose of the certificate")
 	case len(overruled) == 1 && overruled[0] != QCForESeal:
 		step.Outcome = Negative
-		return d.step(step, "the list says %s", last(overruled[0]))
+		return d.step(step, "the list says %s", lastPart(overruled[0]))
 	case len(overruled) == 1 && others && !seals:
 		return d.step(step, "the list says QCForESeal of the certificate, and purposes without ForeSeals of the service")
 	case len(overruled) == 1:

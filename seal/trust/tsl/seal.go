@@ -122,7 +122,7 @@ func (d *Determination) ofService(n int, x listed, leaf *x509.Certificate, said 
 	step := Step{Service: n, At: at}
 	if state.Type != ServiceCA {
 		step.Name, step.Outcome, step.Spec = StepService, Negative, clause(specList, "5.5.1")
-		d.step(step, "the type of the service is %s, expected CA/QC", last(state.Type))
+		d.step(step, "the type of the service is %s, expected CA/QC", lastPart(state.Type))
 		return finding{silent: true}
 	}
 	applied, ok := d.qualifiers(step, state.Extensions, leaf)

@@ -17,7 +17,7 @@ func (l *Lists) Service(kind string, chain []*x509.Certificate, t Times) Determi
 	for n, x := range found {
 		state, ok := d.state(n+1, x, t.Signature, t.Now)
 		if ok == Positive && state.Type != kind {
-			ok = d.step(Step{Name: StepService, Service: n + 1, At: t.Signature, Outcome: Negative, Spec: clause(specList, "5.5.1")}, "the type of the service was %s then", last(state.Type))
+			ok = d.step(Step{Name: StepService, Service: n + 1, At: t.Signature, Outcome: Negative, Spec: clause(specList, "5.5.1")}, "the type of the service was %s then", lastPart(state.Type))
 		}
 		switch ok {
 		case Positive:

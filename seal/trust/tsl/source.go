@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -115,8 +116,11 @@ func NewSource(ctx context.Context, c Config) (*Source, error) {
 	s := &Source{c: c, floor: map[string]*List{}, status: map[string]Status{}}
 	s.trail = trail{location: c.Location, journal: c.Journal, signers: slices.Clone(c.Signers)}
 	if c.Keeper != nil {
-		// What was kept is a help and no condition: it may be of other signers.
-		_ = s.load(ctx, origin{get: s.kept, kept: true})
+		// What was kept is a help and no condition: it may be of other signers. But
+		// a keeper that cannot be read would let lists go back unnoticed.
+		if err := s.load(ctx, origin{get: s.kept, kept: true}); errors.Is(err, errKeeper) {
+			return nil, fmt.Errorf("tsl: %w", err)
+		}
 	}
 	return s, nil
 }
@@ -167,14 +171,20 @@ func (s *Source) fetch(ctx context.Context, address string) ([]byte, error) {
 	return b, err
 }
 
-var errNotKept = errors.New("nothing was kept")
+var (
+	errNotKept = errors.New("nothing was kept")
+	errKeeper  = errors.New("what was kept cannot be read")
+)
 
 func (s *Source) kept(ctx context.Context, address string) ([]byte, error) {
 	b, err := s.c.Keeper.Kept(ctx, address)
-	if err == nil && b == nil {
-		err = errNotKept
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errKeeper, err)
+	case b == nil:
+		return nil, errNotKept
 	}
-	return b, err
+	return b, nil
 }
 
 // note records a try. That something was not kept is not one.

@@ -58,8 +58,8 @@ func (w *web) drop(url string) {
 
 // shelf keeps documents.
 type shelf struct {
-	docs map[string][]byte
-	full bool
+	docs         map[string][]byte
+	full, broken bool
 }
 
 func (s *shelf) Keep(_ context.Context, address string, doc []byte) error {
@@ -70,7 +70,12 @@ func (s *shelf) Keep(_ context.Context, address string, doc []byte) error {
 	return nil
 }
 
-func (s *shelf) Kept(_ context.Context, address string) ([]byte, error) { return s.docs[address], nil }
+func (s *shelf) Kept(_ context.Context, address string) ([]byte, error) {
+	if s.broken {
+		return nil, errors.New("broken")
+	}
+	return s.docs[address], nil
+}
 
 // scene is a union on a web, a shelf and a clock.
 type scene struct {
@@ -372,6 +377,13 @@ func TestSourceRestart(t *testing.T) {
 			t.Error("nobody says that nothing is kept")
 		}
 		wantLists(t, source, "EU 1, BE 1")
+	})
+	t.Run("a broken shelf", func(t *testing.T) {
+		s := newScene(t)
+		s.shelf.broken = true
+		if _, err := tsl.NewSource(context.Background(), s.config()); err == nil {
+			t.Error("nobody says that what was kept cannot be read")
+		}
 	})
 	t.Run("no shelf", func(t *testing.T) {
 		s := newScene(t)
