@@ -99,8 +99,7 @@ func locate(root *etree.Element) (*signature, error) {
 	if !is(root, nsList, "TrustServiceStatusList") {
 		return nil, refuse(CheckContent, clause(specList, "5.2"), "the document element is not tsl:TrustServiceStatusList")
 	}
-	switch all := count(root, nsList, "TrustServiceStatusList"); {
-	case all != 1:
+	if all := count(root, nsList, "TrustServiceStatusList"); all != 1 {
 		return nil, refuse(CheckSignaturePlace, clause(specList, "5.7"), "found %d lists in the document, expected the document element alone", all)
 	}
 	found := children(root, nsDS, "Signature")
