@@ -280,6 +280,8 @@ func TestNewLists(t *testing.T) {
 	lotl := verify(u.listOfLists(u.pointer()), u.lotl)
 	typed := national("BE")
 	typed.Type = tsltest.TypeListOfLists
+	ofUnion := u.pointer()
+	ofUnion.Territory = "EU"
 	paper := u.pointer()
 	paper.Media = "application/pdf"
 	for _, c := range []struct {
@@ -297,6 +299,7 @@ func TestNewLists(t *testing.T) {
 		{"a national list of another signer", lotl, []*tsl.List{verify(national("BE"), other.be)}, false},
 		{"a territory without pointer", lotl, []*tsl.List{verify(national("DK"), u.be)}, false},
 		{"a list of another type", lotl, []*tsl.List{verify(typed, u.be)}, false},
+		{"a national list of the Union", verify(u.listOfLists(ofUnion), u.lotl), []*tsl.List{verify(national("EU"), u.be)}, false},
 		{"two of one territory", lotl, []*tsl.List{verify(national("BE"), u.be), verify(national("BE"), u.be)}, false},
 		{"a pointer to a document of another type", verify(u.listOfLists(paper), u.lotl), []*tsl.List{verify(national("BE"), u.be)}, false},
 		{"two pointers to one territory", verify(u.listOfLists(u.pointer(), u.pointer()), u.lotl), []*tsl.List{verify(national("BE"), u.be)}, false},

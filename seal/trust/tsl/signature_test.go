@@ -354,6 +354,22 @@ func TestKeyInfoSigned(t *testing.T) {
 	wantCheck(t, sign(`Type="http://uri.etsi.org/01903#SignedProperties" URI="#key"`, keyInfo), signer, tsl.CheckReference)
 }
 
+// TestInclusiveBound: what is canonicalised inclusively is small.
+func TestInclusiveBound(t *testing.T) {
+	signer := listSigner(t, ecKey(t, elliptic.P256()), "BE")
+	doc := tsltest.Sign(t, national("BE").XML(), tsltest.Signature{
+		Certificate: signer.cert, Key: signer.key, At: now,
+		EditProperties: replace("</xades:SignedSignatureProperties>", "</xades:SignedSignatureProperties>"+strings.Repeat("<a></a>", 2000)),
+		EditInfo: func(s string) string {
+			i := strings.LastIndex(s, "<ds:Transforms>")
+			return s[:i] + strings.Replace(s[i:], element(s[i:], "ds:Transforms"), "", 1)
+		},
+	})
+	if _, err := tsl.Verify(doc, certs(signer), now); err == nil || !strings.Contains(err.Error(), "cannot be canonicalised") {
+		t.Errorf("found %v", err)
+	}
+}
+
 // TestWeakSigner: the key of a signer who is told must be strong and for
 // signing.
 func TestWeakSigner(t *testing.T) {
