@@ -11,8 +11,8 @@
 // It validates no certification path: whether the chain of a certificate is
 // valid, and whether it is revoked, is asked elsewhere. It knows the time of
 // Regulation (EU) No 910/2014 only: what was listed under Directive 1999/93/EC
-// makes nothing qualified here. It fetches nothing by itself and keeps nothing
-// on disk by itself; both are one-method interfaces of its callers.
+// makes nothing qualified here. It has no network and no disk of its own: its
+// callers bring a Fetcher and a Keeper.
 package tsl
 
 import (
