@@ -51,7 +51,9 @@ func newPath(certs []*x509.Certificate) *Path {
 	return p
 }
 
-func (p *Path) validAt(at time.Time) error {
+// ValidAt is ErrValidity unless every certificate of the path, the anchor
+// included, is valid at this time.
+func (p *Path) ValidAt(at time.Time) error {
 	if at.Before(p.notBefore) || at.After(p.notAfter) {
 		return fmt.Errorf("%w: expected a time from %s to %s (RFC 5280, Section 6.1.3)", ErrValidity,
 			p.notBefore.UTC().Format(time.RFC3339), p.notAfter.UTC().Format(time.RFC3339))
@@ -133,7 +135,7 @@ func (a *anchors) verify(chain []*x509.Certificate, use Use, at time.Time) (*Pat
 	}
 
 	// Step 6. Validity of every certificate of the path.
-	if err := path.validAt(at); err != nil {
+	if err := path.ValidAt(at); err != nil {
 		return nil, err
 	}
 	return path, nil

@@ -127,7 +127,14 @@ func TestUses(t *testing.T) {
 			t.Errorf("serverAuth for %s: %v", anchored, err)
 		}
 	}
-	for _, use := range []trust.Use{0, 6, 99} {
+	// Who signs or seals does not stamp time: that takes a certificate of its own.
+	store := storeOf(t, trust.UseTimeStamp, ca.cert)
+	for _, c := range []pair{signer, sealer, receiver} {
+		if _, err := store.Certificates(certs(c), trust.UseTimeStamp, now); !errors.Is(err, trust.ErrUse) {
+			t.Errorf("%s for time-stamps: %v", c.cert.Subject.CommonName, err)
+		}
+	}
+	for _, use := range []trust.Use{0, 7, 99} {
 		if _, err := storeOf(t, use, ca.cert).Certificates(certs(signer), use, now); !errors.Is(err, trust.ErrUse) {
 			t.Errorf("%s: %v", use, err)
 		}
