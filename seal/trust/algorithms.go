@@ -16,16 +16,24 @@ func checkKey(c *x509.Certificate) error {
 	return nil
 }
 
-// checkSignatureAlgorithm refuses certificates signed with SHA-1 or worse. The
-// list is of what is allowed, so that what is unknown is refused.
+// checkSignatureAlgorithm refuses certificates signed with SHA-1 or worse.
 func checkSignatureAlgorithm(c *x509.Certificate) error {
-	switch c.SignatureAlgorithm {
+	if !allowed(c.SignatureAlgorithm) {
+		return fmt.Errorf("%w: %s is signed with %s, expected SHA-256 or better", ErrAlgorithm, name(c), c.SignatureAlgorithm)
+	}
+	return nil
+}
+
+// allowed is the list of what may sign certificates and what is said of them. It
+// is of what is allowed, so that what is unknown is refused.
+func allowed(a x509.SignatureAlgorithm) bool {
+	switch a {
 	case x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512, x509.PureEd25519,
 		x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
 		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS:
-		return nil
+		return true
 	default:
-		return fmt.Errorf("%w: %s is signed with %s, expected SHA-256 or better", ErrAlgorithm, name(c), c.SignatureAlgorithm)
+		return false
 	}
 }
 

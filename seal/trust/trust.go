@@ -4,10 +4,10 @@
 // the list of public bodies that may issue attestations (ETSI TS 119 602, the
 // list of PuB-EAA providers of the Commission).
 //
-// It does not read credentials and it signs nothing but lists. Trusted lists
-// of ETSI TS 119 612 (the qualified certificates) and OCSP are not here yet;
-// they become further sources of anchors and of revocation beside the ones
-// that are.
+// It does not read credentials and it signs nothing but lists. OCSP answers are
+// read where they are at hand (Archive); no responder is asked. Trusted lists of
+// ETSI TS 119 612 (the qualified certificates) are not here yet; they become a
+// further source of anchors beside the ones that are.
 package trust
 
 import (

@@ -18,10 +18,10 @@ import (
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
-// Chains verifies certificate chains, leaf first and without the anchor, for a
-// use at a time. trust.Store is one.
+// Chains verifies a certificate for a use at a time, with others that may lie
+// between it and an anchor. trust.Store is one.
 type Chains interface {
-	Certificates(chain []*x509.Certificate, use trust.Use, at time.Time) (*trust.Path, error)
+	Complete(chain, more []*x509.Certificate, use trust.Use, at time.Time) (*trust.Path, error)
 }
 
 // Verification says against what a token is held.
@@ -71,7 +71,7 @@ func (t *Token) Verify(v Verification) (*trust.Path, error) {
 
 	// Step 4. A trusted authority at the time it stamped, by a certificate that
 	// is for time-stamps alone.
-	return chain(signer, slices.Concat(t.Certificates, v.Certificates), v.Trust, t.Time)
+	return v.Trust.Complete([]*x509.Certificate{signer}, slices.Concat(t.Certificates, v.Certificates), trust.UseTimeStamp, t.Time)
 }
 
 // Signer identifies the certificate that signed, among those of the token and
@@ -217,25 +217,4 @@ func (s *signerInfo) protects(value cryptobyte.String) bool {
 	}
 	signature, ok := readAlgorithmAs(&body, constructed1)
 	return ok && body.Empty() && signature.equal(s.signature)
-}
-
-// chain orders certificates into the path from the signer to the first anchor:
-// in a token they are a set, and the anchor may be among them.
-func chain(signer *x509.Certificate, certs []*x509.Certificate, chains Chains, at time.Time) (*trust.Path, error) {
-	up := []*x509.Certificate{signer}
-	for {
-		path, err := chains.Certificates(up, trust.UseTimeStamp, at)
-		if !errors.Is(err, trust.ErrNoPath) || len(up)+1 >= trust.MaxPath {
-			return path, err
-		}
-		last := up[len(up)-1]
-		i := slices.IndexFunc(certs, func(c *x509.Certificate) bool {
-			return bytes.Equal(c.RawSubject, last.RawIssuer) && !bytes.Equal(c.RawSubject, c.RawIssuer) &&
-				!slices.ContainsFunc(up, c.Equal) && last.CheckSignatureFrom(c) == nil
-		})
-		if i < 0 {
-			return nil, err
-		}
-		up = append(up, certs[i])
-	}
 }
