@@ -38,6 +38,9 @@ func (p *Path) Leaf() *x509.Certificate { return p.Certificates[0] }
 // Anchor is the certificate that was trusted beforehand.
 func (p *Path) Anchor() *x509.Certificate { return p.Certificates[len(p.Certificates)-1] }
 
+// NotAfter is when the first certificate of the path runs out.
+func (p *Path) NotAfter() time.Time { return p.notAfter }
+
 func newPath(certs []*x509.Certificate) *Path {
 	p := &Path{Certificates: certs, notBefore: certs[0].NotBefore, notAfter: certs[0].NotAfter}
 	for _, c := range certs[1:] {
