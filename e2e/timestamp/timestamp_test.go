@@ -24,8 +24,8 @@ import (
 
 const message = "a signature value"
 
-// start runs the server with a chain that it makes itself, and gives its address.
-func start(t *testing.T) string {
+// start runs the server with further arguments, and gives its address.
+func start(t *testing.T, signer ...string) string {
 	dir := t.TempDir()
 	server := filepath.Join(dir, "timestamp-server")
 	build := exec.Command("go", "build", "-o", server, "github.com/sigstore/timestamp-authority/cmd/timestamp-server")
@@ -40,8 +40,7 @@ func start(t *testing.T) string {
 	l.Close()
 
 	var log bytes.Buffer
-	cmd := exec.Command(server, "serve", "--host", "127.0.0.1", "--port", port, "--scheme", "http", "--disable-ntp-monitoring",
-		"--timestamp-signer", "memory", "--include-chain-in-response")
+	cmd := exec.Command(server, append([]string{"serve", "--host", "127.0.0.1", "--port", port, "--scheme", "http", "--disable-ntp-monitoring", "--include-chain-in-response"}, signer...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &log, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -79,7 +78,7 @@ func fetch(t *testing.T, url string) []byte {
 }
 
 func TestSigstore(t *testing.T) {
-	address := start(t)
+	address := start(t, "--timestamp-signer", "memory") // with a chain that it makes itself
 	chain, err := trust.ParsePEM(fetch(t, address+"/api/v1/timestamp/certchain"))
 	if err != nil {
 		t.Fatal(err)
