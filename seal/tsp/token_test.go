@@ -108,6 +108,8 @@ func TestParseRefuses(t *testing.T) {
 	values.Also = [][]byte{devtsa.Attribute(asn1.ObjectIdentifier{1, 2, 3}, []byte{4, 0, 4, 0})}
 	critical := stamp()
 	critical.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}}}
+	both := stamp()
+	both.Twice = true
 	long := stamp()
 	long.Imprint = append(long.Imprint, 0)
 	ber := bytes.Clone(der)
@@ -132,6 +134,7 @@ func TestParseRefuses(t *testing.T) {
 		"imprint of another length":  {made(t, a, long), tsp.ErrToken},
 		"time with trailing zero":    {replaced(t, made(t, a, fraction), hex.EncodeToString([]byte("00.12Z")), hex.EncodeToString([]byte("00.10Z"))), tsp.ErrToken},
 		"time with an offset":        {replaced(t, der, hex.EncodeToString([]byte("120000Z")), hex.EncodeToString([]byte("12+0100"))), tsp.ErrToken},
+		"two signers":                {made(t, a, both), tsp.ErrToken},
 		"an attribute twice":         {made(t, a, twice), tsp.ErrToken},
 		"a critical extension":       {made(t, a, critical), tsp.ErrToken},
 		"an attribute of two values": {made(t, a, values), tsp.ErrToken},

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
 	"errors"
+	"math/big"
 	"testing"
 	"time"
 
@@ -44,6 +46,9 @@ func TestVerify(t *testing.T) {
 	v1 := stamp()
 	v1.Also = [][]byte{essV1(t, a.Chain[0])}
 	v1.Without = []asn1.ObjectIdentifier{oidSigningCertV2}
+	serial := stamp()
+	serial.Also = [][]byte{essV2(t, a.Chain[0], a.Chain[0].RawIssuer, a.Chain[0].SerialNumber)}
+	serial.Without = []asn1.ObjectIdentifier{oidSigningCertV2}
 	protected := stamp()
 	protected.Also = [][]byte{protection("300b0609608648016503040201", "a10a06082a8648ce3d040302")}
 	for name, tc := range map[string]struct {
@@ -54,6 +59,7 @@ func TestVerify(t *testing.T) {
 		"certificate from elsewhere":  {made(t, a, bare), completed},
 		"the root among certificates": {made(t, &rooted, stamp()), v},
 		"signingCertificate alone":    {made(t, a, v1), v},
+		"issuer and number":           {made(t, a, serial), v},
 		"protected algorithms":        {made(t, a, protected), v},
 	} {
 		path, err := parsed(t, tc.der).Verify(tc.v)
@@ -70,6 +76,26 @@ func essV1(t testing.TB, c *x509.Certificate) []byte {
 		t.Fatal(err)
 	}
 	return devtsa.Attribute(oidSigningCert, value)
+}
+
+// essV2 names a certificate by its digest, and by an issuer and number.
+func essV2(t testing.TB, c *x509.Certificate, issuer []byte, serial *big.Int) []byte {
+	id := sha256.Sum256(c.Raw)
+	type certID struct {
+		Hash         []byte
+		IssuerSerial struct {
+			Issuer []asn1.RawValue
+			Serial *big.Int
+		}
+	}
+	one := certID{Hash: id[:]}
+	one.IssuerSerial.Issuer = []asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: issuer}}
+	one.IssuerSerial.Serial = serial
+	value, err := asn1.Marshal(struct{ IDs []certID }{[]certID{one}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return devtsa.Attribute(oidSigningCertV2, value)
 }
 
 // protection is a CMSAlgorithmProtection of two algorithm identifiers in hex.
@@ -110,12 +136,20 @@ func TestVerifyRefuses(t *testing.T) {
 		"certificate of other": {bend(func(s *devtsa.Stamp) { s.NoCertificates = true }), func(v *tsp.Verification) { v.Certificates = other.Chain }, tsp.ErrSigner},
 		"swapped certificate":  {made(t, &swapped, stamp()), func(v *tsp.Verification) { v.Trust = storeOf(t, other) }, tsp.ErrSignature},
 		"another is named":     {bend(func(s *devtsa.Stamp) { s.Named = other.Chain[0] }), nil, tsp.ErrSigner},
-		"v1 names another":     {bend(func(s *devtsa.Stamp) { s.Also = [][]byte{essV1(t, other.Chain[0])} }), nil, tsp.ErrSigner},
-		"none is named":        {bend(func(s *devtsa.Stamp) { s.Without = []asn1.ObjectIdentifier{oidSigningCertV2} }), nil, tsp.ErrSigner},
-		"no content-type":      {bend(func(s *devtsa.Stamp) { s.Without = []asn1.ObjectIdentifier{oidContentType} }), nil, tsp.ErrSignature},
-		"other content-type":   {bend(func(s *devtsa.Stamp) { s.ContentType = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1} }), nil, tsp.ErrSignature},
-		"no message-digest":    {bend(func(s *devtsa.Stamp) { s.Without = []asn1.ObjectIdentifier{oidMessageDigest} }), nil, tsp.ErrSignature},
-		"altered content":      {replaced(t, der, hex.EncodeToString([]byte("120000Z")), hex.EncodeToString([]byte("110000Z"))), nil, tsp.ErrSignature},
+		"another number is named": {bend(func(s *devtsa.Stamp) {
+			s.Also = [][]byte{essV2(t, a.Chain[0], a.Chain[0].RawIssuer, big.NewInt(1))}
+			s.Without = []asn1.ObjectIdentifier{oidSigningCertV2}
+		}), nil, tsp.ErrSigner},
+		"another issuer is named": {bend(func(s *devtsa.Stamp) {
+			s.Also = [][]byte{essV2(t, a.Chain[0], a.Chain[0].RawSubject, a.Chain[0].SerialNumber)}
+			s.Without = []asn1.ObjectIdentifier{oidSigningCertV2}
+		}), nil, tsp.ErrSigner},
+		"v1 names another":   {bend(func(s *devtsa.Stamp) { s.Also = [][]byte{essV1(t, other.Chain[0])} }), nil, tsp.ErrSigner},
+		"none is named":      {bend(func(s *devtsa.Stamp) { s.Without = []asn1.ObjectIdentifier{oidSigningCertV2} }), nil, tsp.ErrSigner},
+		"no content-type":    {bend(func(s *devtsa.Stamp) { s.Without = []asn1.ObjectIdentifier{oidContentType} }), nil, tsp.ErrSignature},
+		"other content-type": {bend(func(s *devtsa.Stamp) { s.ContentType = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1} }), nil, tsp.ErrSignature},
+		"no message-digest":  {bend(func(s *devtsa.Stamp) { s.Without = []asn1.ObjectIdentifier{oidMessageDigest} }), nil, tsp.ErrSignature},
+		"altered content":    {replaced(t, der, hex.EncodeToString([]byte("120000Z")), hex.EncodeToString([]byte("110000Z"))), nil, tsp.ErrSignature},
 		"protected digest differs": {bend(func(s *devtsa.Stamp) {
 			s.Also = [][]byte{protection("300b0609608648016503040202", "a10a06082a8648ce3d040302")}
 		}), nil, tsp.ErrSignature},

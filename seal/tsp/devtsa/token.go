@@ -59,6 +59,8 @@ type Stamp struct {
 	Also [][]byte
 	// Extensions are those of TSTInfo.
 	Extensions []pkix.Extension
+	// Twice puts a second signer into the token.
+	Twice bool
 	// NoCertificates leaves them out of the token.
 	NoCertificates bool
 }
@@ -191,7 +193,12 @@ func (a *Authority) signedData(s Stamp, content, attributes, value []byte) []byt
 							}
 						})
 					}
-					b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { a.signerInfo(b, attributes, value) })
+					b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
+						a.signerInfo(b, attributes, value)
+						if s.Twice {
+							a.signerInfo(b, attributes, value)
+						}
+					})
 				})
 			})
 		})
