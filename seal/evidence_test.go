@@ -153,6 +153,21 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// Who accepts that nothing is known of revocation does not accept an authority
+// that has run out, and gets the levels otherwise.
+func TestUnknownRevocation(t *testing.T) {
+	a := newArchive(t)
+	v := a.validator(now)
+	v.Revocation, v.InsecureAcceptUnknownRevocation = nil, true
+	if got := judge(t, v, a.made(seal.BaselineT), now.Add(year)); got.Err() != nil || got.Level != seal.BaselineT {
+		t.Errorf("found %s\n%s", got.Level, got.Checks)
+	}
+	got := judge(t, v, a.made(seal.BaselineT), now.Add(2*year))
+	if !hasFailures(got, seal.CheckTimeStamp+" "+seal.CheckValidity) || got.SubIndication != seal.OutOfBoundsNoPOE {
+		t.Errorf("authority expired: %s\n%s", got.SubIndication, got.Checks)
+	}
+}
+
 // Forgeries are refused, each by the check that is for it.
 func TestForgeries(t *testing.T) {
 	a := newArchive(t)

@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,6 +106,7 @@ func TestParseRefuses(t *testing.T) {
 	protected := func(h string) string {
 		return fmt.Sprintf(`{"payload":"e30","protected":%q,"signature":"AAAA"}`, jose.Encode([]byte(h)))
 	}
+	root := base64.StdEncoding.EncodeToString(authority(t).Root.Raw)
 	many := `{"etsiU":[` + strings.Repeat(`"e30",`, 256) + `"e30"]}`
 	for name, tc := range map[string]struct{ in, says string }{
 		"not JSON":                    {"e30.e30.AA", ""},
@@ -144,6 +146,7 @@ func TestParseRefuses(t *testing.T) {
 		"rVals empty":                 {etsiU(`{"rVals":{}}`), "empty"},
 		"tstVD empty":                 {etsiU(`{"tstVD":{}}`), "empty"},
 		"other certificate":           {etsiU(`{"xVals":[{"otherCert":{"val":"MAA="}}]}`), "x509Cert"},
+		"two certificates in one":     {etsiU(fmt.Sprintf(`{"xVals":[{"x509Cert":{"val":%[1]q},"otherCert":{"val":%[1]q}}]}`, root)), "x509Cert"},
 		"no certificate":              {etsiU(`{"xVals":[{"x509Cert":{"val":"MAA="}}]}`), "cannot be read"},
 		"other revocation":            {etsiU(`{"rVals":{"otherVals":[{}]}}`), "otherVals"},
 		"unknown member of a element": {etsiU(`{"rVals":{"crls":[]}}`), "etsiU[0]"},

@@ -108,6 +108,8 @@ func TestParseRefuses(t *testing.T) {
 	values.Also = [][]byte{devtsa.Attribute(asn1.ObjectIdentifier{1, 2, 3}, []byte{4, 0, 4, 0})}
 	critical := stamp()
 	critical.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}}}
+	heavy := stamp()
+	heavy.Also = [][]byte{devtsa.Attribute(asn1.ObjectIdentifier{1, 2, 3}, append([]byte{4, 0x83, 2, 0, 0}, make([]byte, tsp.MaxToken)...))}
 	both := stamp()
 	both.Twice = true
 	long := stamp()
@@ -125,7 +127,7 @@ func TestParseRefuses(t *testing.T) {
 		"something after":            {append(bytes.Clone(der), 0), tsp.ErrToken},
 		"indefinite length":          {append(ber, 0, 0), tsp.ErrToken},
 		"long form of length":        {bigger, tsp.ErrToken},
-		"too long":                   {make([]byte, tsp.MaxToken+1), tsp.ErrToken},
+		"too long":                   {made(t, a, heavy), tsp.ErrToken},
 		"other content type":         {replaced(t, der, "06092a864886f70d010702", "06092a864886f70d010701"), tsp.ErrToken},
 		"other encapsulated content": {replaced(t, der, "060b2a864886f70d0109100104", "060b2a864886f70d0109100105"), tsp.ErrToken},
 		"SignedData of version 1":    {replaced(t, der, "020103", "020101"), tsp.ErrToken},
@@ -146,6 +148,37 @@ func TestParseRefuses(t *testing.T) {
 		if got != nil {
 			t.Errorf("%s: a failed parse answered something", name)
 		}
+	}
+}
+
+// A reply is held against its request before anything is verified.
+func TestParseReply(t *testing.T) {
+	a := authority(t, devtsa.Options{})
+	s := stamp()
+	s.Nonce = big.NewInt(7)
+	reply := devtsa.Reply(0, made(t, a, s))
+	good := tsp.Request{Hash: s.Hash, Imprint: s.Imprint, Nonce: s.Nonce, Policy: devtsa.Policy, Certificates: true}
+	for name, tc := range map[string]struct {
+		bend func(*tsp.Request)
+		want error
+	}{
+		"as asked":            {func(*tsp.Request) {}, nil},
+		"any policy":          {func(r *tsp.Request) { r.Policy = nil }, nil},
+		"other imprint":       {func(r *tsp.Request) { r.Imprint = digest(crypto.SHA256, "another") }, tsp.ErrImprint},
+		"other digest":        {func(r *tsp.Request) { r.Hash = crypto.SHA512 }, tsp.ErrImprint},
+		"other nonce":         {func(r *tsp.Request) { r.Nonce = big.NewInt(8) }, tsp.ErrReply},
+		"nonce not asked for": {func(r *tsp.Request) { r.Nonce = nil }, tsp.ErrReply},
+		"other policy":        {func(r *tsp.Request) { r.Policy = asn1.ObjectIdentifier{1, 2} }, tsp.ErrPolicy},
+	} {
+		r := good
+		tc.bend(&r)
+		token, err := tsp.ParseReply(reply, r)
+		if !errors.Is(err, tc.want) || (token == nil) != (tc.want != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := tsp.ParseReply(append(bytes.Clone(reply), 0), good); !errors.Is(err, tsp.ErrReply) {
+		t.Errorf("something after: %v", err)
 	}
 }
 
