@@ -3,7 +3,9 @@ package seal_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -191,6 +193,15 @@ func TestForgeries(t *testing.T) {
 	a.stamp(future, evidence.SignatureTimeStamp, a.tsas[0], at.Add(time.Hour))
 	disordered := a.made(seal.BaselineLT)
 	a.stamp(disordered, evidence.ArchiveTimeStamp, a.tsas[0], now.Add(-time.Hour))
+	// Values of the authority alone, and an archive time-stamp before the values.
+	partial := a.made(seal.BaselineT)
+	a.check(partial.AddValues(evidence.Values{CRLs: [][]byte{crl(t, a.tsas[0].Root, a.tsas[0].RootKey, now)}}))
+	emptied := a.made(seal.BaselineT)
+	imprint, err := emptied.Imprint(evidence.ArchiveTimeStamp, crypto.SHA256)
+	a.check(err)
+	token, err := a.tsas[0].Token(devtsa.Stamp{Hash: crypto.SHA256, Imprint: imprint, Time: now.Add(time.Hour)})
+	a.check(err)
+	nothing := jose.Encode([]byte(`{"arcTst":{"tstTokens":[{"val":"` + base64.StdEncoding.EncodeToString(token) + `"}]}}`))
 	resealed := func(bend func(map[string]any)) []byte {
 		h := header(a.seal.Certificate)
 		bend(h)
@@ -215,6 +226,8 @@ func TestForgeries(t *testing.T) {
 		failed string
 	}{
 		"as it was made":                    {with(t, good, e...), "", seal.BaselineLTA, ""},
+		"values of the authority alone":     {with(t, partial, texts(partial)...), "", seal.BaselineT, ""},
+		"archive time-stamp before values":  {with(t, emptied, texts(emptied)[0], nothing, e[1], e[2]), "", seal.BaselineLT, ""},
 		"etsiU stripped":                    {with(t, good), "", seal.BaselineB, ""},
 		"archive time-stamp stripped":       {with(t, good, e[:3]...), "", seal.BaselineLT, ""},
 		"values stripped":                   {with(t, good, e[0], e[3]), "", seal.BaselineT, archiveStamp},
