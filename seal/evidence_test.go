@@ -202,6 +202,13 @@ func TestForgeries(t *testing.T) {
 	token, err := a.tsas[0].Token(devtsa.Stamp{Hash: crypto.SHA256, Imprint: imprint, Time: now.Add(time.Hour)})
 	a.check(err)
 	nothing := jose.Encode([]byte(`{"arcTst":{"tstTokens":[{"val":"` + base64.StdEncoding.EncodeToString(token) + `"}]}}`))
+	// Archived by one authority and again by another, nothing kept of the first.
+	gap := a.made(seal.BaselineT)
+	v := a.values(now.Add(time.Minute))
+	v.CRLs = v.CRLs[:2] // of the seal's authority and of the one that stamped first
+	a.check(gap.AddValues(v))
+	a.stamp(gap, evidence.ArchiveTimeStamp, a.tsas[3], now.Add(time.Hour))
+	a.stamp(gap, evidence.ArchiveTimeStamp, a.tsas[0], now.Add(2*time.Hour))
 	resealed := func(bend func(map[string]any)) []byte {
 		h := header(a.seal.Certificate)
 		bend(h)
@@ -228,6 +235,7 @@ func TestForgeries(t *testing.T) {
 		"as it was made":                    {with(t, good, e...), "", seal.BaselineLTA, ""},
 		"values of the authority alone":     {with(t, partial, texts(partial)...), "", seal.BaselineT, ""},
 		"archive time-stamp before values":  {with(t, emptied, texts(emptied)[0], nothing, e[1], e[2]), "", seal.BaselineLT, ""},
+		"values of an archive missing":      {with(t, gap, texts(gap)...), "", seal.BaselineT, ""},
 		"etsiU stripped":                    {with(t, good), "", seal.BaselineB, ""},
 		"archive time-stamp stripped":       {with(t, good, e[:3]...), "", seal.BaselineLT, ""},
 		"values stripped":                   {with(t, good, e[0], e[3]), "", seal.BaselineT, archiveStamp},

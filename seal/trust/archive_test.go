@@ -73,6 +73,7 @@ func TestArchiveOCSP(t *testing.T) {
 	same := leaf("Same number")
 	twin := mint(t, same, &other)
 	twin.cert.SerialNumber = c.cert.SerialNumber
+	namesake := mint(t, authority("CA"), nil)
 	renamed := mintFor(t, authority("Renamed"), ca.key, nil)
 	for name, tc := range map[string]struct {
 		answer []byte
@@ -80,28 +81,29 @@ func TestArchiveOCSP(t *testing.T) {
 		at     time.Time
 		want   trust.State
 	}{
-		"by the issuer":                   {answer(t, ca, ca, c, nil), c, now, trust.Good},
-		"by a responder":                  {answer(t, ca, by, c, nil), c, now, trust.Good},
-		"by SHA-256 of the issuer":        {answer(t, ca, by, c, func(r *ocsp.Response) { r.IssuerHash = crypto.SHA256 }), c, now, trust.Good},
-		"ran out":                         {answer(t, ca, by, c, nil), c, now.Add(2 * time.Hour), trust.Unknown},
-		"no next update, before it":       {answer(t, ca, by, c, func(r *ocsp.Response) { r.NextUpdate = time.Time{} }), c, now.Add(-time.Hour), trust.Good},
-		"no next update, after it":        {answer(t, ca, by, c, func(r *ocsp.Response) { r.NextUpdate = time.Time{} }), c, now, trust.Unknown},
-		"unknown":                         {answer(t, ca, by, c, func(r *ocsp.Response) { r.Status = ocsp.Unknown }), c, now, trust.Unknown},
-		"revoked":                         {answer(t, ca, by, c, revoked(-time.Minute, 1)), c, now, trust.Revoked},
-		"revoked, answer ran out":         {answer(t, ca, by, c, revoked(-time.Minute, 1)), c, now.Add(2 * time.Hour), trust.Revoked},
-		"before it was revoked":           {answer(t, ca, by, c, revoked(-time.Minute, 1)), c, now.Add(-2 * time.Minute), trust.Good},
-		"on hold":                         {answer(t, ca, by, c, revoked(-time.Minute, 6)), c, now, trust.OnHold},
-		"expired before the answer":       {answer(t, ca, by, expired, nil), expired, now.Add(-40 * time.Minute), trust.Unknown},
-		"about another":                   {answer(t, ca, by, by, nil), c, now, trust.Unknown},
-		"by another authority":            {answer(t, other, other, c, nil), c, now, trust.Unknown},
-		"of the same number elsewhere":    {answer(t, other, by, twin, nil), c, now, trust.Unknown},
-		"responder of another authority":  {answer(t, ca, responder(t, other, nil), c, nil), c, now, trust.Unknown},
-		"signed with SHA-1":               {answer(t, ca, ca, c, func(r *ocsp.Response) { r.SignatureAlgorithm = x509.ECDSAWithSHA1 }), c, now, trust.Unknown},
-		"by a leaf":                       {answer(t, ca, responder(t, ca, func(c *x509.Certificate) { c.ExtKeyUsage = nil }), c, nil), c, now, trust.Unknown},
-		"responder that may be revoked":   {answer(t, ca, responder(t, ca, func(c *x509.Certificate) { c.ExtraExtensions = nil }), c, nil), c, now, trust.Unknown},
-		"responder expired":               {answer(t, ca, responder(t, ca, func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) }), c, func(r *ocsp.Response) {}), c, now, trust.Unknown},
-		"no answer":                       {[]byte{0x30, 3, 10, 1, 6}, c, now, trust.Unknown},
-		"by the same key of another name": {answer(t, renamed, by, c, nil), c, now, trust.Unknown},
+		"by the issuer":                     {answer(t, ca, ca, c, nil), c, now, trust.Good},
+		"by a responder":                    {answer(t, ca, by, c, nil), c, now, trust.Good},
+		"by SHA-256 of the issuer":          {answer(t, ca, by, c, func(r *ocsp.Response) { r.IssuerHash = crypto.SHA256 }), c, now, trust.Good},
+		"ran out":                           {answer(t, ca, by, c, nil), c, now.Add(2 * time.Hour), trust.Unknown},
+		"no next update, before it":         {answer(t, ca, by, c, func(r *ocsp.Response) { r.NextUpdate = time.Time{} }), c, now.Add(-time.Hour), trust.Good},
+		"no next update, after it":          {answer(t, ca, by, c, func(r *ocsp.Response) { r.NextUpdate = time.Time{} }), c, now, trust.Unknown},
+		"unknown":                           {answer(t, ca, by, c, func(r *ocsp.Response) { r.Status = ocsp.Unknown }), c, now, trust.Unknown},
+		"revoked":                           {answer(t, ca, by, c, revoked(-time.Minute, 1)), c, now, trust.Revoked},
+		"revoked, answer ran out":           {answer(t, ca, by, c, revoked(-time.Minute, 1)), c, now.Add(2 * time.Hour), trust.Revoked},
+		"before it was revoked":             {answer(t, ca, by, c, revoked(-time.Minute, 1)), c, now.Add(-2 * time.Minute), trust.Good},
+		"on hold":                           {answer(t, ca, by, c, revoked(-time.Minute, 6)), c, now, trust.OnHold},
+		"expired before the answer":         {answer(t, ca, by, expired, nil), expired, now.Add(-40 * time.Minute), trust.Unknown},
+		"about another":                     {answer(t, ca, by, by, nil), c, now, trust.Unknown},
+		"by another authority":              {answer(t, other, other, c, nil), c, now, trust.Unknown},
+		"of the same number elsewhere":      {answer(t, other, by, twin, nil), c, now, trust.Unknown},
+		"responder of another authority":    {answer(t, ca, responder(t, other, nil), c, nil), c, now, trust.Unknown},
+		"signed with SHA-1":                 {answer(t, ca, ca, c, func(r *ocsp.Response) { r.SignatureAlgorithm = x509.ECDSAWithSHA1 }), c, now, trust.Unknown},
+		"by a leaf":                         {answer(t, ca, responder(t, ca, func(c *x509.Certificate) { c.ExtKeyUsage = nil }), c, nil), c, now, trust.Unknown},
+		"responder that may be revoked":     {answer(t, ca, responder(t, ca, func(c *x509.Certificate) { c.ExtraExtensions = nil }), c, nil), c, now, trust.Unknown},
+		"responder expired":                 {answer(t, ca, responder(t, ca, func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) }), c, func(r *ocsp.Response) {}), c, now, trust.Unknown},
+		"no answer":                         {[]byte{0x30, 3, 10, 1, 6}, c, now, trust.Unknown},
+		"by the same name with another key": {answer(t, namesake, by, c, nil), c, now, trust.Unknown},
+		"by the same key of another name":   {answer(t, renamed, by, c, nil), c, now, trust.Unknown},
 		"too long": {answer(t, ca, ca, c, func(r *ocsp.Response) {
 			r.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: make([]byte, 64<<10)}}
 		}), c, now, trust.Unknown},
