@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/zegel-id/zegel/seal/tsp"
 )
@@ -101,9 +102,6 @@ func (f *File) AddValues(v Values) error {
 	if v.empty() {
 		return nil
 	}
-	if len(v.Certificates) > maxValues || len(v.CRLs) > maxValues || len(v.OCSPs) > maxValues {
-		return fmt.Errorf("%w: more than %d values of a kind", ErrAugment, maxValues)
-	}
 	if f.has(ArchiveTimeStamp) {
 		x, err := newElement(TimeStampValues, timeStampValues{v.certificates(), v.revocation()})
 		if err != nil {
@@ -130,10 +128,14 @@ func (f *File) AddValues(v Values) error {
 }
 
 func (f *File) add(x ...Element) error {
-	if len(f.elements)+len(x) > maxElements {
-		return fmt.Errorf("%w: it has %d elements already", ErrAugment, len(f.elements))
+	var count counts
+	all := slices.Concat(f.elements, x)
+	for _, x := range all {
+		if err := count.add(x); err != nil {
+			return fmt.Errorf("%w: %w", ErrAugment, err)
+		}
 	}
-	f.elements = append(f.elements, x...)
+	f.elements = all
 	return nil
 }
 

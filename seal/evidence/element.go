@@ -37,7 +37,8 @@ var others = []Kind{"cSig", "sigPSt", "axVals", "arVals", "anyValData", "xRefs",
 // Bounds of what evidence may hold.
 const (
 	maxElements = 256
-	maxValues   = 64
+	maxStamps   = 64  // a century of stamping again
+	maxValues   = 256 // certificates, lists and answers, of each kind
 )
 
 // Element is one member of etsiU. It does not change.
@@ -180,9 +181,6 @@ func (o pkiObject) der() ([]byte, error) {
 }
 
 func readCertificates(w []certificateValue) ([]*x509.Certificate, error) {
-	if len(w) > maxValues {
-		return nil, fmt.Errorf("more than %d certificates", maxValues)
-	}
 	var out []*x509.Certificate
 	for i, v := range w {
 		if v.X509 == nil || v.Other != nil {
@@ -212,9 +210,6 @@ func (v *Values) readRevocation(w revocationValues) (err error) {
 }
 
 func readObjects(w []pkiObject) ([][]byte, error) {
-	if len(w) > maxValues {
-		return nil, fmt.Errorf("more than %d values", maxValues)
-	}
 	var out [][]byte
 	for i, o := range w {
 		der, err := o.der()

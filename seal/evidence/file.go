@@ -216,6 +216,7 @@ func Parse(b []byte) (*File, error) {
 	if one.Header.EtsiU != nil && len(one.Header.EtsiU) == 0 || len(one.Header.EtsiU) > maxElements {
 		return nil, fmt.Errorf("%w: etsiU has %d elements, expected 1 to %d", ErrFile, len(one.Header.EtsiU), maxElements)
 	}
+	var count counts
 	for i, raw := range one.Header.EtsiU {
 		var text string
 		if err := jose.Unmarshal(raw, &text); err != nil {
@@ -225,9 +226,35 @@ func Parse(b []byte) (*File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: etsiU[%d]: %w", ErrFile, i, err)
 		}
+		if err := count.add(x); err != nil {
+			return nil, fmt.Errorf("%w: etsiU[%d]: %w", ErrFile, i, err)
+		}
 		f.elements = append(f.elements, x)
 	}
 	return f, nil
+}
+
+// counts bounds the work that evidence makes for whoever judges it: a stranger may
+// have made it.
+type counts struct{ elements, stamps, certificates, crls, ocsps int }
+
+func (c *counts) add(x Element) error {
+	c.elements++
+	if x.Token != nil {
+		c.stamps++
+	}
+	c.certificates += len(x.Values.Certificates)
+	c.crls += len(x.Values.CRLs)
+	c.ocsps += len(x.Values.OCSPs)
+	switch {
+	case c.elements > maxElements:
+		return fmt.Errorf("more than %d elements", maxElements)
+	case c.stamps > maxStamps:
+		return fmt.Errorf("more than %d time-stamps", maxStamps)
+	case c.certificates > maxValues || c.crls > maxValues || c.ocsps > maxValues:
+		return fmt.Errorf("more than %d values of a kind", maxValues)
+	}
+	return nil
 }
 
 // readSerialisation tells the two forms apart by the member that only one has.

@@ -148,6 +148,9 @@ func TestParseRefuses(t *testing.T) {
 		"other certificate":           {etsiU(`{"xVals":[{"otherCert":{"val":"MAA="}}]}`), "x509Cert"},
 		"two certificates in one":     {etsiU(fmt.Sprintf(`{"xVals":[{"x509Cert":{"val":%[1]q},"otherCert":{"val":%[1]q}}]}`, root)), "x509Cert"},
 		"no certificate":              {etsiU(`{"xVals":[{"x509Cert":{"val":"MAA="}}]}`), "cannot be read"},
+		"too many time-stamps":        {etsiU(slices.Repeat([]string{`{"sigTst":{"tstTokens":[{"val":"MAA="}]}}`}, 65)...), "64 time-stamps"},
+		"too many lists":              {etsiU(`{"rVals":{"crlVals":[` + strings.Repeat(`{"val":"MAA="},`, 256) + `{"val":"MAA="}]}}`), "256 values"},
+		"too many answers":            {etsiU(slices.Repeat([]string{`{"tstVD":{"rVals":{"ocspVals":[` + strings.Repeat(`{"val":"MAA="},`, 128) + `{"val":"MAA="}]}}}`}, 2)...), "256 values"},
 		"other revocation":            {etsiU(`{"rVals":{"otherVals":[{}]}}`), "otherVals"},
 		"unknown member of a element": {etsiU(`{"rVals":{"crls":[]}}`), "etsiU[0]"},
 	} {
@@ -258,8 +261,12 @@ func TestAddValues(t *testing.T) {
 	if err := f.AddValues(f.Values()); err != nil || len(f.Elements()) != n {
 		t.Errorf("the same values make %d elements: %v", len(f.Elements())-n, err)
 	}
-	if err := f.AddValues(evidence.Values{OCSPs: make([][]byte, 65)}); !errors.Is(err, evidence.ErrAugment) {
-		t.Errorf("65 answers: %v", err)
+	var answers [][]byte
+	for i := range 256 {
+		answers = append(answers, []byte{4, 1, byte(i)})
+	}
+	if err := f.AddValues(evidence.Values{OCSPs: answers}); !errors.Is(err, evidence.ErrAugment) || len(f.Elements()) != n {
+		t.Errorf("257 answers: %v", err)
 	}
 }
 

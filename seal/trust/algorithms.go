@@ -1,17 +1,23 @@
 package trust
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
+// maxRSA is the longest RSA key that is used: verifying with one that a stranger
+// made longer would take for ever.
+const maxRSA = 8192
+
 // checkKey refuses a key that no JOSE algorithm of the product fits: RSA below
-// 2048 bits, other curves.
+// 2048 bits or beyond maxRSA, other curves.
 func checkKey(c *x509.Certificate) error {
-	if _, err := jose.AlgFor(c.PublicKey); err != nil {
-		return fmt.Errorf("%w: the key of %s must be P-256, P-384, P-521, Ed25519, or RSA of 2048 bits or more", ErrAlgorithm, name(c))
+	_, err := jose.AlgFor(c.PublicKey)
+	if k, isRSA := c.PublicKey.(*rsa.PublicKey); err != nil || isRSA && k.N.BitLen() > maxRSA {
+		return fmt.Errorf("%w: the key of %s must be P-256, P-384, P-521, Ed25519, or RSA of 2048 to %d bits", ErrAlgorithm, name(c), maxRSA)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -199,4 +200,33 @@ func FuzzArchive(f *testing.F) {
 			t.Errorf("found %+v, %v", s, err)
 		}
 	})
+}
+
+// Certificates of strangers must not cost more than they are worth.
+func TestCompleteIsBounded(t *testing.T) {
+	root := mint(t, authority("Root"), nil)
+	middle := mint(t, authority("Middle"), &root)
+	end := mint(t, leaf("End"), &middle)
+	decoy := mint(t, authority("Middle"), &root)
+	store := storeOf(t, trust.UseSeal, root.cert)
+	for n, want := range map[int]error{15: nil, 16: trust.ErrNoPath} {
+		more := append(slices.Repeat(certs(decoy), n), middle.cert)
+		if _, err := store.Complete(certs(end), more, trust.UseSeal, now); !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%d namesakes before the issuer: %v", n, err)
+		}
+	}
+}
+
+// A responder's key is looked at before anything is verified with it.
+func TestResponderKey(t *testing.T) {
+	ca := mint(t, authority("CA"), nil)
+	c := mint(t, leaf("Leaf"), &ca)
+	tmpl := leaf("Responder")
+	tmpl.NotAfter = time.Now().AddDate(1, 0, 0)
+	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
+	tmpl.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}, Value: []byte{5, 0}}}
+	small := mintFor(t, tmpl, smallRSA(t), &ca)
+	if got := kept(t, nil, [][]byte{answer(t, ca, small, c, nil)}, c, ca, now); got.State != trust.Unknown {
+		t.Errorf("a small key: %s", got.State)
+	}
 }

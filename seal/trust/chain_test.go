@@ -4,10 +4,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
+	"math/big"
 	"net"
 	"testing"
 	"time"
@@ -255,4 +257,23 @@ func BenchmarkChain(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(first), "x-first")
+}
+
+// A key that would take for ever to verify with is refused before it is used.
+func TestLongKey(t *testing.T) {
+	ca := mint(t, authority("CA"), nil)
+	tmpl := leaf("Long")
+	tmpl.SerialNumber = big.NewInt(1)
+	long := &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 8192), big.NewInt(1)), E: 65537}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, ca.cert, long, ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := storeOf(t, trust.UseSeal, ca.cert).Certificates([]*x509.Certificate{c}, trust.UseSeal, now); !errors.Is(err, trust.ErrAlgorithm) {
+		t.Errorf("RSA of 8193 bits: %v", err)
+	}
 }

@@ -66,7 +66,7 @@ func (s *signerInfo) algorithm(c *x509.Certificate) (x509.SignatureAlgorithm, er
 	ok := false
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
-		ok = key.N.BitLen() >= 2048 && (alg == byHash[hash].rsa || alg == byHash[hash].pss)
+		ok = key.N.BitLen() >= 2048 && key.N.BitLen() <= 8192 && (alg == byHash[hash].rsa || alg == byHash[hash].pss)
 	case *ecdsa.PublicKey:
 		ok = alg == byHash[hash].ecdsa
 	case ed25519.PublicKey:
