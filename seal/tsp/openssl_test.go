@@ -4,11 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"os"
 	"os/exec"
@@ -142,4 +148,90 @@ func TestOpenSSLVerifies(t *testing.T) {
 			t.Errorf("%q is not in the query: %v\n%s", line, err, out)
 		}
 	}
+}
+
+// Tokens of every allowed algorithm, and of signers that are named by their key,
+// as OpenSSL's CMS makes them.
+func TestOpenSSLSignatures(t *testing.T) {
+	a := authority(t, devtsa.Options{})
+	content := contentOf(t, made(t, a, stamp()))
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pss := func(salt string) []string {
+		return []string{"-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_pss_saltlen:" + salt}
+	}
+	for name, tc := range map[string]struct {
+		key  crypto.Signer
+		args []string
+		want error
+	}{
+		"ECDSA P-384, SHA-384":     {p384, []string{"-md", "sha384"}, nil},
+		"ECDSA P-384, SHA-512":     {p384, []string{"-md", "sha512"}, nil},
+		"ECDSA, SHA-1":             {p384, []string{"-md", "sha1"}, tsp.ErrAlgorithm},
+		"RSA, SHA-256":             {long, []string{"-md", "sha256"}, nil},
+		"RSA, SHA-512":             {long, []string{"-md", "sha512"}, nil},
+		"RSA, SHA-1":               {long, []string{"-md", "sha1"}, tsp.ErrAlgorithm},
+		"RSA of 1024 bits":         {short, []string{"-md", "sha256"}, tsp.ErrAlgorithm},
+		"PSS, SHA-256":             {long, append(pss("32"), "-md", "sha256"), nil},
+		"PSS, SHA-384":             {long, append(pss("48"), "-md", "sha384"), nil},
+		"PSS, another salt length": {long, append(pss("20"), "-md", "sha256"), tsp.ErrAlgorithm},
+		"PSS, another mask digest": {long, append(pss("32"), "-md", "sha256", "-keyopt", "rsa_mgf1_md:sha512"), tsp.ErrAlgorithm},
+		"named by its key":         {p384, []string{"-md", "sha384", "-keyid"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			cert := certified(t, a, tc.key.Public())
+			der, err := x509.MarshalPKCS8PrivateKey(tc.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir, "key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+			write(t, dir, "cert", trust.EncodePEM(cert))
+			write(t, dir, "content", content)
+			// -cades signs which certificate it is.
+			args := []string{"cms", "-sign", "-binary", "-nodetach", "-cades", "-econtent_type", "1.2.840.113549.1.9.16.1.4",
+				"-in", "content", "-signer", "cert", "-inkey", "key", "-outform", "DER", "-out", "token"}
+			if out, err := openssl(t, dir, append(args, tc.args...)...); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			raw, err := os.ReadFile(filepath.Join(dir, "token"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = parsed(t, raw).Verify(verification(t, a))
+			if !errors.Is(err, tc.want) || tc.want == nil && err != nil {
+				t.Errorf("found %v", err)
+			}
+		})
+	}
+}
+
+// certified is a certificate for time-stamps of another key.
+func certified(t testing.TB, a *devtsa.Authority, pub crypto.PublicKey) *x509.Certificate {
+	usage, err := devtsa.ExtKeyUsage(true, timeStamping)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "Another key"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
+		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true, ExtraExtensions: []pkix.Extension{usage}, SubjectKeyId: []byte{1, 2, 3},
+	}, a.Root, pub, a.RootKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

@@ -3,7 +3,6 @@ package tsp
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
@@ -14,10 +13,9 @@ import (
 )
 
 var (
-	oidRSA     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
-	oidPSS     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
-	oidMGF1    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 8}
-	oidEd25519 = asn1.ObjectIdentifier{1, 3, 101, 112}
+	oidRSA  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
+	oidPSS  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
+	oidMGF1 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 8}
 )
 
 // signatures are the allowed signature algorithms that name their digest.
@@ -69,8 +67,6 @@ func (s *signerInfo) algorithm(c *x509.Certificate) (x509.SignatureAlgorithm, er
 		ok = key.N.BitLen() >= 2048 && key.N.BitLen() <= 8192 && (alg == byHash[hash].rsa || alg == byHash[hash].pss)
 	case *ecdsa.PublicKey:
 		ok = alg == byHash[hash].ecdsa
-	case ed25519.PublicKey:
-		ok = alg == x509.PureEd25519
 	}
 	if !ok {
 		return x509.UnknownSignatureAlgorithm, fmt.Errorf("%w: signature %s with digest %s and a %s key", ErrAlgorithm, s.signature.id, s.digest.id, c.PublicKeyAlgorithm)
@@ -87,11 +83,8 @@ func (s *signerInfo) named(hash crypto.Hash) x509.SignatureAlgorithm {
 	if !s.signature.plain() {
 		return x509.UnknownSignatureAlgorithm
 	}
-	switch {
-	case id.Equal(oidRSA):
+	if id.Equal(oidRSA) {
 		return byHash[hash].rsa
-	case id.Equal(oidEd25519) && hash == crypto.SHA512: // RFC 8419, Section 3.1
-		return x509.PureEd25519
 	}
 	for _, k := range signatures {
 		if k.id.Equal(id) && k.hash == hash {
