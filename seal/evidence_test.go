@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ocsp"
+
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/testvectors"
 	"github.com/zegel-id/zegel/seal"
@@ -92,6 +94,27 @@ func TestLevels(t *testing.T) {
 	if got.Err() != nil || got.Level != seal.BaselineLTA || len(got.TimeStamps) != 3 || got.TimeStamps[0].Kind != evidence.SignatureTimeStamp ||
 		!got.TimeStamps[2].Time.Equal(now.Add(year)) || !got.StampBefore.Equal(a.tsas[1].Chain[0].NotAfter) {
 		t.Errorf("stamped again: %s, to be stamped before %s\n%s", got.Level, got.StampBefore, got.Checks)
+	}
+}
+
+// OCSP answers do as well as lists.
+func TestLevelByOCSP(t *testing.T) {
+	a := newArchive(t)
+	f := a.made(seal.BaselineT)
+	answer := func(of, by *x509.Certificate, key crypto.Signer) []byte {
+		der, err := ocsp.CreateResponse(by, by, ocsp.Response{
+			Status: ocsp.Good, SerialNumber: of.SerialNumber, ThisUpdate: now.Add(time.Minute), NextUpdate: now.Add(24 * time.Hour), IssuerHash: crypto.SHA1,
+		}, key)
+		a.check(err)
+		return der
+	}
+	tsa := a.tsas[0]
+	a.check(f.AddValues(evidence.Values{OCSPs: [][]byte{answer(a.seal.Certificate, a.ca.Certificate, a.ca.Key), answer(tsa.Chain[0], tsa.Root, tsa.RootKey)}}))
+	a.stamp(f, evidence.ArchiveTimeStamp, tsa, now.Add(time.Hour))
+	v := a.validator(now)
+	v.Revocation = nil
+	if got := judge(t, v, f, now.Add(2*time.Hour)); got.Err() != nil || got.Level != seal.BaselineLTA {
+		t.Errorf("found %s\n%s", got.Level, got.Checks)
 	}
 }
 

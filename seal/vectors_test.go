@@ -261,3 +261,32 @@ func TestDSSEvidence(t *testing.T) {
 		t.Errorf("%d samples were read, expected 19", seen)
 	}
 }
+
+// A sample of DSS that has it all, with its own root as anchor: time-stamps hold
+// by the OCSP answers and lists in it. What does not is that the answer about the
+// seal comes from a responder that another authority made.
+func TestStrangersEvidence(t *testing.T) {
+	f, err := evidence.Parse(testvectors.File(t, "jades", filepath.Join("samples", "jades-lta.json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var roots []*x509.Certificate
+	for _, c := range f.Values().Certificates {
+		if c.IsCA {
+			roots = append(roots, c)
+		}
+	}
+	store, err := trust.NewStore(trust.Anchors{trust.UseSeal: roots, trust.UseTimeStamp: roots}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &seal.Validator{Trust: store, SkipProviderList: true, Algs: []jose.Alg{jose.RS256}}
+	got := judge(t, v, f, time.Date(2021, 1, 25, 12, 0, 0, 0, time.UTC))
+	if got.SubIndication != seal.TryLater || !hasFailures(got, seal.CheckRevocation) || len(got.TimeStamps) != 2 || !got.TimeStamps[0].Accepted || !got.TimeStamps[1].Accepted ||
+		!got.BestSignatureTime.Equal(time.Date(2021, 1, 25, 10, 20, 4, 0, time.UTC)) {
+		t.Errorf("found %s %s at %s\n%s", got.Indication, got.SubIndication, got.BestSignatureTime, got.Checks)
+	}
+	if !strings.Contains(got.Revocation.Detail, "RFC 6960") {
+		t.Errorf("why: %s", got.Revocation.Detail)
+	}
+}

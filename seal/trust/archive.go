@@ -33,9 +33,12 @@ func (a *Archive) Revocation(ctx context.Context, cert, issuer *x509.Certificate
 		out = worse(out, list.status(cert, at))
 	}
 	for _, der := range a.ocsps {
-		if r, err := parseOCSP(der, cert, issuer); err == nil {
-			out = worse(out, ocspStatus(r, cert, at))
+		r, err := parseOCSP(der, cert, issuer)
+		if err != nil {
+			out = worse(out, RevocationStatus{Detail: "no value about it was kept that can be used: " + err.Error()})
+			continue
 		}
+		out = worse(out, ocspStatus(r, cert, at))
 	}
 	return out, nil
 }
