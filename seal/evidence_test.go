@@ -193,6 +193,20 @@ func TestUnknownRevocation(t *testing.T) {
 	}
 }
 
+// A signature time-stamp of nobody known proves nothing; the archive time-stamp
+// over it proves when the signature existed all the same.
+func TestArchiveAloneProves(t *testing.T) {
+	a, other := newArchive(t), newArchive(t)
+	f := a.made(seal.BaselineB)
+	a.stamp(f, evidence.SignatureTimeStamp, other.tsas[0], now)
+	a.check(f.AddValues(a.values(now)))
+	a.stamp(f, evidence.ArchiveTimeStamp, a.tsas[0], now.Add(time.Hour))
+	got := judge(t, a.validator(now.Add(year)), f, now.Add(year))
+	if got.Indication != seal.TotalPassed || got.Level != seal.BaselineB || !hasFailures(got, seal.CheckTimeStamp) || !got.BestSignatureTime.Equal(now.Add(time.Hour)) {
+		t.Errorf("found %s %s at %s\n%s", got.Indication, got.Level, got.BestSignatureTime, got.Checks)
+	}
+}
+
 // Forgeries are refused, each by the check that is for it.
 func TestForgeries(t *testing.T) {
 	a := newArchive(t)
@@ -275,7 +289,7 @@ func TestForgeries(t *testing.T) {
 		"stamped before it was sealed":      {with(t, early, texts(early)...), seal.SigConstraintsFailure, seal.BaselineT, seal.CheckAttributes},
 		"stamped before the certificate":    {with(t, beforeCert, texts(beforeCert)...), seal.OutOfBoundsNoPOE, seal.BaselineT, seal.CheckValidity + " " + seal.CheckAttributes},
 		"stamped in the future":             {with(t, future, texts(future)...), "", seal.BaselineB, stamp},
-		"archived before it was stamped":    {with(t, disordered, texts(disordered)...), "", seal.BaselineB, stamp},
+		"archived before it was stamped":    {with(t, disordered, texts(disordered)...), seal.SigConstraintsFailure, seal.BaselineB, stamp + " " + seal.CheckAttributes},
 		"another payload":                   {changed, seal.HashFailure, seal.NotBaseline, seal.CheckSignature},
 		"certificate swapped":               {resealed(func(h map[string]any) { h["x5c"] = jose.EncodeX5C([]*x509.Certificate{other.seal.Certificate}) }), seal.NoSigningCertificateFound, seal.NotBaseline, seal.CheckCertificate},
 		"no certificate":                    {resealed(func(h map[string]any) { delete(h, "x5c") }), seal.NoSigningCertificateFound, seal.NotBaseline, seal.CheckCertificate},

@@ -76,13 +76,14 @@ func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) 
 		if out.StampBefore.IsZero() {
 			out.StampBefore = s.Path.NotAfter()
 		}
-		if e.Kind == evidence.ArchiveTimeStamp {
-			control, p.archivedAt = s.Time, max(p.archivedAt, i)
-			continue
-		}
-		p.stamped = true
+		// Both kinds prove that the signature existed: an archive time-stamp covers it.
 		if s.Time.Before(out.BestSignatureTime) {
 			out.BestSignatureTime = s.Time
+		}
+		if e.Kind == evidence.ArchiveTimeStamp {
+			control, p.archivedAt = s.Time, max(p.archivedAt, i)
+		} else {
+			p.stamped = true
 		}
 	}
 	slices.Reverse(out.TimeStamps)
