@@ -184,6 +184,10 @@ func TestComplete(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// A root that nobody trusts is no reason to complain of the chain.
+	if _, err := storeOf(t, trust.UseSeal, stranger.cert).Complete(certs(end), certs(root, middle, lower), trust.UseSeal, now); !errors.Is(err, trust.ErrNoPath) {
+		t.Errorf("to a root that is not trusted: %v", err)
+	}
 	// An anchor further down ends the path there.
 	if p, err := storeOf(t, trust.UseSeal, middle.cert).Complete(certs(end), certs(root, middle, lower), trust.UseSeal, now); err != nil || len(p.Certificates) != 3 {
 		t.Errorf("anchored below: %v", err)

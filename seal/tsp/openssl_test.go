@@ -184,9 +184,9 @@ func TestOpenSSLSignatures(t *testing.T) {
 		"RSA of 1024 bits":         {short, []string{"-md", "sha256"}, tsp.ErrAlgorithm},
 		"PSS, SHA-256":             {long, append(pss("32"), "-md", "sha256"), nil},
 		"PSS, SHA-384":             {long, append(pss("48"), "-md", "sha384"), nil},
-		"PSS, another salt length": {long, append(pss("20"), "-md", "sha256"), tsp.ErrAlgorithm},
+		"PSS, another salt length": {long, append(pss("24"), "-md", "sha256"), tsp.ErrAlgorithm},
 		"PSS, another mask digest": {long, append(pss("32"), "-md", "sha256", "-keyopt", "rsa_mgf1_md:sha512"), tsp.ErrAlgorithm},
-		"named by its key":         {p384, []string{"-md", "sha384", "-keyid"}, nil},
+		"named by its key":         {p384, []string{"-md", "sha384", "-keyid", "-certfile", "shorter"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -197,6 +197,7 @@ func TestOpenSSLSignatures(t *testing.T) {
 			}
 			write(t, dir, "key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 			write(t, dir, "cert", trust.EncodePEM(cert))
+			write(t, dir, "shorter", trust.EncodePEM(a.Chain[0])) // comes first in the token
 			write(t, dir, "content", content)
 			// -cades signs which certificate it is.
 			args := []string{"cms", "-sign", "-binary", "-nodetach", "-cades", "-econtent_type", "1.2.840.113549.1.9.16.1.4",
