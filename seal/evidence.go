@@ -65,6 +65,7 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 
 	// Step 4. Time-stamps: since when the signature exists.
 	p := &proofs{v: v, f: f, kept: trust.NewArchive(f.Values().CRLs, f.Values().OCSPs)}
+	p.kept.MaxAge = v.RevocationFreshness
 	if err := p.timeStamps(ctx, &out, at); err != nil {
 		return Validation{}, err
 	}

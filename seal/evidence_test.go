@@ -193,6 +193,25 @@ func TestUnknownRevocation(t *testing.T) {
 	}
 }
 
+// A list from before a theft was known does not help the thief once the
+// certificate has run out, if freshness is asked for.
+func TestRevocationFreshness(t *testing.T) {
+	a := newArchive(t)
+	f := a.lift(now)
+	a.stamp(f, evidence.SignatureTimeStamp, a.tsas[0], now)
+	a.check(f.AddValues(a.values(now.Add(-24 * time.Hour))))
+	a.check(f.AddValues(evidence.Values{CRLs: [][]byte{crl(t, a.tsas[0].Root, a.tsas[0].RootKey, now.Add(time.Minute))}}))
+	a.stamp(f, evidence.ArchiveTimeStamp, a.tsas[0], now.Add(time.Hour))
+	v := a.validator(now.Add(year))
+	if got := judge(t, v, f, now.Add(year)); got.Err() != nil || got.Level != seal.BaselineLTA {
+		t.Errorf("no freshness asked for: %s\n%s", got.Level, got.Checks)
+	}
+	v.RevocationFreshness = time.Hour
+	if got := judge(t, v, f, now.Add(year)); got.SubIndication != seal.TryLater || !hasFailures(got, seal.CheckRevocation) {
+		t.Errorf("a list of the day before: %s\n%s", got.SubIndication, got.Checks)
+	}
+}
+
 // A signature time-stamp of nobody known proves nothing; the archive time-stamp
 // over it proves when the signature existed all the same.
 func TestArchiveAloneProves(t *testing.T) {

@@ -33,6 +33,12 @@ type Validator struct {
 	// InsecureAcceptUnknownRevocation accepts certificates about which no
 	// source says anything current. Revoked ones are never accepted.
 	InsecureAcceptUnknownRevocation bool
+	// RevocationFreshness is how old a revocation list or OCSP answer in evidence
+	// may be at the time that counts; zero believes it until its next update. Who
+	// stole a key can stamp a seal and use a list from before the theft was known
+	// for as long as that, once the certificate has run out and nothing published
+	// names it any more.
+	RevocationFreshness time.Duration
 	// SkipProviderList leaves the list of PuB-EAA providers out, for seals of
 	// others than public bodies.
 	SkipProviderList bool

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"fmt"
 	"time"
 )
 
@@ -13,6 +14,10 @@ import (
 // be of anybody: each value counts only for certificates of whoever signed it.
 // It is for one validation, and not for use by many at once.
 type Archive struct {
+	// MaxAge is how long before the time that is asked about a value may have been
+	// made; zero believes it until its next update.
+	MaxAge time.Duration
+
 	crls, ocsps [][]byte
 	lists       map[[sha256.Size]byte][]*crl // by the issuer's certificate
 }
@@ -30,7 +35,7 @@ func (a *Archive) Revocation(ctx context.Context, cert, issuer *x509.Certificate
 	}
 	out := RevocationStatus{Detail: "no revocation value about it was kept"}
 	for _, list := range a.of(issuer) {
-		out = worse(out, list.status(cert, at))
+		out = worse(out, a.fresh(list.status(cert, at), at))
 	}
 	for _, der := range a.ocsps {
 		r, err := parseOCSP(der, cert, issuer)
@@ -38,9 +43,19 @@ func (a *Archive) Revocation(ctx context.Context, cert, issuer *x509.Certificate
 			out = worse(out, RevocationStatus{Detail: "no value about it was kept that can be used: " + err.Error()})
 			continue
 		}
-		out = worse(out, ocspStatus(r, cert, at))
+		out = worse(out, a.fresh(ocspStatus(r, cert, at), at))
 	}
 	return out, nil
+}
+
+// fresh does not believe an old value that somebody was good (EN 319 102-1,
+// clause 5.2.5.4).
+func (a *Archive) fresh(s RevocationStatus, at time.Time) RevocationStatus {
+	if s.State == Good && a.MaxAge > 0 && at.Sub(s.ThisUpdate) > a.MaxAge {
+		s.State = Unknown
+		s.Detail = fmt.Sprintf("the value of %s is older than %s", s.ThisUpdate.UTC().Format(time.RFC3339), a.MaxAge)
+	}
+	return s
 }
 
 // of are the lists that an issuer signed.

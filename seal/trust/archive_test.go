@@ -157,6 +157,28 @@ func TestWorstAnswerCounts(t *testing.T) {
 	}
 }
 
+// Old values are not believed that somebody was good, and still that somebody
+// was not.
+func TestArchiveMaxAge(t *testing.T) {
+	ca := mint(t, authority("CA"), nil)
+	c, bad := mint(t, leaf("Leaf"), &ca), mint(t, leaf("Bad"), &ca)
+	a := trust.NewArchive([][]byte{crlOf(t, ca, nil, entry(bad, now.Add(-time.Hour), 1))}, [][]byte{answer(t, ca, ca, c, nil)}) // of a minute ago
+	for _, tc := range []struct {
+		about pair
+		age   time.Duration
+		at    time.Time
+		want  trust.State
+	}{
+		{c, 0, now, trust.Good}, {c, time.Minute, now, trust.Good}, {c, 59 * time.Second, now, trust.Unknown},
+		{c, time.Second, now.Add(-time.Hour), trust.Good}, {bad, time.Second, now, trust.Revoked},
+	} {
+		a.MaxAge = tc.age
+		if got, err := a.Revocation(context.Background(), tc.about.cert, ca.cert, tc.at); err != nil || got.State != tc.want {
+			t.Errorf("at most %s old: %s (%s)", tc.age, got.State, got.Detail)
+		}
+	}
+}
+
 func TestComplete(t *testing.T) {
 	root := mint(t, authority("Root"), nil)
 	middle := mint(t, authority("Middle"), &root)
