@@ -7,11 +7,15 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/evidence"
 )
 
 // compare runs subject and bare in turn and reports the ratio of their median
@@ -92,4 +96,62 @@ func BenchmarkValidate(b *testing.B) {
 			b.Fatal("verified")
 		}
 	})
+}
+
+// BenchmarkLevels prints what evidence of each level costs as a ratio to level
+// B-B: to make it, where B-B is the seal on a compact token, and to judge it,
+// where B-B is judging that token. Authorities and lists are in the process.
+func BenchmarkLevels(b *testing.B) {
+	a := newArchive(b)
+	ctx := context.Background()
+	s, err := seal.NewSealer(a.seal.Key, []*x509.Certificate{a.seal.Certificate}, seal.Options{Now: clock})
+	if err != nil {
+		b.Fatal(err)
+	}
+	payload := make([]byte, 1800)
+	by, v := a.archivist(0, now), a.validator(now)
+	lifted := func(level seal.Level) *evidence.File {
+		compact, err := s.SignCompact("dc+sd-jwt", now, payload)
+		if err != nil {
+			b.Fatal(err)
+		}
+		f, err := evidence.Lift(compact)
+		if err == nil {
+			err = by.Lift(ctx, f, level)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		return f
+	}
+	for _, level := range []seal.Level{seal.BaselineT, seal.BaselineLT, seal.BaselineLTA} {
+		name := strings.TrimPrefix(string(level), "JAdES-BASELINE-")
+		b.Run("make/"+name, func(b *testing.B) {
+			compare(b, "x-B-B", func() { lifted(level) }, func() {
+				if _, err := s.SignCompact("dc+sd-jwt", now, payload); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+		f := lifted(level)
+		text, err := f.Marshal(evidence.Flattened)
+		if err != nil {
+			b.Fatal(err)
+		}
+		compact, err := f.Compact()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run("judge/"+name, func(b *testing.B) {
+			compare(b, "x-B-B", func() {
+				if got, _, err := v.ValidateJSON(ctx, text, "dc+sd-jwt", now); err != nil || got.Level != level {
+					b.Fatal(err, got.Checks)
+				}
+			}, func() {
+				if got, _, err := v.ValidateCompact(ctx, compact, "dc+sd-jwt", now); err != nil || got.Err() != nil {
+					b.Fatal(err, got.Checks)
+				}
+			})
+		})
+	}
 }

@@ -1,11 +1,11 @@
-// Package seal makes and judges eIDAS electronic seals on compact tokens:
-// JAdES B-B (ETSI TS 119 182-1) over a crypto.Signer and a certificate chain.
+// Package seal makes and judges eIDAS electronic seals: JAdES B-B (ETSI TS 119
+// 182-1) on compact tokens, over a crypto.Signer and a certificate chain, and
+// the evidence that lifts the same signature to B-T, B-LT and B-LTA.
 //
 // A Sealer signs what has been prepared elsewhere. A Validator answers with an
 // indication of ETSI EN 319 102-1, a qualification and a check per rule, never
-// with yes or no. Levels above B-B (time-stamps, JSON serialisation), OCSP and
-// the trusted lists of ETSI TS 119 612 are not here yet: without the last,
-// the best qualification is AdESeal.
+// with yes or no. The trusted lists of ETSI TS 119 612 are not here yet: without
+// them the best qualification is AdESeal.
 package seal
 
 import (

@@ -48,7 +48,7 @@ func (v *Validator) ValidateSignature(ctx context.Context, s Signature, at time.
 	if v.Trust == nil || s.Verify == nil || at.IsZero() {
 		return Validation{}, errors.New("seal: a trust store, a signature and a time are needed")
 	}
-	out := Validation{Qualification: NotApplicable, Level: NotBaseline, ClaimedTime: s.SignedAt.UTC()}
+	out := Validation{Qualification: NotApplicable, Level: NotBaseline, ClaimedTime: s.SignedAt.UTC(), BestSignatureTime: at}
 
 	// Step 1. Format: one that is known here, with a time.
 	form, known := forms[s.Level]
@@ -79,7 +79,7 @@ func (v *Validator) ValidateSignature(ctx context.Context, s Signature, at time.
 	}
 
 	// Steps 4 and 5. Chain, validity, key usage and revocation.
-	if err := v.trusted(ctx, &out, path, pathErr, at); err != nil {
+	if err := v.trusted(ctx, &out, v.Revocation, path, pathErr, at); err != nil {
 		return Validation{}, err
 	}
 

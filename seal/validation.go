@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,13 @@ type Level string
 const (
 	// BaselineB is JAdES B-B (TS 119 182-1, clause 6).
 	BaselineB Level = "JAdES-BASELINE-B"
+	// BaselineT is B-B with a time-stamp of the signature, by a trusted authority.
+	BaselineT Level = "JAdES-BASELINE-T"
+	// BaselineLT is B-T that holds what says of every certificate that it was
+	// valid and not revoked.
+	BaselineLT Level = "JAdES-BASELINE-LT"
+	// BaselineLTA is B-LT under an archive time-stamp.
+	BaselineLTA Level = "JAdES-BASELINE-LTA"
 	// IssuerAuth is the issuer's signature of an ISO mdoc (ISO/IEC 18013-5, issuer
 	// data authentication) with a seal certificate. It is no ETSI format, and
 	// needs none to be a seal: what makes one is its certificate and its key.
@@ -80,17 +88,27 @@ const (
 	NotBaseline Level = "NOT-BASELINE"
 )
 
+// Includes reports whether a seal of this level has what another asks for.
+func (l Level) Includes(other Level) bool {
+	levels := []Level{BaselineB, BaselineT, BaselineLT, BaselineLTA}
+	have, want := slices.Index(levels, l), slices.Index(levels, other)
+	return l == other || want >= 0 && have >= want
+}
+
 // The checks of a validation, in the order in which they are made.
 const (
 	CheckFormat       = "seal_format"
 	CheckCertificate  = "seal_certificate"
 	CheckAlgorithm    = "seal_algorithm"
 	CheckSignature    = "seal_signature"
+	CheckTimeStamp    = "seal_time_stamp"         // one for each
+	CheckArchiveStamp = "seal_archive_time_stamp" // one for each, the last first
 	CheckChain        = "seal_chain"
 	CheckValidity     = "seal_certificate_validity"
 	CheckKeyUsage     = "seal_key_usage"
 	CheckRevocation   = "seal_revocation"
 	CheckAttributes   = "seal_signed_attributes"
+	CheckValues       = "seal_validation_data"
 	CheckBaseline     = "seal_baseline"
 	CheckStatements   = "seal_qc_statements"
 	CheckQualified    = "seal_qualification"
@@ -125,6 +143,16 @@ type Validation struct {
 	Path *trust.Path
 	// ClaimedTime is when the creator says it sealed.
 	ClaimedTime time.Time
+	// BestSignatureTime is the earliest time at which the signature is proven to
+	// have existed; that of the validation where no time-stamp proves one. The
+	// certificate and its revocation were judged at this time.
+	BestSignatureTime time.Time
+	// TimeStamps are those of the evidence, in its order.
+	TimeStamps []TimeStamp
+	// StampBefore is when the certificates of the authority that stamped last run
+	// out: by then the evidence must be stamped again. Zero without a time-stamp
+	// that holds.
+	StampBefore time.Time
 	// Organization is the creator's registration.
 	Organization *qc.Organization
 	Statements   qc.Statements

@@ -33,6 +33,12 @@ type Validator struct {
 	// InsecureAcceptUnknownRevocation accepts certificates about which no
 	// source says anything current. Revoked ones are never accepted.
 	InsecureAcceptUnknownRevocation bool
+	// RevocationFreshness is how old a revocation list or OCSP answer in evidence
+	// may be at the time that counts; zero believes it until its next update. Who
+	// stole a key can stamp a seal and use a list from before the theft was known
+	// for as long as that, once the certificate has run out and nothing published
+	// names it any more.
+	RevocationFreshness time.Duration
 	// SkipProviderList leaves the list of PuB-EAA providers out, for seals of
 	// others than public bodies.
 	SkipProviderList bool
@@ -67,7 +73,7 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 	if v.Trust == nil || t == nil || at.IsZero() {
 		return Validation{}, errors.New("seal: a trust store, a token and a time are needed")
 	}
-	out := Validation{Qualification: NotApplicable, Level: NotBaseline}
+	out := Validation{Qualification: NotApplicable, Level: NotBaseline, BestSignatureTime: at}
 
 	// Step 1. Format.
 	h, err := jades.ParseHeader(t)
@@ -94,7 +100,7 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 	}
 
 	// Steps 4 and 5. Chain, validity, key usage and revocation.
-	if err := v.trusted(ctx, &out, path, pathErr, at); err != nil {
+	if err := v.trusted(ctx, &out, v.Revocation, path, pathErr, at); err != nil {
 		return Validation{}, err
 	}
 
@@ -114,19 +120,20 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 
 // trusted judges the chain, and the revocation of every certificate below the
 // anchor.
-func (v *Validator) trusted(ctx context.Context, out *Validation, path *trust.Path, pathErr error, at time.Time) error {
+func (v *Validator) trusted(ctx context.Context, out *Validation, source trust.RevocationSource, path *trust.Path, pathErr error, at time.Time) error {
 	v.chain(out, path, pathErr)
-	return v.revocation(ctx, out, at)
+	return v.revocation(ctx, out, source, at)
 }
 
-// conclude says what the seal is worth, and who sealed.
-func (v *Validator) conclude(out *Validation, at time.Time) {
+// conclude says what the seal is worth, and who sealed. What counts is the best
+// signature time; the list of providers must be current now.
+func (v *Validator) conclude(out *Validation, now time.Time) {
 	if out.Indication == "" {
 		out.Indication = TotalPassed
 	}
 	v.statements(out)
 	qualify(out)
-	v.provider(out, at)
+	v.provider(out, now)
 }
 
 func (v *Validator) signingCertificate(out *Validation, h jades.Header, at time.Time) (path *trust.Path, pathErr error, ok bool) {
@@ -200,57 +207,71 @@ func (v *Validator) chain(out *Validation, path *trust.Path, err error) {
 	}
 }
 
-func (v *Validator) revocation(ctx context.Context, out *Validation, at time.Time) error {
+func (v *Validator) revocation(ctx context.Context, out *Validation, source trust.RevocationSource, at time.Time) error {
 	const spec = "ETSI EN 319 102-1, clause 5.2.5; RFC 5280, Section 6.3"
 	if out.Path == nil {
 		out.Checks.Skip(CheckRevocation, spec, "there is no chain to ask about")
 		return nil
 	}
-	unknown := ""
-	certs := out.Path.Certificates
+	found, err := askPath(ctx, source, out.Path, at)
+	if err != nil {
+		return err
+	}
+	out.Revocation = found.leaf
+	switch {
+	case found.state == trust.Good:
+		out.Checks.Pass(CheckRevocation, spec, out.Revocation.Detail)
+	case found.state == trust.Revoked && found.place == 0:
+		out.indeterminate(RevokedNoPOE, CheckRevocation, spec, errors.New(found.why))
+	case found.state == trust.Revoked:
+		out.indeterminate(RevokedCANoPOE, CheckRevocation, spec, errors.New(found.why))
+	case found.state == trust.Unknown && v.InsecureAcceptUnknownRevocation:
+		out.Checks.Skip(CheckRevocation, spec, "accepted by policy although unknown: "+found.why)
+	default:
+		out.indeterminate(TryLater, CheckRevocation, spec, errors.New(found.why))
+	}
+	return nil
+}
+
+// pathStatus is what is known of the revocation of a whole path.
+type pathStatus struct {
+	state trust.State            // the worst; Good only if all are
+	place int                    // of the certificate that is the worst
+	why   string                 // which one, and what is known of it
+	leaf  trust.RevocationStatus // of the first certificate
+}
+
+// askPath asks about every certificate below the anchor, which is trusted as it
+// is. The source may be nil.
+func askPath(ctx context.Context, source trust.RevocationSource, path *trust.Path, at time.Time) (pathStatus, error) {
+	out := pathStatus{state: trust.Good}
+	certs := path.Certificates
 	for i, c := range certs {
 		if i > 0 && i == len(certs)-1 {
-			break // the anchor is trusted as it is
+			break
 		}
 		status := trust.RevocationStatus{Detail: "no source of revocation is configured"}
 		switch {
 		case i+1 == len(certs):
 			status.Detail = "the issuer of the certificate is not in the chain"
-		case v.Revocation != nil:
+		case source != nil:
 			var err error
-			if status, err = v.Revocation.Revocation(ctx, c, certs[i+1], at); err != nil {
-				return fmt.Errorf("asking about revocation: %w", err)
+			if status, err = source.Revocation(ctx, c, certs[i+1], at); err != nil {
+				return pathStatus{}, fmt.Errorf("asking about revocation: %w", err)
 			}
 		}
 		if i == 0 {
-			out.Revocation = status
+			out.leaf = status
 		}
-		who := fmt.Errorf("%s: %s", subject(c), status.Detail)
-		switch status.State {
-		case trust.Good:
-		case trust.Revoked:
-			sub := RevokedNoPOE
-			if i > 0 {
-				sub = RevokedCANoPOE
-			}
-			out.indeterminate(sub, CheckRevocation, spec, who)
-			return nil
-		case trust.OnHold:
-			out.indeterminate(TryLater, CheckRevocation, spec, who)
-			return nil
-		default:
-			unknown = who.Error()
+		if status.State == trust.Good {
+			continue
+		}
+		out.state, out.place, out.why = status.State, i, fmt.Sprintf("%s: %s", subject(c), status.Detail)
+		if status.State != trust.Unknown {
+			return out, nil
 		}
 	}
-	switch {
-	case unknown == "":
-		out.Checks.Pass(CheckRevocation, spec, out.Revocation.Detail)
-	case v.InsecureAcceptUnknownRevocation:
-		out.Checks.Skip(CheckRevocation, spec, "accepted by policy although unknown: "+unknown)
-	default:
-		out.indeterminate(TryLater, CheckRevocation, spec, errors.New(unknown))
-	}
-	return nil
+	return out, nil
 }
 
 func (v *Validator) attributes(out *Validation, h jades.Header, at time.Time) {
@@ -277,16 +298,20 @@ func (v *Validator) attributes(out *Validation, h jades.Header, at time.Time) {
 	}
 }
 
+func (v *Validator) skew() time.Duration {
+	if v.Skew == 0 {
+		return DefaultSkew
+	}
+	return v.Skew
+}
+
 // claimed holds the signing time that the creator claims against the clock and
 // the certificate.
 func (v *Validator) claimed(out *Validation, at time.Time) error {
-	skew := v.Skew
-	if skew == 0 {
-		skew = DefaultSkew
-	}
+	skew := v.skew()
 	switch claimed, c := out.ClaimedTime, out.Certificate; {
 	case claimed.After(at.Add(skew)):
-		return errors.New("the signing time lies in the future")
+		return fmt.Errorf("the signing time lies after %s, when the seal was seen", at.UTC().Format(time.RFC3339))
 	case claimed.Before(c.NotBefore.Add(-skew)) || claimed.After(c.NotAfter):
 		return errors.New("the signing time lies outside the validity of the certificate")
 	default:
@@ -345,7 +370,7 @@ func qualify(out *Validation) {
 }
 
 // provider looks the creator up in the list of PuB-EAA providers.
-func (v *Validator) provider(out *Validation, at time.Time) {
+func (v *Validator) provider(out *Validation, now time.Time) {
 	const spec = "Regulation (EU) No 910/2014, Article 45f; ETSI TS 119 602, Annex H"
 	switch {
 	case v.SkipProviderList:
@@ -355,7 +380,10 @@ func (v *Validator) provider(out *Validation, at time.Time) {
 		out.Checks.Fail(CheckProviderList, spec, "there is no trusted chain to look up")
 		return
 	}
-	p, err := v.Trust.Provider(out.Path, trust.Issuance, out.Statements.PublicBody, at)
+	p, err := v.Trust.Provider(out.Path, trust.Issuance, out.Statements.PublicBody, out.BestSignatureTime)
+	if l := v.Trust.List(); err == nil && l != nil && !now.Before(l.NextUpdate) {
+		err = fmt.Errorf("%w: NextUpdate was %s, fetch the list again (ETSI TS 119 602, Annex H)", trust.ErrListExpired, l.NextUpdate.UTC().Format(time.RFC3339))
+	}
 	if err != nil {
 		out.Checks.Fail(CheckProviderList, spec, err.Error())
 		return

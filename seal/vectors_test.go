@@ -14,6 +14,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/testvectors"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/evidence"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -181,5 +182,111 @@ func TestDSS(t *testing.T) {
 	}
 	if seen < 25 {
 		t.Errorf("only %d compact samples", seen)
+	}
+}
+
+// dssEvidenceDeviations are the JSON samples that are read and answered otherwise.
+var dssEvidenceDeviations = map[string]struct {
+	sub    seal.SubIndication
+	reason string
+}{
+	"jades-b-with-xvals.json":                                   {seal.NoSigningCertificateFound, "x5c is missing; the signing certificate must be in the protected header"},
+	"jades-flattened-BpT-broken-sigTst.json":                    {seal.ChainConstraintsFailure, "the certificate is for TLS"},
+	"jades-with-attached-counter-signature-replace-attack.json": {seal.ChainConstraintsFailure, "the certificate is self-signed"},
+	"jades-with-broken-attached-counter-signature.json":         {seal.ChainConstraintsFailure, "the certificate is self-signed"},
+	"jades-with-broken-detached-counter-signature.json":         {seal.ChainConstraintsFailure, "the certificate is self-signed"},
+	"edc-json_sealed_advanced.json":                             {seal.ChainConstraintsFailure, "the anchor stands in x5c (HAIP 1.0, Section 6.1.1)"},
+	"edc-signed-jades-baseline-lta.json":                        {seal.ChainConstraintsFailure, "the certificate is for TLS"},
+	"elm3-Sample-CertOfPart-signed.jsonld":                      {seal.ChainConstraintsFailure, "the certificate is for TLS"},
+	"elm3-Sample-MC-Annex1-signed.jsonld":                       {seal.ChainConstraintsFailure, "the certificate is for TLS"},
+}
+
+// TestDSSEvidence compares with the verdicts of EU DSS 6.4 on its JSON samples,
+// without anchors. What seal/evidence does not read is FORMAT_FAILURE here, for
+// reasons that its own test names one by one; the imprints of time-stamps are
+// compared there too.
+func TestDSSEvidence(t *testing.T) {
+	f, err := os.Open(filepath.Join(testvectors.Dir(t, "jades"), "dss-6.4-verdicts.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comma, r.LazyQuotes, r.FieldsPerRecord = '\t', true, -1
+	rows, err := r.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := trust.NewStore(nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &seal.Validator{Trust: store, SkipProviderList: true, Algs: []jose.Alg{jose.ES256, jose.RS256}}
+	seen := 0
+	for _, row := range rows {
+		// Further signatures are counter signatures, which are not evaluated.
+		if len(row) < 6 || row[1] != "JWSSerializationDocumentValidator" || row[2] != "0" {
+			continue
+		}
+		dir := filepath.Join(testvectors.Dir(t, "jades"), "samples")
+		if strings.HasPrefix(row[0], "edc-") {
+			dir = filepath.Join(testvectors.Dir(t, "jades"), "edc")
+		} else if strings.HasPrefix(row[0], "elm3-") {
+			dir = filepath.Join(testvectors.Dir(t, "elm"), "samples")
+		}
+		t.Run(row[0], func(t *testing.T) {
+			b, err := os.ReadFile(filepath.Join(dir, row[0]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, err := evidence.Parse(b)
+			if err != nil {
+				return
+			}
+			seen++
+			got, err := v.ValidateEvidence(context.Background(), file, time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, reason := seal.SubIndication(row[5]), "DSS"
+			if d, deviates := dssEvidenceDeviations[row[0]]; deviates {
+				want, reason = d.sub, d.reason
+			}
+			if string(got.Indication) != row[4] || got.SubIndication != want {
+				t.Errorf("found %s %s, expected %s %s (%s)\n%s", got.Indication, got.SubIndication, row[4], want, reason, got.Checks)
+			}
+		})
+	}
+	if seen != 19 {
+		t.Errorf("%d samples were read, expected 19", seen)
+	}
+}
+
+// A sample of DSS that has it all, with its own root as anchor: time-stamps hold
+// by the OCSP answers and lists in it. What does not is that the answer about the
+// seal comes from a responder that another authority made.
+func TestStrangersEvidence(t *testing.T) {
+	f, err := evidence.Parse(testvectors.File(t, "jades", filepath.Join("samples", "jades-lta.json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var roots []*x509.Certificate
+	for _, c := range f.Values().Certificates {
+		if c.IsCA {
+			roots = append(roots, c)
+		}
+	}
+	store, err := trust.NewStore(trust.Anchors{trust.UseSeal: roots, trust.UseTimeStamp: roots}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &seal.Validator{Trust: store, SkipProviderList: true, Algs: []jose.Alg{jose.RS256}}
+	got := judge(t, v, f, time.Date(2021, 1, 25, 12, 0, 0, 0, time.UTC))
+	if got.SubIndication != seal.TryLater || !hasFailures(got, seal.CheckRevocation) || len(got.TimeStamps) != 2 || !got.TimeStamps[0].Accepted || !got.TimeStamps[1].Accepted ||
+		!got.BestSignatureTime.Equal(time.Date(2021, 1, 25, 10, 20, 4, 0, time.UTC)) {
+		t.Errorf("found %s %s at %s\n%s", got.Indication, got.SubIndication, got.BestSignatureTime, got.Checks)
+	}
+	if !strings.Contains(got.Revocation.Detail, "RFC 6960") {
+		t.Errorf("why: %s", got.Revocation.Detail)
 	}
 }

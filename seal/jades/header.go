@@ -1,10 +1,10 @@
-// Package jades is the format of a seal: the protected header of a compact JWS
-// as ETSI TS 119 182-1 V1.2.1 (JAdES) wants it, read strictly and written once
-// per kind of token.
+// Package jades is the format of a seal: the protected header of a JWS as ETSI
+// TS 119 182-1 V1.2.1 (JAdES) wants it, read strictly and written once per kind
+// of token.
 //
 // It knows form only. Whether the certificate is trusted is decided in
-// seal/trust, what the seal is worth in seal. JSON serialisations and
-// time-stamps (B-T to B-LTA) are not read here.
+// seal/trust, what the seal is worth in seal. What stands beside the protected
+// header (B-T to B-LTA) is in seal/evidence.
 package jades
 
 import (
@@ -46,6 +46,8 @@ type Header struct {
 
 	// SHA1 tells that x5t is there, which the specification forbids.
 	SHA1 bool
+	// Unencoded tells that b64 is false: the payload was signed as it is.
+	Unencoded bool
 	// Detached tells that sigD is there: what was signed is elsewhere.
 	Detached bool
 	// Others names the JAdES members that are there and are not evaluated:
@@ -83,12 +85,20 @@ type wire struct {
 // repeats a name, names an absent or unknown parameter or one of RFC 7515 or
 // RFC 7518; b64, because a compact seal of ours is encoded; and members of the
 // wrong JSON type.
-func ParseHeader(t *jose.Token) (Header, error) {
+func ParseHeader(t *jose.Token) (Header, error) { return parseHeader(t, false) }
+
+// ParseJSONHeader is ParseHeader for a signature in JSON serialisation, where
+// b64 may be false if it is critical: what was signed is in the JSON as text (RFC
+// 7797, Section 5).
+func ParseJSONHeader(t *jose.Token) (Header, error) { return parseHeader(t, true) }
+
+func parseHeader(t *jose.Token, inJSON bool) (Header, error) {
 	var w wire
 	if err := jose.Unmarshal(t.RawHeader, &w); err != nil {
 		return Header{}, fmt.Errorf("%w: %w", ErrHeader, err)
 	}
-	if w.B64 != nil || w.Zip != nil {
+	unencoded := inJSON && string(w.B64) == "false"
+	if w.B64 != nil && !unencoded || w.Zip != nil {
 		return Header{}, fmt.Errorf("%w: b64 and zip are not used in a compact seal (RFC 7797, Section 6)", ErrHeader)
 	}
 	if w.X5TO != nil && (w.X5TO.Alg == "" || w.X5TO.Value == "") {
@@ -101,7 +111,7 @@ func ParseHeader(t *jose.Token) (Header, error) {
 		Alg: t.Header.Alg, Typ: t.Header.Typ,
 		X5TS256: t.Header.X5TS256, X5TO: w.X5TO, SigX5TS: w.SigX5TS,
 		X5U: t.Header.X5U, X5C: t.Header.X5C, Crit: t.Header.Crit,
-		SHA1: w.X5T != nil, Detached: w.SigD != nil,
+		SHA1: w.X5T != nil, Detached: w.SigD != nil, Unencoded: unencoded,
 	}
 	if err := h.times(w); err != nil {
 		return Header{}, err
@@ -117,10 +127,16 @@ func ParseHeader(t *jose.Token) (Header, error) {
 			h.Others = append(h.Others, name)
 		}
 	}
+	if inJSON {
+		present["b64"] = unencoded
+	}
 	if w.Crit != nil {
 		if err := checkCrit(h.Crit, present); err != nil {
 			return Header{}, err
 		}
+	}
+	if unencoded && !slices.Contains(h.Crit, "b64") {
+		return Header{}, fmt.Errorf("%w: b64 is false and not critical (RFC 7797, Section 6)", ErrHeader)
 	}
 	return h, nil
 }

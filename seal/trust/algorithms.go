@@ -1,31 +1,45 @@
 package trust
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
 
+// maxRSA is the longest RSA key that is used: verifying with one that a stranger
+// made longer would take for ever.
+const maxRSA = 8192
+
 // checkKey refuses a key that no JOSE algorithm of the product fits: RSA below
-// 2048 bits, other curves.
+// 2048 bits or beyond maxRSA, other curves.
 func checkKey(c *x509.Certificate) error {
-	if _, err := jose.AlgFor(c.PublicKey); err != nil {
-		return fmt.Errorf("%w: the key of %s must be P-256, P-384, P-521, Ed25519, or RSA of 2048 bits or more", ErrAlgorithm, name(c))
+	_, err := jose.AlgFor(c.PublicKey)
+	if k, isRSA := c.PublicKey.(*rsa.PublicKey); err != nil || isRSA && k.N.BitLen() > maxRSA {
+		return fmt.Errorf("%w: the key of %s must be P-256, P-384, P-521, Ed25519, or RSA of 2048 to %d bits", ErrAlgorithm, name(c), maxRSA)
 	}
 	return nil
 }
 
-// checkSignatureAlgorithm refuses certificates signed with SHA-1 or worse. The
-// list is of what is allowed, so that what is unknown is refused.
+// checkSignatureAlgorithm refuses certificates signed with SHA-1 or worse.
 func checkSignatureAlgorithm(c *x509.Certificate) error {
-	switch c.SignatureAlgorithm {
+	if !allowed(c.SignatureAlgorithm) {
+		return fmt.Errorf("%w: %s is signed with %s, expected SHA-256 or better", ErrAlgorithm, name(c), c.SignatureAlgorithm)
+	}
+	return nil
+}
+
+// allowed is the list of what may sign certificates and what is said of them. It
+// is of what is allowed, so that what is unknown is refused.
+func allowed(a x509.SignatureAlgorithm) bool {
+	switch a {
 	case x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512, x509.PureEd25519,
 		x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
 		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS:
-		return nil
+		return true
 	default:
-		return fmt.Errorf("%w: %s is signed with %s, expected SHA-256 or better", ErrAlgorithm, name(c), c.SignatureAlgorithm)
+		return false
 	}
 }
 

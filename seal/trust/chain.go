@@ -38,6 +38,9 @@ func (p *Path) Leaf() *x509.Certificate { return p.Certificates[0] }
 // Anchor is the certificate that was trusted beforehand.
 func (p *Path) Anchor() *x509.Certificate { return p.Certificates[len(p.Certificates)-1] }
 
+// NotAfter is when the first certificate of the path runs out.
+func (p *Path) NotAfter() time.Time { return p.notAfter }
+
 func newPath(certs []*x509.Certificate) *Path {
 	p := &Path{Certificates: certs, notBefore: certs[0].NotBefore, notAfter: certs[0].NotAfter}
 	for _, c := range certs[1:] {
@@ -51,7 +54,9 @@ func newPath(certs []*x509.Certificate) *Path {
 	return p
 }
 
-func (p *Path) validAt(at time.Time) error {
+// ValidAt is ErrValidity unless every certificate of the path, the anchor
+// included, is valid at this time.
+func (p *Path) ValidAt(at time.Time) error {
 	if at.Before(p.notBefore) || at.After(p.notAfter) {
 		return fmt.Errorf("%w: expected a time from %s to %s (RFC 5280, Section 6.1.3)", ErrValidity,
 			p.notBefore.UTC().Format(time.RFC3339), p.notAfter.UTC().Format(time.RFC3339))
@@ -133,7 +138,7 @@ func (a *anchors) verify(chain []*x509.Certificate, use Use, at time.Time) (*Pat
 	}
 
 	// Step 6. Validity of every certificate of the path.
-	if err := path.validAt(at); err != nil {
+	if err := path.ValidAt(at); err != nil {
 		return nil, err
 	}
 	return path, nil

@@ -4,10 +4,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
+	"math/big"
 	"net"
 	"testing"
 	"time"
@@ -127,7 +129,14 @@ func TestUses(t *testing.T) {
 			t.Errorf("serverAuth for %s: %v", anchored, err)
 		}
 	}
-	for _, use := range []trust.Use{0, 6, 99} {
+	// Who signs or seals does not stamp time: that takes a certificate of its own.
+	store := storeOf(t, trust.UseTimeStamp, ca.cert)
+	for _, c := range []pair{signer, sealer, receiver} {
+		if _, err := store.Certificates(certs(c), trust.UseTimeStamp, now); !errors.Is(err, trust.ErrUse) {
+			t.Errorf("%s for time-stamps: %v", c.cert.Subject.CommonName, err)
+		}
+	}
+	for _, use := range []trust.Use{0, 7, 99} {
 		if _, err := storeOf(t, use, ca.cert).Certificates(certs(signer), use, now); !errors.Is(err, trust.ErrUse) {
 			t.Errorf("%s: %v", use, err)
 		}
@@ -248,4 +257,23 @@ func BenchmarkChain(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(first), "x-first")
+}
+
+// A key that would take for ever to verify with is refused before it is used.
+func TestLongKey(t *testing.T) {
+	ca := mint(t, authority("CA"), nil)
+	tmpl := leaf("Long")
+	tmpl.SerialNumber = big.NewInt(1)
+	long := &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 8192), big.NewInt(1)), E: 65537}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, ca.cert, long, ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := storeOf(t, trust.UseSeal, ca.cert).Certificates([]*x509.Certificate{c}, trust.UseSeal, now); !errors.Is(err, trust.ErrAlgorithm) {
+		t.Errorf("RSA of 8193 bits: %v", err)
+	}
 }

@@ -155,11 +155,7 @@ func parseCRL(b []byte, issuer *x509.Certificate) (*crl, error) {
 }
 
 func checkCRLSignature(list *x509.RevocationList, issuer *x509.Certificate) error {
-	switch list.SignatureAlgorithm {
-	case x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512, x509.PureEd25519,
-		x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
-		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS:
-	default:
+	if !allowed(list.SignatureAlgorithm) {
 		return fmt.Errorf("%w: signed with %s, expected SHA-256 or better", ErrCRL, list.SignatureAlgorithm)
 	}
 	if issuer.KeyUsage&x509.KeyUsageCRLSign == 0 {

@@ -50,9 +50,37 @@ type Fetcher interface {
 	Fetch(ctx context.Context, url, accept string) (body []byte, maxAge time.Duration, err error)
 }
 
-// RevocationSource answers about a certificate and its issuer at a time. CRLs
-// is one; an OCSP client will be another. An error means that the question
+// RevocationSource answers about a certificate and its issuer at a time: CRLs
+// what is published now, Archive what was kept, Sources several. An error means that the question
 // could not be asked; not to know is an answer.
 type RevocationSource interface {
 	Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, error)
+}
+
+// Sources asks several sources and takes the worst answer that any of them has:
+// who was revoked in one of them is revoked. Unknown is the answer of a source
+// that has none.
+type Sources []RevocationSource
+
+// Revocation asks every source.
+func (s Sources) Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, error) {
+	out := RevocationStatus{Detail: "no source of revocation is configured"}
+	for _, source := range s {
+		status, err := source.Revocation(ctx, cert, issuer, at)
+		if err != nil {
+			return RevocationStatus{}, err
+		}
+		out = worse(out, status)
+	}
+	return out, nil
+}
+
+// worse is the answer of two that counts. Of two that do not know, the later one
+// says why.
+func worse(a, b RevocationStatus) RevocationStatus {
+	rank := map[State]int{Unknown: 0, Good: 1, OnHold: 2, Revoked: 3}
+	if rank[b.State] > rank[a.State] || b.State == Unknown && a.State == Unknown {
+		return b
+	}
+	return a
 }

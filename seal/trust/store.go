@@ -56,7 +56,7 @@ func NewStore(a Anchors, cacheSize int) (*Store, error) {
 
 func (s *Store) build(l *List) (*state, error) {
 	st := &state{anchors: map[Use]*anchors{}, list: l, cache: newCache(s.size)}
-	for use := UseSeal; use <= UseRegistrar; use++ {
+	for use := UseSeal; use <= lastUse; use++ {
 		certs := s.configured[use]
 		if l != nil {
 			certs = append(certs[:len(certs):len(certs)], l.anchors(use)...)
@@ -155,7 +155,7 @@ func ParseDER(chain [][]byte) ([]*x509.Certificate, error) {
 func (s *Store) verify(k cacheKey, use Use, at time.Time, parse func() ([]*x509.Certificate, error)) (*Path, error) {
 	st := s.now.Load()
 	if p := st.cache.find(k); p != nil {
-		if err := p.validAt(at); err != nil {
+		if err := p.ValidAt(at); err != nil {
 			return nil, err
 		}
 		return p, nil

@@ -4,14 +4,15 @@
 // the list of public bodies that may issue attestations (ETSI TS 119 602, the
 // list of PuB-EAA providers of the Commission).
 //
-// It does not read credentials and it signs nothing but lists. Trusted lists
-// of ETSI TS 119 612 (the qualified certificates) and OCSP are not here yet;
-// they become further sources of anchors and of revocation beside the ones
-// that are.
+// It does not read credentials and it signs nothing but lists. OCSP answers are
+// read where they are at hand (Archive); no responder is asked. Trusted lists of
+// ETSI TS 119 612 (the qualified certificates) are not here yet; they become a
+// further source of anchors beside the ones that are.
 package trust
 
 import (
 	"crypto/x509"
+	"encoding/asn1"
 	"fmt"
 )
 
@@ -30,6 +31,10 @@ const (
 	UseListSigner
 	// UseRegistrar signs receivers' registration certificates.
 	UseRegistrar
+	// UseTimeStamp signs time-stamps (RFC 3161) and nothing else.
+	UseTimeStamp
+
+	lastUse = UseTimeStamp
 )
 
 func (u Use) String() string {
@@ -44,6 +49,8 @@ func (u Use) String() string {
 		return "list signer"
 	case UseRegistrar:
 		return "registrar"
+	case UseTimeStamp:
+		return "time-stamp"
 	default:
 		return fmt.Sprintf("unknown use %d", uint8(u))
 	}
@@ -56,16 +63,19 @@ func (u Use) String() string {
 // not looked at.
 func (u Use) check(c *x509.Certificate) error {
 	allowed := x509.KeyUsageDigitalSignature
-	if u == UseSeal {
+	if u == UseSeal || u == UseTimeStamp {
 		allowed |= x509.KeyUsageContentCommitment
 	}
 	switch {
-	case u < UseSeal || u > UseRegistrar:
+	case u < UseSeal || u > lastUse:
 		return fmt.Errorf("%w: %s", ErrUse, u)
 	case c.IsCA || c.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) != 0:
 		return fmt.Errorf("%w: the certificate is a certification authority, expected an end entity (RFC 5280, Section 4.2.1.9)", ErrUse)
 	case c.KeyUsage&allowed == 0:
 		return fmt.Errorf("%w: keyUsage is missing or has no digitalSignature (RFC 5280, Section 4.2.1.3)", ErrUse)
+	}
+	if u == UseTimeStamp {
+		return checkTimeStamping(c)
 	}
 	for _, e := range c.ExtKeyUsage {
 		switch e {
@@ -80,3 +90,23 @@ func (u Use) check(c *x509.Certificate) error {
 	}
 	return nil
 }
+
+// checkTimeStamping asks for an extendedKeyUsage that is critical and holds
+// timeStamping alone (RFC 3161, Section 2.3), and for no key usage beside those
+// that go with it (RFC 5280, Section 4.2.1.12).
+func checkTimeStamping(c *x509.Certificate) error {
+	switch {
+	case len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping || len(c.UnknownExtKeyUsage) > 0:
+		return fmt.Errorf("%w: extendedKeyUsage must be timeStamping and nothing else (RFC 3161, Section 2.3)", ErrUse)
+	case c.KeyUsage&^(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) != 0:
+		return fmt.Errorf("%w: keyUsage must be digitalSignature or contentCommitment and nothing else (RFC 5280, Section 4.2.1.12)", ErrUse)
+	}
+	for _, e := range c.Extensions {
+		if e.Id.Equal(oidExtKeyUsage) && e.Critical {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: extendedKeyUsage must be critical (RFC 3161, Section 2.3)", ErrUse)
+}
+
+var oidExtKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 37}

@@ -1,0 +1,191 @@
+package seal
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal/evidence"
+	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/tsp"
+)
+
+// ErrArchive is returned when evidence cannot be lifted to a level.
+var ErrArchive = errors.New("the evidence cannot be lifted")
+
+// Stamper gets time-stamp tokens for digests and verifies them; a tsp.Client is
+// one. It learns nothing of what is stamped.
+type Stamper interface {
+	Stamp(ctx context.Context, hash crypto.Hash, imprint []byte) (*tsp.Token, error)
+}
+
+// Lists are published revocation lists, and their text; trust.CRLs is one.
+type Lists interface {
+	trust.RevocationSource
+	Raw(issuer *x509.Certificate) []byte
+}
+
+// Archivist lifts the evidence of seals to the levels that outlive certificates.
+// It needs no key of a seal: whoever holds the evidence may do it. It may be used
+// by many at once and must not be changed meanwhile.
+type Archivist struct {
+	Stamper Stamper
+	Lists   Lists
+	// Trust holds the anchors of seals and of time-stamp authorities.
+	Trust *trust.Store
+	// Now is the clock that lists are asked at.
+	Now func() time.Time
+	// Hash is the digest that is stamped; zero is SHA-256.
+	Hash crypto.Hash
+}
+
+// Lift adds what evidence lacks for a level (TS 119 182-1, clause 6.3): a
+// time-stamp of the signature, then certificates and revocation lists for seal
+// and authority, then an archive time-stamp over all. What was added before an
+// error stays, and is evidence of a lower level.
+func (a *Archivist) Lift(ctx context.Context, f *evidence.File, to Level) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	if !to.Includes(BaselineB) {
+		return fmt.Errorf("%w: %s is no level of evidence", ErrArchive, to)
+	}
+	if to.Includes(BaselineT) && !has(f, evidence.SignatureTimeStamp) {
+		if err := a.stamp(ctx, f, evidence.SignatureTimeStamp); err != nil {
+			return err
+		}
+	}
+	if to.Includes(BaselineLT) && !has(f, evidence.ArchiveTimeStamp) {
+		if err := a.addValues(ctx, f); err != nil {
+			return err
+		}
+	}
+	if to.Includes(BaselineLTA) && !has(f, evidence.ArchiveTimeStamp) {
+		return a.stamp(ctx, f, evidence.ArchiveTimeStamp)
+	}
+	return nil
+}
+
+// Renew stamps evidence of B-LTA again, with what says of the authority that
+// stamped last that it can be believed today. It must be done before
+// Validation.StampBefore.
+func (a *Archivist) Renew(ctx context.Context, f *evidence.File) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	if !has(f, evidence.ArchiveTimeStamp) {
+		return fmt.Errorf("%w: there is no archive time-stamp to renew; Lift makes the first", ErrArchive)
+	}
+	if err := a.addValues(ctx, f); err != nil {
+		return err
+	}
+	return a.stamp(ctx, f, evidence.ArchiveTimeStamp)
+}
+
+func (a *Archivist) check() error {
+	if a.Stamper == nil || a.Lists == nil || a.Trust == nil || a.Now == nil {
+		return errors.New("seal: an archivist needs Stamper, Lists, Trust and Now")
+	}
+	return nil
+}
+
+func has(f *evidence.File, kind evidence.Kind) bool {
+	for _, e := range f.Elements() {
+		if e.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *Archivist) stamp(ctx context.Context, f *evidence.File, kind evidence.Kind) error {
+	hash := a.Hash
+	if hash == 0 {
+		hash = crypto.SHA256
+	}
+	imprint, err := f.Imprint(kind, hash)
+	if err != nil {
+		return err
+	}
+	token, err := a.Stamper.Stamp(ctx, hash, imprint)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrArchive, err)
+	}
+	return f.AddTimeStamp(kind, token.Raw)
+}
+
+// addValues adds the issuers of every certificate that counts now, and their
+// lists. Before the first archive time-stamp those are the seal's and the
+// authorities'; afterwards the last authority's, for the others were covered
+// when their values were good.
+func (a *Archivist) addValues(ctx context.Context, f *evidence.File) error {
+	paths, err := a.paths(f)
+	if err != nil {
+		return err
+	}
+	now := a.Now()
+	var v evidence.Values
+	known := map[string]bool{}
+	for _, p := range paths {
+		for i, c := range p.Certificates[:len(p.Certificates)-1] {
+			issuer := p.Certificates[i+1]
+			status, err := a.Lists.Revocation(ctx, c, issuer, now)
+			if err != nil {
+				return fmt.Errorf("asking about revocation: %w", err)
+			}
+			raw := a.Lists.Raw(issuer)
+			if status.State != trust.Good || raw == nil {
+				return fmt.Errorf("%w: revocation of %s is %s: %s", ErrArchive, subject(c), status.State, status.Detail)
+			}
+			if known[string(issuer.Raw)] {
+				continue
+			}
+			known[string(issuer.Raw)] = true
+			v.Certificates = append(v.Certificates, issuer)
+			v.CRLs = append(v.CRLs, raw)
+		}
+	}
+	return f.AddValues(v)
+}
+
+// paths are the chains whose revocation must be kept now.
+func (a *Archivist) paths(f *evidence.File) ([]*trust.Path, error) {
+	elements, more := f.Elements(), f.Values().Certificates
+	var out []*trust.Path
+	for i, e := range elements {
+		if e.Token == nil {
+			continue
+		}
+		t, err := tsp.Parse(e.Token)
+		if err == nil {
+			err = f.CheckImprint(i, t)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrArchive, err)
+		}
+		p, err := t.Verify(tsp.Verification{Hash: t.Hash, Imprint: t.Imprint, Trust: a.Trust, Certificates: more})
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrArchive, err)
+		}
+		if e.Kind == evidence.ArchiveTimeStamp {
+			out = nil // what it covers was kept before
+		}
+		out = append(out, p)
+	}
+	if has(f, evidence.ArchiveTimeStamp) {
+		return out, nil
+	}
+	chain, err := jose.Header{X5C: f.Header().X5C}.Certificates()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrArchive, err)
+	}
+	p, err := a.Trust.Complete(chain, more, trust.UseSeal, a.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrArchive, err)
+	}
+	return append(out, p), nil
+}

@@ -1,0 +1,184 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zegel-id/zegel/seal/evidence"
+	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/tsp"
+)
+
+// TimeStamp is a time-stamp of the evidence.
+type TimeStamp struct {
+	Kind evidence.Kind
+	// Time is what the authority says, with the given accuracy, under a policy.
+	Time     time.Time
+	Accuracy time.Duration
+	Policy   string
+	// Accepted tells that it proves what it says.
+	Accepted bool
+	// Path leads from the authority's certificate to an anchor; nil when not
+	// accepted.
+	Path *trust.Path
+}
+
+const specTimeStamp = "ETSI EN 319 102-1, clauses 5.4 and 5.5; RFC 3161, Section 2.4.2"
+
+// proofs collects what the evidence of one seal proves.
+type proofs struct {
+	v    *Validator
+	f    *evidence.File
+	kept *trust.Archive
+
+	stamped    bool // a signature time-stamp holds
+	complete   bool // the values kept answer for every certificate
+	archivedAt int  // place of the last archive time-stamp that holds, -1 without
+}
+
+// source is what answers about revocation: what was kept, and what is published
+// now. Whichever says revoked is right.
+func (p *proofs) source() trust.RevocationSource {
+	if p.v.Revocation == nil {
+		return p.kept
+	}
+	return trust.Sources{p.kept, p.v.Revocation}
+}
+
+// timeStamps judges the time-stamps from the last to the first. The last one must
+// hold now. What an archive time-stamp covers existed when it was made, so that
+// the ones before it need to hold at that time only: this is what stamping again
+// is for (EN 319 102-1, clauses 5.5.4 and 5.6.3).
+func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) error {
+	out.BestSignatureTime, p.archivedAt = at, -1
+	control := at
+	for i, e := range slices.Backward(p.f.Elements()) {
+		if e.Token == nil {
+			continue
+		}
+		check := CheckTimeStamp
+		if e.Kind == evidence.ArchiveTimeStamp {
+			check = CheckArchiveStamp
+		}
+		s, fault, err := p.timeStamp(ctx, i, e, control)
+		if err != nil {
+			return err
+		}
+		out.TimeStamps = append(out.TimeStamps, s)
+		if fault != nil {
+			out.Checks.Fail(check, specTimeStamp, fault.Error())
+			continue
+		}
+		out.Checks.Pass(check, specTimeStamp, fmt.Sprintf("%s by %s under policy %s", s.Time.Format(time.RFC3339), subject(s.Path.Leaf()), s.Policy))
+		if out.StampBefore.IsZero() {
+			out.StampBefore = s.Path.NotAfter()
+		}
+		// Both kinds prove that the signature existed: an archive time-stamp covers it.
+		if s.Time.Before(out.BestSignatureTime) {
+			out.BestSignatureTime = s.Time
+		}
+		if e.Kind == evidence.ArchiveTimeStamp {
+			control, p.archivedAt = s.Time, max(p.archivedAt, i)
+		} else {
+			p.stamped = true
+		}
+	}
+	slices.Reverse(out.TimeStamps)
+	return nil
+}
+
+// timeStamp judges one time-stamp that must hold at the control time. The fault
+// is why it does not.
+func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, control time.Time) (s TimeStamp, fault, err error) {
+	s = TimeStamp{Kind: e.Kind}
+
+	// Step 1. It can be read, and stamps what it must.
+	t, fault := tsp.Parse(e.Token)
+	if fault != nil {
+		return s, fault, nil
+	}
+	s.Time, s.Accuracy, s.Policy = t.Time, t.Accuracy, t.Policy.String()
+	if fault := p.f.CheckImprint(i, t); fault != nil {
+		return s, fault, nil
+	}
+
+	// Step 2. A trusted authority signed it when it says.
+	path, fault := t.Verify(tsp.Verification{Hash: t.Hash, Imprint: t.Imprint, Trust: p.v.Trust, Certificates: p.f.Values().Certificates})
+	if fault != nil {
+		return s, fault, nil
+	}
+
+	// Step 3. That lies before the time at which it is known to have existed.
+	if t.Time.Add(-t.Accuracy).After(control.Add(p.v.skew())) {
+		return s, errors.New("it says a time after the one at which it is known to exist"), nil
+	}
+
+	// Step 4. At that time the authority could still be believed.
+	if fault := path.ValidAt(control); fault != nil {
+		return s, fmt.Errorf("nothing proves that it existed before its certificate ran out: %w", fault), nil
+	}
+	found, err := askPath(ctx, p.source(), path, control)
+	if err != nil {
+		return s, nil, err
+	}
+	if found.state != trust.Good && (found.state != trust.Unknown || !p.v.InsecureAcceptUnknownRevocation) {
+		return s, fmt.Errorf("revocation of its authority is %s: %s", found.state, found.why), nil
+	}
+	s.Accepted, s.Path = true, path
+	return s, nil, nil
+}
+
+// values decides whether the evidence itself says of every certificate that it
+// was not revoked when it counted (TS 119 182-1, clause 6.3, level B-LT). The last
+// archive time-stamp is not asked about: what says so of its authority cannot lie
+// before it.
+func (p *proofs) values(ctx context.Context, out *Validation) error {
+	const spec = "ETSI TS 119 182-1, clauses 5.3.5 and 6.3"
+	if !p.stamped || out.Path == nil {
+		out.Checks.Skip(CheckValues, spec, "no time-stamp and chain that values would be for")
+		return nil
+	}
+	type question struct {
+		path *trust.Path
+		at   time.Time
+	}
+	ask := []question{{out.Path, out.BestSignatureTime}}
+	last := true
+	for _, s := range slices.Backward(out.TimeStamps) {
+		if s.Accepted && (s.Kind == evidence.SignatureTimeStamp || !last) {
+			ask = append(ask, question{s.Path, s.Time})
+		}
+		last = last && !(s.Accepted && s.Kind == evidence.ArchiveTimeStamp)
+	}
+	for _, q := range ask {
+		found, err := askPath(ctx, p.kept, q.path, q.at)
+		if err != nil {
+			return err
+		}
+		if found.state != trust.Good {
+			out.Checks.Skip(CheckValues, spec, "the values in the evidence do not suffice: "+found.why)
+			return nil
+		}
+	}
+	p.complete = true
+	out.Checks.Pass(CheckValues, spec, fmt.Sprintf("for %d chains", len(ask)))
+	return nil
+}
+
+// level is the highest level of which everything was found.
+func (p *proofs) level() Level {
+	values := slices.IndexFunc(p.f.Elements(), func(e evidence.Element) bool { return e.Kind == evidence.RevocationValues })
+	switch {
+	case !p.stamped:
+		return BaselineB
+	case !p.complete || values < 0:
+		return BaselineT
+	case p.archivedAt < values:
+		return BaselineLT
+	default:
+		return BaselineLTA
+	}
+}
