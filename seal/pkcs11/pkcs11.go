@@ -23,9 +23,12 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/zegel-id/zegel/seal/signers"
 )
 
-// Errors that callers branch on. None holds a PIN.
+// Errors that callers branch on. None holds a PIN. ErrAway, ErrBusy and
+// ErrUncertain are those of package signers too.
 var (
 	// ErrUnavailable: this program was built without cgo.
 	ErrUnavailable = errors.New("PKCS #11 needs a program built with cgo: build with CGO_ENABLED=1 and a C compiler, or sign with a file or a remote service")
@@ -44,13 +47,13 @@ var (
 	// ErrMechanism: the key does not sign what it was asked to sign.
 	ErrMechanism = errors.New("PKCS #11 mechanism")
 	// ErrBusy: no session became free in time. Nothing was signed.
-	ErrBusy = errors.New("PKCS #11 sessions are all in use")
+	ErrBusy = fmt.Errorf("PKCS #11 sessions are all in use: %w", signers.ErrUnavailable)
 	// ErrAway: the token is not there now. Nothing was signed; try later.
-	ErrAway = errors.New("PKCS #11 token is away")
+	ErrAway = fmt.Errorf("PKCS #11 token is away: %w", signers.ErrUnavailable)
 	// ErrUncertain: the token was asked to sign and its answer was lost, was
 	// late, or is no signature of the key. It may have signed. What it signed, if
 	// anything, was published nowhere.
-	ErrUncertain = errors.New("PKCS #11 token was asked and gave no usable answer")
+	ErrUncertain = fmt.Errorf("PKCS #11 token: %w", signers.ErrUncertain)
 	// ErrClosed: the Token was closed.
 	ErrClosed = errors.New("PKCS #11 token is closed")
 )

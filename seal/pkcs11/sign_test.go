@@ -4,7 +4,6 @@ package pkcs11_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/ecdsa"
 	"encoding/asn1"
 	"errors"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/zegel-id/zegel/seal/pkcs11"
 	"github.com/zegel-id/zegel/seal/pkcs11/softhsmtest"
+	"github.com/zegel-id/zegel/seal/signers"
 )
 
 // Many signatures at once, with fewer sessions than signers.
@@ -221,4 +221,4 @@ func TestAlwaysAuthenticate(t *testing.T) {
 	signs(t, k)
 }
 
-var _ crypto.Signer = (*pkcs11.Key)(nil)
+var _ signers.Signer = (*pkcs11.Key)(nil)
