@@ -150,7 +150,7 @@ func (c *Client) ask(ctx context.Context, call string, question, answer any) err
 	}
 	_, err = again(ctx, c.cfg.Pause, func() (struct{}, error) {
 		token, b, err := c.withToken(ctx, call, body, "")
-		if unauthorized(err) {
+		if unauthorized(err, call) {
 			_, b, err = c.withToken(ctx, call, body, token) // it was refused: with a new one
 		}
 		if err != nil {

@@ -73,7 +73,7 @@ func (e *Explicit) authorize(ctx context.Context, c *Client, a activation) (auth
 	const call = "credentials/authorize"
 	asked := c.cfg.Now()
 	token, b, err := c.withToken(ctx, call, body, "")
-	if unauthorized(err) { // turned away at the door: nothing was looked at
+	if unauthorized(err, call) { // turned away at the door: nothing was looked at
 		_, b, err = c.withToken(ctx, call, body, token)
 	}
 	if err != nil {

@@ -115,8 +115,8 @@ func basic(client, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))
 }
 
-// unauthorized says that a token was refused.
-func unauthorized(err error) bool {
+// unauthorized says that a call was turned away for its token.
+func unauthorized(err error, call string) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status == http.StatusUnauthorized
+	return errors.As(err, &e) && e.Status == http.StatusUnauthorized && e.Call == call
 }

@@ -218,7 +218,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				panic(p)
 			}
 			// As real ones do: the description repeats what was sent.
-			reply(w, e.status, map[string]string{"error": e.code, "error_description": "refused: " + string(body)})
+			reply(w, e.status, map[string]string{"error": e.code, "error_description": "you sent " + string(body)})
 		}
 	}()
 	switch call {

@@ -1,0 +1,162 @@
+package csc_test
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/seal/csc"
+	"github.com/zegel-id/zegel/seal/csc/csctest"
+)
+
+// A wrong PIN is sent once, a wrong one-time password too; other values are
+// sent at once.
+func TestWrongPIN(t *testing.T) {
+	const wrong = "11111111"
+	var mu sync.Mutex
+	values := map[string]string{"PIN": wrong, "OTP": csctest.OTP}
+	set := func(id, v string) { mu.Lock(); defer mu.Unlock(); values[id] = v }
+	secret := func(id string) csc.Secret {
+		return func(context.Context) (string, error) { mu.Lock(); defer mu.Unlock(); return values[id], nil }
+	}
+	p := provider(t)
+	p.opts.Authorizer = &csc.Explicit{Secrets: map[string]csc.Secret{"PIN": secret("PIN"), "OTP": secret("OTP")}}
+	s := p.signer(t)
+	for _, step := range []struct {
+		id, value string
+		asked     int
+		fails     bool
+	}{
+		{"PIN", wrong, 1, true}, {"PIN", wrong, 1, true}, {"OTP", "5", 1, true},
+		{"PIN", csctest.PIN, 2, true}, {"PIN", csctest.PIN, 2, true}, {"OTP", csctest.OTP, 3, false},
+	} {
+		set(step.id, step.value)
+		_, err := s.Sign(nil, digest("text"), crypto.SHA256)
+		asked := p.server.Count("credentials/authorize")
+		if (err != nil) != step.fails || step.fails && !errors.Is(err, csc.ErrRefused) || asked != step.asked {
+			t.Fatalf("%+v: %v, asked %d times", step, err, asked)
+		}
+		silent(t, err)
+		if err != nil && strings.Contains(err.Error(), wrong) {
+			t.Errorf("the error holds the PIN: %v", err)
+		}
+	}
+	t.Run("nothing to answer with", func(t *testing.T) {
+		p.opts.Authorizer = &csc.Explicit{Secrets: map[string]csc.Secret{"PIN": known(csctest.PIN)}}
+		_, err := p.signer(t).Sign(nil, digest("text"), crypto.SHA256)
+		if !errors.Is(err, csc.ErrConfig) || !strings.Contains(err.Error(), `"OTP"`) {
+			t.Error(err)
+		}
+	})
+	t.Run("nobody answers", func(t *testing.T) {
+		p.opts.Authorizer = &csc.Explicit{Secrets: map[string]csc.Secret{"PIN": known(csctest.PIN), "OTP": func(context.Context) (string, error) { return "", errors.New("no device") }}}
+		if _, err := p.signer(t).Sign(nil, digest("text"), crypto.SHA256); !errors.Is(err, csc.ErrConfig) {
+			t.Error(err)
+		}
+	})
+}
+
+// An authorization that has run out is not used.
+func TestAuthorizationRunsOut(t *testing.T) {
+	p := provider(t)
+	var mu sync.Mutex
+	at := now
+	p.config.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return at }
+	s := p.signer(t)
+	p.server.Next("credentials/authorize", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		at = at.Add(3 * time.Second)
+		mu.Unlock()
+		status(200, `{"SAD":"a","expiresIn":2}`)(w, r)
+	})
+	if _, err := s.Sign(nil, digest("text"), crypto.SHA256); !errors.Is(err, csc.ErrAway) || p.server.Count("signatures/signHash") != 0 {
+		t.Error(err)
+	}
+	signs(t, s, "text")
+}
+
+// A service token is kept until shortly before its end.
+func TestServiceTokenRunsOut(t *testing.T) {
+	at := now
+	p := provider(t)
+	tokens := p.config.Service.(*csc.ClientCredentials)
+	tokens.Now = func() time.Time { return at }
+	for _, step := range []struct {
+		pass time.Duration
+		got  int
+	}{{0, 1}, {time.Hour - 31*time.Second, 1}, {time.Second, 2}, {time.Minute, 2}} {
+		at = at.Add(step.pass)
+		if _, err := tokens.Token(t.Context(), ""); err != nil || p.server.Count("oauth2/token") != step.got {
+			t.Errorf("after %s: %d tokens, %v", step.pass, p.server.Count("oauth2/token"), err)
+		}
+	}
+}
+
+// What the provider redirects to must be the answer to our request.
+func TestRedirectRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		bend func(url.Values, *string)
+		err  error
+	}{
+		"other state":   {func(v url.Values, _ *string) { v.Set("state", "x") }, csc.ErrProtocol},
+		"no state":      {func(v url.Values, _ *string) { v.Del("state") }, csc.ErrProtocol},
+		"two states":    {func(v url.Values, _ *string) { v.Add("state", v.Get("state")) }, csc.ErrProtocol},
+		"other issuer":  {func(v url.Values, _ *string) { v.Set("iss", "https://other.example") }, csc.ErrProtocol},
+		"no issuer":     {func(v url.Values, _ *string) { v.Del("iss") }, csc.ErrProtocol},
+		"no code":       {func(v url.Values, _ *string) { v.Del("code") }, csc.ErrProtocol},
+		"two codes":     {func(v url.Values, _ *string) { v.Add("code", "x") }, csc.ErrProtocol},
+		"other code":    {func(v url.Values, _ *string) { v.Set("code", "x") }, csc.ErrRefused},
+		"error":         {func(v url.Values, _ *string) { v.Set("error", "access_denied") }, csc.ErrRefused},
+		"other address": {func(_ url.Values, at *string) { *at = "https://other.example" }, csc.ErrProtocol},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := provider(t, func(o *csctest.Options) { o.Mode = "oauth2code" })
+			o := p.oauth()
+			o.SignIn = func(ctx context.Context, address string) (string, error) {
+				back, err := p.server.SignIn(ctx, address)
+				at, query, _ := strings.Cut(back, "?")
+				v, _ := url.ParseQuery(query)
+				c.bend(v, &at)
+				return at + "?" + v.Encode(), err
+			}
+			p.opts.Authorizer = o
+			_, err := p.signer(t).Sign(nil, digest("text"), crypto.SHA256)
+			if !errors.Is(err, c.err) || p.server.Count("signatures/signHash") != 0 {
+				t.Error(err)
+			}
+			silent(t, err)
+		})
+	}
+	for name, body := range map[string]string{
+		"of another credential": `{"access_token":"a","token_type":"Bearer","credentialID":"other"}`,
+		"of another type":       `{"access_token":"a","token_type":"DPoP"}`,
+		"empty":                 `{"token_type":"Bearer"}`,
+	} {
+		t.Run("token "+name, func(t *testing.T) {
+			p := provider(t, func(o *csctest.Options) { o.Mode = "oauth2code" })
+			p.opts.Authorizer = p.oauth()
+			s := p.signer(t)
+			p.server.Next("oauth2/token", status(200, body))
+			_, err := s.Sign(nil, digest("text"), crypto.SHA256)
+			if !errors.Is(err, csc.ErrProtocol) || p.server.Count("signatures/signHash") != 0 {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("sign-in fails", func(t *testing.T) {
+		p := provider(t, func(o *csctest.Options) { o.Mode = "oauth2code" })
+		o := p.oauth()
+		o.SignIn = func(context.Context, string) (string, error) { return "", fmt.Errorf("nobody there") }
+		p.opts.Authorizer = o
+		if _, err := p.signer(t).Sign(nil, digest("text"), crypto.SHA256); !errors.Is(err, csc.ErrAway) {
+			t.Error(err)
+		}
+	})
+}
