@@ -50,7 +50,9 @@ func TestSignHashAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	instead := func(s ...string) func([]string) []string { return func([]string) []string { return s } }
-	elsewhere := func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example", http.StatusTemporaryRedirect) }
+	elsewhere := func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://elsewhere.example", http.StatusTemporaryRedirect)
+	}
 	untyped := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
