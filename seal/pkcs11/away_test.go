@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	p11 "github.com/miekg/pkcs11"
+
 	"github.com/zegel-id/zegel/seal/pkcs11"
 	"github.com/zegel-id/zegel/seal/pkcs11/softhsmtest"
 )
@@ -64,6 +66,37 @@ func TestUnplugged(t *testing.T) {
 		}
 		if s := token.Status(); !s.Connected || s.Reason != nil || s.Sessions != pkcs11.DefaultSessions || s.Busy != 0 {
 			t.Errorf("round %d: %+v", round, s)
+		}
+	}
+}
+
+// Whatever else in the process closes sessions, logs out or finalises the
+// library, the next signature is made on a new login.
+func TestBehindItsBack(t *testing.T) {
+	h := softhsmtest.New(t)
+	give(t, h, pair{label: "k", curve: p256})
+	token := h.Open(t)
+	k := find(t, token, pkcs11.Selector{Label: "k"})
+	c := p11.New(h.Module) // the same library, loaded once
+	slots, err := c.GetSlotList(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, meddle := range []func() error{
+		func() error { return c.CloseAllSessions(slots[0]) },
+		func() error {
+			s, err := c.OpenSession(slots[0], p11.CKF_SERIAL_SESSION)
+			return errors.Join(err, c.Logout(s), c.CloseSession(s))
+		},
+		c.Finalize,
+		func() error { return errors.Join(c.Finalize(), c.Initialize()) },
+	} {
+		if err := meddle(); err != nil {
+			t.Fatal(err)
+		}
+		signs(t, k)
+		if s := token.Status(); s.Logins != uint64(i)+2 || s.Failures != 0 {
+			t.Errorf("%d: %+v", i, s)
 		}
 	}
 }
