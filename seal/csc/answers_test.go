@@ -1,6 +1,7 @@
 package csc_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,7 +10,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/zegel-id/zegel/seal/csc"
 	"github.com/zegel-id/zegel/seal/csc/csctest"
@@ -68,6 +71,7 @@ func TestSignHashAnswers(t *testing.T) {
 		"redirect":              {answer: elsewhere, err: csc.ErrUncertain},
 		"hung up":               {answer: hangUp, err: csc.ErrUncertain},
 		"huge":                  {answer: huge, err: csc.ErrUncertain},
+		"long":                  {answer: status(200, `{"signatures":[]}`+strings.Repeat(" ", csc.MaxAnswer)), err: csc.ErrUncertain},
 		"not JSON":              {answer: status(200, `signature`), err: csc.ErrUncertain},
 		"not said to be":        {answer: untyped, err: csc.ErrUncertain},
 		"duplicate member":      {answer: status(200, `{"signatures":[],"signatures":["AA=="]}`), err: csc.ErrUncertain},
@@ -119,7 +123,9 @@ func TestTriedAgain(t *testing.T) {
 		"info, refused":           {"credentials/info", answers{status(400, `{"error":"invalid_request"}`)}, csc.ErrRefused, 1},
 		"info, server error":      {"credentials/info", answers{status(500, "")}, csc.ErrRefused, 1},
 		"info, huge":              {"credentials/info", answers{huge}, csc.ErrProtocol, 1},
+		"info, long":              {"credentials/info", answers{status(200, "{}"+strings.Repeat(" ", csc.MaxAnswer))}, csc.ErrProtocol, 1},
 		"info, not JSON":          {"credentials/info", answers{status(200, "{")}, csc.ErrProtocol, 1},
+		"info, not said to be":    {"credentials/info", answers{func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }}, csc.ErrProtocol, 1},
 		"info, duplicate":         {"credentials/info", answers{status(200, `{"SCAL":"1","SCAL":"2"}`)}, csc.ErrProtocol, 1},
 		"token, away":             {"oauth2/token", answers{status(503, "")}, nil, 2},
 		"token, refused":          {"oauth2/token", answers{status(401, `{"error":"invalid_client"}`)}, csc.ErrRefused, 1},
@@ -169,4 +175,59 @@ func TestTriedAgain(t *testing.T) {
 		p.server.RevokeTokens()
 		signs(t, s, "text") // turned away at credentials/authorize, with a new token there
 	})
+}
+
+// The pauses before a call is made again grow, and end with the caller.
+func TestPauses(t *testing.T) {
+	bubble(t, func(t *testing.T, p *setup) {
+		p.config.Pause = time.Second
+		away := status(503, "")
+		p.server.Next("credentials/info", away, away)
+		start := time.Now()
+		if _, err := p.client(t).Credential(t.Context(), csctest.CredentialID); err != nil || time.Since(start) != 3*time.Second {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+		p.server.Next("credentials/info", away, away, away)
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		start = time.Now()
+		if _, err := p.client(t).Credential(ctx, csctest.CredentialID); !errors.Is(err, csc.ErrAway) || time.Since(start) != 1500*time.Millisecond {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
+
+// What a provider writes is not repeated, not even where a code should stand.
+func TestErrorBodies(t *testing.T) {
+	for name, c := range map[string]struct{ body, code string }{
+		"code":        {`{"error":"invalid_request","error_description":"x"}`, "invalid_request"},
+		"text":        {`{"error":"PIN ` + csctest.PIN + ` is wrong"}`, ""},
+		"capitals":    {`{"error":"Invalid"}`, ""},
+		"long":        {`{"error":"` + strings.Repeat("a", 41) + `"}`, ""},
+		"number":      {`{"error":1}`, ""},
+		"no JSON":     {csctest.PIN, ""},
+		"empty":       {``, ""},
+		"two members": {`{"error":"a","error":"b"}`, ""},
+	} {
+		p := provider(t)
+		p.server.Next("info", status(418, c.body))
+		_, err := p.client(t).Info(t.Context())
+		var e *csc.Error
+		if !errors.Is(err, csc.ErrRefused) || !errors.As(err, &e) || e.Code != c.code || e.Status != 418 || e.Call != "info" {
+			t.Errorf("%s: %v", name, err)
+		}
+		silent(t, err)
+	}
+}
+
+// An HTTP client that follows redirects has sent what we sent elsewhere.
+func TestFollowedRedirect(t *testing.T) {
+	p := provider(t)
+	p.config.HTTP = http.DefaultClient
+	p.server.Next("info", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, p.server.Base()+"/credentials/list", http.StatusTemporaryRedirect)
+	})
+	if _, err := p.client(t).Info(t.Context()); !errors.Is(err, csc.ErrProtocol) || !strings.Contains(err.Error(), "redirect") {
+		t.Error(err)
+	}
 }

@@ -201,7 +201,7 @@ func TestGivingUp(t *testing.T) {
 		load(&wg, q, "stays", 2)
 		cancel()
 		synctest.Wait()
-		if st := q.Status(); st.Waiting != 2 || st.Tenants["gone"].Failed != 5 {
+		if st := q.Status(); st.Waiting != 2 || st.Tenants["gone"].Failed != 5 || st.Failing != 0 || st.LastError != nil {
 			t.Errorf("%+v", st)
 		}
 		wg.Wait()
@@ -213,6 +213,28 @@ func TestGivingUp(t *testing.T) {
 		}
 		if st := q.Status(); st.Busy != 0 {
 			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// Who gives up in the moment of getting a slot hands it on.
+func TestGivingUpAtTheTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue(t, &slow{}, signers.QueueOptions{Slots: 1})
+		for i := range 300 {
+			var wg sync.WaitGroup
+			load(&wg, q, "a", 1)
+			for range 2 {
+				wg.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second) // as long as the first takes
+					defer cancel()
+					_, _ = q.For("b").SignContext(ctx, nil, nil)
+				})
+			}
+			wg.Wait()
+			if st := q.Status(); st.Busy != 0 || st.Waiting != 0 {
+				t.Fatalf("round %d: %+v", i, st)
+			}
 		}
 	})
 }
@@ -328,9 +350,9 @@ func TestParallel(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	for range 4 { // those given up may still be at it
-		if _, err := q.For("last").Sign(nil, digest[:], crypto.SHA256); err != nil {
-			t.Error(err)
+	for deadline := time.Now().Add(time.Minute); q.Status().Busy > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("a slot was lost: %+v", q.Status())
 		}
 	}
 	if st := q.Status(); st.Waiting != 0 || st.Tenants["1"].Signed < 4*20 {
