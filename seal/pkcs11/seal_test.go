@@ -45,7 +45,7 @@ func TestSeal(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &seal.Validator{Trust: store, Revocation: crls}
-	give(t, hsm, pair{label: "RSA", bits: 3072})
+	give(t, hsm, pair{label: "RSA", bits: 2048})
 	token := hsm.Open(t)
 	keys := map[jose.Alg]*pkcs11.Key{jose.PS256: find(t, token, pkcs11.Selector{Label: "RSA"})}
 	for alg, curve := range map[jose.Alg]elliptic.Curve{jose.ES256: elliptic.P256(), jose.ES384: elliptic.P384()} {

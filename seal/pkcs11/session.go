@@ -23,7 +23,8 @@ var (
 
 // withSession runs f with a session of its own and waits for it no longer than
 // ctx, or the timeout. When f loses the login the link is given up and f runs
-// once more on the next, unless its error is ErrUncertain.
+// once more on the next, unless its error is ErrUncertain; also once more when
+// its session was in the middle of something.
 func withSession[T any](ctx context.Context, t *Token, f func(*p11.Ctx, *link, p11.SessionHandle) (T, error)) (v T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
 	defer cancel()
@@ -33,7 +34,7 @@ func withSession[T any](ctx context.Context, t *Token, f func(*p11.Ctx, *link, p
 			return v, away
 		}
 		v, err = inLibrary(ctx, t, l, s, f)
-		if err == nil || errors.Is(err, ErrUncertain) || !lost(err) {
+		if err == nil || errors.Is(err, ErrUncertain) || !lost(err) && code(err) != p11.CKR_OPERATION_ACTIVE {
 			return v, err
 		}
 	}
