@@ -16,8 +16,8 @@ import (
 	"github.com/zegel-id/zegel/seal/csc/csctest"
 )
 
-// A wrong PIN is sent once, a wrong one-time password too; other values are
-// sent at once.
+// Wrong values are sent once; with other one-time values once more, because the
+// provider does not say which were wrong; with another PIN at once.
 func TestWrongPIN(t *testing.T) {
 	const wrong = "11111111"
 	var mu sync.Mutex
@@ -34,8 +34,9 @@ func TestWrongPIN(t *testing.T) {
 		asked     int
 		fails     bool
 	}{
-		{"PIN", wrong, 1, true}, {"PIN", wrong, 1, true}, {"OTP", "5", 1, true},
-		{"PIN", csctest.PIN, 2, true}, {"PIN", csctest.PIN, 2, true}, {"OTP", csctest.OTP, 3, false},
+		{"PIN", wrong, 1, true}, {"PIN", wrong, 1, true}, {"OTP", "5", 2, true}, {"OTP", "6", 2, true},
+		{"PIN", csctest.PIN, 3, true}, {"PIN", csctest.PIN, 3, true}, {"OTP", csctest.OTP, 4, false},
+		{"OTP", "7", 5, true}, {"OTP", csctest.OTP, 6, false},
 	} {
 		set(step.id, step.value)
 		_, err := s.Sign(nil, digest("text"), crypto.SHA256)
@@ -52,6 +53,27 @@ func TestWrongPIN(t *testing.T) {
 		p.opts.Authorizer = &csc.Explicit{Secrets: map[string]csc.Secret{"PIN": known(csctest.PIN)}}
 		_, err := p.signer(t).Sign(nil, digest("text"), crypto.SHA256)
 		if !errors.Is(err, csc.ErrConfig) || !strings.Contains(err.Error(), `"OTP"`) {
+			t.Error(err)
+		}
+	})
+	t.Run("one of two is enough", func(t *testing.T) {
+		p := provider(t)
+		p.server.Say("auth.expression", "PIN OR OTP")
+		p.opts.Authorizer = &csc.Explicit{Secrets: map[string]csc.Secret{"PIN": known(csctest.PIN)}}
+		_, err := p.signer(t).Sign(nil, digest("text"), crypto.SHA256)
+		if !errors.Is(err, csc.ErrRefused) || !strings.Contains(p.server.Request("credentials/authorize"), `"authData":[{"id":"PIN"`) {
+			t.Error(err, p.server.Request("credentials/authorize")) // the double wants both
+		}
+		p.opts.Authorizer = &csc.Explicit{}
+		if _, err := p.signer(t).Sign(nil, digest("text"), crypto.SHA256); !errors.Is(err, csc.ErrConfig) {
+			t.Error(err)
+		}
+	})
+	t.Run("out of band after all", func(t *testing.T) {
+		p := provider(t)
+		s := p.signer(t)
+		p.server.Next("credentials/authorize", status(202, `{"handle":"1"}`))
+		if _, err := s.Sign(nil, digest("text"), crypto.SHA256); !errors.Is(err, csc.ErrCredential) || !strings.Contains(err.Error(), "out of band") {
 			t.Error(err)
 		}
 	})

@@ -92,7 +92,8 @@ func (s *Signer) wake(due time.Duration) {
 }
 
 func (s *Signer) activationOf(b *batch) activation {
-	a := activation{credentialID: s.id, hashOID: s.scheme.hashID, objects: s.objects}
+	a := s.auth
+	a.hashes = nil
 	for _, j := range b.jobs {
 		a.hashes = append(a.hashes, j.digest)
 	}

@@ -79,7 +79,7 @@ type garbledError struct{ call, what string }
 func (e *garbledError) Error() string { return e.call + ": " + e.what }
 
 // errorCode reads the member error, if it looks like one of the API (CSC API
-// v2, Section 10.1; RFC 6749, Section 5.2).
+// v2, Section 10.2; RFC 6749, Section 5.2).
 func errorCode(answer []byte) string {
 	var e struct {
 		Error string `json:"error"`

@@ -55,20 +55,30 @@ type Credential struct {
 		Certificates []string `json:"certificates"`
 	} `json:"cert"`
 	Auth struct {
-		Mode    string       `json:"mode"` // explicit, oauth2code, implicit
-		Objects []AuthObject `json:"objects"`
+		Mode       string       `json:"mode"`       // explicit, oauth2code
+		Expression string       `json:"expression"` // such as PIN AND OTP
+		Objects    []AuthObject `json:"objects"`
 	} `json:"auth"`
-	// SCAL 2 binds an authorization to hashes (EN 419 241-1).
+	// SCAL 2 binds an authorization to hashes (Section 8.2); none is 1.
 	SCAL string `json:"SCAL"`
 	// Multisign is how many hashes one authorization may be for.
 	Multisign int `json:"multisign"`
 }
 
-// AuthObject is something that an explicit authorization must be given.
+// AuthObject is something that an explicit authorization must be given (Section
+// 8.3).
 type AuthObject struct {
-	Type string `json:"type"` // such as Password, OTP
-	ID   string `json:"id"`   // such as PIN
+	Type      string `json:"type"`      // such as Password
+	ID        string `json:"id"`        // such as PIN
+	Generator string `json:"generator"` // such as totp
 }
+
+// oneTime says that the value is another each time. (OTP is a type of version 1.)
+func (o AuthObject) oneTime() bool { return o.Generator != "" || o.Type == "OTP" }
+
+// inBand says that the value can be said at once, without a challenge and
+// without another channel.
+func (o AuthObject) inBand() bool { return o.Type == "Password" || o.Type == "OTP" }
 
 // Credential asks what a credential is, with its certificates.
 func (c *Client) Credential(ctx context.Context, id string) (cred Credential, err error) {
@@ -90,13 +100,15 @@ func (cred *Credential) check(chain []*x509.Certificate, s scheme) error {
 	case cred.Cert.Status != "" && cred.Cert.Status != "valid":
 		return fail("cert.status is not valid")
 	case !slices.ContainsFunc(cred.Key.Algo, s.knows):
-		return fail("key.algo has neither %s nor the algorithm of its key", s.oid)
+		return fail("key.algo does not have %s", s.oid)
 	case cred.Key.Len != 0 && cred.Key.Len != s.bits:
 		return fail("key.len is %d, the certificate's key has %d bits", cred.Key.Len, s.bits)
 	case cred.Key.Curve != "" && cred.Key.Curve != s.curve:
 		return fail("key.curve is not that of the certificate")
 	case cred.Multisign < 1:
 		return fail("multisign is missing or below 1")
+	case slices.ContainsFunc(cred.Auth.Objects, func(o AuthObject) bool { return !o.inBand() }):
+		return fail("auth.objects asks for more than a password; challenges and what is given out of band are not supported")
 	case cred.SCAL != "" && cred.SCAL != "1" && cred.SCAL != "2":
 		return fail("SCAL is neither 1 nor 2")
 	case len(cred.Cert.Certificates) == 0:

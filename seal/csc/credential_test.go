@@ -48,6 +48,8 @@ func TestCredentialRefused(t *testing.T) {
 		"another certificate":  {"cert.certificates", text(twin), "another certificate"},
 		"another issuer above": {"cert.certificates", text(leaf, twin), "certificates[1] is another"},
 		"other mode":           {"auth.mode", "oauth2code", "auth.mode"},
+		"out of band":          {"auth.objects", []map[string]any{{"type": "PasswordOOB", "id": "PIN2"}}, "out of band"},
+		"challenge":            {"auth.objects", []map[string]any{{"type": "ChallengeResponse", "id": "OTP"}}, "challenges"},
 		"implicit":             {"auth.mode", "implicit", "auth.mode"},
 	} {
 		t.Run(name, func(t *testing.T) {

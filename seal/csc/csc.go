@@ -7,8 +7,8 @@
 // verifies each before it hands it out.
 //
 // It signs hashes only. Documents (signatures/signDoc), the provider's
-// time-stamps, asynchronous answers, and the authorizations that need a person
-// at another device (mode implicit) are not here.
+// time-stamps, asynchronous answers, and authorizations that are given out of
+// band or to a challenge are not here.
 package csc
 
 import (
@@ -56,7 +56,7 @@ type Error struct {
 	Call string
 	// Status is the HTTP status.
 	Status int
-	// Code is the member error (CSC API v2, Section 10.1), such as invalid_otp;
+	// Code is the member error (CSC API v2, Section 10.2), such as access_denied;
 	// empty where it is none that the API or OAuth could write. The description
 	// beside it is not kept: it may repeat what was sent.
 	Code string

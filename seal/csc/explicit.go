@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type activation struct {
 	hashes       [][]byte
 	hashOID      string       // the algorithm the hashes were made with
 	objects      []AuthObject // what the provider wants to be given, in mode explicit
+	expression   string       // which of them
 }
 
 // authorization lets one signHash happen.
@@ -38,29 +40,41 @@ type authorization struct {
 }
 
 // Explicit authorizes with credentials/authorize (CSC API v2, Section 11.6): a
-// PIN, a one-time password or whatever the credential asks for.
+// PIN, a one-time password or whatever else the credential asks for that can be
+// said at once. What is given out of band is not supported.
 type Explicit struct {
 	// Secrets give what the credential asks for, by the id of auth.objects, such
 	// as PIN and OTP. Each is asked for at each authorization.
 	Secrets map[string]Secret
 
 	mu      sync.Mutex
-	refused map[string]string // what the provider did not take
+	refused []authData // the values that the provider did not take
+	wrong   int        // how often in a row, with the same lasting values
 }
+
+// maxWrong is how often values that last are sent with other one-time values
+// when the provider does not say which of them is wrong. It may lock the
+// credential after several (Section 11.6, Note 29).
+const maxWrong = 2
 
 func (*Explicit) mode() string { return "explicit" }
 
 type authData struct {
 	ID    string `json:"id"`
 	Value string `json:"value"`
+
+	oneTime bool
 }
 
 // authorize asks for signature activation data. It is not asked twice, because
-// wrong values are counted and one-time ones are used up; the same wrong value
-// is not sent again.
+// wrong values are counted and one-time ones are used up; the same wrong values
+// are not sent again.
 func (e *Explicit) authorize(ctx context.Context, c *Client, a activation) (authorization, error) {
-	data, err := e.answers(ctx, a.objects)
+	data, err := e.answers(ctx, a)
 	if err != nil {
+		return authorization{}, err
+	}
+	if err := e.allowed(data); err != nil {
 		return authorization{}, err
 	}
 	body, err := jose.Marshal(map[string]any{
@@ -77,15 +91,20 @@ func (e *Explicit) authorize(ctx context.Context, c *Client, a activation) (auth
 		_, b, err = c.withToken(ctx, call, body, token)
 	}
 	if err != nil {
-		e.remember(err, a.objects, data)
+		e.remember(err, data)
 		return authorization{}, named(err)
 	}
 	var answer struct {
 		SAD     string `json:"SAD"`
 		Expires int64  `json:"expiresIn"`
+		Handle  string `json:"handle"`
 	}
 	if err := read(call, b, &answer); err != nil {
 		return authorization{}, err
+	}
+	e.remember(nil, nil)
+	if answer.SAD == "" && answer.Handle != "" {
+		return authorization{}, fmt.Errorf("%w: %s: the provider waits for something out of band (handle), which is not supported", ErrCredential, call)
 	}
 	if answer.SAD == "" {
 		return authorization{}, fmt.Errorf("%w: %s: SAD is missing", ErrProtocol, call)
@@ -96,11 +115,17 @@ func (e *Explicit) authorize(ctx context.Context, c *Client, a activation) (auth
 // life of signature activation data (CSC API v2, Section 11.6).
 func life(seconds int64) time.Duration { return token{Expires: seconds}.life() }
 
-// answers are the values that were asked for, in order.
-func (e *Explicit) answers(ctx context.Context, objects []AuthObject) ([]authData, error) {
+// answers are the values that are asked for, in order. All that are named must
+// be given, unless the expression lets one choose; then those are given that
+// there are.
+func (e *Explicit) answers(ctx context.Context, a activation) ([]authData, error) {
 	data := []authData{}
-	for _, o := range objects {
+	choice := strings.Contains(a.expression, "OR") // or XOR
+	for _, o := range a.objects {
 		secret := e.Secrets[o.ID]
+		if secret == nil && choice {
+			continue
+		}
 		if secret == nil {
 			return nil, fmt.Errorf("%w: the credential asks for %q (%s), and nothing gives it", ErrConfig, o.ID, o.Type)
 		}
@@ -108,34 +133,52 @@ func (e *Explicit) answers(ctx context.Context, objects []AuthObject) ([]authDat
 		if err != nil {
 			return nil, fmt.Errorf("%w: asking for %q: %w", ErrConfig, o.ID, err)
 		}
-		e.mu.Lock()
-		before, refused := e.refused[o.ID]
-		e.mu.Unlock()
-		if refused && before == value {
-			return nil, fmt.Errorf("%w: %q was refused before with the same value; it is not sent again", ErrRefused, o.ID)
-		}
-		data = append(data, authData{o.ID, value})
+		data = append(data, authData{o.ID, value, o.oneTime()})
+	}
+	if len(a.objects) > 0 && len(data) == 0 {
+		return nil, fmt.Errorf("%w: the credential asks for one of several, and nothing gives any", ErrConfig)
 	}
 	return data, nil
 }
 
-// remember keeps what the provider called wrong (CSC API v2, Section 11.6.3):
-// one-time passwords, or everything else.
-func (e *Explicit) remember(err error, objects []AuthObject, data []authData) {
-	var answer *Error
-	if !errors.As(err, &answer) || answer.Code != "invalid_pin" && answer.Code != "invalid_otp" {
-		return
-	}
+// allowed refuses values that the provider has refused, and lasting ones that
+// it has refused too often.
+func (e *Explicit) allowed(data []authData) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.refused == nil {
-		e.refused = map[string]string{}
+	switch {
+	case e.wrong == 0:
+		return nil
+	case slices.Equal(data, e.refused):
+		return fmt.Errorf("%w: the same values were refused before; they are not sent again", ErrRefused)
+	case e.wrong >= maxWrong && slices.Equal(lasting(data), lasting(e.refused)):
+		return fmt.Errorf("%w: %d times in a row, with the same lasting values; they are not sent again", ErrRefused, e.wrong)
 	}
-	for i, d := range data {
-		if oneTime := strings.EqualFold(objects[i].Type, "OTP"); oneTime == (answer.Code == "invalid_otp") {
-			e.refused[d.ID] = d.Value
+	return nil
+}
+
+// remember keeps what the provider called wrong (Section 11.6; invalid_pin and
+// invalid_otp come from version 1). An authorization forgets it.
+func (e *Explicit) remember(err error, data []authData) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var answer *Error
+	switch {
+	case err == nil:
+		e.refused, e.wrong = nil, 0
+	case !errors.As(err, &answer):
+	case answer.Code == "invalid_authentication_data" || answer.Code == "invalid_pin" || answer.Code == "invalid_otp":
+		if !slices.Equal(lasting(data), lasting(e.refused)) {
+			e.wrong = 0
 		}
+		e.refused = data
+		e.wrong++
 	}
+}
+
+// lasting leaves the one-time values out.
+func lasting(data []authData) []authData {
+	return slices.DeleteFunc(slices.Clone(data), func(d authData) bool { return d.oneTime })
 }
 
 func encode(hashes [][]byte) []string {

@@ -1,9 +1,11 @@
 package csc
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -109,5 +111,30 @@ func TestSignatureForms(t *testing.T) {
 	}
 	if err := quick.Check(changed, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// An offer of PKCS #1 v1.5 is none of RSASSA-PSS; for EC some name the key.
+func TestOffers(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		key  crypto.Signer
+		oid  string
+		want bool
+	}{
+		{rsaKey, oidPSS, true}, {rsaKey, "1.2.840.113549.1.1.1", false}, {rsaKey, "1.2.840.113549.1.1.11", false}, {rsaKey, "", false},
+		{ecKey, "1.2.840.10045.4.3.2", true}, {ecKey, oidEC, true}, {ecKey, "1.2.840.10045.4.3.3", false}, {ecKey, "", false},
+	} {
+		s, err := schemeOf(&x509.Certificate{PublicKey: c.key.Public()})
+		if err != nil || s.knows(c.oid) != c.want {
+			t.Errorf("%T, %s: %v", c.key, c.oid, err)
+		}
 	}
 }

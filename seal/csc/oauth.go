@@ -65,6 +65,9 @@ func (o *OAuth) authorize(ctx context.Context, c *Client, a activation) (authori
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {o.RedirectURI},
 		"client_id": {o.ClientID}, "code_verifier": {verifier},
 	}
+	if o.Details { // again (Section 8.4.4)
+		values.Set("authorization_details", details(a))
+	}
 	if err := form(ctx, c.cfg.HTTP, c.cfg.Timeout, "oauth2/token", o.TokenURL, credentials, values, &t); err != nil {
 		return authorization{}, named(err)
 	}

@@ -23,7 +23,7 @@ type scheme struct {
 	bits   int    // of the key
 	hashID string // hashAlgorithmOID
 	oid    string // signAlgo
-	keyOID string // the key's algorithm
+	keyOID string // EC: the key's algorithm, which some name instead
 	curve  string // OID
 	params string // signAlgoParams, base64 of DER
 }
@@ -31,8 +31,7 @@ type scheme struct {
 const (
 	oidSHA256 = "2.16.840.1.101.3.4.2.1" // RFC 5754, Section 2
 	oidSHA384 = "2.16.840.1.101.3.4.2.2"
-	oidEC     = "1.2.840.10045.2.1" // RFC 5480, Section 2.1.1
-	oidRSA    = "1.2.840.113549.1.1.1"
+	oidEC     = "1.2.840.10045.2.1"     // RFC 5480, Section 2.1.1
 	oidPSS    = "1.2.840.113549.1.1.10" // RFC 8017, Appendix A.2.3
 )
 
@@ -58,7 +57,7 @@ func schemeOf(c *x509.Certificate) (s scheme, err error) {
 		}
 	case *rsa.PublicKey:
 		if n := k.N.BitLen(); n >= 2048 && n <= 8192 {
-			s = scheme{name: "RSASSA-PSS", hash: crypto.SHA256, bits: n, hashID: oidSHA256, oid: oidPSS, keyOID: oidRSA, params: pssParams}
+			s = scheme{name: "RSASSA-PSS", hash: crypto.SHA256, bits: n, hashID: oidSHA256, oid: oidPSS, params: pssParams}
 		}
 	}
 	if s.name == "" {
@@ -67,7 +66,9 @@ func schemeOf(c *x509.Certificate) (s scheme, err error) {
 	return s, nil
 }
 
-func (s scheme) knows(oid string) bool { return oid == s.oid || oid == s.keyOID }
+// knows says that a value of key.algo stands for the scheme (Section 11.10). For
+// RSA the algorithm of the key would be PKCS #1 v1.5.
+func (s scheme) knows(oid string) bool { return oid != "" && (oid == s.oid || oid == s.keyOID) }
 
 // check holds a request against the scheme.
 func (s scheme) check(digest []byte, opts crypto.SignerOpts) error {

@@ -16,7 +16,7 @@ import (
 type Secret func(context.Context) (string, error)
 
 // ClientCredentials gets service tokens by the client credentials grant (CSC
-// API v2, Section 8.4.4, oauth2client; RFC 6749, Section 4.4) and keeps one as
+// API v2, Sections 8.4.4 and 8.5.2.2; RFC 6749, Section 4.4) and keeps one as
 // long as it is good.
 type ClientCredentials struct {
 	// TokenURL is the token endpoint, such as https://provider.example/oauth2/token.

@@ -57,7 +57,7 @@ type Signer struct {
 	work sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
-	objects  []AuthObject
+	auth     activation // what every one says
 	batch    int
 	closed   bool
 	waiting  []*job
@@ -139,7 +139,8 @@ func (s *Signer) Check(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.objects, s.batch = cred.Auth.Objects, min(batch, cred.Multisign)
+	s.auth = activation{credentialID: s.id, hashOID: s.scheme.hashID, objects: cred.Auth.Objects, expression: cred.Auth.Expression}
+	s.batch = min(batch, cred.Multisign)
 	return nil
 }
 

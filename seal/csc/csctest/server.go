@@ -74,6 +74,7 @@ type grant struct {
 	hashes      []string // base64
 	challenge   string
 	redirectURI string
+	details     string // authorization_details
 	kind        string // code, SAD, bearer
 }
 
@@ -294,7 +295,7 @@ func (s *Server) credential(w http.ResponseWriter, body []byte) {
 	auth := map[string]any{"mode": s.Mode}
 	if s.Mode == "explicit" {
 		auth["expression"] = "PIN AND OTP"
-		auth["objects"] = []map[string]any{{"type": "Password", "id": "PIN", "format": "N"}, {"type": "OTP", "id": "OTP", "format": "N"}}
+		auth["objects"] = []map[string]any{{"type": "Password", "id": "PIN", "format": "N"}, {"type": "Password", "id": "OTP", "format": "N", "generator": "totp"}}
 	}
 	info := map[string]any{
 		"description": "seal", "signatureQualifier": "eu_eidas_qeseal", "SCAL": s.SCAL, "multisign": s.Multisign,
@@ -328,11 +329,8 @@ func (s *Server) authorize(w http.ResponseWriter, body []byte) {
 		bad("invalid_request")
 	}
 	for _, d := range q.AuthData {
-		if d.ID == "PIN" && d.Value != PIN {
-			bad("invalid_pin")
-		}
-		if d.ID == "OTP" && d.Value != OTP {
-			bad("invalid_otp")
+		if map[string]string{"PIN": PIN, "OTP": OTP}[d.ID] != d.Value {
+			bad("invalid_authentication_data")
 		}
 	}
 	s.check(q.Hashes, q.HashOID)
@@ -376,7 +374,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	case "authorization_code":
 		g := s.grants[r.FormValue("code")]
 		delete(s.grants, r.FormValue("code"))
-		if g == nil || g.kind != "code" || g.redirectURI != r.FormValue("redirect_uri") || oauth.VerifyPKCE(r.FormValue("code_verifier"), g.challenge) != nil {
+		if g == nil || g.kind != "code" || g.redirectURI != r.FormValue("redirect_uri") || g.details != r.FormValue("authorization_details") || oauth.VerifyPKCE(r.FormValue("code_verifier"), g.challenge) != nil {
 			bad("invalid_grant")
 		}
 		t := rand.Text()

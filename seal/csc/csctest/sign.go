@@ -38,7 +38,7 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *http.Request) {
 	hashes, oid := hashesOf(v)
 	s.check(hashes, oid)
 	code := rand.Text()
-	s.grants[code] = &grant{hashes: hashes, challenge: v.Get("code_challenge"), redirectURI: v.Get("redirect_uri"), kind: "code"}
+	s.grants[code] = &grant{hashes: hashes, challenge: v.Get("code_challenge"), redirectURI: v.Get("redirect_uri"), details: v.Get("authorization_details"), kind: "code"}
 	http.Redirect(w, r, Redirect+"?"+url.Values{"code": {code}, "state": {v.Get("state")}, "iss": {s.URL}}.Encode(), http.StatusFound)
 }
 
