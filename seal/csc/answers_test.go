@@ -128,6 +128,7 @@ func TestTriedAgain(t *testing.T) {
 		"info, not said to be":    {"credentials/info", answers{func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }}, csc.ErrProtocol, 1},
 		"info, duplicate":         {"credentials/info", answers{status(200, `{"SCAL":"1","SCAL":"2"}`)}, csc.ErrProtocol, 1},
 		"token, away":             {"oauth2/token", answers{status(503, "")}, nil, 2},
+		"token, always away":      {"oauth2/token", answers{status(503, ""), status(503, ""), status(503, "")}, csc.ErrAway, 3},
 		"token, refused":          {"oauth2/token", answers{status(401, `{"error":"invalid_client"}`)}, csc.ErrRefused, 1},
 		"token of another type":   {"oauth2/token", answers{status(200, `{"access_token":"a","token_type":"mac"}`)}, csc.ErrProtocol, 1},
 		"token with a line break": {"oauth2/token", answers{status(200, `{"access_token":"a\nb","token_type":"Bearer"}`)}, csc.ErrProtocol, 1},

@@ -85,6 +85,43 @@ func TestWrongPIN(t *testing.T) {
 	})
 }
 
+// However many batches are under way at once, a wrong PIN is tried once.
+func TestWrongPINInParallel(t *testing.T) {
+	bubble(t, func(t *testing.T, p *setup) {
+		p.opts.Authorizer = &csc.Explicit{Secrets: map[string]csc.Secret{"PIN": known("1"), "OTP": known(csctest.OTP)}}
+		p.opts.Parallel, p.opts.Batch = 5, 1
+		s := p.signer(t)
+		defer func() { _ = s.Close() }()
+		slow := func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Second)
+			status(400, `{"error":"invalid_authentication_data"}`)(w, nil)
+		}
+		p.server.Next("credentials/authorize", slow, slow, slow, slow, slow)
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() {
+				if _, err := s.Sign(nil, digest("text"), crypto.SHA256); !errors.Is(err, csc.ErrRefused) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := p.server.Count("credentials/authorize"); n != 1 {
+			t.Errorf("tried %d times", n)
+		}
+	})
+}
+
+// An expression lets one choose by its words, not by what its names hold.
+func TestExpression(t *testing.T) {
+	p := provider(t)
+	p.server.Say("auth.expression", "FACTOR AND(PIN)")
+	p.opts.Authorizer = &csc.Explicit{Secrets: map[string]csc.Secret{"PIN": known(csctest.PIN)}}
+	if _, err := p.signer(t).Sign(nil, digest("text"), crypto.SHA256); !errors.Is(err, csc.ErrConfig) {
+		t.Error(err)
+	}
+}
+
 // An authorization that has run out is not used.
 func TestAuthorizationRunsOut(t *testing.T) {
 	p := provider(t)

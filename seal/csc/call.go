@@ -90,9 +90,13 @@ func errorCode(answer []byte) string {
 	return e.Error
 }
 
-// passing says that the same call may succeed a moment later.
+// passing says that the same call may succeed a moment later. One that was
+// named is the end of other calls, for a token, which were made again already.
 func passing(err error) bool {
 	var e *Error
+	if errors.Is(err, ErrAway) {
+		return false
+	}
 	if errors.As(err, &e) {
 		switch e.Status {
 		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -41,14 +41,18 @@ type authorization struct {
 
 // Explicit authorizes with credentials/authorize (CSC API v2, Section 11.6): a
 // PIN, a one-time password or whatever else the credential asks for that can be
-// said at once. What is given out of band is not supported.
+// said at once. What is given out of band is not supported. An Explicit is for
+// one credential.
 type Explicit struct {
 	// Secrets give what the credential asks for, by the id of auth.objects, such
 	// as PIN and OTP. Each is asked for at each authorization.
 	Secrets map[string]Secret
 
+	untried turn // of who tries values that were not taken before
+
 	mu      sync.Mutex
-	refused []authData // the values that the provider did not take
+	taken   []authData // the lasting values that the provider took last
+	refused []authData // the values that it did not take
 	wrong   int        // how often in a row, with the same lasting values
 }
 
@@ -73,6 +77,13 @@ func (e *Explicit) authorize(ctx context.Context, c *Client, a activation) (auth
 	data, err := e.answers(ctx, a)
 	if err != nil {
 		return authorization{}, err
+	}
+	if !e.known(data) { // several batches at once would be several wrong tries
+		done, err := e.untried.wait(ctx)
+		if err != nil {
+			return authorization{}, err
+		}
+		defer done()
 	}
 	if err := e.allowed(data); err != nil {
 		return authorization{}, err
@@ -102,7 +113,7 @@ func (e *Explicit) authorize(ctx context.Context, c *Client, a activation) (auth
 	if err := read(call, b, &answer); err != nil {
 		return authorization{}, err
 	}
-	e.remember(nil, nil)
+	e.remember(nil, data)
 	if answer.SAD == "" && answer.Handle != "" {
 		return authorization{}, fmt.Errorf("%w: %s: the provider waits for something out of band (handle), which is not supported", ErrCredential, call)
 	}
@@ -120,7 +131,7 @@ func life(seconds int64) time.Duration { return token{Expires: seconds}.life() }
 // there are.
 func (e *Explicit) answers(ctx context.Context, a activation) ([]authData, error) {
 	data := []authData{}
-	choice := strings.Contains(a.expression, "OR") // or XOR
+	choice := choice(a.expression)
 	for _, o := range a.objects {
 		secret := e.Secrets[o.ID]
 		if secret == nil && choice {
@@ -139,6 +150,20 @@ func (e *Explicit) answers(ctx context.Context, a activation) ([]authData, error
 		return nil, fmt.Errorf("%w: the credential asks for one of several, and nothing gives any", ErrConfig)
 	}
 	return data, nil
+}
+
+// choice says that an expression, such as PIN AND (OTP OR SMS), lets one choose
+// (Section 11.4).
+func choice(expression string) bool {
+	words := strings.FieldsFunc(expression, func(r rune) bool { return r == ' ' || r == '(' || r == ')' })
+	return slices.Contains(words, "OR") || slices.Contains(words, "XOR")
+}
+
+// known says that the provider took the lasting values before.
+func (e *Explicit) known(data []authData) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.taken != nil && slices.Equal(lasting(data), e.taken)
 }
 
 // allowed refuses values that the provider has refused, and lasting ones that
@@ -165,13 +190,13 @@ func (e *Explicit) remember(err error, data []authData) {
 	var answer *Error
 	switch {
 	case err == nil:
-		e.refused, e.wrong = nil, 0
+		e.taken, e.refused, e.wrong = lasting(data), nil, 0
 	case !errors.As(err, &answer):
 	case answer.Code == "invalid_authentication_data" || answer.Code == "invalid_pin" || answer.Code == "invalid_otp":
 		if !slices.Equal(lasting(data), lasting(e.refused)) {
 			e.wrong = 0
 		}
-		e.refused = data
+		e.taken, e.refused = nil, data
 		e.wrong++
 	}
 }

@@ -32,7 +32,7 @@ type OAuth struct {
 	// Details puts the hashes into authorization_details instead of parameters.
 	Details bool
 	// SignIn goes to an address, signs in there, and gives the address that the
-	// provider redirected to, with its query.
+	// provider redirected to, with its query. It must end with its context.
 	SignIn func(ctx context.Context, address string) (redirect string, err error)
 }
 

@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 )
 
 // Secret gives a secret when it is needed: from a file, or asked from somebody.
+// It must end with its context.
 type Secret func(context.Context) (string, error)
 
 // ClientCredentials gets service tokens by the client credentials grant (CSC
@@ -28,7 +28,7 @@ type ClientCredentials struct {
 	Timeout, Pause time.Duration
 	Now            func() time.Time
 
-	mu     sync.Mutex // one token is got at a time
+	one    turn // of who gets a token, and of what follows
 	token  string
 	expiry time.Time
 }
@@ -42,8 +42,11 @@ const defaultLife = time.Hour
 
 // Token gives the token that is kept, or a new one.
 func (c *ClientCredentials) Token(ctx context.Context, refused string) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	done, err := c.one.wait(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	if c.TokenURL == "" || c.ClientID == "" || c.Secret == nil || c.HTTP == nil {
 		return "", fmt.Errorf("%w: client credentials need a token endpoint, a client, its secret and HTTP", ErrConfig)
 	}

@@ -31,6 +31,9 @@ func (t *Token) GenerateKey(ctx context.Context, label string, curve elliptic.Cu
 	}
 	_, err = withSession(ctx, t, func(c *p11.Ctx, l *link, _ p11.SessionHandle) (none struct{}, err error) {
 		s, err := c.OpenSession(l.slot, p11.CKF_SERIAL_SESSION|p11.CKF_RW_SESSION)
+		if code(err) == p11.CKR_SESSION_COUNT {
+			return none, fmt.Errorf("%w: the token allows no further session; configure one less", ErrBusy)
+		}
 		if err != nil {
 			return none, fmt.Errorf("opening a session to write: %w", err)
 		}

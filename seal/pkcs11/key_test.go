@@ -162,6 +162,7 @@ func TestMechanism(t *testing.T) {
 
 func TestGenerateKey(t *testing.T) {
 	h := softhsmtest.New(t)
+	f := h.Break(t)
 	token := h.Open(t, func(c *pkcs11.Config) { c.Sessions = 2 })
 	for label, curve := range map[string]elliptic.Curve{"new": elliptic.P256(), "new 384": elliptic.P384()} {
 		k, err := token.GenerateKey(t.Context(), label, curve)
@@ -198,6 +199,10 @@ func TestGenerateKey(t *testing.T) {
 	}
 	if list, err := token.Keys(t.Context()); err != nil || len(list) != 2 {
 		t.Errorf("%d keys after refusals, %v", len(list), err)
+	}
+	f.Fail("C_OpenSession", p11.CKR_SESSION_COUNT, 1)
+	if _, err := token.GenerateKey(t.Context(), "one too many", elliptic.P256()); !errors.Is(err, pkcs11.ErrBusy) {
+		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
