@@ -38,7 +38,7 @@ func withSession[T any](ctx context.Context, t *Token, f func(*p11.Ctx, *link, p
 			return v, err
 		}
 	}
-	return v, fmt.Errorf("%w: %q %w", ErrAway, t.cfg.Token, err)
+	return v, fmt.Errorf("%w: %q: %w", ErrAway, t.cfg.Token, err)
 }
 
 // inLibrary gives the session back when f returns, which may be after it has
