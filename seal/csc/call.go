@@ -135,6 +135,8 @@ func named(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, ErrAway), errors.Is(err, ErrRefused), errors.Is(err, ErrProtocol), errors.Is(err, ErrConfig):
+		return err // has one
 	case errors.As(err, &garbled):
 		return fmt.Errorf("%w: %w", ErrProtocol, err)
 	case passing(err):

@@ -149,11 +149,21 @@ func signs(t testing.TB, s *csc.Signer, text string) {
 	}
 }
 
-// silent looks that an error gives away nothing that is secret.
+// silent looks that an error gives away nothing that is secret, and has one
+// name.
 func silent(t testing.TB, err error) {
 	t.Helper()
 	if err == nil {
 		return
+	}
+	names := 0
+	for _, name := range []error{csc.ErrAway, csc.ErrBusy, csc.ErrRefused, csc.ErrProtocol, csc.ErrUncertain, csc.ErrConfig, csc.ErrCredential} {
+		if errors.Is(err, name) {
+			names++
+		}
+	}
+	if names != 1 {
+		t.Errorf("%d names: %v", names, err)
 	}
 	for _, secret := range []string{csctest.PIN, csctest.OTP, csctest.ClientSecret, "you sent", "error_description"} {
 		if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, secret) {
