@@ -18,6 +18,7 @@ require (
 	github.com/gowebpki/jcs v1.0.2
 	github.com/hyperledger/aries-framework-go v0.3.2
 	github.com/lestrrat-go/jwx/v2 v2.1.7
+	github.com/miekg/pkcs11 v1.1.2
 	github.com/mr-tron/base58 v1.3.0
 	github.com/piglig/go-qr v1.1.0
 	github.com/piprate/json-gold v0.9.1
