@@ -42,15 +42,51 @@ type JWK struct {
 
 // ParseJWK reads a public JWK from JSON.
 func ParseJWK(b []byte) (JWK, crypto.PublicKey, error) {
-	var k JWK
-	if err := Unmarshal(b, &k); err != nil {
-		return JWK{}, nil, err
+	k, ok := plainJWK(string(b))
+	if !ok {
+		k = JWK{}
+		if err := Unmarshal(b, &k); err != nil {
+			return JWK{}, nil, err
+		}
 	}
 	pub, err := k.Key()
 	if err != nil {
 		return JWK{}, nil, err
 	}
 	return k, pub, nil
+}
+
+// plainJWK reads a key in the plain spelling, with none but public members that
+// are strings; false when it has another.
+func plainJWK(text string) (k JWK, ok bool) {
+	ok = Plain(text, func(name, value string) bool {
+		to := &k.Kty
+		switch name {
+		case "kty":
+		case "crv":
+			to = &k.Crv
+		case "x":
+			to = &k.X
+		case "y":
+			to = &k.Y
+		case "n":
+			to = &k.N
+		case "e":
+			to = &k.E
+		case "kid":
+			to = &k.Kid
+		case "use":
+			to = &k.Use
+		case "alg":
+			to = &k.Alg
+		default:
+			return false // perhaps a private one
+		}
+		var is bool
+		*to, is = Quoted(value)
+		return is
+	})
+	return k, ok
 }
 
 // Key is the public key: *ecdsa.PublicKey on P-256, P-384 or P-521,
