@@ -89,17 +89,32 @@ func (s *SDJWT) Present(sel Selection, kb *KeyBinding) (string, error) {
 	if s.KeyBound() {
 		return "", fromHolder()
 	}
-	b := append(make([]byte, 0, len(s.text)+512), s.text[:strings.IndexByte(s.text, '~')+1]...)
+	jwt := strings.IndexByte(s.text, '~') + 1
+	size := jwt
 	for i, d := range s.disclosures {
 		if sel.chosen[i] {
-			b = append(b, s.text[d.start:d.end+1]...)
+			size += d.end + 1 - d.start
 		}
 	}
-	if kb == nil {
-		return string(b), nil
+	if kb != nil {
+		size += roomForBinding
 	}
-	b, err := kb.append(b, s)
-	return string(b), err
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString(s.text[:jwt])
+	for i, d := range s.disclosures {
+		if sel.chosen[i] {
+			b.WriteString(s.text[d.start : d.end+1])
+		}
+	}
+	if kb != nil {
+		token, err := kb.token(s, octets(b.String()))
+		if err != nil {
+			return "", err
+		}
+		b.Write(token)
+	}
+	return b.String(), nil
 }
 
 // Disclosable lists the paths of all claims the holder can choose to disclose
@@ -111,22 +126,18 @@ func (d *document) disclosed(root int32, count int) []Path {
 	if count == 0 {
 		return nil
 	}
-	w := pathWalk{
-		d: d, src: string(d.src), names: string(d.names),
-		out: make([]Path, 0, count), parts: make([]any, 0, 2*count), at: make([]pathStep, 0, 8),
-	}
+	w := pathWalk{d: d, out: make([]Path, 0, count), parts: make([]any, 0, count), at: make([]pathStep, 0, 8)}
 	w.walk(root)
 	return w.out
 }
 
 // pathWalk collects paths. Names become strings only for values that were
-// disclosed, and share their bytes with src and names.
+// disclosed.
 type pathWalk struct {
-	d          *document
-	src, names string
-	out        []Path
-	parts      []any      // backing store of the paths
-	at         []pathStep // the way to the current value
+	d     *document
+	out   []Path
+	parts []any      // backing store of the paths
+	at    []pathStep // the way to the current value
 }
 
 type pathStep struct {
@@ -165,12 +176,7 @@ func (w *pathWalk) add() {
 			w.parts = append(w.parts, step.index)
 			continue
 		}
-		nd := &w.d.nodes[step.node]
-		names := w.src
-		if nd.flags&escapedName != 0 {
-			names = w.names
-		}
-		w.parts = append(w.parts, names[nd.nameStart:nd.nameEnd])
+		w.parts = append(w.parts, string(w.d.name(step.node)))
 	}
 	w.out = append(w.out, Path(w.parts[from:len(w.parts):len(w.parts)]))
 }
