@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -109,33 +110,39 @@ func plainList[T string | []byte](text T, i int) int {
 	}
 }
 
-// plainString is the end of the string at i. Certificates are long: it looks at
-// eight characters in a step, which are plain when none of them is a quote, a
-// backslash, below the space or above ASCII.
+// plainString is the end of the string at i.
 func plainString[T string | []byte](text T, i int) int {
+	if i >= len(text) || text[i] != '"' {
+		return -1
+	}
+	if i = Plainly(text, i+1); i == len(text) || text[i] != '"' {
+		return -1
+	}
+	return i + 1
+}
+
+// Plainly is where text from i on ends to stand for itself inside a JSON string:
+// at a quote, a backslash, a control character or what is not ASCII. It looks at
+// eight characters in a step: certificates and digests are long.
+func Plainly[T string | []byte](text T, i int) int {
 	const (
 		ones  = 0x0101010101010101
 		highs = 0x80 * ones
 	)
-	if i >= len(text) || text[i] != '"' {
-		return -1
-	}
-	for i++; i+8 <= len(text); i += 8 {
+	for ; i+8 <= len(text); i += 8 {
 		t := text[i : i+8]
 		x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
 			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		// The high bit of the first of these is set; those behind it mean nothing.
 		quote, escape := x^'"'*ones, x^'\\'*ones
-		if ((quote-ones)&^quote|(escape-ones)&^escape|(x-' '*ones)&^x|x)&highs != 0 {
-			break
+		if found := ((quote-ones)&^quote | (escape-ones)&^escape | (x-' '*ones)&^x | x) & highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
 		}
 	}
 	for ; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			return i + 1
-		case c == '\\' || c < ' ' || c >= utf8.RuneSelf:
-			return -1
+		if c := text[i]; c == '"' || c == '\\' || c < ' ' || c >= utf8.RuneSelf {
+			break
 		}
 	}
-	return -1
+	return i
 }

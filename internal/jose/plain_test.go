@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -41,6 +42,31 @@ func TestPlain(t *testing.T) {
 	}
 	if Plain(many[:len(many)-1]+"}", func(string, string) bool { return true }) {
 		t.Error("more members than are compared")
+	}
+}
+
+// Each octet at each place is found, whatever stands around it.
+func TestPlainly(t *testing.T) {
+	for _, around := range []byte{' ', '!', '#', '[', ']', 'A', 0x7f} {
+		for size := range 20 {
+			text := bytes.Repeat([]byte{around}, size)
+			for i := range size {
+				for c := range 256 {
+					text[i] = byte(c)
+					want := i
+					if c >= ' ' && c < 0x80 && c != '"' && c != '\\' {
+						want = size
+					}
+					if got := Plainly(text, 0); got != want {
+						t.Fatalf("%q: %d, expected %d", text, got, want)
+					}
+					if got := Plainly(string(text), min(i+1, size)); got != size {
+						t.Fatalf("%q after %d: %d", text, i, got)
+					}
+				}
+				text[i] = around
+			}
+		}
 	}
 }
 
