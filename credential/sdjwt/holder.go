@@ -53,18 +53,31 @@ func (s *SDJWT) choose(sel *Selection, n int32, p Path) int {
 		s.whole(sel, n)
 		return 1
 	}
+	if name, ok := p[0].(string); ok && s.doc.nodes[n].kind == kindObject { // most are
+		return s.follow(sel, s.doc.member(n, name), p[1:])
+	}
 	next, ok := s.doc.step([]int32{n}, p[0], false)
 	if !ok {
 		return 0
 	}
 	count := 0
 	for _, c := range next {
-		if found := s.choose(sel, c, p[1:]); found > 0 {
-			count += found
-			sel.mark(s.doc.nodes[c].disclosure)
-		}
+		count += s.follow(sel, c, p[1:])
 	}
 	return count
+}
+
+// follow is choose from a value that a path leads over; n is negative when there
+// is none.
+func (s *SDJWT) follow(sel *Selection, n int32, p Path) int {
+	if n < 0 {
+		return 0
+	}
+	found := s.choose(sel, n, p)
+	if found > 0 {
+		sel.mark(s.doc.nodes[n].disclosure)
+	}
+	return found
 }
 
 func (s *SDJWT) whole(sel *Selection, n int32) {

@@ -135,9 +135,10 @@ func (s *SDJWT) wrong(disclosure int, what string) error {
 func (s *SDJWT) payload() error {
 	start := len(s.token.RawHeader)
 	end := start + len(s.token.Payload)
-	// Mostly there is a comma between two values; but text may be full of them.
+	// A value has a comma before it or is the first inside another, and the array
+	// of a disclosure has none; but text may be full of commas.
 	text := s.doc.src[start:]
-	s.doc.nodes = make([]node, 0, min(bytes.Count(text, comma)+len(s.disclosures)+16, len(text)/8))
+	s.doc.nodes = make([]node, 0, min(bytes.Count(text, comma)+2*len(s.disclosures)+16, len(text)/8))
 	var ok bool
 	if s.root, ok = s.doc.scan(start, end); !ok || s.doc.nodes[s.root].kind != kindObject {
 		return malformed("RFC 9901, Section 4.1; RFC 8259", "the payload is not one strict JSON object (syntax, duplicate member, invalid UTF-8, trailing data or depth)")
