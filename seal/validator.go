@@ -8,11 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal/jades"
-	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -67,7 +68,7 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 	if v.Trust == nil || t == nil || at.IsZero() {
 		return Validation{}, errors.New("seal: a trust store, a token and a time are needed")
 	}
-	out := Validation{Qualification: NotApplicable, Level: NotBaseline}
+	out := Validation{Qualification: NotApplicable, Level: NotBaseline, Checks: make(credential.Report, 0, checks)}
 
 	// Step 1. Format.
 	h, err := jades.ParseHeader(t)
@@ -225,7 +226,7 @@ func (v *Validator) revocation(ctx context.Context, out *Validation, at time.Tim
 		if i == 0 {
 			out.Revocation = status
 		}
-		who := fmt.Errorf("%s: %s", subject(c), status.Detail)
+		who := func() error { return fmt.Errorf("%s: %s", subject(c), status.Detail) }
 		switch status.State {
 		case trust.Good:
 		case trust.Revoked:
@@ -233,13 +234,13 @@ func (v *Validator) revocation(ctx context.Context, out *Validation, at time.Tim
 			if i > 0 {
 				sub = RevokedCANoPOE
 			}
-			out.indeterminate(sub, CheckRevocation, spec, who)
+			out.indeterminate(sub, CheckRevocation, spec, who())
 			return nil
 		case trust.OnHold:
-			out.indeterminate(TryLater, CheckRevocation, spec, who)
+			out.indeterminate(TryLater, CheckRevocation, spec, who())
 			return nil
 		default:
-			unknown = who.Error()
+			unknown = who().Error()
 		}
 	}
 	switch {
@@ -297,10 +298,14 @@ func (v *Validator) claimed(out *Validation, at time.Time) error {
 // statements reads what the certificate says of itself.
 func (v *Validator) statements(out *Validation) {
 	const spec = "ETSI EN 319 412-5; TS 119 412-6, clause 8.3"
-	if o, err := qc.OrganizationOf(out.Certificate); err == nil {
+	p := out.Path
+	if p == nil { // read all the same what the certificate says
+		p = &trust.Path{Certificates: []*x509.Certificate{out.Certificate}}
+	}
+	if o, err := p.Organization(); err == nil {
 		out.Organization = &o
 	}
-	s, found, err := qc.Of(out.Certificate, v.PublicBodyID)
+	s, found, err := p.Statements(v.PublicBodyID)
 	switch {
 	case err != nil:
 		out.Checks.Fail(CheckStatements, spec, err.Error())
@@ -310,10 +315,10 @@ func (v *Validator) statements(out *Validation) {
 		return
 	}
 	out.Statements = s
-	detail := fmt.Sprintf("QcCompliance %t, QcSSCD %t, eseal %t", s.Compliance, s.SSCD, s.Seal())
+	detail := "QcCompliance " + strconv.FormatBool(s.Compliance) + ", QcSSCD " + strconv.FormatBool(s.SSCD) + ", eseal " + strconv.FormatBool(s.Seal())
 	if b := s.PublicBody; b != nil {
 		out.Source = &AuthenticSource{Country: b.Country, Name: b.Source, Legislation: b.Legislation}
-		detail += fmt.Sprintf(", authentic source %q by law %q of %s", b.Source, b.Legislation, b.Country)
+		detail += ", authentic source " + strconv.Quote(b.Source) + " by law " + strconv.Quote(b.Legislation) + " of " + b.Country
 	}
 	if len(s.Legislation) > 0 {
 		detail += fmt.Sprintf(", QcCClegislation %v: qualified by a law outside the Union", s.Legislation)
@@ -361,7 +366,7 @@ func (v *Validator) provider(out *Validation, at time.Time) {
 		return
 	}
 	out.Provider = p
-	out.Checks.Pass(CheckProviderList, spec, fmt.Sprintf("%s (%s), notified, law %s", p.Name, p.Registration, p.Law))
+	out.Checks.Pass(CheckProviderList, spec, p.Name+" ("+p.Registration.String()+"), notified, law "+p.Law)
 }
 
 // subject names a legal person's certificate.
@@ -373,5 +378,5 @@ func subject(c *x509.Certificate) string {
 	if len(name) > 80 {
 		name = name[:80]
 	}
-	return fmt.Sprintf("%q", name)
+	return strconv.Quote(name)
 }

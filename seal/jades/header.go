@@ -84,9 +84,11 @@ type wire struct {
 // RFC 7518; b64, because a compact seal of ours is encoded; and members of the
 // wrong JSON type.
 func ParseHeader(t *jose.Token) (Header, error) {
-	var w wire
-	if err := jose.Unmarshal(t.RawHeader, &w); err != nil {
-		return Header{}, fmt.Errorf("%w: %w", ErrHeader, err)
+	w, ok := plain(t.RawHeader)
+	if !ok {
+		if err := jose.Unmarshal(t.RawHeader, &w); err != nil {
+			return Header{}, fmt.Errorf("%w: %w", ErrHeader, err)
+		}
 	}
 	if w.B64 != nil || w.Zip != nil {
 		return Header{}, fmt.Errorf("%w: b64 and zip are not used in a compact seal (RFC 7797, Section 6)", ErrHeader)
@@ -106,6 +108,9 @@ func ParseHeader(t *jose.Token) (Header, error) {
 	if err := h.times(w); err != nil {
 		return Header{}, err
 	}
+	if ok { // it has none of what follows
+		return h, nil
+	}
 	present := map[string]bool{
 		"sigT": w.SigT != nil, "iat": w.Iat != nil, "exp": w.Exp != nil,
 		"x5t#o": w.X5TO != nil, "sigX5ts": w.SigX5TS != nil, "sigD": w.SigD != nil,
@@ -123,6 +128,26 @@ func ParseHeader(t *jose.Token) (Header, error) {
 		}
 	}
 	return h, nil
+}
+
+// plain reads a header that has iat and what every JWS may have, as most seals do
+// and those of ours; false when it has more, or another spelling.
+func plain(header []byte) (w wire, ok bool) {
+	ok = jose.Plain(header, func(name, value []byte) bool {
+		switch string(name) {
+		case "alg", "typ", "cty", "kid", "x5t#S256", "x5u", "x5c":
+			return true
+		case "iat":
+			w.Iat = new(jose.NumericDate)
+			return w.Iat.UnmarshalJSON(value) == nil
+		default:
+			return false
+		}
+	})
+	if !ok {
+		return wire{}, false
+	}
+	return w, true
 }
 
 func (h *Header) times(w wire) error {
