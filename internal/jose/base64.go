@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"unsafe"
 )
 
 // ErrBase64 is returned for text that is not canonical base64url without
@@ -56,7 +57,10 @@ var b64 = base64.RawURLEncoding
 func EncodedLen(n int) int { return b64.EncodedLen(n) }
 
 // Encode is base64url without padding.
-func Encode(b []byte) string { return string(AppendEncode(make([]byte, 0, EncodedLen(len(b))), b)) }
+func Encode(b []byte) string {
+	out := AppendEncode(make([]byte, 0, EncodedLen(len(b))), b)
+	return unsafe.String(unsafe.SliceData(out), len(out)) // nobody else has out
+}
 
 // AppendEncode appends src in base64url without padding, eight characters at a
 // step: every credential passes here several times, and with encoding/base64
