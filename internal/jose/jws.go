@@ -91,7 +91,8 @@ func AppendParse(store, compact []byte) (*Token, []byte, error) {
 	if !ok || !ok2 || bytes.Contains(sig, dot) {
 		return nil, nil, fmt.Errorf("%w: it must have three parts (RFC 7515, Section 3.1)", ErrToken)
 	}
-	t := &Token{input: compact[:len(head)+1+len(payload)]}
+	end := len(head) + 1 + len(payload)
+	t := &Token{input: compact[:end:end]}
 	store = slices.Grow(store, b64.DecodedLen(len(compact)))
 	part := func(name string, text []byte) ([]byte, error) {
 		from := len(store)

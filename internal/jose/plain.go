@@ -11,10 +11,11 @@ const maxPlain = 16
 
 // Plain walks an object in the plainest spelling, which headers and keys mostly
 // have: no spaces, ASCII text without escapes, and no values but strings, whole
-// numbers and arrays of strings. Each member is called with its
-// name and its value as written, which Quoted and List read. False says that the
-// spelling is another one, or that each said so, and nothing about whether the
-// text is well-formed: Unmarshal decides on that. What is plain is strict JSON.
+// numbers and arrays of strings. each gets every member, its name and its value as
+// written, which Quoted and List read; of a walk that ends with false it may have
+// got some. False says that the spelling is another, or that each said so, and
+// nothing about whether the text is well-formed: Unmarshal decides on that. What is
+// plain is strict JSON.
 func Plain[T string | []byte](text T, each func(name, value T) bool) bool {
 	var names [maxPlain]T
 	if len(text) < 2 || text[0] != '{' {
