@@ -414,7 +414,8 @@ func (s *scanner) str() (start, end int, escaped, ok bool) {
 			i += n
 		case c >= utf8.RuneSelf:
 			ascii = false
-			i++
+			for i++; i < len(s.src) && s.src[i] >= utf8.RuneSelf; i++ {
+			}
 		default: // a control character
 			return 0, 0, false, false
 		}
