@@ -110,12 +110,13 @@ func (k JWK) public() (crypto.PublicKey, error) {
 		if curve == nil {
 			return nil, fmt.Errorf("%w: crv is not P-256, P-384 or P-521 (RFC 7518, Section 6.2.1.1)", ErrJWK)
 		}
-		x, errX := Decode(k.X)
-		y, errY := Decode(k.Y)
-		if errX != nil || errY != nil || len(x) != size || len(y) != size {
+		point := append(make([]byte, 0, 1+2*66), 4) // room for the longest curve
+		point, errX := AppendDecode(point, k.X)
+		short := len(point) != 1+size
+		point, errY := AppendDecode(point, k.Y)
+		if errX != nil || errY != nil || short || len(point) != 1+2*size {
 			return nil, fmt.Errorf("%w: x and y must be base64url of %d octets (RFC 7518, Section 6.2.1.2)", ErrJWK, size)
 		}
-		point := append(append([]byte{4}, x...), y...)
 		pub, err := ecdsa.ParseUncompressedPublicKey(curve, point)
 		if err != nil {
 			return nil, fmt.Errorf("%w: the point is not on the curve", ErrJWK)
