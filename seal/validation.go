@@ -115,6 +115,9 @@ const (
 	CheckProviderList = "provider_list"
 )
 
+// checks is how many these are.
+const checks = 13
+
 // required are the checks without which nothing holds. CheckRevocation and
 // CheckProviderList may be skipped by policy.
 var required = []string{CheckFormat, CheckCertificate, CheckAlgorithm, CheckSignature, CheckChain,

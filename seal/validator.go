@@ -8,11 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal/jades"
-	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -73,7 +74,7 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 	if v.Trust == nil || t == nil || at.IsZero() {
 		return Validation{}, errors.New("seal: a trust store, a token and a time are needed")
 	}
-	out := Validation{Qualification: NotApplicable, Level: NotBaseline, BestSignatureTime: at}
+	out := Validation{Qualification: NotApplicable, Level: NotBaseline, BestSignatureTime: at, Checks: make(credential.Report, 0, checks)}
 
 	// Step 1. Format.
 	h, err := jades.ParseHeader(t)
@@ -322,10 +323,14 @@ func (v *Validator) claimed(out *Validation, at time.Time) error {
 // statements reads what the certificate says of itself.
 func (v *Validator) statements(out *Validation) {
 	const spec = "ETSI EN 319 412-5; TS 119 412-6, clause 8.3"
-	if o, err := qc.OrganizationOf(out.Certificate); err == nil {
+	p := out.Path
+	if p == nil { // read all the same what the certificate says
+		p = &trust.Path{Certificates: []*x509.Certificate{out.Certificate}}
+	}
+	if o, err := p.Organization(); err == nil {
 		out.Organization = &o
 	}
-	s, found, err := qc.Of(out.Certificate, v.PublicBodyID)
+	s, found, err := p.Statements(v.PublicBodyID)
 	switch {
 	case err != nil:
 		out.Checks.Fail(CheckStatements, spec, err.Error())
@@ -335,10 +340,10 @@ func (v *Validator) statements(out *Validation) {
 		return
 	}
 	out.Statements = s
-	detail := fmt.Sprintf("QcCompliance %t, QcSSCD %t, eseal %t", s.Compliance, s.SSCD, s.Seal())
+	detail := "QcCompliance " + strconv.FormatBool(s.Compliance) + ", QcSSCD " + strconv.FormatBool(s.SSCD) + ", eseal " + strconv.FormatBool(s.Seal())
 	if b := s.PublicBody; b != nil {
 		out.Source = &AuthenticSource{Country: b.Country, Name: b.Source, Legislation: b.Legislation}
-		detail += fmt.Sprintf(", authentic source %q by law %q of %s", b.Source, b.Legislation, b.Country)
+		detail += ", authentic source " + strconv.Quote(b.Source) + " by law " + strconv.Quote(b.Legislation) + " of " + b.Country
 	}
 	if len(s.Legislation) > 0 {
 		detail += fmt.Sprintf(", QcCClegislation %v: qualified by a law outside the Union", s.Legislation)
@@ -389,7 +394,7 @@ func (v *Validator) provider(out *Validation, now time.Time) {
 		return
 	}
 	out.Provider = p
-	out.Checks.Pass(CheckProviderList, spec, fmt.Sprintf("%s (%s), notified, law %s", p.Name, p.Registration, p.Law))
+	out.Checks.Pass(CheckProviderList, spec, p.Name+" ("+p.Registration.String()+"), notified, law "+p.Law)
 }
 
 // subject names a legal person's certificate.
@@ -401,5 +406,5 @@ func subject(c *x509.Certificate) string {
 	if len(name) > 80 {
 		name = name[:80]
 	}
-	return fmt.Sprintf("%q", name)
+	return strconv.Quote(name)
 }

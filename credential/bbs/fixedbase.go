@@ -11,7 +11,7 @@ import (
 // 2^(w*i) times the base.
 // Measured over 51 bases against the library's multi-scalar multiplication: 4
 // bits 1.9 times as fast with 49 KB a base, 5 bits 2.2 with 80, 6 bits 2.6 with
-// 132.
+// 132. (With the same scalars each time; with others it is a tenth less.)
 const (
 	window  = 5
 	half    = 1 << (window - 1)
@@ -84,7 +84,8 @@ type accumulator struct {
 	waiting int // points that wait for their addition
 }
 
-const lanes = 128
+// Measured over 52 bases: 128 lanes take 4 % longer, 384 are no faster.
+const lanes = 256
 
 func (a *accumulator) add(p *bls.G1Affine, negative bool) {
 	q := &a.points[a.waiting]
@@ -130,7 +131,7 @@ func addAll(p, q []bls.G1Affine) {
 	product.SetOne()
 	for i := range p {
 		d := &slopes[i]
-		if d.Sub(&q[i].X, &p[i].X); d.IsZero() || p[i].IsInfinity() || q[i].IsInfinity() {
+		if subtract(d, &q[i].X, &p[i].X); d.IsZero() || p[i].IsInfinity() || q[i].IsInfinity() {
 			special(&p[i], &q[i])
 			q[i].SetInfinity() // done
 			d.SetOne()
@@ -153,10 +154,15 @@ func addAll(p, q []bls.G1Affine) {
 // chord is the addition of two points with different x; inverse is 1/(qx-px).
 func chord(p, q *bls.G1Affine, inverse *fp.Element) {
 	var slope, x, y fp.Element
-	slope.Sub(&q.Y, &p.Y).Mul(&slope, inverse)
-	x.Square(&slope).Sub(&x, &p.X).Sub(&x, &q.X)
-	y.Sub(&p.X, &x).Mul(&y, &slope).Sub(&y, &p.Y)
-	p.X, p.Y = x, y
+	subtract(&slope, &q.Y, &p.Y)
+	slope.Mul(&slope, inverse)
+	x.Square(&slope)
+	subtract(&x, &x, &p.X)
+	subtract(&x, &x, &q.X)
+	subtract(&y, &p.X, &x)
+	y.Mul(&y, &slope)
+	subtract(&p.Y, &y, &p.Y)
+	p.X = x
 }
 
 // special is the addition for the cases that have no chord.

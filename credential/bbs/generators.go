@@ -137,10 +137,20 @@ func (g *generators) sum(terms []term) bls.G1Jac {
 
 // commitment is P1 + Q_1*domain + H_i*msg_i.
 func (g *generators) commitment(domain *fr.Element, messages []fr.Element) bls.G1Jac {
-	terms := make([]term, 0, baseH1+len(messages))
-	terms = append(terms, term{baseP1, fr.One()}, term{baseQ1, *domain})
-	for i, m := range messages {
-		terms = append(terms, term{baseH1 + i, m})
+	one := fr.One()
+	return g.times(&one, domain, messages)
+}
+
+// times is n times the commitment.
+func (g *generators) times(n, domain *fr.Element, messages []fr.Element) bls.G1Jac {
+	terms := make([]term, baseH1+len(messages))
+	terms[baseP1] = term{baseP1, *n}
+	terms[baseQ1].base = baseQ1
+	terms[baseQ1].k.Mul(domain, n)
+	for i := range messages {
+		t := &terms[baseH1+i]
+		t.base = baseH1 + i
+		t.k.Mul(&messages[i], n)
 	}
 	return g.sum(terms)
 }

@@ -74,30 +74,28 @@ func (sk *SecretKey) Sign(header []byte, messages [][]byte) ([]byte, error) {
 	e := pub.suite.hashToScalar(appendScalar(input, &domain), t.h2s)
 	clear(input)
 
-	b := g.commitment(&domain, scalars)
 	var key fr.Element
 	if key.Add(sk.scalar(), &e); key.IsZero() || e.IsZero() {
 		return nil, fmt.Errorf("%w: no signature exists for these messages", ErrMessages) // once in 2^254
 	}
+	// A multiplication of points takes a time that depends on its scalars. So each
+	// scalar of the commitment is multiplied by a random number, and what comes out is
+	// divided by the key times that number: the scalars of both steps are new each
+	// time, and those of either alone say nothing about the key.
+	blind := randomScalar()
+	b := g.times(&blind, &domain, scalars)
+	key.Mul(&key, &blind)
 	a := divide(&b, &key)
 	octets := a.Bytes()
 	return appendScalar(octets[:], &e), nil
 }
 
-// divide is b * 1/key. The inversion sees the key times a random number, and
-// the point is multiplied by two random parts of the result.
+// divide is b * 1/key.
 func divide(b *bls.G1Jac, key *fr.Element) bls.G1Affine {
-	blind, part := randomScalar(), randomScalar()
 	var k fr.Element
-	k.Mul(key, &blind)
-	k.Inverse(&k)
-	k.Mul(&k, &blind)
-	k.Sub(&k, &part)
 	var n big.Int
-	var p, q bls.G1Jac
-	p.ScalarMultiplication(b, k.BigInt(&n))
-	q.ScalarMultiplication(b, part.BigInt(&n))
-	p.AddAssign(&q)
+	var p bls.G1Jac
+	p.ScalarMultiplication(b, k.Inverse(key).BigInt(&n))
 	var out bls.G1Affine
 	return *out.FromJacobian(&p)
 }

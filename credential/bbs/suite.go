@@ -3,6 +3,7 @@ package bbs
 import (
 	"crypto/sha256"
 	"crypto/sha3"
+	"crypto/subtle"
 	"encoding/binary"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
@@ -86,19 +87,18 @@ func expandXMD(out, msg, dst []byte) {
 	h.Write([]byte{byte(len(out) >> 8), byte(len(out)), 0})
 	h.Write(dst)
 	h.Write([]byte{byte(len(dst))})
-	var b0, b [sha256.Size]byte
+	var b0 [sha256.Size]byte
 	h.Sum(b0[:0])
+	// b_(i-1) and b_0 combined, i, dst and its length: short enough to be hashed at once.
+	var room [sha256.Size + 1 + 255 + 1]byte
+	b := append(room[:sha256.Size+1], dst...)
+	b = append(b, byte(len(dst)))
 	for i := byte(1); len(out) > 0; i++ {
-		for j := range b {
-			b[j] ^= b0[j] // b is zero before the first block
-		}
-		h.Reset()
-		h.Write(b[:])
-		h.Write([]byte{i})
-		h.Write(dst)
-		h.Write([]byte{byte(len(dst))})
-		h.Sum(b[:0])
-		out = out[copy(out, b[:]):]
+		subtle.XORBytes(b, b[:sha256.Size], b0[:]) // b is zero before the first block
+		b[sha256.Size] = i
+		next := sha256.Sum256(b)
+		out = out[copy(out, next[:]):]
+		copy(b, next[:])
 	}
 }
 

@@ -26,15 +26,14 @@ type builder struct {
 	ids    []int      // digest ID of each element of a namespace
 	seen   []bool     // elements of the namespace that are there
 	spaces []bool     // namespaces that are there
-	text   []byte     // the result
 }
 
 func (b *builder) release() {
-	for _, s := range [][]byte{b.t.dst, b.t.plain, b.mso, b.store, b.text} {
+	for _, s := range [][]byte{b.t.dst, b.t.plain, b.mso, b.store} {
 		clear(s[:cap(s)])
 	}
 	b.t = transcoder{dst: b.t.dst[:0], plain: b.t.plain[:0], names: b.t.names[:0]}
-	b.mso, b.store, b.text = b.mso[:0], b.store[:0], b.text[:0]
+	b.mso, b.store = b.mso[:0], b.store[:0]
 	b.random, b.values = nil, nil
 	builders.Put(b)
 }

@@ -97,8 +97,7 @@ func (d *Draft) Seal(key crypto.Signer) (string, error) {
 		return "", &Error{Check: credential.CheckSeal, Spec: specIssuer, Detail: "sealing", Err: err}
 	}
 	b.t.dst = doc
-	b.text = jose.AppendEncode(b.text[:0], doc)
-	return string(b.text), nil
+	return jose.Encode(doc), nil
 }
 
 // payload is MobileSecurityObjectBytes: the head goes right before the object.

@@ -16,7 +16,7 @@ func (c Claims) Raw() []byte {
 	if c.doc == nil {
 		return []byte("{}")
 	}
-	return c.doc.appendJSON(make([]byte, 0, len(c.doc.src)), c.root)
+	return c.doc.appendJSON(make([]byte, 0, len(c.doc.src)-int(c.doc.nodes[c.root].start)), c.root)
 }
 
 // MarshalJSON is Raw.

@@ -53,18 +53,31 @@ func (s *SDJWT) choose(sel *Selection, n int32, p Path) int {
 		s.whole(sel, n)
 		return 1
 	}
+	if name, ok := p[0].(string); ok && s.doc.nodes[n].kind == kindObject { // most are
+		return s.follow(sel, s.doc.member(n, name), p[1:])
+	}
 	next, ok := s.doc.step([]int32{n}, p[0], false)
 	if !ok {
 		return 0
 	}
 	count := 0
 	for _, c := range next {
-		if found := s.choose(sel, c, p[1:]); found > 0 {
-			count += found
-			sel.mark(s.doc.nodes[c].disclosure)
-		}
+		count += s.follow(sel, c, p[1:])
 	}
 	return count
+}
+
+// follow is choose from a value that a path leads over; n is negative when there
+// is none.
+func (s *SDJWT) follow(sel *Selection, n int32, p Path) int {
+	if n < 0 {
+		return 0
+	}
+	found := s.choose(sel, n, p)
+	if found > 0 {
+		sel.mark(s.doc.nodes[n].disclosure)
+	}
+	return found
 }
 
 func (s *SDJWT) whole(sel *Selection, n int32) {
@@ -89,17 +102,32 @@ func (s *SDJWT) Present(sel Selection, kb *KeyBinding) (string, error) {
 	if s.KeyBound() {
 		return "", fromHolder()
 	}
-	b := append(make([]byte, 0, len(s.text)+512), s.text[:strings.IndexByte(s.text, '~')+1]...)
+	jwt := strings.IndexByte(s.text, '~') + 1
+	size := jwt
 	for i, d := range s.disclosures {
 		if sel.chosen[i] {
-			b = append(b, s.text[d.start:d.end+1]...)
+			size += d.end + 1 - d.start
 		}
 	}
-	if kb == nil {
-		return string(b), nil
+	if kb != nil {
+		size += roomForBinding
 	}
-	b, err := kb.append(b, s)
-	return string(b), err
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString(s.text[:jwt])
+	for i, d := range s.disclosures {
+		if sel.chosen[i] {
+			b.WriteString(s.text[d.start : d.end+1])
+		}
+	}
+	if kb != nil {
+		token, err := kb.token(s, octets(b.String()))
+		if err != nil {
+			return "", err
+		}
+		b.Write(token)
+	}
+	return b.String(), nil
 }
 
 // Disclosable lists the paths of all claims the holder can choose to disclose
@@ -111,22 +139,18 @@ func (d *document) disclosed(root int32, count int) []Path {
 	if count == 0 {
 		return nil
 	}
-	w := pathWalk{
-		d: d, src: string(d.src), names: string(d.names),
-		out: make([]Path, 0, count), parts: make([]any, 0, 2*count), at: make([]pathStep, 0, 8),
-	}
+	w := pathWalk{d: d, out: make([]Path, 0, count), parts: make([]any, 0, count), at: make([]pathStep, 0, 8)}
 	w.walk(root)
 	return w.out
 }
 
 // pathWalk collects paths. Names become strings only for values that were
-// disclosed, and share their bytes with src and names.
+// disclosed.
 type pathWalk struct {
-	d          *document
-	src, names string
-	out        []Path
-	parts      []any      // backing store of the paths
-	at         []pathStep // the way to the current value
+	d     *document
+	out   []Path
+	parts []any      // backing store of the paths
+	at    []pathStep // the way to the current value
 }
 
 type pathStep struct {
@@ -165,12 +189,7 @@ func (w *pathWalk) add() {
 			w.parts = append(w.parts, step.index)
 			continue
 		}
-		nd := &w.d.nodes[step.node]
-		names := w.src
-		if nd.flags&escapedName != 0 {
-			names = w.names
-		}
-		w.parts = append(w.parts, names[nd.nameStart:nd.nameEnd])
+		w.parts = append(w.parts, string(w.d.name(step.node)))
 	}
 	w.out = append(w.out, Path(w.parts[from:len(w.parts):len(w.parts)]))
 }

@@ -24,9 +24,12 @@ type KeyBinding struct {
 	Extra    any // further members as a JSON object or []byte, such as transaction_data_hashes
 }
 
-// append appends the key binding JWT to the text of a presentation. With an
-// error it returns nothing.
-func (kb *KeyBinding) append(text []byte, s *SDJWT) ([]byte, error) {
+// roomForBinding is about how long a key binding JWT is.
+const roomForBinding = 480
+
+// token makes the key binding JWT for what of s is shown: the text up to and
+// including the last tilde.
+func (kb *KeyBinding) token(s *SDJWT, shown []byte) ([]byte, error) {
 	if kb.Signer == nil || kb.Nonce == "" || kb.Audience == "" || kb.IssuedAt.IsZero() {
 		return nil, malformed("RFC 9901, Section 4.3", "key binding needs a signer, nonce, audience and time")
 	}
@@ -48,22 +51,21 @@ func (kb *KeyBinding) append(text []byte, s *SDJWT) ([]byte, error) {
 	payload = strconv.AppendInt(payload, kb.IssuedAt.Unix(), 10)
 	payload = appendQuoted(append(payload, `,"aud":`...), kb.Audience)
 	payload = appendQuoted(append(payload, `,"nonce":`...), kb.Nonce)
-	payload = s.hash.appendDigest(append(payload, `,"sd_hash":"`...), text)
+	payload = s.hash.appendDigest(append(payload, `,"sd_hash":"`...), shown)
 	payload = append(payload, '"')
 	if payload, err = kb.extra(payload); err != nil {
 		return nil, err
 	}
 	payload = append(payload, '}')
 
-	header := `{"alg":"` + string(alg) + `","typ":"` + TypKeyBinding + `"}`
-	from := len(text)
-	text = jose.AppendEncode(text, []byte(header))
-	text = jose.AppendEncode(append(text, '.'), payload)
-	sig, err := jose.Sign(kb.Signer, alg, text[from:])
+	token := make([]byte, 0, roomForBinding)
+	token = jose.AppendEncode(token, []byte(`{"alg":"`+string(alg)+`","typ":"`+TypKeyBinding+`"}`))
+	token = jose.AppendEncode(append(token, '.'), payload)
+	sig, err := jose.Sign(kb.Signer, alg, token)
 	if err != nil {
 		return nil, fmt.Errorf("signing key binding JWT: %w", err)
 	}
-	return jose.AppendEncode(append(text, '.'), sig), nil
+	return jose.AppendEncode(append(token, '.'), sig), nil
 }
 
 func (kb *KeyBinding) extra(payload []byte) ([]byte, error) {
@@ -149,7 +151,7 @@ func (s *SDJWT) keyBinding(p *Policy, key crypto.PublicKey) (*KeyBound, error) {
 		return &Error{Check: check, Spec: spec, Detail: detail, Err: err}
 	}
 	// Steps 5.a to 5.d: form, typ, algorithm, signature with the key of cnf.
-	t, err := jose.Parse(s.binding)
+	t, err := jose.ParseBytes(octets(s.binding))
 	if err != nil {
 		return nil, bad(credential.CheckHolderBinding, "key binding JWT", err)
 	}

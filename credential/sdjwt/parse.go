@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unsafe"
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -25,8 +26,8 @@ const (
 
 // disclosure is one disclosure as it was sent.
 type disclosure struct {
-	start, end int   // its text inside SDJWT.text
-	root       int32 // the array it holds
+	start, end int // its text inside SDJWT.text
+	json       int // where its JSON starts in document.src
 	value      int32
 	name       int32 // node of the claim name, -1 for an array element
 	used       bool
@@ -37,7 +38,7 @@ type disclosure struct {
 // after Verify.
 type SDJWT struct {
 	text        string // issuer-signed JWT and disclosures, up to the last tilde
-	ascii       []byte // text again, for hashing and decoding; never changed
+	ascii       []byte // the octets of text
 	binding     string // KB-JWT, empty when there is none
 	token       *jose.Token
 	doc         document
@@ -76,12 +77,22 @@ func Parse(text string) (*SDJWT, error) {
 func (s *SDJWT) parse() error {
 	first := strings.IndexByte(s.text, '~')
 	var err error
-	s.ascii = []byte(s.text)
-	if s.token, err = jose.ParseBytes(s.ascii[:first:first]); err != nil {
+	s.ascii = octets(s.text)
+	// One store for all that is decoded: the JWT and the disclosures.
+	store := make([]byte, 0, len(s.ascii)*3/4)
+	if s.token, s.doc.src, err = jose.AppendParse(store, s.ascii[:first:first]); err != nil {
 		return &Error{Check: credential.CheckStructure, Spec: "RFC 9901, Section 4.1", Detail: "issuer-signed JWT", Err: err}
 	}
 	if err := s.decode(first + 1); err != nil {
 		return err
+	}
+	if err := s.payload(); err != nil {
+		return err
+	}
+	for i := range s.disclosures {
+		if err := s.disclosure(i); err != nil {
+			return err
+		}
 	}
 	if err := s.algorithm(); err != nil {
 		return err
@@ -91,66 +102,76 @@ func (s *SDJWT) parse() error {
 	return r.run()
 }
 
-// decode reads the payload and all disclosures into one document.
+// octets are those of a text, not copied: they are read only.
+func octets(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }
+
+// decode finds and decodes the disclosures, behind the payload.
 func (s *SDJWT) decode(from int) error {
 	text := s.ascii
-	count := strings.Count(s.text[from:], "~")
-	s.doc.src = make([]byte, 0, len(s.token.Payload)+(len(text)-from)*3/4)
-	s.doc.nodes = make([]node, 0, (len(s.token.Payload)+len(text)-from)/24+8)
-	s.doc.src = append(s.doc.src, s.token.Payload...)
-	var ok bool
-	if s.root, ok = s.doc.scan(0, len(s.doc.src)); !ok || s.doc.nodes[s.root].kind != kindObject {
-		return malformed("RFC 9901, Section 4.1; RFC 8259", "the payload is not one strict JSON object (syntax, duplicate member, invalid UTF-8, trailing data or depth)")
-	}
-	s.disclosures = make([]disclosure, 0, count)
+	s.disclosures = make([]disclosure, 0, bytes.Count(text[from:], tilde))
 	for from < len(text) {
 		to := from + bytes.IndexByte(text[from:], '~')
-		if err := s.disclosure(text, from, to); err != nil {
-			return err
+		d := disclosure{start: from, end: to, json: len(s.doc.src), name: -1}
+		if from == to {
+			return s.wrong(len(s.disclosures), "is empty: two tildes follow each other")
 		}
-		from = to + 1
+		src, err := jose.AppendDecode(s.doc.src, text[from:to])
+		if err != nil {
+			return s.wrong(len(s.disclosures), "is not canonical base64url without padding")
+		}
+		s.doc.src, from = src, to+1
+		s.disclosures = append(s.disclosures, d)
 	}
 	return nil
 }
 
-// disclosure reads one disclosure (RFC 9901, Sections 4.2.1 and 4.2.2).
-func (s *SDJWT) disclosure(text []byte, from, to int) error {
-	const spec = "RFC 9901, Section 4.2"
-	bad := func(what string) error {
-		return malformed(spec, fmt.Sprintf("disclosure %d %s", len(s.disclosures)+1, what))
+var tilde, comma = []byte{'~'}, []byte{','}
+
+func (s *SDJWT) wrong(disclosure int, what string) error {
+	return malformed("RFC 9901, Section 4.2", fmt.Sprintf("disclosure %d %s", disclosure+1, what))
+}
+
+// payload reads the payload, as the first value of the document.
+func (s *SDJWT) payload() error {
+	start := len(s.token.RawHeader)
+	end := start + len(s.token.Payload)
+	// A value has a comma before it or is the first inside another, and the array
+	// of a disclosure has none; but text may be full of commas.
+	text := s.doc.src[start:]
+	s.doc.nodes = make([]node, 0, min(bytes.Count(text, comma)+2*len(s.disclosures)+16, len(text)/8))
+	var ok bool
+	if s.root, ok = s.doc.scan(start, end); !ok || s.doc.nodes[s.root].kind != kindObject {
+		return malformed("RFC 9901, Section 4.1; RFC 8259", "the payload is not one strict JSON object (syntax, duplicate member, invalid UTF-8, trailing data or depth)")
 	}
-	part := text[from:to]
-	if len(part) == 0 {
-		return bad("is empty: two tildes follow each other")
+	return nil
+}
+
+// disclosure reads a disclosure (RFC 9901, Sections 4.2.1 and 4.2.2).
+func (s *SDJWT) disclosure(i int) error {
+	d, end := &s.disclosures[i], len(s.doc.src)
+	if i+1 < len(s.disclosures) {
+		end = s.disclosures[i+1].json
 	}
-	start := len(s.doc.src)
-	src, err := jose.AppendDecode(s.doc.src, part)
-	if err != nil {
-		return bad("is not canonical base64url without padding")
-	}
-	s.doc.src = src
-	root, ok := s.doc.scan(start, len(src))
+	root, ok := s.doc.scan(d.json, end)
 	if !ok || s.doc.nodes[root].kind != kindArray {
-		return bad("is not one strict JSON array")
+		return s.wrong(i, "is not one strict JSON array")
 	}
 	salt := s.doc.nodes[root].child
 	if salt < 0 || s.doc.nodes[salt].kind != kindString {
-		return bad("has no string as salt")
+		return s.wrong(i, "has no string as salt")
 	}
-	d := disclosure{start: from, end: to, root: root, name: -1, value: s.doc.nodes[salt].next}
-	if d.value < 0 {
-		return bad("has one element; it must have two (array element) or three (object property)")
+	if d.value = s.doc.nodes[salt].next; d.value < 0 {
+		return s.wrong(i, "has one element; it must have two (array element) or three (object property)")
 	}
 	if next := s.doc.nodes[d.value].next; next >= 0 {
 		d.name, d.value = d.value, next
 		if s.doc.nodes[next].next >= 0 {
-			return bad("has more than three elements")
+			return s.wrong(i, "has more than three elements")
 		}
 		if s.doc.nodes[d.name].kind != kindString {
-			return bad("has a claim name that is not a string")
+			return s.wrong(i, "has a claim name that is not a string")
 		}
 	}
-	s.disclosures = append(s.disclosures, d)
 	return nil
 }
 

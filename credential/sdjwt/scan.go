@@ -397,7 +397,10 @@ func (s *scanner) digits(i int) int {
 func (s *scanner) str() (start, end int, escaped, ok bool) {
 	start = s.pos + 1
 	ascii := true
-	for i := start; i < len(s.src); {
+	for i := start; ; {
+		if i = jose.Plainly(s.src, i); i == len(s.src) {
+			return 0, 0, false, false
+		}
 		switch c := s.src[i]; {
 		case c == '"':
 			s.pos = i + 1
@@ -409,14 +412,12 @@ func (s *scanner) str() (start, end int, escaped, ok bool) {
 			}
 			escaped = true
 			i += n
-		case c < 0x20:
-			return 0, 0, false, false
-		default:
-			if c >= utf8.RuneSelf {
-				ascii = false
+		case c >= utf8.RuneSelf:
+			ascii = false
+			for i++; i < len(s.src) && s.src[i] >= utf8.RuneSelf; i++ {
 			}
-			i++
+		default: // a control character
+			return 0, 0, false, false
 		}
 	}
-	return 0, 0, false, false
 }

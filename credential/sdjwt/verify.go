@@ -3,8 +3,8 @@ package sdjwt
 import (
 	"crypto"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,7 +112,7 @@ func (s *SDJWT) verify(p *Policy) (*Verified, error) {
 	if err := s.alwaysVisible(); err != nil {
 		return nil, err
 	}
-	v.Checks.Pass(credential.CheckStructure, "RFC 9901, Section 7.1", fmt.Sprintf("%d disclosures, all referenced", len(s.disclosures)))
+	v.Checks.Pass(credential.CheckStructure, "RFC 9901, Section 7.1", strconv.Itoa(len(s.disclosures))+" disclosures, all referenced")
 
 	// Section 7.1, step 2: the issuer's signature.
 	if err := s.names(v); err != nil {
@@ -195,10 +195,17 @@ func (s *SDJWT) issuer(v *Verified, p *Policy) error {
 	return nil
 }
 
-// critical are the claims on which the validity of a credential hangs. A
+// critical names the claims on which the validity of a credential hangs. A
 // holder must not be able to leave them out (RFC 9901, Section 9.7; SD-JWT VC,
 // Section 2.2.2.3), nor anything inside them.
-var critical = []string{"iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status"}
+func critical(name []byte) bool {
+	switch string(name) {
+	case "iss", "aud", "exp", "nbf", "cnf", "vct", "vct#integrity", "aka_vcts", "status":
+		return true
+	default:
+		return false
+	}
+}
 
 func (s *SDJWT) alwaysVisible() error {
 	for n := s.doc.nodes[s.root].child; n >= 0; n = s.doc.nodes[n].next {
@@ -206,7 +213,7 @@ func (s *SDJWT) alwaysVisible() error {
 		if nd.disclosure == 0 && nd.flags&changed == 0 {
 			continue
 		}
-		if slices.Contains(critical, string(s.doc.name(n))) {
+		if critical(s.doc.name(n)) {
 			return malformed("RFC 9901, Section 9.7; SD-JWT VC, Section 2.2.2.3", "claim "+string(s.doc.name(n))+" or a part of it is selectively disclosable; it must always be visible")
 		}
 	}

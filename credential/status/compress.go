@@ -7,6 +7,7 @@ import (
 	"compress/zlib"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // MaxList is the largest list that is inflated, in bytes: a small message must
@@ -31,37 +32,68 @@ func levels(data []byte) []int {
 	return []int{flate.BestSpeed, flate.HuffmanOnly}
 }
 
-// zlibPack compresses as Token Status List, Section 4.1 asks.
-func zlibPack(data []byte) ([]byte, error) {
-	return pack(data, func(w io.Writer, level int) (io.WriteCloser, error) { return zlib.NewWriterLevel(w, level) })
+// packer compresses what is written to it, anew after each Reset.
+type packer interface {
+	io.WriteCloser
+	Reset(io.Writer)
 }
+
+// packers keeps those of one format by level: one takes more memory than a list.
+type packers struct {
+	open func(level int) (packer, error)
+	kept map[int]*sync.Pool
+}
+
+func newPackers(open func(level int) (packer, error)) packers {
+	return packers{open, map[int]*sync.Pool{flate.BestSpeed: {}, flate.HuffmanOnly: {}}}
+}
+
+var (
+	zlibs = newPackers(func(level int) (packer, error) { return zlib.NewWriterLevel(nil, level) })
+	gzips = newPackers(func(level int) (packer, error) { return gzip.NewWriterLevel(nil, level) })
+)
+
+// zlibPack compresses as Token Status List, Section 4.1 asks.
+func zlibPack(data []byte) ([]byte, error) { return zlibs.pack(data) }
 
 // gzipPack compresses as Bitstring Status List 1.0, Section 3.3 asks. The header
 // has neither name nor time, so that one list has one form.
-func gzipPack(data []byte) ([]byte, error) {
-	return pack(data, func(w io.Writer, level int) (io.WriteCloser, error) { return gzip.NewWriterLevel(w, level) })
-}
+func gzipPack(data []byte) ([]byte, error) { return gzips.pack(data) }
 
-func pack(data []byte, open func(io.Writer, int) (io.WriteCloser, error)) ([]byte, error) {
+func (p packers) pack(data []byte) ([]byte, error) {
 	var best []byte
 	for _, level := range levels(data) {
-		var buf bytes.Buffer
-		buf.Grow(len(data)/2 + 64)
-		w, err := open(&buf, level)
+		packed, err := p.at(level, data)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := w.Write(data); err != nil {
-			return nil, err
-		}
-		if err := w.Close(); err != nil {
-			return nil, err
-		}
-		if best == nil || buf.Len() < len(best) {
-			best = buf.Bytes()
+		if best == nil || len(packed) < len(best) {
+			best = packed
 		}
 	}
 	return best, nil
+}
+
+func (p packers) at(level int, data []byte) ([]byte, error) {
+	w, kept := p.kept[level].Get().(packer)
+	if !kept {
+		var err error
+		if w, err = p.open(level); err != nil {
+			return nil, err
+		}
+	}
+	var buf bytes.Buffer
+	buf.Grow(len(data)/2 + 64)
+	w.Reset(&buf)
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	w.Reset(nil)
+	p.kept[level].Put(w)
+	return buf.Bytes(), nil
 }
 
 // zlibUnpack inflates a whole ZLIB stream, with its checksum and with nothing

@@ -49,6 +49,9 @@ func TestCompressedSize(t *testing.T) {
 			if len(packed) > best.Len()*11/10+200 {
 				t.Errorf("%s, %s: %d bytes, the highest level has %d", name, kind, len(packed), best.Len())
 			}
+			if again, err := f.pack(data); err != nil || !bytes.Equal(again, packed) {
+				t.Errorf("%s, %s: compressed again it is another, %v", name, kind, err)
+			}
 			if again, err := f.unpack(packed); err != nil || !bytes.Equal(again, data) {
 				t.Errorf("%s, %s: %v", name, kind, err)
 			}

@@ -2,6 +2,8 @@ package status
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
@@ -71,7 +73,15 @@ func (l *List) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jose.Marshal(wireList{Bits: l.bits, List: jose.Encode(packed)})
+	return l.appendJSON(nil, packed), nil
+}
+
+// appendJSON appends the status_list object of the list, compressed.
+func (l *List) appendJSON(dst, packed []byte) []byte {
+	dst = slices.Grow(dst, jose.EncodedLen(len(packed))+len(`{"bits":8,"lst":""}`))
+	dst = strconv.AppendInt(append(dst, `{"bits":`...), int64(l.bits), 10)
+	dst = jose.AppendEncode(append(dst, `,"lst":"`...), packed)
+	return append(dst, `"}`...)
 }
 
 // ParseList reads a status_list object. The ZLIB stream must be complete, with

@@ -50,12 +50,13 @@ type built struct {
 // change or when half its lifetime is over.
 func (r *Register) Token(ctx context.Context, listID string) (Published, error) {
 	return r.publish(ctx, listID, MediaType, func(p *published, c Claims) ([]byte, string, error) {
-		body, err := jose.Marshal(payload{
-			Subject: c.Subject, IssuedAt: jose.Date(c.IssuedAt), Expires: jose.Date(c.Expires),
-			TTL: int64(c.TTL / time.Second), List: c.List,
-		})
+		body, err := c.marshalJSON()
 		if err != nil {
 			return nil, "", fmt.Errorf("writing status list: %w", err)
+		}
+		if s, ok := r.o.Signer.(appendSigner); ok {
+			jwt, err := s.AppendCompact(nil, Typ, c.IssuedAt, body)
+			return jwt, MediaType, err
 		}
 		jwt, err := r.o.Signer.SignCompact(Typ, c.IssuedAt, body)
 		return []byte(jwt), MediaType, err

@@ -2,7 +2,10 @@ package status
 
 import (
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
@@ -26,12 +29,23 @@ type Token struct {
 	Claims
 }
 
-type payload struct {
-	Subject  string           `json:"sub"`
-	IssuedAt jose.NumericDate `json:"iat"`
-	Expires  jose.NumericDate `json:"exp,omitzero"`
-	TTL      int64            `json:"ttl,omitzero"`
-	List     *List            `json:"status_list"`
+// marshalJSON is the JWT Claims Set (Section 5.1). It is written by hand: a list
+// may have megabytes, which a general writer would copy and look through.
+func (c Claims) marshalJSON() ([]byte, error) {
+	packed, err := zlibPack(c.List.data)
+	if err != nil {
+		return nil, err
+	}
+	dst := make([]byte, 0, jose.EncodedLen(len(packed))+len(c.Subject)+256)
+	if dst, err = jsontext.AppendQuote(append(dst, `{"sub":`...), c.Subject); err != nil {
+		return nil, err
+	}
+	dst = strconv.AppendInt(append(dst, `,"iat":`...), c.IssuedAt.Unix(), 10)
+	dst = strconv.AppendInt(append(dst, `,"exp":`...), c.Expires.Unix(), 10)
+	if c.TTL > 0 {
+		dst = strconv.AppendInt(append(dst, `,"ttl":`...), int64(c.TTL/time.Second), 10)
+	}
+	return append(c.List.appendJSON(append(dst, `,"status_list":`...), packed), '}'), nil
 }
 
 // maxTTL keeps arithmetic on outside seconds far from overflow.

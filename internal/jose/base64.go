@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"unsafe"
 )
 
 // ErrBase64 is returned for text that is not canonical base64url without
@@ -35,13 +36,31 @@ var values = func() (t [256]uint8) {
 	return t
 }()
 
+// fours maps the characters of a group of four to their 6 bits where these stand
+// in 24, all others to foreign4.
+var fours = func() (t [4][256]uint32) {
+	for i := range t {
+		for c, v := range values {
+			if t[i][c] = uint32(v) << (18 - 6*i); v == foreign {
+				t[i][c] = foreign4
+			}
+		}
+	}
+	return t
+}()
+
+const foreign4 = 1 << 31
+
 var b64 = base64.RawURLEncoding
 
 // EncodedLen is the length of n octets in base64url without padding.
 func EncodedLen(n int) int { return b64.EncodedLen(n) }
 
 // Encode is base64url without padding.
-func Encode(b []byte) string { return string(AppendEncode(make([]byte, 0, EncodedLen(len(b))), b)) }
+func Encode(b []byte) string {
+	out := AppendEncode(make([]byte, 0, EncodedLen(len(b))), b)
+	return unsafe.String(unsafe.SliceData(out), len(out)) // nobody else has out
+}
 
 // AppendEncode appends src in base64url without padding, eight characters at a
 // step: every credential passes here several times, and with encoding/base64
@@ -75,22 +94,22 @@ func AppendDecode[T string | []byte](dst []byte, s T) ([]byte, error) {
 	n, size := len(dst), b64.DecodedLen(len(s))
 	dst = slices.Grow(dst, size)[:n+size]
 	out := dst[n:]
-	var bad uint8
+	var bad4 uint32
 	for len(s) >= 8 && len(out) >= 8 {
-		a, b, c, d := values[s[0]], values[s[1]], values[s[2]], values[s[3]]
-		e, f, g, h := values[s[4]], values[s[5]], values[s[6]], values[s[7]]
-		bad |= a | b | c | d | e | f | g | h
+		x := fours[0][s[0]] | fours[1][s[1]] | fours[2][s[2]] | fours[3][s[3]]
+		y := fours[0][s[4]] | fours[1][s[5]] | fours[2][s[6]] | fours[3][s[7]]
+		bad4 |= x | y
 		// 48 bits of value and two octets that the next step overwrites.
-		binary.BigEndian.PutUint64(out, uint64(a)<<58|uint64(b)<<52|uint64(c)<<46|uint64(d)<<40|
-			uint64(e)<<34|uint64(f)<<28|uint64(g)<<22|uint64(h)<<16)
+		binary.BigEndian.PutUint64(out, uint64(x)<<40|uint64(y)<<16)
 		s, out = s[8:], out[6:]
 	}
 	for len(s) >= 4 {
-		a, b, c, d := values[s[0]], values[s[1]], values[s[2]], values[s[3]]
-		bad |= a | b | c | d
-		out[0], out[1], out[2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
+		x := fours[0][s[0]] | fours[1][s[1]] | fours[2][s[2]] | fours[3][s[3]]
+		bad4 |= x
+		out[0], out[1], out[2] = byte(x>>16), byte(x>>8), byte(x)
 		s, out = s[4:], out[3:]
 	}
+	var bad uint8
 	switch len(s) {
 	case 2:
 		a, b := values[s[0]], values[s[1]]
@@ -101,7 +120,7 @@ func AppendDecode[T string | []byte](dst []byte, s T) ([]byte, error) {
 		bad |= a | b | c | stray(c&3)
 		out[0], out[1] = a<<2|b>>4, b<<4|c>>2
 	}
-	if bad >= foreign {
+	if bad >= foreign || bad4 >= foreign4 {
 		return nil, ErrBase64
 	}
 	return dst, nil

@@ -42,15 +42,51 @@ type JWK struct {
 
 // ParseJWK reads a public JWK from JSON.
 func ParseJWK(b []byte) (JWK, crypto.PublicKey, error) {
-	var k JWK
-	if err := Unmarshal(b, &k); err != nil {
-		return JWK{}, nil, err
+	k, ok := plainJWK(string(b))
+	if !ok {
+		k = JWK{}
+		if err := Unmarshal(b, &k); err != nil {
+			return JWK{}, nil, err
+		}
 	}
 	pub, err := k.Key()
 	if err != nil {
 		return JWK{}, nil, err
 	}
 	return k, pub, nil
+}
+
+// plainJWK reads a key in the plain spelling, with none but public members that
+// are strings; false when it has another.
+func plainJWK(text string) (k JWK, ok bool) {
+	ok = Plain(text, func(name, value string) bool {
+		to := &k.Kty
+		switch name {
+		case "kty":
+		case "crv":
+			to = &k.Crv
+		case "x":
+			to = &k.X
+		case "y":
+			to = &k.Y
+		case "n":
+			to = &k.N
+		case "e":
+			to = &k.E
+		case "kid":
+			to = &k.Kid
+		case "use":
+			to = &k.Use
+		case "alg":
+			to = &k.Alg
+		default:
+			return false // perhaps a private one
+		}
+		var is bool
+		*to, is = Quoted(value)
+		return is
+	})
+	return k, ok
 }
 
 // Key is the public key: *ecdsa.PublicKey on P-256, P-384 or P-521,
@@ -74,12 +110,13 @@ func (k JWK) public() (crypto.PublicKey, error) {
 		if curve == nil {
 			return nil, fmt.Errorf("%w: crv is not P-256, P-384 or P-521 (RFC 7518, Section 6.2.1.1)", ErrJWK)
 		}
-		x, errX := Decode(k.X)
-		y, errY := Decode(k.Y)
-		if errX != nil || errY != nil || len(x) != size || len(y) != size {
+		point := append(make([]byte, 0, 1+2*66), 4) // room for the longest curve
+		point, errX := AppendDecode(point, k.X)
+		short := len(point) != 1+size
+		point, errY := AppendDecode(point, k.Y)
+		if errX != nil || errY != nil || short || len(point) != 1+2*size {
 			return nil, fmt.Errorf("%w: x and y must be base64url of %d octets (RFC 7518, Section 6.2.1.2)", ErrJWK, size)
 		}
-		point := append(append([]byte{4}, x...), y...)
 		pub, err := ecdsa.ParseUncompressedPublicKey(curve, point)
 		if err != nil {
 			return nil, fmt.Errorf("%w: the point is not on the curve", ErrJWK)

@@ -75,17 +75,25 @@ func Parse(compact string) (*Token, error) {
 // ParseBytes is Parse for text that the caller never changes again: the token
 // keeps it.
 func ParseBytes(compact []byte) (*Token, error) {
+	t, _, err := AppendParse(nil, compact)
+	return t, err
+}
+
+// AppendParse is ParseBytes that appends what it decodes to store: header,
+// payload, signature. The token keeps these, too, each capped so that none runs
+// into the next.
+func AppendParse(store, compact []byte) (*Token, []byte, error) {
 	if len(compact) > MaxToken {
-		return nil, tooLong()
+		return nil, nil, tooLong()
 	}
 	head, rest, ok := bytes.Cut(compact, dot)
 	payload, sig, ok2 := bytes.Cut(rest, dot)
 	if !ok || !ok2 || bytes.Contains(sig, dot) {
-		return nil, fmt.Errorf("%w: it must have three parts (RFC 7515, Section 3.1)", ErrToken)
+		return nil, nil, fmt.Errorf("%w: it must have three parts (RFC 7515, Section 3.1)", ErrToken)
 	}
-	t := &Token{input: compact[:len(head)+1+len(payload)]}
-	// One store for the three parts, each capped so that none runs into the next.
-	store := make([]byte, 0, b64.DecodedLen(len(compact)))
+	end := len(head) + 1 + len(payload)
+	t := &Token{input: compact[:end:end]}
+	store = slices.Grow(store, b64.DecodedLen(len(compact)))
 	part := func(name string, text []byte) ([]byte, error) {
 		from := len(store)
 		all, err := AppendDecode(store, text)
@@ -97,23 +105,60 @@ func ParseBytes(compact []byte) (*Token, error) {
 	}
 	var err error
 	if t.RawHeader, err = part("header", head); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if t.Payload, err = part("payload", payload); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if t.Signature, err = part("signature", sig); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := Unmarshal(t.RawHeader, &t.Header); err != nil {
-		return nil, fmt.Errorf("%w: header: %w", ErrToken, err)
+	if err := t.Header.read(t.RawHeader); err != nil {
+		return nil, nil, fmt.Errorf("%w: header: %w", ErrToken, err)
 	}
-	return t, nil
+	return t, store, nil
 }
 
 var dot = []byte{'.'}
 
 func tooLong() error { return fmt.Errorf("%w: longer than %d bytes", ErrToken, MaxToken) }
+
+// read takes a header from its JSON. Most are plain, and their texts share one
+// copy.
+func (h *Header) read(b []byte) error {
+	plain := Plain(string(b), func(name, value string) (ok bool) {
+		switch name {
+		case "alg":
+			var alg string
+			alg, ok = Quoted(value)
+			h.Alg = Alg(alg)
+		case "typ":
+			h.Typ, ok = Quoted(value)
+		case "cty":
+			h.Cty, ok = Quoted(value)
+		case "kid":
+			h.Kid, ok = Quoted(value)
+		case "x5t#S256":
+			h.X5TS256, ok = Quoted(value)
+		case "x5u":
+			h.X5U, ok = Quoted(value)
+		case "x5c":
+			h.X5C, ok = List(value)
+		case "crit":
+			h.Crit, ok = List(value)
+		case "jwk", "b64", "zip":
+			return false
+		default:
+			return true
+		}
+		return ok
+	})
+	if plain {
+		return nil
+	}
+	*h = Header{}
+	return Unmarshal(b, h)
+}
 
 // Use says what a kind of token must be: its one typ and the algorithms
 // allowed for it.

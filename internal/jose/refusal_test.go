@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -92,6 +93,23 @@ func TestJWKMembersRefused(t *testing.T) {
 	text, err := Marshal(jwk)
 	if err != nil {
 		t.Fatal(err)
+	}
+	// The octets of a point, but parted elsewhere or with more behind them.
+	x, errX := Decode(jwk.X)
+	y, errY := Decode(jwk.Y)
+	if errX != nil || errY != nil {
+		t.Fatal(errX, errY)
+	}
+	for _, size := range []int{0, 31, 33, 64} {
+		moved, both := jwk, slices.Concat(x, y)
+		moved.X, moved.Y = Encode(both[:size]), Encode(both[size:])
+		longer := jwk
+		longer.Y = Encode(append(y[:len(y):len(y)], make([]byte, size+1)...))
+		for _, k := range []JWK{moved, longer} {
+			if pub, err := k.Key(); !errors.Is(err, ErrJWK) || pub != nil {
+				t.Errorf("x of %d characters and y of %d: %v", len(k.X), len(k.Y), err)
+			}
+		}
 	}
 	modulus := func(bits int) string {
 		n := bytes.Repeat([]byte{0xff}, bits/8)

@@ -93,9 +93,11 @@ func ParseHeader(t *jose.Token) (Header, error) { return parseHeader(t, false) }
 func ParseJSONHeader(t *jose.Token) (Header, error) { return parseHeader(t, true) }
 
 func parseHeader(t *jose.Token, inJSON bool) (Header, error) {
-	var w wire
-	if err := jose.Unmarshal(t.RawHeader, &w); err != nil {
-		return Header{}, fmt.Errorf("%w: %w", ErrHeader, err)
+	w, ok := plain(t.RawHeader)
+	if !ok {
+		if err := jose.Unmarshal(t.RawHeader, &w); err != nil {
+			return Header{}, fmt.Errorf("%w: %w", ErrHeader, err)
+		}
 	}
 	unencoded := inJSON && string(w.B64) == "false"
 	if w.B64 != nil && !unencoded || w.Zip != nil {
@@ -115,6 +117,9 @@ func parseHeader(t *jose.Token, inJSON bool) (Header, error) {
 	}
 	if err := h.times(w); err != nil {
 		return Header{}, err
+	}
+	if ok { // it has none of what follows
+		return h, nil
 	}
 	present := map[string]bool{
 		"sigT": w.SigT != nil, "iat": w.Iat != nil, "exp": w.Exp != nil,
@@ -139,6 +144,26 @@ func parseHeader(t *jose.Token, inJSON bool) (Header, error) {
 		return Header{}, fmt.Errorf("%w: b64 is false and not critical (RFC 7797, Section 6)", ErrHeader)
 	}
 	return h, nil
+}
+
+// plain reads a header that has iat and what every JWS may have, as most seals do
+// and those of ours; false when it has more, or another spelling.
+func plain(header []byte) (w wire, ok bool) {
+	ok = jose.Plain(header, func(name, value []byte) bool {
+		switch string(name) {
+		case "alg", "typ", "cty", "kid", "x5t#S256", "x5u", "x5c":
+			return true
+		case "iat":
+			w.Iat = new(jose.NumericDate)
+			return w.Iat.UnmarshalJSON(value) == nil
+		default:
+			return false
+		}
+	})
+	if !ok {
+		return wire{}, false
+	}
+	return w, true
 }
 
 func (h *Header) times(w wire) error {

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -241,6 +242,12 @@ func FuzzParseHeader(f *testing.F) {
 			return
 		}
 		h, err := jades.ParseHeader(tok)
+		// In a spelling that is not plain it is the same header.
+		if spaced, again := jose.Parse(jose.Encode(append([]byte(" "), header...)) + ".e30."); again != nil {
+			t.Fatal(again)
+		} else if other, again := jades.ParseHeader(spaced); (again == nil) != (err == nil) || !reflect.DeepEqual(other, h) {
+			t.Errorf("read as %+v, %v, and with a space as %+v, %v", h, err, other, again)
+		}
 		if err != nil {
 			if h.Alg != "" || h.X5C != nil || h.Crit != nil {
 				t.Error("a failed parse answered something")

@@ -102,19 +102,21 @@ func (h Header) Certificates(chain []*x509.Certificate) error {
 	if len(chain) == 0 {
 		return fmt.Errorf("%w: x5c is missing", ErrCertificateReference)
 	}
-	mismatch := fmt.Errorf("%w: the digest in the header is not that of x5c[0] (ETSI TS 119 182-1, clause 5.1.7)", ErrCertificateReference)
+	mismatch := func() error {
+		return fmt.Errorf("%w: the digest in the header is not that of x5c[0] (ETSI TS 119 182-1, clause 5.1.7)", ErrCertificateReference)
+	}
 	if h.X5TS256 != "" && h.X5TS256 != jose.X5TS256(chain[0]) {
-		return mismatch
+		return mismatch()
 	}
 	if h.X5TO != nil && !h.X5TO.matches(chain[0]) {
-		return mismatch
+		return mismatch()
 	}
 	for i, d := range h.SigX5TS {
 		if i >= len(chain) {
 			break // a reference may go further up than what x5c holds
 		}
 		if !d.matches(chain[i]) {
-			return mismatch
+			return mismatch()
 		}
 	}
 	return nil

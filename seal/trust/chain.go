@@ -20,50 +20,6 @@ var (
 	ErrUse            = errors.New("the certificate is not for this use")
 )
 
-// MaxPath is how many certificates a path may have, leaf and anchor included.
-const MaxPath = 5
-
-// Path is a verified chain, leaf first, anchor last. Where the certificate
-// itself is the anchor there is one certificate. It is shared by all who
-// present the same chain and must not be changed.
-type Path struct {
-	Certificates []*x509.Certificate
-
-	notBefore, notAfter time.Time
-}
-
-// Leaf is the certificate the key of which signed.
-func (p *Path) Leaf() *x509.Certificate { return p.Certificates[0] }
-
-// Anchor is the certificate that was trusted beforehand.
-func (p *Path) Anchor() *x509.Certificate { return p.Certificates[len(p.Certificates)-1] }
-
-// NotAfter is when the first certificate of the path runs out.
-func (p *Path) NotAfter() time.Time { return p.notAfter }
-
-func newPath(certs []*x509.Certificate) *Path {
-	p := &Path{Certificates: certs, notBefore: certs[0].NotBefore, notAfter: certs[0].NotAfter}
-	for _, c := range certs[1:] {
-		if c.NotBefore.After(p.notBefore) {
-			p.notBefore = c.NotBefore
-		}
-		if c.NotAfter.Before(p.notAfter) {
-			p.notAfter = c.NotAfter
-		}
-	}
-	return p
-}
-
-// ValidAt is ErrValidity unless every certificate of the path, the anchor
-// included, is valid at this time.
-func (p *Path) ValidAt(at time.Time) error {
-	if at.Before(p.notBefore) || at.After(p.notAfter) {
-		return fmt.Errorf("%w: expected a time from %s to %s (RFC 5280, Section 6.1.3)", ErrValidity,
-			p.notBefore.UTC().Format(time.RFC3339), p.notAfter.UTC().Format(time.RFC3339))
-	}
-	return nil
-}
-
 // anchors are the certificates trusted for one use. An authority anchors what
 // it issued; an end entity's certificate is trusted as it is.
 type anchors struct {

@@ -230,13 +230,14 @@ func (s *Store) Provider(p *Path, kind Service, body *qc.PublicBody, at time.Tim
 	}
 	// The answer with most to say wins: a match, else why the nearest failed.
 	fault := error(ErrNotListed)
+	p.facts()
 	for i, c := range p.Certificates {
-		for _, at2 := range l.byCert[sha256.Sum256(c.Raw)] {
+		for _, at2 := range l.byCert[p.digests[i]] {
 			sv := l.services[at2]
 			if sv.kind != kind {
 				continue
 			}
-			found, err := l.match(sv, p.Leaf(), c, i == 0, body, at)
+			found, err := l.match(sv, p, c, i == 0, body, at)
 			if err == nil {
 				return found, nil
 			}
@@ -248,7 +249,7 @@ func (s *Store) Provider(p *Path, kind Service, body *qc.PublicBody, at time.Tim
 	return nil, fault
 }
 
-func (l *List) match(sv service, leaf, listed *x509.Certificate, direct bool, body *qc.PublicBody, at time.Time) (*Provider, error) {
+func (l *List) match(sv service, p *Path, listed *x509.Certificate, direct bool, body *qc.PublicBody, at time.Time) (*Provider, error) {
 	state := sv.at(at)
 	if !slices.ContainsFunc(state.certs, listed.Equal) {
 		return nil, fmt.Errorf("%w at this time", ErrNotListed)
@@ -260,7 +261,7 @@ func (l *List) match(sv service, leaf, listed *x509.Certificate, direct bool, bo
 		Name: sv.provider.name, Laws: sv.provider.laws, Law: sv.provider.laws[0], Information: sv.provider.infoURI,
 		Service: sv.kind, Status: state.status, Since: state.since, Sequence: l.Sequence,
 	}
-	o, err := qc.OrganizationOf(leaf)
+	o, err := p.Organization()
 	switch {
 	case err == nil && slices.Contains(sv.provider.numbers, o):
 		out.Registration = o
