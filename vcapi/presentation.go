@@ -127,7 +127,7 @@ func (v *Verifier) envelopedPresentation(ctx context.Context, field string, e *v
 	}
 	now := v.c.Now()
 	got, err := vcjose.VerifyPresentation(string(e.Content), vcjose.PresentationPolicy{
-		Credentials: v.tokens(), Nonce: o.Challenge, Audience: o.Domain, Algs: algs, HolderKey: vcjose.FromDocument(v.resolve, did.Authentication, now), AllowOtherSubject: true, Max: MaxCredentials,
+		Credentials: v.tokens(ctx), Nonce: o.Challenge, Audience: o.Domain, Algs: algs, HolderKey: vcjose.FromDocument(v.resolve(ctx), did.Authentication, now), AllowOtherSubject: true, Max: MaxCredentials,
 	})
 	steps := PresentationSteps{Challenge: text(err == nil, o.Challenge), Domain: text(err == nil, o.Domain)}
 	r := PresentationResult{Results: &PresentationResults{Presentation: steps}}

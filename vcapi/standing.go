@@ -126,7 +126,7 @@ func (l listVerifier) VerifyList(ctx context.Context, fetched []byte) ([]byte, s
 		}
 		content = p.Enveloped.Content
 	}
-	got, err := vcjose.VerifyCredential(string(content), l.v.tokens())
+	got, err := vcjose.VerifyCredential(string(content), l.v.tokens(ctx))
 	if err != nil {
 		return nil, status.ListSigner{}, err
 	}

@@ -86,6 +86,18 @@ func (s *statuses) issue(ctx context.Context, document []byte, c *vcdm.Credentia
 			Spec: spec + "Status List Management", Remedy: "Leave it out, or ask an issuer without a status of its own.",
 		}
 	}
+	id := o.CredentialID
+	if id == "" {
+		id = c.ID
+	}
+	if id != "" { // looked up first, so that a repetition uses up no index
+		switch _, err := s.store.Get(ctx, kindCredential, recordID(id)); {
+		case err == nil:
+			return nil, issuedBefore()
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		}
+	}
 	ref, err := s.register.Allocate(ctx)
 	if err != nil {
 		return nil, err
@@ -101,10 +113,6 @@ func (s *statuses) issue(ctx context.Context, document []byte, c *vcdm.Credentia
 	if err != nil {
 		return nil, err
 	}
-	id := o.CredentialID
-	if id == "" {
-		id = c.ID
-	}
 	if id == "" {
 		return signed, nil // nobody can name it again (VCALM 0.9, "Issue Credential")
 	}
@@ -114,15 +122,20 @@ func (s *statuses) issue(ctx context.Context, document []byte, c *vcdm.Credentia
 	}
 	_, err = s.store.Create(ctx, store.Record{Kind: kindCredential, ID: recordID(id), Data: data})
 	if errors.Is(err, store.ErrExists) {
-		return nil, &Error{
-			Err: ErrConflict, Title: "The credential was issued before", Field: "credential.id", Detail: "names a credential that this issuer gave a status already",
-			Spec: spec + "Issue Credential", Remedy: "Give the credential an id of its own, such as a urn:uuid, or another options.credentialId.",
-		}
+		return nil, issuedBefore()
 	}
 	if err != nil {
 		return nil, err
 	}
 	return signed, nil
+}
+
+// issuedBefore is the refusal of an id that has a status.
+func issuedBefore() error {
+	return &Error{
+		Err: ErrConflict, Title: "The credential was issued before", Field: "credential.id", Detail: "names a credential that this issuer gave a status already",
+		Spec: spec + "Issue Credential", Remedy: "Give the credential an id of its own, such as a urn:uuid, or another options.credentialId.",
+	}
 }
 
 // recordID stands for a credential's identifier, which may be of any length and
@@ -166,33 +179,27 @@ func (s *statuses) update(ctx context.Context, c StatusChange) error {
 	if err := s.names(ctx, kept.Status, c); err != nil {
 		return err
 	}
-	to, err := s.target(ctx, kept.Status, c)
-	if err != nil {
-		return err
-	}
-	err = s.register.Set(ctx, kept.Status, to)
+	err = s.set(ctx, kept.Status, c)
 	if errors.Is(err, status.ErrFinal) {
 		return &Error{Err: ErrConflict, Title: "The credential is revoked", Field: "status", Detail: "cannot be changed: a revocation is final", Spec: "Bitstring Status List 1.0, Section 2.1", Remedy: "Issue the credential anew.", Cause: err}
 	}
 	return err
 }
 
-// target is the value of the index after the change: it has one, so that ending
-// what is not there changes nothing.
-func (s *statuses) target(ctx context.Context, ref status.Ref, c StatusChange) (status.Value, error) {
-	now, err := s.register.Value(ctx, ref)
+// set gives the index the one value that it has after the change. Ending what is not
+// there writes nothing: the value that was read may be another's past by then.
+func (s *statuses) set(ctx context.Context, ref status.Ref, c StatusChange) error {
 	switch {
-	case err != nil:
-		return 0, err
-	case c.Purpose == status.Revocation && c.Set:
-		return status.Invalid, nil
-	case c.Purpose == status.Suspension && c.Set:
-		return status.Suspended, nil
-	case c.Purpose == status.Revocation && now != status.Invalid:
-		return now, nil
-	default:
-		return status.Valid, nil
+	case c.Set && c.Purpose == status.Revocation:
+		return s.register.Set(ctx, ref, status.Invalid)
+	case c.Set:
+		return s.register.Set(ctx, ref, status.Suspended)
 	}
+	now, err := s.register.Value(ctx, ref)
+	if err != nil || now == status.Valid || now == status.Suspended && c.Purpose == status.Revocation {
+		return err
+	}
+	return s.register.Set(ctx, ref, status.Valid)
 }
 
 // names holds the entry that the caller means against that of the credential.

@@ -90,7 +90,7 @@ func (v *Verifier) secured(ctx context.Context, field string, p vcdm.Presented, 
 	var proofs []vcdm.Object
 	var failure, err error
 	if p.Enveloped != nil {
-		document, failure, err = v.enveloped(field, p.Enveloped, o)
+		document, failure, err = v.enveloped(ctx, field, p.Enveloped, o)
 	} else {
 		proofs = p.Embedded.Proofs
 		document, failure, err = v.embedded(ctx, field, p.Embedded, o)
@@ -152,7 +152,7 @@ func unreadable(err error) bool {
 }
 
 // enveloped verifies a vc+jwt or vc+sd-jwt.
-func (v *Verifier) enveloped(field string, e *vcdm.Envelope, o CredentialOptions) (document *vcdm.Credential, failure, err error) {
+func (v *Verifier) enveloped(ctx context.Context, field string, e *vcdm.Envelope, o CredentialOptions) (document *vcdm.Credential, failure, err error) {
 	if o.Challenge != "" || o.Domain != "" {
 		return nil, nil, &Error{
 			Err: ErrInput, Type: string(vcdm.MalformedValueError), Title: "Option without a meaning here", Field: "options", Detail: "names a challenge or a domain, and an enveloped credential is bound to none",
@@ -162,9 +162,9 @@ func (v *Verifier) enveloped(field string, e *vcdm.Envelope, o CredentialOptions
 	var got *vcjose.Verified
 	switch e.MediaType {
 	case "application/" + vcjose.TypCredential:
-		got, failure = vcjose.VerifyCredential(string(e.Content), v.tokens())
+		got, failure = vcjose.VerifyCredential(string(e.Content), v.tokens(ctx))
 	case "application/" + vcjose.TypSDJWT:
-		got, _, failure = vcjose.VerifySDJWT(string(e.Content), v.tokens(), nil)
+		got, _, failure = vcjose.VerifySDJWT(string(e.Content), v.tokens(ctx), nil)
 	default:
 		return nil, nil, &Error{
 			Err: ErrInput, Type: string(vcdm.ParsingError), Title: "Media type not supported", Field: field + ".id", Detail: "is of another media type than application/vc+jwt and application/vc+sd-jwt",
@@ -192,13 +192,13 @@ func malformedToken(err error) bool {
 	return p == vcdm.ParsingError || p == vcdm.MalformedValueError
 }
 
-func (v *Verifier) tokens() vcjose.Policy {
+func (v *Verifier) tokens(ctx context.Context) vcjose.Policy {
 	now := v.c.Now()
-	return vcjose.Policy{Now: now, Skew: skew, Algs: algs, IssuerKey: vcjose.FromDocument(v.resolve, did.AssertionMethod, now)}
+	return vcjose.Policy{Now: now, Skew: skew, Algs: algs, IssuerKey: vcjose.FromDocument(v.resolve(ctx), did.AssertionMethod, now)}
 }
 
-// resolve is for signatures that are checked without a context; a Fetcher has its
-// own limit of time.
-func (v *Verifier) resolve(id string) (*did.Document, error) {
-	return v.c.Resolver.Resolve(context.Background(), id)
+// resolve is for signatures that are checked without a context: nobody waits for what is
+// fetched after ctx ended.
+func (v *Verifier) resolve(ctx context.Context) func(id string) (*did.Document, error) {
+	return func(id string) (*did.Document, error) { return v.c.Resolver.Resolve(ctx, id) }
 }

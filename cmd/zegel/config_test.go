@@ -43,6 +43,7 @@ func TestConfigurationFaults(t *testing.T) {
 		"vc_api": {"data: d\nvc_api: {url: 'https://vc.example', listen: '127.0.0.1:1', unverified_status: 418, insecure_any_controller: true, issuers: [{name: A, cryptosuite: none}, {name: b, cryptosuite: bbs-2023, status: true}, {name: b, cryptosuite: jwt, verification_method: x}], holders: [{name: c, cryptosuite: ecdsa-sd-2023}], contexts: [{url: x}], clients: [{id: a, permissions: [all]}]}\n",
 			[]string{"vc_api.unverified_status", "vc_api.insecure_inline_contexts and insecure_any_controller", `vc_api.issuers[0].name: found "A"`, "vc_api.issuers[0].cryptosuite", "vc_api.issuers[1].status: bbs-2023", "vc_api.issuers[2].name", "vc_api.issuers[2].verification_method", "vc_api.holders[0].cryptosuite", "vc_api.contexts[0]", "vc_api.clients[0].permissions"}},
 		"vc_api for anybody behind a proxy": {"data: d\nvc_api: {url: 'https://vc.example', listen: '127.0.0.1:1'}\n", []string{"vc_api.clients: whoever reaches"}},
+		"vc_api for a proxy's":              {"data: d\nvc_api: {url: 'https://localhost:1', listen: '127.0.0.1:1', trusted_proxies: [127.0.0.1]}\n", []string{"vc_api.clients: whoever reaches"}},
 		"vc_api for anybody":                {"data: d\nvc_api: {url: 'https://localhost:1', listen: '0.0.0.0:1', certificate: c, key: k}\n", []string{"vc_api.clients: whoever reaches"}},
 		"mongodb without a file":            {"data: d\nstore: {kind: mongodb}\nissuer: {url: 'https://i.example', listen: '127.0.0.1:1', register: r}\n", []string{"uri_file"}},
 	} {

@@ -135,7 +135,7 @@ func (c *Config) checkVCAPI() []error {
 		}
 	}
 	if len(v.Clients) == 0 && !v.local() {
-		fault("clients: whoever reaches %s could have credentials signed; name clients, or serve on loopback under a loopback url", v.URL)
+		fault("clients: whoever reaches %s could have credentials signed; name clients, or serve on loopback under a loopback url without trusted_proxies", v.URL)
 	}
 	return faults
 }
@@ -145,7 +145,7 @@ func (c *Config) checkVCAPI() []error {
 func (v *VCAPIConfig) local() bool {
 	u, err := url.Parse(v.URL)
 	l, err2 := url.Parse("http://" + v.Listen)
-	return err == nil && err2 == nil && isLoopback(u.Hostname()) && isLoopback(l.Hostname())
+	return err == nil && err2 == nil && isLoopback(u.Hostname()) && isLoopback(l.Hostname()) && len(v.TrustedProxies) == 0
 }
 
 func (i *VCInstanceConfig) checkInstance(field, keys string, names map[string]bool, fault func(string, ...any)) {

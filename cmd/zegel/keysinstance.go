@@ -53,7 +53,10 @@ vc_api.holders of the configuration.`,
 			if err := os.MkdirAll(filepath.Join(dir, instanceDir), 0o700); err != nil {
 				return err
 			}
-			if err := writeNew(filepath.Join(dir, instanceDir, args[0]+".pem"), pem.EncodeToMemory(block)); err != nil {
+			path := filepath.Join(dir, instanceDir, args[0]+".pem")
+			if err := writeNew(path, pem.EncodeToMemory(block)); errors.Is(err, os.ErrExist) {
+				return fmt.Errorf("%s is there already, and no key is written over; give another NAME, or move the file away", path)
+			} else if err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), id)

@@ -20,8 +20,8 @@ func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the roles that a configuration names",
-		Long: `Runs issuer, holder (vault platform) and verifier, as the configuration names
-them, until it is told to stop; then it finishes the requests under way.
+		Long: `Runs issuer, holder (vault platform), verifier and the verifiable credential
+API, as the configuration names them, until it is told to stop; then it finishes the requests under way.
 
 The configuration is one YAML file; unknown keys are errors and all faults are
 told at once. Secrets are never in it: it names files that hold them. See

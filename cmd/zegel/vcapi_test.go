@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -205,4 +206,30 @@ func TestVCAPI(t *testing.T) {
 		change["status"] = false
 		s.post("/issuers/ed/credentials/status", http.StatusConflict, change)
 	})
+}
+
+// A key is never written over, and the refusal says which and what helps.
+func TestKeysInstanceIsKept(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "vc-api", "one.pem")
+	run := func() error {
+		c := keysCommand()
+		c.SetArgs([]string{"instance", "one", "--dir", dir, "--cryptosuite", "eddsa-rdfc-2022"})
+		c.SetOut(io.Discard)
+		c.SetErr(io.Discard)
+		return c.ExecuteContext(t.Context())
+	}
+	if err := run(); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run(); err == nil || !strings.HasPrefix(err.Error(), path+" is there already") {
+		t.Errorf("%v", err)
+	}
+	if again, err := os.ReadFile(path); err != nil || !bytes.Equal(first, again) {
+		t.Errorf("the key was changed: %v", err)
+	}
 }

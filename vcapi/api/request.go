@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/zegel-id/zegel/credential/vcdm"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
 )
@@ -34,7 +35,7 @@ func body[O any](r *rest.Request, document string, known ...string) (jsontext.Va
 	doc := members[document]
 	if doc.Kind() != '{' {
 		return nil, none, &rest.Problem{
-			Status: http.StatusBadRequest, Title: "The document is missing", Type: parsingError, Field: document, Expected: "a JSON object",
+			Status: http.StatusBadRequest, Title: "The document is missing", Type: string(vcdm.ParsingError), Field: document, Expected: "a JSON object",
 			Spec: vcalm + "HTTP API", Remedy: "Send the document under this name.",
 		}
 	}
@@ -62,8 +63,6 @@ func body[O any](r *rest.Request, document string, known ...string) (jsontext.Va
 	}
 	return doc, options, nil
 }
-
-const parsingError = "https://www.w3.org/TR/vc-data-model#PARSING_ERROR"
 
 func badOptions(err error) error {
 	return &rest.Problem{Status: http.StatusBadRequest, Title: "Malformed options", Field: "options", Detail: err.Error(), Spec: vcalm + "HTTP API", Remedy: "Give each option the type that it has in the text.", Cause: err}

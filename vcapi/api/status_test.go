@@ -66,6 +66,9 @@ func TestStatus(t *testing.T) {
 			if r := w.verify(vc, doc{"checks": []string{"proof"}}); r["verified"] != true {
 				t.Errorf("only the proof: %v", r)
 			}
+			if r := w.verify(vc, doc{"checks": []string{}}); r["verified"] != false {
+				t.Errorf("no checks are named, so all are made: %v", r)
+			}
 			if status, answer := w.post("/issuers/"+name+"/credentials/issue", doc{"credential": c}); status != http.StatusConflict {
 				t.Errorf("issued twice: %d %v", status, answer)
 			}

@@ -22,8 +22,8 @@ type verifyOptions struct {
 
 var common = []string{"challenge", "domain", "checks", "returnResults", "returnProblemDetails"}
 
-// checks: the proofs and the data model are always looked at. A list without
-// credentialStatus leaves the status out.
+// options: the proofs and the data model are always looked at. Checks that name others
+// than credentialStatus leave the status out; an empty list names none.
 func (o verifyOptions) options() (vcapi.CredentialOptions, error) {
 	known := []string{"proof", "credentialStatus"}
 	for _, c := range o.Checks {
@@ -34,7 +34,7 @@ func (o verifyOptions) options() (vcapi.CredentialOptions, error) {
 			}
 		}
 	}
-	return vcapi.CredentialOptions{Challenge: o.Challenge, Domain: o.Domain, SkipStatus: o.Checks != nil && !slices.Contains(o.Checks, "credentialStatus")}, nil
+	return vcapi.CredentialOptions{Challenge: o.Challenge, Domain: o.Domain, SkipStatus: len(o.Checks) > 0 && !slices.Contains(o.Checks, "credentialStatus")}, nil
 }
 
 func (s server) verifyCredential(r *rest.Request) (rest.Answer, error) {
