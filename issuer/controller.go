@@ -94,10 +94,12 @@ func (i *Issuer) ControllerDocument(ctx context.Context) ([]byte, error) {
 	text, err := d.JSON()
 	for err == nil && len(text) > did.MaxDocument {
 		// Nobody would read it, so that no credential at all would verify.
-		i.c.Logger.WarnContext(ctx, "the controlled identifier document is too large, and lacks the oldest seal certificates")
 		last := len(d.VerificationMethod) - 1
 		d.VerificationMethod, d.AssertionMethod = d.VerificationMethod[:last], d.AssertionMethod[:last]
 		text, err = d.JSON()
+	}
+	if left := len(chains) - len(d.VerificationMethod); left > 0 {
+		i.c.Logger.WarnContext(ctx, "the controlled identifier document is too large, and lacks the oldest seal certificates", "left_out", left)
 	}
 	return text, err
 }

@@ -251,6 +251,10 @@ func TestLDPRefused(t *testing.T) {
 			})
 		}},
 		{name: "a term undefined", check: credential.CheckSeal, present: again(func(vp members) { inside(vp)["undefinedTerm"] = "x" })},
+		{name: "none of what was held back", check: credential.CheckSeal, present: again(func(vp members) {
+			inside(vp)["credentialSubject"].(members)["hasClaim"].(members)["title"] = members{}
+		})},
+		{name: "null for what was held back", check: credential.CheckSeal, present: again(func(vp members) { inside(vp)["displayParameter"] = nil })},
 		{name: "a member under its IRI", check: credential.CheckStructure, present: again(func(vp members) {
 			c := inside(vp)
 			c["https://www.w3.org/2018/credentials#credentialStatus"] = c["credentialStatus"]

@@ -234,6 +234,8 @@ func TestNothingIsLost(t *testing.T) {
 		"IRI of 2083 characters and more": {evidence("https://x.example/" + strings.Repeat("a", 2083)), true},
 		"control characters in a text":    {`"description":"a\b\f\u0000\u007f"`, true},
 		"integer beyond a double":         {`"https://e.example/n":9007199254740993`, false},
+		"null":                            {`"description":null`, false},
+		"an empty array":                  {`"evidence":[]`, false},
 		"blank nodes that look alike":     {clique(9), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -270,12 +272,11 @@ func TestSpelling(t *testing.T) {
 		return `"` + name + `":{"@type":"` + xsd + `","@value":"2027-01-01T00:00:00Z"},`
 	}
 	for name, c := range map[string]struct{ old, by string }{
-		"IRI for a term":           {written, hidden(vocabulary + "validUntil")},
-		"IRI that is escaped":      {written, hidden(strings.Replace(vocabulary, ":", `\u003a`, 1) + "validUntil")},
-		"@id of the subject":       {`"id": "did:example:subject"`, `"@id": "did:example:subject"`},
-		"@type":                    {`"type": ["VerifiableCredential"]`, `"@type": ["VerifiableCredential"]`},
-		"beside, in @included":     {`"credentialSubject": {`, `"credentialSubject": {"@included": [],`},
-		"turned round by @reverse": {`"credentialSubject": {`, `"credentialSubject": {"@reverse": {},`},
+		"IRI for a term":       {written, hidden(vocabulary + "validUntil")},
+		"IRI that is escaped":  {written, hidden(strings.Replace(vocabulary, ":", `\u003a`, 1) + "validUntil")},
+		"@id of the subject":   {`"id": "did:example:subject"`, `"@id": "did:example:subject"`},
+		"@type":                {`"type": ["VerifiableCredential"]`, `"@type": ["VerifiableCredential"]`},
+		"beside, in @included": {`"credentialSubject": {`, `"credentialSubject": {"@included": [{"id": "did:example:subject", "name": "A. Student"}],`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := change(t, signed, c.old, c.by)
@@ -298,6 +299,9 @@ func TestSpelling(t *testing.T) {
 		careless := p
 		careless.InsecureAnySpelling = true
 		verified(t, moved, careless)
+	})
+	t.Run("turned round by @reverse", func(t *testing.T) {
+		refused(t, change(t, signed, `"credentialSubject": {`, `"credentialSubject": {"@reverse": {},`), p, di.CheckSpelling)
 	})
 	t.Run("in the proof", func(t *testing.T) {
 		refused(t, change(t, signed, `"proofPurpose"`, `"@included":[],"proofPurpose"`), p, di.CheckSpelling)

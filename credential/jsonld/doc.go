@@ -12,7 +12,7 @@
 //
 // Documents are processed in safe mode unless InsecureLax is asked for: what plain
 // JSON-LD drops without a word (undefined terms, relative IRIs, values that hang
-// on nothing) is an error there, because what is dropped is not signed (VC Data
+// on nothing, null, arrays and maps of nothing) is an error there, because what is dropped is not signed (VC Data
 // Integrity 1.0, Section 2.4.1). What is not covered, and refused by name: generalised
 // RDF, HTML, frames.
 package jsonld

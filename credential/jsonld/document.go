@@ -211,6 +211,16 @@ func (r *run) drop(at int32, detail string) error {
 	return r.fault(at, codeDropped, detail)
 }
 
+const silent = "null, and an array or a map of nothing, make no statement, so that whoever has the document could put them anywhere under a proof, as if there were none of what the name says: remove it"
+
+// holds makes sure that there is something in an array or a map.
+func (r *run) holds(at int32) error {
+	if r.a.Nodes[at].End > at+1 {
+		return nil
+	}
+	return r.drop(at, silent)
+}
+
 type destKind uint8
 
 const (
@@ -329,10 +339,15 @@ func (r *run) expand(ctx *Context, t *term, at int32, d dest) error {
 	v := &r.a.Nodes[at]
 	switch v.Kind {
 	case null:
-		return nil
+		return r.drop(at, silent)
 	case object:
 		return r.object(ctx, t, at, d, false)
 	case array:
+		if d.kind != toList { // an empty list is one
+			if err := r.holds(at); err != nil {
+				return err
+			}
+		}
 		for c := at + 1; c < v.End; c = r.a.Nodes[c].End {
 			if d.kind == toList && r.a.Nodes[c].Kind == array { // step 5.2.2
 				if err := r.list(ctx, t, c, d); err != nil {

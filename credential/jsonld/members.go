@@ -65,7 +65,7 @@ func (r *run) types(n *node, at int32) error {
 				return err
 			}
 		}
-		return nil
+		return r.holds(at)
 	}
 	return r.oneType(n, at)
 }
@@ -92,6 +92,9 @@ func (r *run) reverseMap(n *node, ctx *Context, at int32) error {
 	if r.a.Nodes[at].Kind != object {
 		return r.fault(at, "invalid @reverse value", "@reverse is an object")
 	}
+	if err := r.holds(at); err != nil {
+		return err
+	}
 	inner, _, err := r.contexts(ctx, nil, at, true)
 	if err != nil {
 		return err
@@ -113,9 +116,15 @@ func (r *run) nest(n *node, ctx *Context, e entry) error {
 			return err
 		}
 	}
+	if err := r.holds(e.at); err != nil {
+		return err
+	}
 	for _, at := range r.nested(e.at) {
 		if r.a.Nodes[at].Kind != object {
 			return r.fault(at, "invalid @nest value", "@nest holds objects")
+		}
+		if err := r.holds(at); err != nil {
+			return err
 		}
 		from, seen, err := r.expandNames(ctx, at)
 		if err != nil {
@@ -167,7 +176,7 @@ func (r *run) property(n *node, ctx *Context, e entry, reversed bool) error {
 		}
 		return r.finish(e.at, d, o, false)
 	case v.Kind == null:
-		return nil
+		return r.drop(e.at, silent)
 	case v.Kind == object && t.container&inLanguage != 0:
 		return r.languageMap(ctx, t, e.at, d)
 	case v.Kind == object && t.container&(inIndex|inType|inID) != 0:
@@ -214,15 +223,27 @@ const indexed = "an index is not said in RDF and could be changed under a proof:
 
 // languageMap is step 13.7.
 func (r *run) languageMap(ctx *Context, t *term, at int32, d dest) error {
+	if err := r.holds(at); err != nil {
+		return err
+	}
 	_, direction := ctx.strings(t)
 	for m := at + 1; m < r.a.Nodes[at].End; m = r.a.Nodes[m].End {
 		language := r.a.Nodes[m].Name
 		if ctx.isNone(language) {
 			language = ""
 		}
-		for _, c := range r.nested(m) {
+		all := r.nested(m)
+		if len(all) == 0 {
+			if err := r.drop(m, silent); err != nil {
+				return err
+			}
+		}
+		for _, c := range all {
 			switch r.a.Nodes[c].Kind {
 			case null:
+				if err := r.drop(c, silent); err != nil {
+					return err
+				}
 				continue
 			case text:
 			default:
@@ -238,6 +259,9 @@ func (r *run) languageMap(ctx *Context, t *term, at int32, d dest) error {
 
 // indexMap is step 13.8: maps by @index, @type and @id.
 func (r *run) indexMap(ctx *Context, t *term, at int32, d dest) error {
+	if err := r.holds(at); err != nil {
+		return err
+	}
 	mapped := ctx
 	if t.container&(inID|inType) != 0 && ctx.previous != nil {
 		mapped = ctx.previous
@@ -259,7 +283,13 @@ func (r *run) indexMap(ctx *Context, t *term, at int32, d dest) error {
 			return err
 		}
 		d.extra = x
-		for _, c := range r.nested(m) {
+		all := r.nested(m)
+		if len(all) == 0 {
+			if err := r.drop(m, silent); err != nil {
+				return err
+			}
+		}
+		for _, c := range all {
 			if err := r.mapItem(inner, t, c, d); err != nil {
 				return err
 			}

@@ -298,5 +298,5 @@ func (r *run) setOrList(ctx *Context, t *term, at int32, own []entry, d dest) er
 			return err
 		}
 	}
-	return nil
+	return r.holds(what.at)
 }

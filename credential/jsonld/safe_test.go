@@ -30,6 +30,7 @@ func TestSafe(t *testing.T) {
 	const ctx = `"@context": {"name": "https://a.example/name", "no": null, "ref": {"@id": "https://a.example/ref", "@type": "@id"},
 		"graph": {"@id": "https://a.example/graph", "@container": "@graph"}, "T": "https://a.example/T",
 		"rel": {"@id": "https://a.example/rel", "@type": "https://a.example/%zz"}}`
+	const maps = `"@context": {"l": {"@id": "https://a.example/l", "@container": "@language"}, "i": {"@id": "https://a.example/i", "@container": "@id"}}`
 	for name, c := range map[string]struct{ doc, code, pointer string }{
 		"undefined term":            {`{` + ctx + `, "name": "a", "nickname": "b"}`, "dropped", "/nickname"},
 		"undefined below":           {`{` + ctx + `, "ref": {"name": "a", "x/y~z": "b"}}`, "dropped", "/ref/x~1y~0z"},
@@ -58,6 +59,27 @@ func TestSafe(t *testing.T) {
 		"index":                     {`{` + ctx + `, "name": {"@value": "a", "@index": "b"}}`, "dropped", "/name/@index"},
 		"index of a node":           {`{` + ctx + `, "name": "a", "@index": "b"}`, "dropped", "/@index"},
 		"index of a map":            {`{"@context": {"m": {"@id": "https://a.example/m", "@container": "@index"}}, "m": {"b": "a"}}`, "dropped", "/m/b"},
+		"null":                      {`{` + ctx + `, "@type": "T", "name": null}`, "dropped", "/name"},
+		"null for a reference":      {`{` + ctx + `, "ref": ["https://b.example", null]}`, "dropped", "/ref/1"},
+		"null as a value":           {`{` + ctx + `, "@type": "T", "name": {"@value": null}}`, "dropped", "/name"},
+		"null in a list":            {`{` + ctx + `, "name": {"@list": ["a", null]}}`, "dropped", "/name/@list/1"},
+		"empty array":               {`{` + ctx + `, "name": []}`, "dropped", "/name"},
+		"empty array within":        {`{` + ctx + `, "name": ["a", []]}`, "dropped", "/name/1"},
+		"empty set":                 {`{` + ctx + `, "name": {"@set": []}}`, "dropped", "/name/@set"},
+		"empty set of null":         {`{` + ctx + `, "name": {"@set": null}}`, "dropped", "/name/@set"},
+		"no types":                  {`{` + ctx + `, "name": "a", "@type": []}`, "dropped", "/@type"},
+		"empty graph":               {`{` + ctx + `, "@id": "https://a.example", "name": "a", "@graph": []}`, "dropped", "/@graph"},
+		"nothing included":          {`{` + ctx + `, "name": "a", "@included": []}`, "dropped", "/@included"},
+		"nothing nested":            {`{` + ctx + `, "name": "a", "@nest": []}`, "dropped", "/@nest"},
+		"an empty nest":             {`{` + ctx + `, "name": "a", "@nest": [{}]}`, "dropped", "/@nest/0"},
+		"nothing reversed":          {`{` + ctx + `, "name": "a", "@reverse": {}}`, "dropped", "/@reverse"},
+		"empty map":                 {`{` + maps + `, "l": {}}`, "dropped", "/l"},
+		"language of nothing":       {`{` + maps + `, "l": {"nl": "a", "en": []}}`, "dropped", "/l/en"},
+		"language of null":          {`{` + maps + `, "l": {"nl": "a", "en": null}}`, "dropped", "/l/en"},
+		"language of nulls":         {`{` + maps + `, "l": {"nl": ["a", null]}}`, "dropped", "/l/nl/1"},
+		"empty map of nodes":        {`{` + maps + `, "i": {}}`, "dropped", "/i"},
+		"node of nothing":           {`{` + maps + `, "i": {"https://b.example": []}}`, "dropped", "/i/https:~1~1b.example"},
+		"node of null":              {`{` + maps + `, "i": {"https://b.example": null}}`, "dropped", "/i/https:~1~1b.example"},
 		"number without end":        {`{` + ctx + `, "name": 1e999}`, "json", "/name"},
 		"member twice":              {`{` + ctx + `, "name": "a", "name": "b"}`, "json", "/name"},
 		"trailing data":             {`{` + ctx + `, "name": "a"} {}`, "json", ""},
@@ -67,6 +89,17 @@ func TestSafe(t *testing.T) {
 		"cycle":                     {`{"@context": {"a": "b:x", "b": "a:y"}, "a": "a"}`, "cyclic IRI mapping", "/@context/a"},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, c.doc, c.code, c.pointer) })
+	}
+}
+
+// TestEmpty: what looks like nothing and is said.
+func TestEmpty(t *testing.T) {
+	const ctx = `"@context": {"j": {"@id": "https://a.example/j", "@type": "@json"}, "l": {"@id": "https://a.example/l", "@container": "@list"}, "p": "https://a.example/p"}`
+	for _, member := range []string{`"j": null`, `"j": []`, `"j": {}`, `"j": [null]`, `"l": []`, `"p": {"@list": []}`, `"p": {}`, `"p": ""`, `"p": {"@type": "@json", "@value": null}`} {
+		d, err := jsonld.New(nil).ToRDF([]byte(`{`+ctx+`, `+member+`}`), jsonld.Options{})
+		if err != nil || d.Len() != 1 {
+			t.Errorf("%s: %v", member, err)
+		}
 	}
 }
 
@@ -143,10 +176,10 @@ func TestPositions(t *testing.T) {
 	}
 }
 
-// TestPositionsInLists: nulls that a list leaves out do not move the places of the rest.
+// TestPositionsInLists: in lax mode nulls that a list leaves out do not move the places of the rest.
 func TestPositionsInLists(t *testing.T) {
 	doc := `{"@context": {"@vocab": "https://a.example/", "l": {"@container": "@list"}}, "@id": "https://b.example", "l": [null, "a", {"x~y": "b"}], "m": [{"@id": "_:b", "q": 1}, {"@id": "_:b", "r": 1}]}`
-	d, err := jsonld.New(nil).ToRDF([]byte(doc), jsonld.Options{Positions: true})
+	d, err := jsonld.New(nil).ToRDF([]byte(doc), jsonld.Options{Positions: true, InsecureLax: true})
 	if err != nil {
 		t.Fatal(err)
 	}

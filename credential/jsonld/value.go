@@ -296,7 +296,7 @@ func (r *run) valueObject(typed *Context, t *term, at int32, own []entry, d dest
 	if !l.json {
 		switch {
 		case v.Kind == null:
-			return nil
+			return r.drop(at, silent)
 		case v.Kind == array || v.Kind == object:
 			return r.fault(l.at, "invalid value object value", "@value is a string, number, boolean or null")
 		case v.Kind != text && at2[kwLanguage] != 0:

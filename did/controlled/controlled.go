@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -103,8 +104,7 @@ func New(f Fetcher, o Options) (*Documents, error) {
 // it.
 func (d *Documents) Of(ctx context.Context, method string) (*did.Document, error) {
 	id, fragment, _ := strings.Cut(method, "#")
-	secure := strings.HasPrefix(id, "https://") || d.o.InsecureLoopback && strings.HasPrefix(id, "http://localhost")
-	if !secure || fragment == "" {
+	if !d.fetchable(id) || fragment == "" {
 		return nil, ErrIdentifier
 	}
 	if k, ok := d.recent(id, method); ok {
@@ -128,6 +128,15 @@ func (d *Documents) Of(ctx context.Context, method string) (*did.Document, error
 		}
 		return r.Val.(*did.Document), nil
 	}
+}
+
+// fetchable are https URLs, without a user, who would be shown to the host.
+func (d *Documents) fetchable(id string) bool {
+	u, err := url.Parse(id)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	return u.Scheme == "https" || d.o.InsecureLoopback && u.Scheme == "http" && u.Hostname() == "localhost"
 }
 
 func (d *Documents) fetch(ctx context.Context, id string) (*did.Document, error) {

@@ -91,6 +91,8 @@ func TestRefused(t *testing.T) {
 		"private key":         {issuer + "#a", `{"id":"` + issuer + `","verificationMethod":[{"id":"#a","type":"JsonWebKey","controller":"` + issuer + `","publicKeyJwk":{"kty":"EC","d":"AA"}}]}`, nil, did.ErrDocument},
 		"no fragment":         {issuer, document(issuer, "a"), nil, controlled.ErrIdentifier},
 		"a DID":               {"did:web:issuer.example#a", document(issuer, "a"), nil, controlled.ErrIdentifier},
+		"a user":              {"https://user@issuer.example#a", document(issuer, "a"), nil, controlled.ErrIdentifier},
+		"no host":             {"https://#a", document(issuer, "a"), nil, controlled.ErrIdentifier},
 		"http":                {"http://issuer.example#a", document(issuer, "a"), nil, controlled.ErrIdentifier},
 		"loopback":            {"http://localhost:1#a", document(issuer, "a"), nil, controlled.ErrIdentifier},
 	} {
@@ -100,6 +102,20 @@ func TestRefused(t *testing.T) {
 		}
 		if doc, err := d.Of(t.Context(), c.method); doc != nil || !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, %v", name, doc, err)
+		}
+	}
+	// For development there is the host localhost, and none that begins like it.
+	w := &web{body: document("http://localhost:1", "a")}
+	d, err := controlled.New(w, controlled.Options{Now: time.Now, InsecureLoopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Of(t.Context(), "http://localhost:1#a"); err != nil {
+		t.Error(err)
+	}
+	for _, id := range []string{"http://localhost.attacker.example", "http://localhost@attacker.example", "http://localhost:1@attacker.example", "http://attacker.example"} {
+		if doc, err := d.Of(t.Context(), id+"#a"); doc != nil || !errors.Is(err, controlled.ErrIdentifier) || w.asked != 1 {
+			t.Errorf("%s: %v, %v", id, doc, err)
 		}
 	}
 	if _, err := controlled.New(nil, controlled.Options{}); err == nil {

@@ -221,6 +221,9 @@ func TestDataIntegrityRefused(t *testing.T) {
 			return a.proofs(t, a.seals, must(jose.PublicJWK(newKey(t).Public()))(t))
 		}},
 		"a stranger": {want: "not listed", make: func(k jose.JWK) jsontext.Value { return other.proofs(t, other.seals, k) }},
+		"of another issuer": {want: "another issuer", make: func(k jose.JWK) jsontext.Value {
+			return bytes.ReplaceAll(a.proofs(t, a.seals, k), []byte(issuerURL), []byte("https://elsewhere.example"))
+		}},
 		"over": {want: "not valid any more", make: issued(func(c *format.Copy) {
 			c.IssuedAt, c.NotBefore, c.Expires = at.Add(-30*time.Minute), at.Add(-30*time.Minute), at.Add(-5*time.Minute)
 		})},
@@ -243,10 +246,16 @@ func TestDataIntegrityRefused(t *testing.T) {
 			i := newIssuer(t, a, n, issuerURL)
 			i.proofs(c.make)
 			v, pod := newVault(t, n)
-			w := i.proofWallet(2, &controllers{a: a, change: c.change})
+			d := &controllers{a: a, change: c.change}
+			w := i.proofWallet(2, d)
 			taken, err := w.Accept(t.Context(), v, must(w.Read(t.Context(), i.link()))(t), "123456")
 			if !errors.Is(err, unit.ErrCredential) || !strings.Contains(err.Error(), c.want) || len(taken.Items) != 0 || len(pod.names()) != 0 {
 				t.Errorf("%v, %d items, stored: %v", err, len(taken.Items), pod.names())
+			}
+			for _, method := range d.asked {
+				if !strings.HasPrefix(method, issuerURL+"#") {
+					t.Errorf("asked for %s", method)
+				}
 			}
 		})
 	}

@@ -78,7 +78,7 @@ func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.V
 	now := s.Now()
 	var named string // the issuer, by the credential or its certificate
 	verified, err := f.Issued(issued, format.Policy{
-		Now: now, Skew: time.Minute, Types: types, RequireExpiry: true, Controller: s.controller(ctx),
+		Now: now, Skew: time.Minute, Types: types, RequireExpiry: true, Controller: s.controller(ctx, issuer),
 		Trust: func(u format.Signature) (crypto.PublicKey, error) {
 			validation, err := u.Validate(ctx, s.Seals, now)
 			if err != nil {
@@ -113,10 +113,14 @@ func (s Issuance) verify(ctx context.Context, f format.Format, issued jsontext.V
 	return verified, nil
 }
 
-// controller looks up the document of the issuer that a credential names, which Trust
-// holds against the certificate in it.
-func (s Issuance) controller(ctx context.Context) func(method string) (*did.Document, error) {
+// controller looks up the document of the issuer that hands a credential out, which
+// Trust holds against the certificate in it. A credential that names another chooses
+// what address the wallet calls, before anything of it is verified.
+func (s Issuance) controller(ctx context.Context, issuer string) func(method string) (*did.Document, error) {
 	return func(method string) (*did.Document, error) {
+		if id, _, _ := strings.Cut(method, "#"); id != issuer {
+			return nil, errors.New("the credential names another issuer than the one that hands it out, so that its keys are not looked up")
+		}
 		if s.Controllers == nil {
 			return nil, errNoControllers
 		}

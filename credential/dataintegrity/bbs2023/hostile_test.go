@@ -77,7 +77,7 @@ func TestHostile(t *testing.T) {
 		"hidden":      "does not verify",
 		"labels":      "label map has 4000 labels",
 		"look-alikes": "statements, more than",
-		"nothing":     "label map has 1 labels",
+		"nothing":     "make no statement",
 		"types":       "statements, more than",
 		"wide":        "statements, more than",
 	}

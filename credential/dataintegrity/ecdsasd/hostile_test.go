@@ -55,7 +55,7 @@ func TestHostile(t *testing.T) {
 		"clique":      "too many blank nodes",
 		"labels":      "label map has 1000 labels",
 		"look-alikes": "statements, more than",
-		"nothing":     "label map has 1 labels",
+		"nothing":     "make no statement",
 		"signatures":  "600 signatures for 1604 statements",
 		"types":       "statements, more than",
 		"wide":        "statements, more than",

@@ -98,35 +98,18 @@ func (t *tree) reset() {
 	clear(t.marks)
 }
 
-// Has says whether a JSON pointer leads to a value of the document that says something:
-// not to null, nor to an array of nothing else, which a holder could put anywhere.
+// Has says whether a JSON pointer leads to a value of the document. All of them say
+// something: what does not, such as null, cannot be read.
 func (d *Document) Has(pointer string) bool {
 	d.once.Do(d.index)
 	if pointer != "" && pointer[0] != '/' {
 		return false
 	}
-	at, ok := d.tree.find(pointer)
-	return ok && d.tree.says(at)
-}
-
-func (t *tree) find(pointer string) (at int32, ok bool) {
+	at, ok := int32(0), true
 	for _, step := range strings.Split(pointer, "/")[1:] {
-		if at, ok = t.child(at, step); !ok {
-			return 0, false
+		if at, ok = d.tree.child(at, step); !ok {
+			return false
 		}
 	}
-	return at, true
-}
-
-func (t *tree) says(at int32) bool {
-	v := &t.Nodes[at]
-	if v.Kind != jsontree.Array {
-		return v.Kind != jsontree.Null
-	}
-	for c := at + 1; c < v.End; c = t.Nodes[c].End {
-		if t.says(c) {
-			return true
-		}
-	}
-	return false
+	return true
 }
