@@ -223,7 +223,9 @@ func (c *checked) disclosure(p *policy.Policy, q oid4vp.CredentialQuery) bool {
 	asked, beyond := q.Asked(), 0
 	for _, p := range c.credential.Disclosed {
 		// Asked for, part of what was, or around it (RFC 9901, Section 4.2.6).
-		if !slices.ContainsFunc(asked, func(a credential.Path) bool { return a.Covers(p) || around(p, a) }) {
+		if !slices.ContainsFunc(asked, func(a credential.Path) bool {
+			return a.Covers(p) || around(p, a) || before(p, a) && bare(c.credential.Claims.Select(p))
+		}) {
 			beyond++
 		}
 	}
@@ -248,6 +250,34 @@ func around(p, asked credential.Path) bool {
 		}
 	}
 	return true
+}
+
+// before says that p is an element before the one that is asked for by its index.
+// Where arrays close up it must be there, or the index would count another.
+func before(p, asked credential.Path) bool {
+	last := len(p) - 1
+	if last < 0 || len(asked) <= last || last > 0 && !around(p[:last], asked) {
+		return false
+	}
+	index, ok := p[last].(int)
+	of, counted := asked[last].(int)
+	return ok && counted && index < of
+}
+
+// bare says that values tell nothing but what they are: objects with a type alone.
+func bare(values [][]byte) bool {
+	for _, v := range values {
+		var members map[string]jsontext.Value
+		if jose.Unmarshal(v, &members) != nil {
+			return false
+		}
+		for name := range members {
+			if name != "type" && name != "@type" {
+				return false
+			}
+		}
+	}
+	return len(values) > 0
 }
 
 // complete sorts the lines and adds those that were not reached.
