@@ -69,7 +69,7 @@ func (k Key) Public() crypto.PublicKey {
 // suites with base proofs.
 func (c *Contexts) signer(s Suite, k Key, mandatory, ifPresent []string) (di.Signer, error) {
 	if (s == BBS) != (k.BBS != nil) || k.BBS == nil && k.Signer == nil {
-		return nil, fmt.Errorf("the key does not fit %s", s)
+		return nil, fmt.Errorf("the key does not fit %s; zegel keys instance --cryptosuite %s makes one that does", s, s)
 	}
 	switch s {
 	case EdDSARDFC:

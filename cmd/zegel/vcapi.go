@@ -84,7 +84,7 @@ func (a *app) vcIssuers(known *vcapi.Contexts) ([]*vcapi.Issuer, error) {
 		}
 		i, err := vcapi.NewIssuer(c)
 		if err != nil {
-			faults = append(faults, err)
+			faults = append(faults, fmt.Errorf("vc_api.issuers[%d]: %w", n, err))
 			continue
 		}
 		out = append(out, i)
@@ -104,7 +104,7 @@ func (a *app) vcHolders(known *vcapi.Contexts) ([]*vcapi.Holder, error) {
 		}
 		h, err := vcapi.NewHolder(vcapi.HolderConfig{Name: one.Name, ID: id, VerificationMethod: one.VerificationMethod, Suite: one.Cryptosuite, Key: key, Contexts: known, Now: a.now})
 		if err != nil {
-			faults = append(faults, err)
+			faults = append(faults, fmt.Errorf("vc_api.holders[%d]: %w", n, err))
 			continue
 		}
 		out = append(out, h)
