@@ -40,6 +40,10 @@ type Validator struct {
 	// for as long as that, once the certificate has run out and nothing published
 	// names it any more.
 	RevocationFreshness time.Duration
+	// Lists are the trusted lists of the Union; nil knows none, and then no seal is
+	// worth more than AdESeal. The authorities that they name are no anchors by
+	// that: see trust.Store.InstallListed.
+	Lists TrustedLists
 	// SkipProviderList leaves the list of PuB-EAA providers out, for seals of
 	// others than public bodies.
 	SkipProviderList bool
@@ -133,7 +137,7 @@ func (v *Validator) conclude(out *Validation, now time.Time) {
 		out.Indication = TotalPassed
 	}
 	v.statements(out)
-	qualify(out)
+	v.qualify(out, now)
 	v.provider(out, now)
 }
 
@@ -253,6 +257,9 @@ func askPath(ctx context.Context, source trust.RevocationSource, path *trust.Pat
 		}
 		status := trust.RevocationStatus{Detail: "no source of revocation is configured"}
 		switch {
+		case i+1 == len(certs) && path.Listed():
+			// It is itself the anchor: its list says whether it is to be believed.
+			status = trust.RevocationStatus{State: trust.Good, Detail: "the certificate is that of a service which its trusted list says is granted"}
 		case i+1 == len(certs):
 			status.Detail = "the issuer of the certificate is not in the chain"
 		case source != nil:
@@ -349,29 +356,6 @@ func (v *Validator) statements(out *Validation) {
 		detail += fmt.Sprintf(", QcCClegislation %v: qualified by a law outside the Union", s.Legislation)
 	}
 	out.Checks.Pass(CheckStatements, spec, detail)
-}
-
-// qualify decides the qualification. What the certificate says of itself makes
-// no seal qualified: that takes the service that issued it in a trusted list
-// (ETSI TS 119 615), which is not read yet, so nothing above AdESeal is given.
-func qualify(out *Validation) {
-	const spec = "Regulation (EU) No 910/2014, Articles 36 and 38; ETSI TS 119 615"
-	s := out.Statements
-	switch {
-	case out.Indication != TotalPassed:
-		out.Checks.Skip(CheckQualified, spec, "the seal does not hold")
-	case out.Level == NotBaseline:
-		out.Checks.Skip(CheckQualified, spec, "not a baseline seal, so never qualified")
-	case slices.Contains(out.Checks.Failures(), CheckStatements):
-		out.Checks.Skip(CheckQualified, spec, "qcStatements cannot be read")
-	case out.Organization == nil:
-		out.Checks.Skip(CheckQualified, spec, "the certificate does not identify a legal person")
-	case len(s.Types) > 0 && !s.Seal():
-		out.Checks.Skip(CheckQualified, spec, "the certificate is not for electronic seals")
-	default:
-		out.Qualification = AdESeal
-		out.Checks.Pass(CheckQualified, spec, "AdESeal; higher needs a trusted list, and none is configured")
-	}
 }
 
 // provider looks the creator up in the list of PuB-EAA providers.

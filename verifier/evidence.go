@@ -17,7 +17,9 @@ import (
 	"github.com/zegel-id/zegel/internal/capsule"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/trust/tsl"
 	"github.com/zegel-id/zegel/verifier/policy"
 )
 
@@ -89,6 +91,27 @@ type EvidenceTrust struct {
 	// Chains lead from what was verified to an anchor, which comes last.
 	Chains []EvidenceChain `json:"chains"`
 	CRLs   []EvidenceCRL   `json:"revocation_lists"`
+	// Listed is what the trusted lists said of the seals' certificates. The lists
+	// themselves are too long to be kept here: they have megabytes.
+	Listed []EvidenceListed `json:"trusted_lists,omitempty"`
+}
+
+// EvidenceListed is what trusted lists said of a certificate (ETSI TS 119 615).
+type EvidenceListed struct {
+	Certificate string         `json:"certificate"` // x5t#S256
+	Qualified   tsl.Outcome    `json:"qualified"`
+	Device      tsl.Outcome    `json:"qualified_device"`
+	Steps       []EvidenceStep `json:"steps"`
+}
+
+// EvidenceStep is a step of it; the first names the number of the list of lists.
+type EvidenceStep struct {
+	Name    string      `json:"name"`
+	Service int         `json:"service,omitempty"`
+	At      time.Time   `json:"at,omitzero"`
+	Outcome tsl.Outcome `json:"outcome"`
+	Found   string      `json:"found"`
+	Spec    string      `json:"spec,omitempty"`
 }
 
 // EvidenceChain is a chain in base64 DER, leaf first, anchor included.
@@ -132,6 +155,7 @@ func (g *gathering) add(v *Verifier, c checked) {
 	}
 	if c.validation != nil {
 		g.path(v, trust.UseSeal, c.validation.Path)
+		g.listed(c.validation)
 	}
 	if c.status == nil || c.credential == nil {
 		return
@@ -145,6 +169,21 @@ func (g *gathering) add(v *Verifier, c checked) {
 			g.statuses = append(g.statuses, s)
 		}
 	}
+}
+
+// listed takes what the trusted lists said of a seal's certificate, if asked.
+func (g *gathering) listed(v *seal.Validation) {
+	if v.Listed == nil {
+		return
+	}
+	l := EvidenceListed{Certificate: jose.X5TS256(v.Certificate), Qualified: v.Listed.Qualified, Device: v.Listed.Device, Steps: []EvidenceStep{}}
+	if slices.ContainsFunc(g.trust.Listed, func(o EvidenceListed) bool { return o.Certificate == l.Certificate }) {
+		return
+	}
+	for _, s := range v.Listed.Steps {
+		l.Steps = append(l.Steps, EvidenceStep(s))
+	}
+	g.trust.Listed = append(g.trust.Listed, l)
 }
 
 // path takes a chain and the revocation lists of its issuers.

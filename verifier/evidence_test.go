@@ -1,16 +1,20 @@
 package verifier_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/trust/tsl"
 	"github.com/zegel-id/zegel/verifier"
 	"github.com/zegel-id/zegel/verifier/internal/world"
 )
@@ -420,4 +424,27 @@ func FuzzReverify(f *testing.F) {
 			t.Errorf("%q holds", text)
 		}
 	})
+}
+
+// allListed says of every certificate that it is a qualified one.
+type allListed struct{}
+
+func (allListed) Seal([]*x509.Certificate, tsl.Times) tsl.Determination {
+	return tsl.Determination{Qualified: tsl.Positive, Device: tsl.Positive, Steps: []tsl.Step{{Name: tsl.StepListOfLists, Outcome: tsl.Positive, Found: "number 390"}, {Name: tsl.StepProvider}}}
+}
+
+// A qualified seal is one again years later, by what the evidence says that the
+// lists said; that it had to be believed is told.
+func TestReverifyTrustedLists(t *testing.T) {
+	w := world.New(t, func(c *verifier.Config) { c.Seals.Lists = allListed{} })
+	text := evidenced(t, w, presenting(w))
+	r := verifier.Reverify(t.Context(), text, w.Hierarchy.Anchors())
+	if holds, anchored := r.OK(); !holds || anchored || r.Result.Qualification != seal.QESeal {
+		t.Errorf("holds %t, anchored %t\n%v", holds, anchored, r.Checks)
+	}
+	if !slices.ContainsFunc(r.Checks, func(c credential.Check) bool {
+		return c.Name == verifier.CheckTrustedLists && c.Outcome == credential.Skipped
+	}) {
+		t.Errorf("what was believed is not told\n%v", r.Checks)
+	}
 }

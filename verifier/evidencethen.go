@@ -12,6 +12,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/trust/tsl"
 )
 
 // store is the trust of then.
@@ -161,10 +162,33 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 		return nil, err
 	}
 	seconds := func(n int64) time.Duration { return time.Duration(min(max(n, 0), 24*3600)) * time.Second }
+	seals := &seal.Validator{Trust: store, Revocation: crls, InsecureAcceptUnknownRevocation: e.Settings.UnknownRevocationAccepted}
+	if len(e.Trust.Listed) > 0 {
+		seals.Lists = listedThen(e.Trust.Listed)
+	}
 	return &Verifier{c: Config{
-		Seals: &seal.Validator{Trust: store, Revocation: crls, InsecureAcceptUnknownRevocation: e.Settings.UnknownRevocationAccepted}, Statuses: statuses,
+		Seals: seals, Statuses: statuses,
 		Lists: e.Settings.Lists, Skew: min(seconds(e.Settings.Skew), 5*time.Minute), RequestLife: seconds(e.Settings.RequestLife), Now: now,
 	}}, nil
+}
+
+// listedThen answers as the trusted lists did.
+type listedThen []EvidenceListed
+
+// Seal implements seal.TrustedLists. What was not asked then cannot be told.
+func (l listedThen) Seal(chain []*x509.Certificate, _ tsl.Times) tsl.Determination {
+	var d tsl.Determination
+	for _, c := range l {
+		if c.Certificate != jose.X5TS256(chain[0]) {
+			continue
+		}
+		d.Qualified, d.Device = c.Qualified, c.Device
+		for _, s := range c.Steps {
+			d.Steps = append(d.Steps, tsl.Step(s))
+		}
+		break
+	}
+	return d
 }
 
 // keptLists answers with the status lists of the evidence.

@@ -24,6 +24,7 @@ const (
 	CheckState             = "state"
 	CheckAnchors           = "anchors"
 	CheckTrustMaterial     = "trust_material"
+	CheckTrustedLists      = "trusted_lists" // only where they were asked
 	CheckVerdict           = "verdict"
 )
 
@@ -153,6 +154,9 @@ func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors
 	v, err := e.verifier(store)
 	if !check(CheckTrustMaterial, "ETSI TS 119 602; RFC 5280", err, fmt.Sprintf("list of providers %d, %d revocation lists, %d status lists", e.Trust.ListSequence, len(e.Trust.CRLs), len(e.StatusLists))) {
 		return
+	}
+	if len(e.Trust.Listed) > 0 {
+		r.Checks.Skip(CheckTrustedLists, "ETSI TS 119 615", "the lists are not in the evidence; what its signer says that they said of the seals is believed")
 	}
 	again, err := v.judgeResponse(ctx, fetched{exchange: x, responseURI: asked.ResponseURI, encryption: asked.EncryptionKey()}, e.Response)
 	if err == nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/zegel-id/zegel/seal/trust/devca"
 )
 
-// adminHandler is what the commands `audit`, `keys` and `wallet` ask of a
+// adminHandler is what the commands `audit`, `keys`, `trust` and `wallet` ask of a
 // running server. Nothing here reads or changes a vault: that is its
 // citizen's alone.
 func (a *app) adminHandler() http.Handler {
@@ -30,6 +30,7 @@ func (a *app) adminHandler() http.Handler {
 		rest.Route{Method: "POST", Path: "/receivers/reload", Handler: a.receiversReload, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},
 	)
+	e.Mount(a.trustRoutes()...)
 	return e
 }
 

@@ -34,6 +34,7 @@ type app struct {
 	names   *audit.Pseudonyms
 	secrets secrets
 	local   *localTrust
+	lists   *trustedLists // nil where none are configured
 	// public reaches addresses that come from input, operator those of the
 	// configuration.
 	public, operator *fetch.Client

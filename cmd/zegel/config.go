@@ -385,6 +385,8 @@ type TrustConfig struct {
 	PubEAAList string `yaml:"pub_eaa_list"`
 	// ListSigner is a PEM file with the certificate that signs the list.
 	ListSigner string `yaml:"list_signer"`
+	// Lists are the trusted lists of the Union.
+	Lists *TrustedListsConfig `yaml:"lists"`
 }
 
 // builtinMapping names the mapping of LED diplomas that is built in.
@@ -464,6 +466,9 @@ func (c *Config) relativeTo(dir string) {
 	if v := c.Verifier; v != nil {
 		listen(&v.ListenConfig)
 		paths = append(paths, &v.Receivers, &v.Trust.ListSigner)
+		if v.Trust.Lists != nil {
+			paths = append(paths, &v.Trust.Lists.Certificates)
+		}
 		for i := range v.Policies {
 			paths = append(paths, &v.Policies[i].File)
 		}
@@ -554,6 +559,7 @@ func (c *Config) Check() error {
 		if (v.Trust.PubEAAList == "") != (v.Trust.ListSigner == "") {
 			fault("verifier.trust: pub_eaa_list and list_signer belong together")
 		}
+		faults = append(faults, v.Trust.Lists.check(c.Profile)...)
 	}
 	if c.VCAPI != nil {
 		faults = append(faults, c.checkVCAPI()...)

@@ -45,10 +45,18 @@ func (a *app) buildVerifier(ctx context.Context) error {
 			return fmt.Errorf("verifier.trust: %w", err)
 		}
 	}
+	health := a.checks()
+	seals := &seal.Validator{Trust: store, Revocation: crls}
+	if c.Trust.Lists != nil {
+		if a.lists, err = a.openTrustedLists(ctx, c.Trust.Lists, store); err != nil {
+			return fmt.Errorf("verifier.trust.lists: %w", err)
+		}
+		seals.Lists, health["trusted-lists"] = a.lists.source, a.lists.Health
+	}
 	config := verifier.Config{
 		URL: c.URL, Store: a.store, Register: register, Access: access,
 		Registrar: verifier.Registrar{Signer: a.local.hierarchy.Registrar.Key, Chain: []*x509.Certificate{a.local.hierarchy.Registrar.Certificate}},
-		Seals:     &seal.Validator{Trust: store, Revocation: crls}, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID,
+		Seals:     seals, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID,
 		ResultGrace: c.resultGrace, Now: a.now, InsecureLoopback: insecure,
 	}
 	if config.Bitstrings, err = bitstrings(fetch.Aged{Fetcher: a.public}, listVerifier{store, config.Seals, a.now}, status.CheckerOptions{Now: a.now, InsecureLoopback: a.c.Profile == ProfileDevelopment, DefaultTTL: time.Minute, MaxTTL: 5 * time.Minute}); err != nil {
@@ -87,7 +95,7 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		return fmt.Errorf("verifier.clients: %w", err)
 	}
 	handler, err := verifierapi.New(v, verifierapi.Options{
-		Clients: known, Store: a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), TrustedProxies: c.TrustedProxies, Health: a.checks(),
+		Clients: known, Store: a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), TrustedProxies: c.TrustedProxies, Health: health,
 	})
 	if err != nil {
 		return err

@@ -58,6 +58,11 @@ type Options struct {
 	// too. For tests and the demo: with it, whoever writes an address can make
 	// this machine talk to itself.
 	InsecureAllowLoopback bool
+	// InsecureAllowHTTP lets Public use http, to the addresses that it reaches by
+	// https. For documents whose own signature is verified, such as trusted lists:
+	// whoever is on the way reads what is asked for and can hold it back. A
+	// redirect still never leaves https.
+	InsecureAllowHTTP bool
 	// Resolver is net.DefaultResolver if nil.
 	Resolver Resolver
 	// Now is time.Now if nil. It dates answers for their age.
@@ -70,12 +75,13 @@ type Client struct {
 	o      Options
 	public bool
 	http   *http.Client
-	plain  *http.Transport // http: loopback only
+	plain  *http.Transport // http: loopback only, unless InsecureAllowHTTP
 	secure *http.Transport
 }
 
 // Operator returns a client for endpoints that an operator configured.
 func Operator(o Options) *Client {
+	o.InsecureAllowHTTP = false
 	return newClient(o, false, isOperable)
 }
 
@@ -121,7 +127,11 @@ func newClient(o Options, public bool, allow rule) *Client {
 		o.Now = time.Now
 	}
 	c := &Client{o: o, public: public}
-	c.plain = c.transport(isLoopback)
+	plain := rule(isLoopback)
+	if o.InsecureAllowHTTP {
+		plain = allow
+	}
+	c.plain = c.transport(plain)
 	c.secure = c.transport(allow)
 	c.secure.TLSClientConfig = tlsConfig(o)
 	c.secure.ForceAttemptHTTP2 = true
@@ -223,7 +233,7 @@ func (c *Client) check(req *http.Request) error {
 		return &Error{Reason: r, Host: u.Hostname(), Detail: fmt.Sprintf(format, args...)}
 	}
 	switch {
-	case u.Scheme != "https" && (u.Scheme != "http" || !c.o.PlainLoopback):
+	case u.Scheme != "https" && (u.Scheme != "http" || !c.o.PlainLoopback && !c.o.InsecureAllowHTTP):
 		return refuse(ReasonScheme, "https is required")
 	case u.User != nil:
 		return refuse(ReasonUserinfo, "the URL must not hold a user name or password (RFC 3986, Section 3.2.1)")

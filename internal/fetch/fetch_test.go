@@ -487,6 +487,32 @@ func TestOperator(t *testing.T) {
 	wantReason(t, err, ReasonNetwork)
 }
 
+// Plain http, where it is allowed, reaches the addresses that https reaches.
+func TestAllowHTTP(t *testing.T) {
+	o := Options{InsecureAllowHTTP: true, Resolver: names{"inner.example": {"10.0.0.7"}, "loop.example": {"127.0.0.1"}}}
+	c := Public(o)
+	defer c.Close()
+	for address, want := range map[string]Reason{
+		"http://inner.example/": ReasonAddress, "http://loop.example/": ReasonAddress, "http://192.0.2.1/": ReasonHost,
+		"ftp://inner.example/": ReasonScheme, "http://user@inner.example/": ReasonUserinfo,
+	} {
+		_, err := c.Fetch(t.Context(), address, "")
+		wantReason(t, err, want)
+	}
+	_, err := Operator(o).Fetch(t.Context(), "http://inner.example/", "")
+	wantReason(t, err, ReasonScheme)
+
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "signed") }))
+	defer s.Close()
+	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
+	o.InsecureAllowLoopback = true // stands for a public address
+	c = Public(o)
+	defer c.Close()
+	if d, err := c.Fetch(t.Context(), "http://loop.example:"+port, ""); err != nil || string(d.Body) != "signed" {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
 func TestErrorHidesURL(t *testing.T) {
 	err := classify("example.com", &url.Error{Op: "Get", URL: "https://example.com/code?token=secret", Err: errors.New("broken")})
 	if strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "broken") {

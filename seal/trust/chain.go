@@ -26,10 +26,11 @@ type anchors struct {
 	authorities []*x509.Certificate
 	pool        *x509.CertPool
 	pinned      map[[sha256.Size]byte]bool
+	granted     map[[sha256.Size]byte][]Period // of listed services
 }
 
 func newAnchors(certs []*x509.Certificate) (*anchors, error) {
-	a := &anchors{pool: x509.NewCertPool(), pinned: map[[sha256.Size]byte]bool{}}
+	a := &anchors{pool: x509.NewCertPool(), pinned: map[[sha256.Size]byte]bool{}, granted: map[[sha256.Size]byte][]Period{}}
 	for _, c := range certs {
 		if err := checkKey(c); err != nil {
 			return nil, err
@@ -91,6 +92,7 @@ func (a *anchors) verify(chain []*x509.Certificate, use Use, at time.Time) (*Pat
 			return nil, err
 		}
 		path = newPath(chain[:1])
+		path.granted = a.grantedOf(leaf)
 	}
 
 	// Step 6. Validity of every certificate of the path.
@@ -131,19 +133,39 @@ func (a *anchors) path(chain []*x509.Certificate, at time.Time) (*Path, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %s (RFC 5280, Section 6.1)", ErrChain, reason(err))
 	}
+	var first *Path
 	for _, p := range found {
-		if len(p) != len(chain)+1 {
+		if !a.presented(p, chain) {
 			continue
 		}
-		same := true
-		for i := range chain {
-			same = same && bytes.Equal(p[i].Raw, chain[i].Raw)
+		path := newPath(p)
+		path.granted = a.grantedOf(path.Anchor())
+		if path.ValidAt(at) == nil {
+			return path, nil
 		}
-		if same {
-			return newPath(p), nil
+		if first == nil {
+			first = path
 		}
 	}
+	if first != nil {
+		return first, nil // its validity is judged by the caller
+	}
 	return nil, fmt.Errorf("%w: x5c must hold the path in order, leaf first, and nothing else (RFC 7515, Section 4.1.6)", ErrChain)
+}
+
+// presented reports whether a path is the chain and an anchor above it. An
+// authority that is a listed service may stand in the chain, too: its holders
+// need not know that somebody ends paths there.
+func (a *anchors) presented(p, chain []*x509.Certificate) bool {
+	if len(p) != len(chain)+1 && (len(p) != len(chain) || a.grantedOf(p[len(p)-1]) == nil) {
+		return false
+	}
+	for i := range chain {
+		if !bytes.Equal(p[i].Raw, chain[i].Raw) {
+			return false
+		}
+	}
+	return true
 }
 
 // reason says why without the values of names in the certificate.

@@ -23,6 +23,7 @@ type Path struct {
 	Certificates []*x509.Certificate
 
 	notBefore, notAfter time.Time
+	granted             []Period // of an anchor that is a listed service
 
 	// What the certificates say beside, read when it is first asked for: most
 	// paths are met more than once.
@@ -64,13 +65,14 @@ func newPath(certs []*x509.Certificate) *Path {
 }
 
 // ValidAt is ErrValidity unless every certificate of the path, the anchor
-// included, is valid at this time.
+// included, is valid at this time, and ErrNoPath where the anchor is a listed
+// service that was not granted then.
 func (p *Path) ValidAt(at time.Time) error {
 	if at.Before(p.notBefore) || at.After(p.notAfter) {
 		return fmt.Errorf("%w: expected a time from %s to %s (RFC 5280, Section 6.1.3)", ErrValidity,
 			p.notBefore.UTC().Format(time.RFC3339), p.notAfter.UTC().Format(time.RFC3339))
 	}
-	return nil
+	return p.grantedAt(at)
 }
 
 // facts reads what does not depend on the asker.

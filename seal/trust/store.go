@@ -34,6 +34,10 @@ type state struct {
 	anchors map[Use]*anchors
 	list    *List
 	cache   *cache
+
+	listed       map[Use][]Listed // services of trusted lists
+	listedDigest [sha256.Size]byte
+	unusable     int // of them
 }
 
 // NewStore returns a Store without a provider list. cacheSize 0 is
@@ -46,7 +50,7 @@ func NewStore(a Anchors, cacheSize int) (*Store, error) {
 		return nil, errors.New("trust: the cache size must not be negative")
 	}
 	s := &Store{configured: maps.Clone(a), size: cacheSize}
-	st, err := s.build(nil)
+	st, err := s.build(nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +58,8 @@ func NewStore(a Anchors, cacheSize int) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) build(l *List) (*state, error) {
-	st := &state{anchors: map[Use]*anchors{}, list: l, cache: newCache(s.size)}
+func (s *Store) build(l *List, listed map[Use][]Listed) (*state, error) {
+	st := &state{anchors: map[Use]*anchors{}, list: l, cache: newCache(s.size), listed: listed, listedDigest: digestListed(listed)}
 	for use := UseSeal; use <= lastUse; use++ {
 		certs := s.configured[use]
 		if l != nil {
@@ -64,6 +68,11 @@ func (s *Store) build(l *List) (*state, error) {
 		a, err := newAnchors(certs)
 		if err != nil {
 			return nil, fmt.Errorf("anchors for %s: %w", use, err)
+		}
+		for _, c := range listed[use] {
+			if !a.addListed(c, use) {
+				st.unusable++
+			}
 		}
 		st.anchors[use] = a
 	}
@@ -88,7 +97,7 @@ func (s *Store) Install(l *List) error {
 				return fmt.Errorf("%w: found sequence number %d, expected more than %d (ETSI TS 119 602, clause 6.3.3)", ErrRollback, l.Sequence, o.Sequence)
 			}
 		}
-		st, err := s.build(l)
+		st, err := s.build(l, old.listed)
 		if err != nil {
 			return err
 		}
@@ -155,10 +164,13 @@ func ParseDER(chain [][]byte) ([]*x509.Certificate, error) {
 func (s *Store) verify(k cacheKey, use Use, at time.Time, parse func() ([]*x509.Certificate, error)) (*Path, error) {
 	st := s.now.Load()
 	if p := st.cache.find(k); p != nil {
-		if err := p.ValidAt(at); err != nil {
+		err := p.ValidAt(at)
+		if err == nil {
+			return p, nil
+		}
+		if !p.Listed() { // another service may have the same authority at that time
 			return nil, err
 		}
-		return p, nil
 	}
 	a, ok := st.anchors[use]
 	if !ok {

@@ -6,8 +6,8 @@
 //
 // It does not read credentials and it signs nothing but lists. OCSP answers are
 // read where they are at hand (Archive); no responder is asked. Trusted lists of
-// ETSI TS 119 612 (the qualified certificates) are not here yet; they become a
-// further source of anchors beside the ones that are.
+// ETSI TS 119 612 are read by the package tsl below; their services are anchors
+// here (InstallListed).
 package trust
 
 import (

@@ -36,6 +36,17 @@ func (o Outcome) String() string {
 // MarshalText writes the outcome into reports.
 func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
+// UnmarshalText reads what MarshalText wrote.
+func (o *Outcome) UnmarshalText(b []byte) error {
+	for _, known := range []Outcome{Indeterminate, Negative, Positive} {
+		if known.String() == string(b) {
+			*o = known
+			return nil
+		}
+	}
+	return fmt.Errorf("tsl: found outcome %q, expected yes, no or indeterminate", clip(string(b)))
+}
+
 // Names of steps.
 const (
 	StepTimes       = "times"         // what the question is about

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/beevik/etree"
+
+	"github.com/zegel-id/zegel/seal/trust"
 )
 
 const (
@@ -193,6 +195,25 @@ func (s Service) Ordered() bool {
 		}
 	}
 	return true
+}
+
+// granted are the times at which the service was of a type and granted, in a
+// state that is understood; newest first. A history in disorder has none.
+func (s Service) granted(kind string) []trust.Period {
+	if !s.Ordered() {
+		return nil
+	}
+	var out []trust.Period
+	for i, state := range s.States {
+		p := trust.Period{From: state.Since}
+		if i > 0 {
+			p.Until = s.States[i-1].Since
+		}
+		if state.Type == kind && state.Status == StatusGranted && state.Extensions.NotUnderstood == "" && (p.Until.IsZero() || p.Until.After(p.From)) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // At is the state of the service at a time.

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/zegel-id/zegel/seal/trust"
 )
 
 // Lists are national lists that were verified under one list of lists. They do
@@ -114,14 +116,15 @@ func (l *List) fresh(now time.Time) error {
 	return nil
 }
 
-// Anchors are the certificates of services of a type, such as ServiceCA, that
-// are granted now, from lists that are fresh. A path to one of them shows who
-// issued a certificate, not that it is qualified: ask Seal and Service.
-func (l *Lists) Anchors(kind string, now time.Time) []*x509.Certificate {
+// Anchors are the certificates of services of a type, such as ServiceCA, with the
+// times at which they were granted, from lists that are fresh. A path to one of
+// them shows who issued a certificate, not that it is qualified: ask Seal and
+// Service.
+func (l *Lists) Anchors(kind string, now time.Time) []trust.Listed {
 	if l.lotl.fresh(now) != nil {
 		return nil
 	}
-	var out []*x509.Certificate
+	var out []trust.Listed
 	for _, t := range l.Territories() {
 		n := l.national[t]
 		if n.fresh(now) != nil {
@@ -129,9 +132,12 @@ func (l *Lists) Anchors(kind string, now time.Time) []*x509.Certificate {
 		}
 		for _, p := range n.Providers {
 			for _, s := range p.Services {
-				state, ok := s.At(now)
-				if ok && s.Ordered() && state.Type == kind && state.Status == StatusGranted && state.Extensions.NotUnderstood == "" {
-					out = append(out, s.States[0].Identity.Certificates...)
+				granted := s.granted(kind)
+				if len(granted) == 0 {
+					continue
+				}
+				for _, c := range s.States[0].Identity.Certificates {
+					out = append(out, trust.Listed{Certificate: c, Granted: granted})
 				}
 			}
 		}

@@ -4,12 +4,14 @@ import (
 	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/asn1"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/tsltest"
 	"github.com/zegel-id/zegel/seal/qc"
+	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/tsl"
 )
 
@@ -395,7 +397,8 @@ func TestService(t *testing.T) {
 	}
 }
 
-// TestAnchors: only what is granted now, from a list that is fresh.
+// TestAnchors: only what is or was granted, with the times, from a list that is
+// fresh.
 func TestAnchors(t *testing.T) {
 	u := newUnion(t)
 	a, b, c := authority(t, "TEST A"), authority(t, "TEST B"), authority(t, "TEST C")
@@ -406,8 +409,15 @@ func TestAnchors(t *testing.T) {
 		tsltest.Service{Since: years(3), Certificates: certs(c), History: []tsltest.Service{{Since: years(2)}}},
 		tsltest.Service{Since: years(3), Certificates: certs(b), Extensions: []string{tsltest.Extension(true, `<u:New xmlns:u="urn:example:new"></u:New>`)}},
 	)
-	if got := l.Anchors(tsl.ServiceCA, now); len(got) != 1 || !got[0].Equal(a.cert) {
-		t.Errorf("found %d anchors", len(got))
+	if got := l.Anchors(tsl.ServiceCA, now); len(got) != 1 || !got[0].Certificate.Equal(a.cert) || !slices.Equal(got[0].Granted, []trust.Period{{From: years(3)}}) {
+		t.Errorf("found %d anchors: %v", len(got), got)
+	}
+	// Each state ends where the next begins; of two that begin together the first
+	// counts.
+	l2 := u.lists(t, tsltest.Service{Since: years(1), Certificates: certs(a), History: []tsltest.Service{{Status: tsltest.Withdrawn, Since: years(2)}, {Since: years(2)}, {Since: years(4)}}})
+	want := []trust.Period{{From: years(1)}, {From: years(4), Until: years(2)}}
+	if got := l2.Anchors(tsl.ServiceCA, now); len(got) != 1 || !slices.Equal(got[0].Granted, want) {
+		t.Errorf("found %v, expected %v", got, want)
 	}
 	be, lotl := national("BE"), u.listOfLists(u.pointer())
 	be.Providers = []tsltest.Provider{{Name: "TEST provider", Services: []tsltest.Service{{Since: years(3), Certificates: certs(a)}}}}

@@ -64,6 +64,8 @@ type Config struct {
 	// Changed is told each new set, also the one that was kept; may be nil. It
 	// must not call Refresh.
 	Changed func(*Lists)
+	// Report is told why a refresh of Run was not whole; may be nil.
+	Report func(error)
 }
 
 // Source keeps a set of lists fresh. When a list cannot be had, or is not
@@ -129,6 +131,16 @@ func NewSource(ctx context.Context, c Config) (*Source, error) {
 // expired, which their answers say.
 func (s *Source) Lists() *Lists { return s.current.Load() }
 
+// Seal is that of the last good lists. Without any the answer is indeterminate.
+func (s *Source) Seal(chain []*x509.Certificate, t Times) Determination {
+	if l := s.Lists(); l != nil {
+		return l.Seal(chain, t)
+	}
+	var d Determination
+	d.step(Step{Name: StepListOfLists, At: t.Now, Spec: clause(specProcedures, "4.1")}, "there is no list of lists yet")
+	return d
+}
+
 // Status tells how it stands with each list, the list of lists first.
 func (s *Source) Status() []Status {
 	s.mu.Lock()
@@ -151,6 +163,9 @@ func (s *Source) Run(ctx context.Context) error {
 		wait := s.c.Interval
 		if err := s.Refresh(ctx); err != nil {
 			wait = min(wait, retryInterval)
+			if s.c.Report != nil && ctx.Err() == nil {
+				s.c.Report(err)
+			}
 		}
 		select {
 		case <-ctx.Done():
