@@ -392,8 +392,12 @@ func (v *Validator) provider(out *Validation, now time.Time) {
 	out.Checks.Pass(CheckProviderList, spec, fmt.Sprintf("%s (%s), notified, law %s", p.Name, p.Registration, p.Law))
 }
 
-// subject names a legal person's certificate.
+// subject names a legal person's certificate. What is found may be shown to
+// anybody, so the name of a natural person is not.
 func subject(c *x509.Certificate) string {
+	if qc.NaturalPerson(c.Subject) {
+		return "a natural person"
+	}
 	name := c.Subject.CommonName
 	if name == "" && len(c.Subject.Organization) > 0 {
 		name = c.Subject.Organization[0]
