@@ -14,6 +14,7 @@ import (
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal/jades"
+	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -381,8 +382,12 @@ func (v *Validator) provider(out *Validation, now time.Time) {
 	out.Checks.Pass(CheckProviderList, spec, p.Name+" ("+p.Registration.String()+"), notified, law "+p.Law)
 }
 
-// subject names a legal person's certificate.
+// subject names a legal person's certificate. What is found may be shown to
+// anybody, so the name of a natural person is not.
 func subject(c *x509.Certificate) string {
+	if qc.NaturalPerson(c.Subject) {
+		return "a natural person"
+	}
 	name := c.Subject.CommonName
 	if name == "" && len(c.Subject.Organization) > 0 {
 		name = c.Subject.Organization[0]

@@ -287,15 +287,25 @@ func (v *Verifier) still(e entitlement, err error) (entitlement, error) {
 	return e, err
 }
 
-func (v *Verifier) admitted(id, use string) (entitlement, error) {
+// receiver finds an admitted receiver of the register.
+func (v *Verifier) receiver(id string) (receivers.Receiver, Access, error) {
 	now := v.now.Load()
 	r, ok := now.register.Find(id)
 	access, has := now.access[id]
 	switch {
 	case !ok || !has:
-		return entitlement{}, &Error{Err: ErrNotAdmitted, Detail: "it is not in the register of receivers", Remedy: "Ask the registrar for admission."}
+		return r, access, &Error{Err: ErrNotAdmitted, Detail: "it is not in the register of receivers", Remedy: "Ask the registrar for admission."}
 	case r.Status != receivers.Admitted:
-		return entitlement{}, &Error{Err: ErrNotAdmitted, Detail: "it is " + string(r.Status), Remedy: "Ask the registrar."}
+		return r, access, &Error{Err: ErrNotAdmitted, Detail: "it is " + string(r.Status), Remedy: "Ask the registrar."}
+	default:
+		return r, access, nil
+	}
+}
+
+func (v *Verifier) admitted(id, use string) (entitlement, error) {
+	r, access, err := v.receiver(id)
+	if err != nil {
+		return entitlement{}, err
 	}
 	u, ok := r.Use(use)
 	if !ok {

@@ -24,6 +24,8 @@ var (
 	ErrCode = errors.New("verifier: the response code is not the one of this transaction")
 	// ErrResponse is returned for a response that cannot be taken.
 	ErrResponse = errors.New("verifier: the response cannot be taken")
+	// ErrDocument is returned when there is no document of which to judge the seal.
+	ErrDocument = errors.New("verifier: there is no document to judge")
 	// ErrNotVerified is returned to the wallet whose response was taken and
 	// does not hold.
 	ErrNotVerified = errors.New("verifier: the presentation does not hold")

@@ -128,6 +128,14 @@ func (r *Request) mediaType(types ...string) error {
 	}
 }
 
+// Document is the body as it came, if it is of one of the media types.
+func (r *Request) Document(types ...string) ([]byte, error) {
+	if err := r.mediaType(types...); err != nil {
+		return nil, err
+	}
+	return r.Body()
+}
+
 // DecodeJSON reads the body as strict JSON; unknown members are ignored, as
 // protocols ask for. types are the media types allowed, application/json if
 // none is given.

@@ -44,6 +44,7 @@ type File struct {
 	sig         []byte
 	disclosures []string
 	elements    []Element
+	general     bool // the form that it was read in
 }
 
 // Lift takes a compact token apart. Disclosures are those of an SD-JWT, kept in
@@ -99,6 +100,10 @@ func disjoint(protected []byte) error {
 	}
 	return nil
 }
+
+// General reports whether it was read in the general form, with an array of
+// signatures.
+func (f *File) General() bool { return f.general }
 
 // Header is the protected header.
 func (f *File) Header() jades.Header { return f.header }
@@ -202,7 +207,7 @@ func Parse(b []byte) (*File, error) {
 	if len(b) > MaxFile {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrFile, MaxFile)
 	}
-	payload, one, err := readSerialisation(b)
+	payload, one, general, err := readSerialisation(b)
 	if err != nil {
 		return nil, err
 	}
@@ -213,6 +218,7 @@ func Parse(b []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.general = general
 	if one.Header.EtsiU != nil && len(one.Header.EtsiU) == 0 || len(one.Header.EtsiU) > maxElements {
 		return nil, fmt.Errorf("%w: etsiU has %d elements, expected 1 to %d", ErrFile, len(one.Header.EtsiU), maxElements)
 	}
@@ -258,29 +264,29 @@ func (c *counts) add(x Element) error {
 }
 
 // readSerialisation tells the two forms apart by the member that only one has.
-func readSerialisation(b []byte) (payload string, one signed, err error) {
+func readSerialisation(b []byte) (payload string, one signed, isGeneral bool, err error) {
 	var which struct {
 		Signatures jsontext.Value `json:"signatures"`
 	}
 	if err := jose.Unmarshal(b, &which); err != nil {
-		return "", one, fmt.Errorf("%w: %w", ErrFile, err)
+		return "", one, false, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	if which.Signatures == nil {
 		var w flattened
 		if err := jose.UnmarshalClosed(b, &w); err != nil {
-			return "", one, fmt.Errorf("%w: %w", ErrFile, err)
+			return "", one, false, fmt.Errorf("%w: %w", ErrFile, err)
 		}
 		if w.Payload == nil {
-			return "", one, fmt.Errorf("%w: payload is missing (RFC 7515, Section 7.2.2)", ErrFile)
+			return "", one, false, fmt.Errorf("%w: payload is missing (RFC 7515, Section 7.2.2)", ErrFile)
 		}
-		return *w.Payload, w.signed, nil
+		return *w.Payload, w.signed, false, nil
 	}
 	var w general
 	if err := jose.UnmarshalClosed(b, &w); err != nil {
-		return "", one, fmt.Errorf("%w: %w", ErrFile, err)
+		return "", one, false, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	if w.Payload == nil || len(w.Signatures) != 1 {
-		return "", one, fmt.Errorf("%w: expected a payload and one signature, found %d (RFC 7515, Section 7.2.1)", ErrFile, len(w.Signatures))
+		return "", one, false, fmt.Errorf("%w: expected a payload and one signature, found %d (RFC 7515, Section 7.2.1)", ErrFile, len(w.Signatures))
 	}
-	return *w.Payload, w.Signatures[0], nil
+	return *w.Payload, w.Signatures[0], true, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -106,6 +107,10 @@ func (s *Store) Install(l *List) error {
 		}
 	}
 }
+
+// Configured are the anchors of a use that were configured, without those that a
+// list adds.
+func (s *Store) Configured(use Use) []*x509.Certificate { return slices.Clone(s.configured[use]) }
 
 // List is the list installed, or nil.
 func (s *Store) List() *List { return s.now.Load().list }

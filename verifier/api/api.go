@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal/report"
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/verifier"
 )
@@ -48,6 +49,7 @@ type Options struct {
 type server struct {
 	v          *verifier.Verifier
 	streams    *rest.Slots
+	seals      *rest.Slots   // being judged
 	poll, beat time.Duration // of event streams
 }
 
@@ -64,7 +66,7 @@ func New(v *verifier.Verifier, o Options) (http.Handler, error) {
 		Log: o.Log, Now: o.Now, Clients: o.Clients, HTTPS: o.HTTPS, TrustedProxies: o.TrustedProxies, Errors: problem, ErrorPage: errorPage, Observe: o.Observe,
 		Limiter: rest.NewLimiter(200, 400, 10_000, o.Now),
 	})
-	s := server{v: v, streams: rest.NewSlots(streamsEach, streamsInAll), poll: streamPoll, beat: streamBeat}
+	s := server{v: v, streams: rest.NewSlots(streamsEach, streamsInAll), seals: rest.NewSlots(sealsEach, sealsInAll), poll: streamPoll, beat: streamBeat}
 	if o.Streams != nil {
 		s.streams = o.Streams
 	}
@@ -90,6 +92,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/verifier/v1/transactions/:transaction/events", Handler: s.events, Once: true, Permission: Permission, Timeout: streamLife, Spec: "HTML Standard, Section 9.2"},
 		{Method: "POST", Path: "/verifier/v1/transactions/:transaction/response", Handler: s.digital, Permission: Permission, MaxBody: 1536 * kib, Spec: "OpenID4VP 1.0, Appendix A.4"},
 		{Method: "GET", Path: "/verifier/v1/policies", Handler: s.policies, Permission: Permission, Spec: "verifier API"},
+		{Method: "POST", Path: "/verifier/v1/seals/validate", Handler: s.validateSeal, Permission: Permission, MaxBody: report.MaxFile, Spec: "ETSI EN 319 102-1, clause 5"},
 		{Method: "GET", Path: "/verifier/v1/openapi.json", Handler: openAPI, Spec: "OpenAPI 3.1", CORS: true},
 
 		// Each address holds a secret and serves one wallet, once.

@@ -38,6 +38,8 @@ func problem(err error) error {
 		p.Status, p.Title = http.StatusForbidden, "Response code refused"
 	case verifier.ErrResponse:
 		p.Status, p.Title = http.StatusBadRequest, "The answer cannot be taken"
+	case verifier.ErrDocument:
+		p.Status, p.Title = http.StatusBadRequest, "No document"
 	case verifier.ErrBrowser:
 		p.Status, p.Title = http.StatusForbidden, titleBrowser
 	default:

@@ -1,0 +1,37 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/zegel-id/zegel/internal/rest"
+)
+
+// How many seals are judged at once, for a receiver and for all: evidence of
+// strangers may make work.
+const (
+	sealsEach  = 4
+	sealsInAll = 16
+)
+
+// sealTypes are the media types of what may bear a seal. Which it is, its form
+// tells.
+var sealTypes = []string{
+	"application/jose", "application/dc+sd-jwt", "application/vc+jwt", "text/plain", // compact
+	"application/jose+json", "application/json",
+}
+
+// validateSeal judges the seal on the document that is the body.
+func (s server) validateSeal(r *rest.Request) (rest.Answer, error) {
+	document, err := r.Document(sealTypes...)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	if err := s.seals.Take(r.Context(), r.Client.ID); err != nil {
+		return rest.Answer{}, err
+	}
+	report, err := s.v.JudgeSeal(r.Context(), r.Client.ID, document)
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.JSON(http.StatusOK, report), nil
+}
