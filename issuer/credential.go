@@ -5,11 +5,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/zegel-id/zegel/credential/format"
@@ -61,7 +59,11 @@ func (i *Issuer) Credential(ctx context.Context, by authz.Protected, req oid4vci
 	if d.Later != nil && p.Ask != nil {
 		out, err = i.putOff(ctx, deferral{Question: *p.Ask, Delivery: dlv}, *d.Later, requestID)
 	} else {
-		out, err = i.deliver(ctx, dlv, d.Claims, requestID)
+		out, err = i.deliver(ctx, &dlv, d.Claims, requestID)
+	}
+	// Step 6. So is what cannot be sealed now.
+	if canWait(err) && ctx.Err() == nil {
+		out, err = i.sealLater(ctx, deferral{Delivery: dlv, Claims: d.Claims}, err, requestID)
 	}
 	if errors.Is(err, errTwice) {
 		return oid4vci.CredentialResponse{}, errIssued()
@@ -82,6 +84,8 @@ type delivery struct {
 	Vault         string     `json:"vault,omitempty"` // tag, already keyed
 	Record        string     `json:"record,omitempty"`
 	Keys          []jose.JWK `json:"keys"` // proven
+
+	refs []status.Ref // taken for its copies, one for each key
 }
 
 // issued reports whether a dataset was delivered.
@@ -94,19 +98,19 @@ func (i *Issuer) issued(ctx context.Context, id string) (bool, error) {
 }
 
 // deliver issues a dataset, once; errTwice when another request was faster.
-func (i *Issuer) deliver(ctx context.Context, d delivery, claims []byte, requestID string) (oid4vci.CredentialResponse, error) {
+func (i *Issuer) deliver(ctx context.Context, d *delivery, claims []byte, requestID string) (oid4vci.CredentialResponse, error) {
 	// Step 1. Prepare and seal one draft per copy.
 	t := i.types[d.Configuration]
-	copies, refs, err := i.seal(ctx, t, d, claims)
+	copies, err := i.seal(ctx, t, d, claims)
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
 	// Step 2. The mark that the dataset was issued, and all that stays of it.
-	if err := i.remember(ctx, d, refs); err != nil {
+	if err := i.remember(ctx, *d); err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
 	// Step 3. Not if the offer was withdrawn while this went on.
-	if err := i.checkWithdrawn(ctx, d.Offer, refs); err != nil {
+	if err := i.checkWithdrawn(ctx, d.Offer, d.refs); err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}
 	if err := i.log(ctx, audit.Event{
@@ -122,45 +126,6 @@ func (i *Issuer) deliver(ctx context.Context, d delivery, claims []byte, request
 	return out, nil
 }
 
-func (i *Issuer) seal(ctx context.Context, t *prepared, d delivery, claims []byte) ([]jsontext.Value, []status.Ref, error) {
-	tags := []string{"credential:" + d.ID}
-	if d.Vault != "" {
-		tags = append(tags, d.Vault)
-	}
-	refs, err := i.c.Statuses.AllocateN(ctx, len(d.Keys), tags...)
-	if err != nil {
-		return nil, nil, err
-	}
-	sealer := i.c.Keys.Current()
-	template, err := t.template(sealer)
-	if err != nil {
-		return nil, nil, err
-	}
-	if t.described.ByMethod {
-		if err := i.publish(ctx, sealer); err != nil {
-			return nil, nil, err
-		}
-	}
-	now := issueTime(i.c.Now(), sealer.Certificate())
-	copies := make([]jsontext.Value, len(d.Keys))
-	for n, key := range d.Keys {
-		c := i.draft(claims, now, key, refs[n])
-		if t.Format.W3C() {
-			if c.Entries, err = i.c.Statuses.Entries(ctx, refs[n]); err != nil {
-				return nil, nil, err
-			}
-		}
-		draft, err := template.Prepare(c, i.c.Random)
-		if err != nil {
-			return nil, nil, err
-		}
-		if copies[n], err = draft.Seal(sealer); err != nil {
-			return nil, nil, fmt.Errorf("sealing: %w", err)
-		}
-	}
-	return copies, refs, nil
-}
-
 // draft is one copy before it is prepared.
 func (i *Issuer) draft(claims []byte, now time.Time, key jose.JWK, ref status.Ref) format.Copy {
 	return format.Copy{
@@ -170,9 +135,9 @@ func (i *Issuer) draft(claims []byte, now time.Time, key jose.JWK, ref status.Re
 	}
 }
 
-func (i *Issuer) remember(ctx context.Context, d delivery, refs []status.Ref) error {
+func (i *Issuer) remember(ctx context.Context, d delivery) error {
 	data, err := jose.Marshal(storedCredential{
-		Grant: d.Grant, Offer: d.Offer, Client: d.Client, Configuration: d.Configuration, Issued: i.c.Now(), Copies: refs,
+		Grant: d.Grant, Offer: d.Offer, Client: d.Client, Configuration: d.Configuration, Issued: i.c.Now(), Copies: d.refs,
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/internal/authz"
 	"github.com/zegel-id/zegel/internal/capsule"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -32,6 +33,9 @@ type storedDeferred struct {
 	Secret string    `json:"secret"`
 	Ask    askedWhen `json:"ask"`
 	Sealed []byte    `json:"sealed,omitempty"`
+	// Refs are the status indexes that were taken for it, where it waits to be
+	// sealed.
+	Refs []status.Ref `json:"refs,omitempty"`
 	// Denied: the supplier said no for good, and nothing is sealed any more.
 	Denied bool `json:"denied,omitempty"`
 }
@@ -40,6 +44,8 @@ type storedDeferred struct {
 type deferral struct {
 	Question question `json:"question"`
 	Delivery delivery `json:"delivery"`
+	// Claims, if the supplier gave them already: it is not asked, only sealed.
+	Claims []byte `json:"claims,omitempty"`
 }
 
 // transaction is a deferral that its transaction_id opened.
@@ -70,7 +76,7 @@ func (i *Issuer) keepDeferred(ctx context.Context, t *transaction, when askedWhe
 	for range tries {
 		secret, id := capsule.NewSecret(), t.Delivery.ID
 		t.id = oid4vci.Secret(id + "." + secret.Reveal())
-		t.data = storedDeferred{Grant: t.Delivery.Grant, Secret: secret.ID(purposeDeferred), Ask: when}
+		t.data = storedDeferred{Grant: t.Delivery.Grant, Secret: secret.ID(purposeDeferred), Ask: when, Refs: t.Delivery.refs}
 		old, err := i.c.Store.Get(ctx, kindDeferred, id)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -85,6 +91,9 @@ func (i *Issuer) keepDeferred(ctx context.Context, t *transaction, when askedWhe
 				return errDenied()
 			}
 			t.data.Ask = before.Ask
+			if t.Delivery.refs == nil {
+				t.Delivery.refs, t.data.Refs = before.Refs, before.Refs
+			}
 		}
 		plain, err := jose.Marshal(t.deferral)
 		if err != nil {
@@ -165,7 +174,7 @@ func (i *Issuer) openDeferred(ctx context.Context, text oid4vci.Secret, grant st
 	if err := jose.Unmarshal(plain, &t.deferral); err != nil {
 		return t, err
 	}
-	t.Delivery.ID, t.Delivery.Grant = id, grant
+	t.Delivery.ID, t.Delivery.Grant, t.Delivery.refs = id, grant, t.data.Refs
 	return t, nil
 }
 
@@ -194,8 +203,11 @@ func (i *Issuer) goOn(ctx context.Context, t transaction, requestID string) (oid
 	} else if !mine {
 		return i.later(t), nil
 	}
-	// Step 3. Ask.
-	claims, err := i.ask(ctx, &t, requestID)
+	// Step 3. Ask, if the claims are not here already.
+	claims, err := t.Claims, error(nil)
+	if claims == nil {
+		claims, err = i.ask(ctx, &t, requestID)
+	}
 	var denied *deniedError
 	switch {
 	case errors.As(err, &denied):
@@ -206,7 +218,10 @@ func (i *Issuer) goOn(ctx context.Context, t transaction, requestID string) (oid
 		return i.later(t), nil
 	}
 	// Step 4. Deliver.
-	out, err := i.deliver(ctx, t.Delivery, claims, requestID)
+	out, err := i.deliver(ctx, &t.Delivery, claims, requestID)
+	if canWait(err) && ctx.Err() == nil {
+		return i.stillLater(ctx, t, err, requestID)
+	}
 	if err != nil {
 		return oid4vci.CredentialResponse{}, err
 	}

@@ -119,6 +119,12 @@ type Config struct {
 	Display []Display
 	// Keys seal; a rotation is seen by the next credential.
 	Keys *seal.Keys
+	// SealWait is how long a request waits for its seals before the wallet is told
+	// to come again; zero means 10 seconds.
+	SealWait time.Duration
+	// SealsAtOnce is how many copies of one request are sealed at once: 1 if zero,
+	// which is best for a key in this process.
+	SealsAtOnce int
 	// MetadataKeys sign the metadata for wallets that ask for it signed
 	// (OpenID4VCI 1.0, Section 12.2.3); nil signs none. They are not those that
 	// seal.
@@ -205,6 +211,7 @@ type Issuer struct {
 
 	requestKeys requestKeys
 	documents   documents
+	signer      signerRest
 	controller  controller
 	types       map[string]*prepared
 	tagKey      []byte
@@ -302,6 +309,8 @@ func (c *Config) check() error {
 	if c.OfferLife == 0 {
 		c.OfferLife = 24 * time.Hour
 	}
+	c.SealWait, c.SealsAtOnce = cmp.Or(c.SealWait, defaultSealWait), cmp.Or(c.SealsAtOnce, 1)
+	need(c.SealWait > 0 && c.SealsAtOnce > 0, "SealWait and SealsAtOnce must be positive")
 	if c.RefreshLife == 0 {
 		c.RefreshLife = maxRefreshLife
 	}

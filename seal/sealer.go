@@ -2,10 +2,12 @@ package seal
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal/jades"
 	"github.com/zegel-id/zegel/seal/qc"
+	"github.com/zegel-id/zegel/seal/signers"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -42,7 +45,7 @@ type Sealer struct {
 	chain []*x509.Certificate
 	x5u   string
 
-	prefixes sync.Map // typ -> jades.Prefix
+	prefixes *sync.Map // typ -> jades.Prefix
 }
 
 // NewSealer holds the key and the chain against each other and returns a
@@ -73,7 +76,7 @@ func NewSealer(key crypto.Signer, chain []*x509.Certificate, o Options) (*Sealer
 	if err := checkX5U(o.X5U); err != nil {
 		return nil, err
 	}
-	return &Sealer{key: key, alg: alg, chain: append([]*x509.Certificate(nil), chain...), x5u: o.X5U}, nil
+	return &Sealer{key: key, alg: alg, chain: append([]*x509.Certificate(nil), chain...), x5u: o.X5U, prefixes: &sync.Map{}}, nil
 }
 
 func checkSealingChain(chain []*x509.Certificate, now time.Time) error {
@@ -174,6 +177,41 @@ func (s *Sealer) Signer(at time.Time) (crypto.Signer, error) {
 		return nil, err
 	}
 	return s.key, nil
+}
+
+// Through is the Sealer with its key reached through another signer, such as a
+// tenant's share of a signers.Queue. The signer must have the same public key.
+func (s *Sealer) Through(wrap func(crypto.Signer) crypto.Signer) (*Sealer, error) {
+	key := wrap(s.key)
+	if pub, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(s.chain[0].PublicKey) {
+		return nil, fmt.Errorf("%w: the key is not that of the certificate", ErrSealer)
+	}
+	through := *s
+	through.key = key
+	return &through, nil
+}
+
+// WithContext is the Sealer for what is done on behalf of ctx: a key that can be
+// waited for (signers.Signer) waits no longer than ctx allows. Others sign as
+// always.
+func (s *Sealer) WithContext(ctx context.Context) *Sealer {
+	key, ok := s.key.(signers.Signer)
+	if !ok {
+		return s
+	}
+	bound := *s
+	bound.key = inContext{key, ctx}
+	return &bound
+}
+
+// inContext signs within a context that whoever signs does not know.
+type inContext struct {
+	signers.Signer
+	ctx context.Context
+}
+
+func (k inContext) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return k.SignContext(k.ctx, digest, opts)
 }
 
 func (s *Sealer) valid(at time.Time) error {

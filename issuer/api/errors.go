@@ -11,6 +11,7 @@ import (
 	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal/signers"
 )
 
 // Titles of refusals that a page explains in the citizen's language.
@@ -69,6 +70,8 @@ func problem(err error) error {
 		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: titleAway, Detail: "The supplier does not answer now.", Remedy: "Try again in some minutes.", Header: http.Header{"Retry-After": {"60"}}, Cause: err}
 	case errors.Is(err, provider.ErrAnswer):
 		return &rest.Problem{Status: http.StatusBadGateway, Title: titleUnusable, Detail: "The supplier answered something that cannot be used.", Remedy: "Report it to the supplier's contact in /suppliers.", Cause: err}
+	case errors.Is(err, signers.ErrUnavailable), errors.Is(err, signers.ErrUncertain):
+		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: "Signer not available", Detail: "The credential could not be sealed now, and nothing was issued.", Remedy: "Try again in some seconds, with a new proof.", Header: http.Header{"Retry-After": {"5"}}, Cause: err}
 	case errors.Is(err, signin.ErrProvider):
 		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: titleSignInOff, Detail: "The identity provider does not answer now.", Remedy: "Try again in some minutes.", Header: http.Header{"Retry-After": {"60"}}, Cause: err}
 	case errors.Is(err, signin.ErrTicket), errors.Is(err, signin.ErrAnswer), errors.Is(err, signin.ErrRefused):

@@ -386,3 +386,24 @@ func BenchmarkQueue(b *testing.B) {
 	}
 	b.ReportMetric(float64(queued)/float64(bare), "x-bare-signature")
 }
+
+// Keys of a token share its slots, each signing for itself.
+func TestKeysShareSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &slow{}, &slow{}
+		q := queue(t, first, signers.QueueOptions{Slots: 1})
+		start := time.Now()
+		var wg sync.WaitGroup
+		load(&wg, q, "a", 3)
+		if _, err := q.Key("b", second).SignContext(t.Context(), []byte("b"), nil); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(start); d != 3*time.Second {
+			t.Errorf("the other key waited %s, expected the one under way, a turn and its own", d)
+		}
+		wg.Wait()
+		if len(first.order) != 3 || len(second.order) != 1 {
+			t.Errorf("%v, %v", first.order, second.order)
+		}
+	})
+}

@@ -11,15 +11,20 @@ import (
 )
 
 // For is the signer as one tenant may use it.
-func (q *Queue) For(tenant string) Signer { return &share{q, tenant} }
+func (q *Queue) For(tenant string) Signer { return q.Key(tenant, q.signer) }
+
+// Key is another key of a tenant that takes slots of the same capacity: tenants
+// have keys of their own in one token, or in one machine.
+func (q *Queue) Key(tenant string, key crypto.Signer) Signer { return &share{q, tenant, key} }
 
 type share struct {
 	queue  *Queue
 	tenant string
+	key    crypto.Signer
 }
 
 // Public is the signer's public key.
-func (s *share) Public() crypto.PublicKey { return s.queue.signer.Public() }
+func (s *share) Public() crypto.PublicKey { return s.key.Public() }
 
 // Sign waits for the tenant's turn, however long it takes, and signs.
 func (s *share) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
@@ -40,7 +45,7 @@ func (s *share) sign(ctx context.Context, random io.Reader, digest []byte, opts 
 		return nil, err
 	}
 	begun := q.opts.Now()
-	sig, err := q.ask(ctx, random, digest, opts)
+	sig, err := q.ask(ctx, s.key, random, digest, opts)
 	q.count(s.tenant, err, true)
 	q.tell(s.tenant, begun.Sub(start), q.opts.Now().Sub(begun), err)
 	return sig, err
@@ -48,14 +53,14 @@ func (s *share) sign(ctx context.Context, random io.Reader, digest []byte, opts 
 
 // ask holds a slot as long as the signer is at it. One that knows no context is
 // left to itself when the caller gives up, and keeps its slot.
-func (q *Queue) ask(ctx context.Context, random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	if s, ok := q.signer.(Signer); ok {
+func (q *Queue) ask(ctx context.Context, key crypto.Signer, random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if s, ok := key.(Signer); ok {
 		defer q.leave()
 		return s.SignContext(ctx, digest, opts)
 	}
 	if ctx.Done() == nil {
 		defer q.leave()
-		return q.signer.Sign(random, digest, opts)
+		return key.Sign(random, digest, opts)
 	}
 	type answer struct {
 		sig []byte
@@ -65,7 +70,7 @@ func (q *Queue) ask(ctx context.Context, random io.Reader, digest []byte, opts c
 	digest = bytes.Clone(digest) // read after the caller has gone
 	go func() {
 		defer q.leave()
-		sig, err := q.signer.Sign(random, digest, opts)
+		sig, err := key.Sign(random, digest, opts)
 		done <- answer{sig, err}
 	}()
 	select {
