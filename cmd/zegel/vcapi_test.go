@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/testport"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 )
 
@@ -44,16 +45,9 @@ func newVCServer(t *testing.T) *vcServer {
 	for _, suite := range []string{"eddsa-rdfc-2022", "ecdsa-sd-2023", "bbs-2023", "ecdsa-jcs-2019", "jwt"} {
 		run("instance", suite, "--dir", keys, "--cryptosuite", suite)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	_, port, _ := net.SplitHostPort(testport.Free(t))
 	key, digest := rest.NewKey()
-	s := &vcServer{t: t, config: filepath.Join(dir, "zegel.yaml"), url: fmt.Sprintf("http://localhost:%d", port), key: key}
+	s := &vcServer{t: t, config: filepath.Join(dir, "zegel.yaml"), url: "http://localhost:" + port, key: key}
 	text := fmt.Sprintf(`
 profile: development
 data: data
