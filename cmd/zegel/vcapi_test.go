@@ -202,6 +202,33 @@ func TestVCAPI(t *testing.T) {
 	})
 }
 
+// With the network it still asks nobody inside: whoever sends a credential chooses
+// where its key would be.
+func TestVCAPINetwork(t *testing.T) {
+	s := newVCServer(t)
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.config, bytes.Replace(text, []byte("vc_api:\n"), []byte("vc_api:\n  network: true\n"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.run(func() {
+		vc := s.issue("ecdsa-jcs-2019", "urn:uuid:1").(object)
+		for issuer, why := range map[string]string{
+			"https://169.254.169.254/latest/meta-data": "not an IP address", "https://[fd00:ec2::254]/": "not an IP address", "https://10.0.0.1/": "not an IP address",
+			"http://169.254.169.254/latest": "expected did:key", "did:web:169.254.169.254": "not an IP address",
+		} {
+			vc["issuer"] = issuer
+			vc["proof"].(object)["verificationMethod"] = issuer + "#key"
+			r := s.post("/credentials/verify", http.StatusOK, object{"verifiableCredential": vc})
+			if said, _ := json.Marshal(r["problemDetails"]); r["verified"] != false || !bytes.Contains(said, []byte(why)) {
+				t.Errorf("%s: %v, want %s", issuer, r, why)
+			}
+		}
+	})
+}
+
 // A key is never written over, and the refusal says which and what helps.
 func TestKeysInstanceIsKept(t *testing.T) {
 	dir := t.TempDir()
