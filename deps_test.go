@@ -48,6 +48,7 @@ var rooms = []struct {
 	{"internal/cbor", nil, "one small thing"},
 	{"internal/cose", []string{"internal/cbor", "internal/jose"}, "one small thing"},
 	{"internal/testvectors", nil, "tests"},
+	{"internal/testport", nil, "tests"},
 	{"internal/tsltest", nil, "tests; a stranger to what it tests"},
 	{"internal/errordoc", nil, "reads source, imports none of it"},
 	{"internal/cputime", nil, "benchmarks"},

@@ -40,12 +40,15 @@ func (a *app) buildHolder(ctx context.Context) error {
 		Log: a.uses, Names: a.names, Key: a.secrets.random["holder"], HandleKey: a.secrets.signing["vault-handles"],
 		OIDCIssuer: c.SignIn.Issuer, Now: a.now, Random: rand.Reader, Logger: a.log, InsecureLoopback: insecure,
 	}
+	// Of a vault that is deleted an issuer revokes everything before it answers.
+	issuers := fetch.Operator(fetch.Options{PlainLoopback: a.c.Profile == ProfileDevelopment, Timeout: 30 * time.Second, HeaderTimeout: 30 * time.Second, Now: a.now})
+	a.closers = append(a.closers, issuers.Close)
 	for _, i := range c.Issuers {
 		key, err := readToken(i.KeyFile)
 		if err != nil {
 			return fmt.Errorf("holder.issuers: %w", err)
 		}
-		config.Issuers = append(config.Issuers, remoteIssuer{url: i.URL, key: key, http: a.operator})
+		config.Issuers = append(config.Issuers, remoteIssuer{url: i.URL, key: key, http: issuers})
 	}
 	// The Solid server asks for a token in the WebID document while it links
 	// the WebID; the holder puts it there.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/testport"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 )
 
@@ -44,16 +45,9 @@ func newVCServer(t *testing.T) *vcServer {
 	for _, suite := range []string{"eddsa-rdfc-2022", "ecdsa-sd-2023", "bbs-2023", "ecdsa-jcs-2019", "jwt"} {
 		run("instance", suite, "--dir", keys, "--cryptosuite", suite)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	_, port, _ := net.SplitHostPort(testport.Free(t))
 	key, digest := rest.NewKey()
-	s := &vcServer{t: t, config: filepath.Join(dir, "zegel.yaml"), url: fmt.Sprintf("http://localhost:%d", port), key: key}
+	s := &vcServer{t: t, config: filepath.Join(dir, "zegel.yaml"), url: "http://localhost:" + port, key: key}
 	text := fmt.Sprintf(`
 profile: development
 data: data
@@ -205,6 +199,33 @@ func TestVCAPI(t *testing.T) {
 		s.verified("/credentials/verify", object{"verifiableCredential": revoked, "options": object{"checks": []string{"proof"}}}, true)
 		change["status"] = false
 		s.post("/issuers/ed/credentials/status", http.StatusConflict, change)
+	})
+}
+
+// With the network it still asks nobody inside: whoever sends a credential chooses
+// where its key would be.
+func TestVCAPINetwork(t *testing.T) {
+	s := newVCServer(t)
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.config, bytes.Replace(text, []byte("vc_api:\n"), []byte("vc_api:\n  network: true\n"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.run(func() {
+		vc := s.issue("ecdsa-jcs-2019", "urn:uuid:1").(object)
+		for issuer, why := range map[string]string{
+			"https://169.254.169.254/latest/meta-data": "not an IP address", "https://[fd00:ec2::254]/": "not an IP address", "https://10.0.0.1/": "not an IP address",
+			"http://169.254.169.254/latest": "expected did:key", "did:web:169.254.169.254": "not an IP address",
+		} {
+			vc["issuer"] = issuer
+			vc["proof"].(object)["verificationMethod"] = issuer + "#key"
+			r := s.post("/credentials/verify", http.StatusOK, object{"verifiableCredential": vc})
+			if said, _ := json.Marshal(r["problemDetails"]); r["verified"] != false || !bytes.Contains(said, []byte(why)) {
+				t.Errorf("%s: %v, want %s", issuer, r, why)
+			}
+		}
 	})
 }
 

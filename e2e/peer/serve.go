@@ -20,6 +20,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/provider/magda/fixtures"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/testport"
 	issuerapi "github.com/zegel-id/zegel/issuer/api"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	verifierapi "github.com/zegel-id/zegel/verifier/api"
@@ -63,16 +64,11 @@ func Serve(t *testing.T, fronts Fronts, settings ...string) Demo {
 // at the other address that is returned.
 func public(t *testing.T, role string, fronts Fronts) (base, listen string) {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listen = free.Addr().String()
+	listen = testport.Free(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	free.Close()
 	base = fmt.Sprintf("http://localhost:%d", l.Addr().(*net.TCPAddr).Port)
 	var h http.Handler = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
