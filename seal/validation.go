@@ -11,7 +11,7 @@ import (
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
-	"github.com/zegel-id/zegel/seal/trust/tsl"
+	"github.com/zegel-id/zegel/seal/trust/inquiry"
 )
 
 // Indication is the main status of a validation (ETSI EN 319 102-1 V1.4.1,
@@ -112,7 +112,7 @@ const (
 	CheckValues       = "seal_validation_data"
 	CheckBaseline     = "seal_baseline"
 	CheckStatements   = "seal_qc_statements"
-	CheckListed       = "seal_trusted_list_" // and the name of a step of tsl, one for each
+	CheckListed       = "seal_trusted_list_" // and the name of a step of inquiry, one for each
 	CheckQualified    = "seal_qualification"
 	CheckProviderList = "provider_list"
 )
@@ -164,7 +164,7 @@ type Validation struct {
 	Source       *AuthenticSource
 	// Listed is what the trusted lists say of the certificate; nil where they were
 	// not asked.
-	Listed *tsl.Determination
+	Listed *inquiry.Determination
 	// Provider is the creator's entry in the list of PuB-EAA providers.
 	Provider *trust.Provider
 	// Revocation is what is known of the signing certificate.

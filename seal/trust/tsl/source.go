@@ -136,9 +136,9 @@ func (s *Source) Seal(chain []*x509.Certificate, t Times) Determination {
 	if l := s.Lists(); l != nil {
 		return l.Seal(chain, t)
 	}
-	var d Determination
+	var d asking
 	d.step(Step{Name: StepListOfLists, At: t.Now, Spec: clause(specProcedures, "4.1")}, "there is no list of lists yet")
-	return d
+	return d.Determination
 }
 
 // Status tells how it stands with each list, the list of lists first.
