@@ -86,7 +86,7 @@ func (v *Validation) steps(d inquiry.Determination) {
 			prefix = "service " + strconv.Itoa(s.Service) + ": "
 		}
 		if !s.At.Equal(asked) {
-			asked, suffix = s.At, "; asked for " + s.At.UTC().Format(time.RFC3339)
+			asked, suffix = s.At, "; asked for "+s.At.UTC().Format(time.RFC3339)
 		}
 		if s.At.IsZero() {
 			suffix = ""
