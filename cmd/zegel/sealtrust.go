@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"strings"
@@ -42,7 +43,15 @@ func (o sealVerify) validator(ctx context.Context, now time.Time) (*seal.Validat
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.config, err)
 	}
-	return &seal.Validator{Trust: store, Revocation: append(revocation, crls)}, nil
+	v := &seal.Validator{Trust: store, Revocation: append(revocation, crls)}
+	if c.Verifier != nil && c.Verifier.Trust.Lists != nil {
+		lists, err := keptTrustedLists(ctx, c, store, slog.New(slog.DiscardHandler), func() time.Time { return now })
+		if err != nil {
+			return nil, fmt.Errorf("%s: verifier.trust.lists: %w", o.config, err)
+		}
+		v.Lists = lists.source
+	}
+	return v, nil
 }
 
 // configuredTrust is whom the verifier of a configuration trusts, and more. Nothing
