@@ -124,26 +124,25 @@ func (a *app) trustFetch(r *rest.Request) (rest.Answer, error) {
 		beat := time.NewTicker(fetchBeat)
 		defer beat.Stop()
 		for {
-			err, over := error(nil), false
+			var err error
 			select {
 			case p := <-told:
 				err = event(out, eventProgress, p)
 			case <-beat.C:
 				err = out.Beat()
-			case err, over = <-done:
+			case err := <-done:
+				if ctx.Err() == nil && err != nil {
+					l.log.Warn("trusted lists", "error", err)
+				}
+				if ctx.Err() == nil {
+					_ = event(out, eventLists, l.status()) // who is gone needs no answer
+				}
+				return nil
 			case <-rest.Stopping(ctx):
 				return nil
 			}
-			switch {
-			case over && ctx.Err() != nil:
-				return ctx.Err()
-			case over:
-				if err != nil {
-					l.log.Warn("trusted lists", "error", err)
-				}
-				return event(out, eventLists, l.status())
-			case err != nil:
-				return err
+			if err != nil {
+				return nil // the caller is gone; without the last event nothing looks complete
 			}
 		}
 	}), nil
