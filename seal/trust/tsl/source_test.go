@@ -221,6 +221,14 @@ func TestSourceKeepsLast(t *testing.T) {
 			s.putBE(11, func(l *tsltest.List) { with(l); l.Issued, l.NextUpdate = now.AddDate(0, -3, 0), now })
 		}, tsl.ErrExpired, tsl.CheckValidity},
 		{"a closed list", func(s *scene) { s.putBE(11, func(l *tsltest.List) { with(l); l.Closed = true }) }, tsl.ErrExpired, tsl.CheckValidity},
+		{"a list for more than six months", func(s *scene) {
+			s.putBE(11, func(l *tsltest.List) { with(l); l.NextUpdate = l.Issued.AddDate(0, 6, 2) })
+		}, tsl.ErrList, tsl.CheckContent},
+		{"a list by the signer of the list of lists", func(s *scene) {
+			s.u.lotl, s.u.be = s.u.be, s.u.lotl // the signer of the list of lists signs for Belgium
+			s.putBE(11, with)
+		}, tsl.ErrList, tsl.CheckSigner},
+		{"a list of version 4", func(s *scene) { s.putBE(11, func(l *tsltest.List) { with(l); l.Version = 4 }) }, tsl.ErrList, tsl.CheckContent},
 		{"a list of the future", func(s *scene) { s.putBE(11, func(l *tsltest.List) { with(l); l.Issued = now.Add(time.Hour) }) }, tsl.ErrList, tsl.CheckSigningTime},
 		{"an expired list of lists", func(s *scene) {
 			s.putLOTL(11, func(l *tsltest.List) { l.Issued, l.NextUpdate = now.AddDate(0, -3, 0), now })
