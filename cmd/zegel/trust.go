@@ -39,7 +39,7 @@ With --config it needs no server and shows what an installation has kept.
 Exits with status 0, and with 2 when nothing was asked, such as without a server.`,
 		Args: notAskedArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			lists, err := from.lists(cmd.Context(), newLogger(cmd.ErrOrStderr(), ""))
+			lists, err := from.lists(cmd.Context(), faultLogger(cmd))
 			if err == nil {
 				err = showLists(cmd.OutOrStdout(), lists, asJSON)
 			}
@@ -123,6 +123,11 @@ func notAsked(cmd *cobra.Command, err error) error {
 
 func notAskedArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error { return notAsked(cmd, check(cmd, args)) }
+}
+
+// faultLogger tells what of the kept lists is not acceptable.
+func faultLogger(cmd *cobra.Command) *slog.Logger {
+	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 func showLists(w io.Writer, lists []listStatus, asJSON bool) error {
@@ -227,7 +232,7 @@ func explainFile(cmd *cobra.Command, from trustFrom, file, at string) (explanati
 			return explanation{}, fmt.Errorf("--at: found %q, expected a time such as 2026-11-25T12:00:00Z (RFC 3339)", at)
 		}
 	}
-	return from.explain(cmd.Context(), chain, then, newLogger(cmd.ErrOrStderr(), ""))
+	return from.explain(cmd.Context(), chain, then, faultLogger(cmd))
 }
 
 func printExplanation(w io.Writer, e explanation) {

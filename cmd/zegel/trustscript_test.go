@@ -34,7 +34,17 @@ func TestTrustScripts(t *testing.T) {
 			s.h = writeInstallation(t, env.WorkDir, s.p, now)
 			env.Values["lists"] = s
 			env.Setenv("LOTL", s.p.URL+"/lotl.xml")
-			return os.WriteFile(filepath.Join(env.WorkDir, "seal.pem"), trust.EncodePEM(s.h.Seal.Certificate), 0o600)
+			sealer, err := s.h.Sealer("", time.Now)
+			if err != nil {
+				return err
+			}
+			compact, err := sealer.SignCompact("vc+jwt", now, []byte(`{}`))
+			if err != nil {
+				return err
+			}
+			return errors.Join(
+				os.WriteFile(filepath.Join(env.WorkDir, "seal.jwt"), []byte(compact), 0o600),
+				os.WriteFile(filepath.Join(env.WorkDir, "seal.pem"), trust.EncodePEM(s.h.Seal.Certificate), 0o600))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfile": waitFile, "publish": publishLists, "network": network, "await": await, "expand": expand, "status": exitsWith,
