@@ -458,6 +458,9 @@ func TestSealRemembers(t *testing.T) {
 			for _, at := range times {
 				for _, chain := range [][]*x509.Certificate{certs(leaf), certs(leaf, ca), certs(leaf, stranger)} {
 					when := tsl.Times{Signature: at, Now: asked}
+					if got, want := lists.Service(tsl.ServiceTimestamp, chain, when), u.verified(t, lotl, be).Service(tsl.ServiceTimestamp, chain, when); !reflect.DeepEqual(got, want) {
+						t.Fatalf("a service asked %s at %s\nfound    %+v\nexpected %+v", asked, at, got, want)
+					}
 					got, want := lists.Seal(chain, when), u.verified(t, lotl, be).Seal(chain, when)
 					if !reflect.DeepEqual(got, want) {
 						t.Fatalf("asked %s at %s\nfound    %+v\nexpected %+v", at, asked, got, want)
