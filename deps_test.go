@@ -97,8 +97,6 @@ var never = []struct{ from, to, why string }{
 	{"verifier", "verifier/api", "the core sees no HTTP"},
 	{"vcapi", "vcapi/api", "the core sees no HTTP"},
 	{"seal", "seal/trust/tsl", "the wallet unit judges seals in a browser, without XML: the question and the answer are in seal/trust/inquiry"},
-	{"seal/report", "seal/trust/tsl", "as seal"},
-	{"verifier", "seal/trust/tsl", "as seal"},
 }
 
 type pkg struct {

@@ -82,7 +82,7 @@ type Step struct {
 // Times are the times of a question.
 type Times struct {
 	// Signature is the best-signature time: that of the oldest valid time-stamp,
-	// else now (ETSI EN 319 102-1, clause 5.6).
+	// else now (ETSI EN 319 102-1, clause 5.5.4).
 	Signature time.Time
 	// Now is when the question is asked: lists must be fresh then.
 	Now time.Time
@@ -99,9 +99,28 @@ type Determination struct {
 	Device Outcome
 	// Managed: a provider manages the device on behalf of the creator.
 	Managed bool
-	// Services are those that answer for the certificate.
+	// ListOfLists is the issue of the list of lists that was asked; zero when there
+	// was none.
+	ListOfLists Issue
+	// Services are those that answer for the certificate, Then what each of them was
+	// at the time of the signature.
 	Services []Listing
+	Then     []Standing
 	Steps    []Step
+}
+
+// Issue is an issue of a list.
+type Issue struct {
+	Sequence           int64
+	Issued, NextUpdate time.Time
+}
+
+// Standing is what a service was at a time.
+type Standing struct {
+	Status string // such as granted; empty when it was not listed yet
+	Since  time.Time
+	// Qualifiers of the service that apply to the certificate, such as QCWithQSCD.
+	Qualifiers []string
 }
 
 // Listing is a service as its list has it.

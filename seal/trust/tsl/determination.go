@@ -18,6 +18,8 @@ type (
 	Times         = inquiry.Times
 	Determination = inquiry.Determination
 	Listing       = inquiry.Listing
+	Standing      = inquiry.Standing
+	Issue         = inquiry.Issue
 )
 
 // Outcomes.
@@ -71,11 +73,13 @@ const specProcedures = "ETSI TS 119 615 V1.2.1"
 // begin makes the checks that every question starts with and finds the services
 // that are or were of a type. The answer is ready when it says so.
 func (l *Lists) begin(d *asking, kind string, chain []*x509.Certificate, t Times) (k *known, ready bool) {
+	top := &l.lotl.Scheme
+	d.ListOfLists = Issue{Sequence: top.Sequence, Issued: top.Issued, NextUpdate: top.NextUpdate}
 	if err := l.lotl.fresh(t.Now); err != nil {
 		d.step(Step{Name: StepListOfLists, At: t.Now, Spec: clause(specProcedures, "4.1")}, "%v", err)
 		return nil, true
 	}
-	d.step(Step{Name: StepListOfLists, At: t.Now, Outcome: Positive, Spec: clause(specProcedures, "4.1")}, "number %d of %s", l.lotl.Scheme.Sequence, l.lotl.Scheme.Issued.Format(time.RFC3339))
+	d.step(Step{Name: StepListOfLists, At: t.Now, Outcome: Positive, Spec: clause(specProcedures, "4.1")}, "number %d of %s", top.Sequence, top.Issued.Format(time.RFC3339))
 	k, err := l.services(chain, kind)
 	if err != nil {
 		d.step(Step{Name: StepChain, Spec: clause(specProcedures, "4.3")}, "%v", err)
@@ -89,7 +93,7 @@ func (l *Lists) begin(d *asking, kind string, chain []*x509.Certificate, t Times
 		d.Qualified = d.none(l, chain[0], t.Now, "no listed service of type "+lastPart(kind)+" answers for the certificate")
 		return nil, true
 	}
-	d.Services = slices.Clone(k.listings)
+	d.Services, d.Then = slices.Clone(k.listings), k.standings(chain[0], t.Signature)
 	return k, false
 }
 

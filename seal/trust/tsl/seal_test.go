@@ -475,6 +475,29 @@ func TestSealRemembers(t *testing.T) {
 	}
 }
 
+// TestStanding: an answer says which list of lists was asked, and what each service
+// was at the time of the signature, with the qualifiers that apply.
+func TestStanding(t *testing.T) {
+	u, ca := newUnion(t), authority(t, "TEST CA")
+	end := now.AddDate(0, -1, 0)
+	extensions := []string{tsltest.For("ForeSeals"), tsltest.Qualified(true, anyone, "QCWithQSCD"), tsltest.Qualified(true, noone, "QCNoQSCD")}
+	lists := u.lists(t, tsltest.Service{Status: tsltest.Withdrawn, Since: end, Certificates: certs(ca), Extensions: extensions, History: []tsltest.Service{{Since: end.AddDate(0, -2, 0), Extensions: extensions}}})
+	leaf := sealCertificate(t, ca, sealStatements(), func(c *x509.Certificate) { c.NotBefore = now.AddDate(0, -6, 0) })
+	for _, c := range []struct {
+		at   time.Time
+		want tsl.Standing
+	}{
+		{now, tsl.Standing{Status: "withdrawn", Since: end, Qualifiers: []string{"QCWithQSCD"}}},
+		{end.Add(-time.Second), tsl.Standing{Status: "granted", Since: end.AddDate(0, -2, 0), Qualifiers: []string{"QCWithQSCD"}}},
+		{end.AddDate(0, -3, 0), tsl.Standing{}},
+	} {
+		d := lists.Seal(certs(leaf), tsl.Times{Signature: c.at, Now: now})
+		if len(d.Then) != 1 || !reflect.DeepEqual(d.Then[0], c.want) || d.ListOfLists.Sequence != 1 || !d.ListOfLists.Issued.Equal(now.Add(-time.Hour)) || d.Services[0].Status != tsl.StatusWithdrawn {
+			t.Errorf("at %s: %+v of %+v", c.at, d.Then, d.ListOfLists)
+		}
+	}
+}
+
 // TestSealConcurrent: many ask the same.
 func TestSealConcurrent(t *testing.T) {
 	u, ca := newUnion(t), authority(t, "TEST CA")

@@ -35,8 +35,9 @@ type known struct {
 	saidErr error
 	named   []Step
 
-	mu   sync.Mutex
+	mu   sync.Mutex // guards the rest
 	eras map[string]era
+	then map[string][]Standing
 }
 
 // steps are as many as most answers have.
@@ -113,12 +114,34 @@ func (l *Lists) services(chain []*x509.Certificate, kind string) (*known, error)
 	if err := links(chain); err != nil {
 		return nil, err
 	}
-	k := &known{found: l.match(chain, kind), eras: map[string]era{}}
+	k := &known{found: l.match(chain, kind), eras: map[string]era{}, then: map[string][]Standing{}}
 	for _, x := range k.found {
 		k.listings = append(k.listings, x.listing())
 	}
 	l.seen.put(key, k)
 	return k, nil
+}
+
+// era names a time by the states that the services were in.
+func (k *known) era(at time.Time) string {
+	name := make([]byte, len(k.found))
+	for i, x := range k.found {
+		name[i] = byte(x.service.index(at))
+	}
+	return string(name)
+}
+
+// standings are those of the services at a time.
+func (k *known) standings(leaf *x509.Certificate, at time.Time) []Standing {
+	name := k.era(at)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	then, ok := k.then[name]
+	if !ok {
+		then = standings(k.found, leaf, at)
+		k.then[name] = then
+	}
+	return slices.Clone(then)
 }
 
 // atTime asks the services about a time, or remembers what they said of another
@@ -129,12 +152,9 @@ func (k *known) atTime(d *asking, at, now time.Time, ask func() finding) finding
 	if slices.ContainsFunc(k.found, stale) {
 		return ask()
 	}
-	name := make([]byte, 0, 16)
-	for _, x := range k.found {
-		name = append(name, byte(x.service.index(at)))
-	}
+	name := k.era(at)
 	k.mu.Lock()
-	e, ok := k.eras[string(name)]
+	e, ok := k.eras[name]
 	k.mu.Unlock()
 	before := len(d.Steps)
 	if ok {
@@ -147,7 +167,7 @@ func (k *known) atTime(d *asking, at, now time.Time, ask func() finding) finding
 	e.finding = ask()
 	e.steps = slices.Clone(d.Steps[before:])
 	k.mu.Lock()
-	k.eras[string(name)] = e
+	k.eras[name] = e
 	k.mu.Unlock()
 	return e.finding
 }
