@@ -19,7 +19,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
-	"github.com/zegel-id/zegel/seal/trust/inquiry"
+	"github.com/zegel-id/zegel/seal/trust/tsl"
 	"github.com/zegel-id/zegel/verifier/policy"
 )
 
@@ -98,20 +98,20 @@ type EvidenceTrust struct {
 
 // EvidenceListed is what trusted lists said of a certificate (ETSI TS 119 615).
 type EvidenceListed struct {
-	Certificate string          `json:"certificate"` // x5t#S256
-	Qualified   inquiry.Outcome `json:"qualified"`
-	Device      inquiry.Outcome `json:"qualified_device"`
-	Steps       []EvidenceStep  `json:"steps"`
+	Certificate string         `json:"certificate"` // x5t#S256
+	Qualified   tsl.Outcome    `json:"qualified"`
+	Device      tsl.Outcome    `json:"qualified_device"`
+	Steps       []EvidenceStep `json:"steps"`
 }
 
 // EvidenceStep is a step of it; the first names the number of the list of lists.
 type EvidenceStep struct {
-	Name    string          `json:"name"`
-	Service int             `json:"service,omitempty"`
-	At      time.Time       `json:"at,omitzero"`
-	Outcome inquiry.Outcome `json:"outcome"`
-	Found   string          `json:"found"`
-	Spec    string          `json:"spec,omitempty"`
+	Name    string      `json:"name"`
+	Service int         `json:"service,omitempty"`
+	At      time.Time   `json:"at,omitzero"`
+	Outcome tsl.Outcome `json:"outcome"`
+	Found   string      `json:"found"`
+	Spec    string      `json:"spec,omitempty"`
 }
 
 // EvidenceChain is a chain in base64 DER, leaf first, anchor included.

@@ -12,7 +12,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
-	"github.com/zegel-id/zegel/seal/trust/inquiry"
+	"github.com/zegel-id/zegel/seal/trust/tsl"
 )
 
 // store is the trust of then.
@@ -176,15 +176,15 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 type listedThen []EvidenceListed
 
 // Seal implements seal.TrustedLists. What was not asked then cannot be told.
-func (l listedThen) Seal(chain []*x509.Certificate, _ inquiry.Times) inquiry.Determination {
-	var d inquiry.Determination
+func (l listedThen) Seal(chain []*x509.Certificate, _ tsl.Times) tsl.Determination {
+	var d tsl.Determination
 	for _, c := range l {
 		if c.Certificate != jose.X5TS256(chain[0]) {
 			continue
 		}
 		d.Qualified, d.Device = c.Qualified, c.Device
 		for _, s := range c.Steps {
-			d.Steps = append(d.Steps, inquiry.Step(s))
+			d.Steps = append(d.Steps, tsl.Step(s))
 		}
 		break
 	}
