@@ -80,7 +80,7 @@ func (a *app) useSealKey(ctx context.Context, c *IssuerConfig) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w; name the certificate for electronic seals that was issued for this key", at, err)
 	}
-	if err := probe(ctx, sealer, a.now()); err != nil {
+	if err := probe(ctx, sealer, c.Seal.wait, a.now()); err != nil {
 		return fmt.Errorf(": the first signature, a probe: %w", err)
 	}
 	a.every(key.every, "seal key", own.ask)
@@ -119,9 +119,15 @@ func (a *app) queue(c *SealConfig, key *signerKey) (*signers.Queue, error) {
 }
 
 // probe seals something that nobody gets to see, and verifies it: what would fail
-// at the first credential fails at the start.
-func probe(ctx context.Context, s *seal.Sealer, now time.Time) error {
+// at the first credential fails at the start. It may take no longer than a
+// credential waits.
+func probe(ctx context.Context, s *seal.Sealer, wait time.Duration, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	compact, err := s.WithContext(ctx).SignCompact("zegel-probe", now, []byte(`{"probe":"`+rand.Text()+`"}`))
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("it took longer than %s, which is how long a credential waits: have the signer answer sooner, or raise wait: %w", wait, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -151,7 +151,13 @@ func (s *site) tryOpen() error {
 // serve starts the command and stops it when the test ends.
 func (s *site) serve() {
 	s.Helper()
-	cmd := exec.Command("zegel", "serve", "--config", s.config())
+	s.start(s.config())
+}
+
+// start is serve with a configuration of its own.
+func (s *site) start(config string) {
+	s.Helper()
+	cmd := exec.Command("zegel", "serve", "--config", config)
 	cmd.Stderr = &s.log
 	if err := cmd.Start(); err != nil {
 		s.Fatal(err)
@@ -377,11 +383,11 @@ func (s *site) certify(tenant string, pub crypto.PublicKey) *x509.Certificate {
 	if err != nil {
 		s.Fatal(err)
 	}
-	body, err := h.Tenant(tenant)
+	c, err := h.CertifySeal(tenant, pub, time.Now())
 	if err != nil {
 		s.Fatal(err)
 	}
-	return softhsmtest.Certify(s, h.SealCA, body.Seal.Certificate, pub)
+	return c
 }
 
 // token makes a key in the HSM for each issuer, and says so under seal.

@@ -173,6 +173,10 @@ func TestProviderRefusedAtStart(t *testing.T) {
 		"down": {"explicit", func(_ *site, p *csctest.Server) {
 			p.Next("oauth2/token", status(503), status(503), status(503))
 		}, []string{"issuer.seal.csc.url: ", "reachable at the start"}},
+		"too slow": {"explicit", func(s *site, p *csctest.Server) {
+			s.seals[0] += "wait: 200ms"
+			p.Break("credentials/authorize", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		}, []string{"issuer.seal: the first signature, a probe: it took longer than 200ms", "raise wait"}},
 		"another signature": {"explicit", func(_ *site, p *csctest.Server) {
 			p.Bend(func([]string) []string { return []string{"AAAA"} })
 		}, []string{"issuer.seal: the first signature, a probe: "}},

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/zegel-id/zegel/seal/trust"
 )
 
 func signersCommand() *cobra.Command {
@@ -55,7 +57,44 @@ before went. Keys in the key directory are not shown.`,
 			return nil
 		},
 	}
+	c.AddCommand(signersCertifyCommand())
 	socketFlag(c, &socket)
 	c.Flags().BoolVar(&asJSON, "json", false, "in JSON")
+	return c
+}
+
+func signersCertifyCommand() *cobra.Command {
+	var dir, tenant, public string
+	c := &cobra.Command{
+		Use:   "certify",
+		Short: "Certify a key in a module for tests",
+		Long: `Certifies the public key of a key that is in a hardware module or elsewhere, with
+the authority of the test hierarchy in a key directory, for the seals of its issuer
+or of a tenant. The certificate is printed; it goes into certificate_file.
+
+Nobody else trusts it. For a real seal have the key certified by a trust service
+provider (docs/runbooks/signers.md).`,
+		Example: "  zegel signers certify --dir ./keys --public-key seal-key.pub > seal.pem",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			keys, err := readPublicKeys([]string{public})
+			if err != nil {
+				return fmt.Errorf("--public-key: %w", err)
+			}
+			h, err := loadHierarchy(dir)
+			if err != nil {
+				return err
+			}
+			certificate, err := h.CertifySeal(tenant, keys[0], time.Now())
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(trust.EncodePEM(certificate))
+			return err
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "keys", "the key directory")
+	c.Flags().StringVar(&tenant, "tenant", "", "a tenant; the issuer itself if left out")
+	c.Flags().StringVar(&public, "public-key", "", "PEM file with the public key (required)")
 	return c
 }
