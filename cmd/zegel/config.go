@@ -106,6 +106,8 @@ type IssuerConfig struct {
 	// Attesters of wallets' keys; none by default.
 	Attesters AttestersConfig `yaml:"attesters"`
 	SignIn    *SignInConfig   `yaml:"sign_in"`
+	// Seal says where the seal key is; without it, in the key directory.
+	Seal *SealConfig `yaml:"seal"`
 	// Wallets and WalletProviders are the clients of the authorization server.
 	Wallets         []WalletConfig         `yaml:"wallets"`
 	WalletProviders []WalletProviderConfig `yaml:"wallet_providers"`

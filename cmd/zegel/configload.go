@@ -47,6 +47,7 @@ func (c *Config) relativeTo(dir string) {
 	for _, i := range c.Issuer.all() {
 		listen(&i.ListenConfig)
 		signIn(i.SignIn)
+		i.Seal.relativeTo(dir)
 		paths = append(paths, &i.Register, &i.Attesters.Keys, &i.Attesters.Anchors)
 		paths = append(paths, i.walletPaths()...)
 		for n := range i.Wallets {
@@ -140,6 +141,7 @@ func (c *Config) Check() error {
 	}
 	if c.Issuer != nil {
 		faults = append(faults, c.Issuer.check(c.Profile)...)
+		faults = append(faults, c.Issuer.checkSeals(c.Profile)...)
 	}
 	if h := c.Holder; h != nil {
 		faults = append(faults, h.check("holder", c.Profile)...)

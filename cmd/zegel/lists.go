@@ -36,6 +36,29 @@ type localTrust struct {
 	crls      *trust.CRLs
 	keys      map[string]*seal.Keys // by tenant, "" the issuer itself
 	metadata  map[string]*seal.Keys // those that sign metadata, likewise
+	elsewhere map[string]bool       // tenants whose seal key is not in the hierarchy
+}
+
+// errElsewhere: the seal key cannot be replaced from here.
+var errElsewhere = errors.New("the seal key is not in the key directory")
+
+// UseSeal seals for a tenant with a key that is elsewhere. Its certificate stands
+// in the list of providers from then on, also when another has taken its place.
+func (t *localTrust) UseSeal(tenant string, s *seal.Sealer) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	keys, ok := t.keys[tenant]
+	if !ok {
+		return fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
+	}
+	if err := t.hierarchy.ListSeal(tenant, s.Certificate(), t.now()); err != nil {
+		return err
+	}
+	if err := t.hierarchy.Update(t.dir); err != nil {
+		return err
+	}
+	t.elsewhere[tenant] = true
+	return errors.Join(t.install(), keys.Rotate(s))
 }
 
 // The names under which the revocation lists are served.
@@ -56,7 +79,7 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 	if err := t.remake(); err != nil {
 		return nil, err
 	}
-	t.keys, t.metadata = map[string]*seal.Keys{}, map[string]*seal.Keys{}
+	t.keys, t.metadata, t.elsewhere = map[string]*seal.Keys{}, map[string]*seal.Keys{}, map[string]bool{}
 	for _, tenant := range t.tenants() {
 		body, err := h.Tenant(tenant)
 		if err != nil {
@@ -175,6 +198,9 @@ func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 	keys, ok := t.keys[tenant]
 	if !ok {
 		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
+	}
+	if t.elsewhere[tenant] {
+		return nil, errElsewhere
 	}
 	if err := t.hierarchy.RotateSeal(tenant, t.now()); err != nil {
 		return nil, err
