@@ -58,7 +58,7 @@ func TestGolden(t *testing.T) {
 		{"n-tampered", seal.TotalFailed, seal.HashFailure, seal.NotApplicable, seal.NotBaseline},
 		{"n-critunk", seal.TotalFailed, seal.FormatFailure, seal.NotApplicable, seal.NotBaseline},
 		{"n-both", seal.Indeterminate, seal.SigConstraintsFailure, seal.NotApplicable, seal.NotBaseline},
-		{"n-noiat", seal.Indeterminate, seal.SigConstraintsFailure, seal.NotApplicable, seal.BaselineB},
+		{"n-noiat", seal.Indeterminate, seal.SigConstraintsFailure, seal.NotApplicable, seal.NotBaseline},
 		{"n-nox5c", seal.Indeterminate, seal.NoSigningCertificateFound, seal.NotApplicable, seal.NotBaseline},
 		{"n-nox5t", seal.TotalPassed, "", seal.NotApplicable, seal.NotBaseline},
 		{"n-sigT", seal.TotalPassed, "", seal.NotApplicable, seal.NotBaseline},
