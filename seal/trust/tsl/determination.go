@@ -80,7 +80,7 @@ type Step struct {
 // Times are the times of a question.
 type Times struct {
 	// Signature is the best-signature time: that of the oldest valid time-stamp,
-	// else now (ETSI EN 319 102-1, clause 5.6).
+	// else now (ETSI EN 319 102-1, clause 5.5.4).
 	Signature time.Time
 	// Now is when the question is asked: lists must be fresh then.
 	Now time.Time
@@ -97,19 +97,35 @@ type Determination struct {
 	Device Outcome
 	// Managed: a provider manages the device on behalf of the creator.
 	Managed bool
+	// ListOfLists is the issue of the list of lists that was asked; zero when there
+	// was none.
+	ListOfLists Issue
 	// Services are those that answer for the certificate.
 	Services []Listing
 	Steps    []Step
 }
 
+// Issue is an issue of a list.
+type Issue struct {
+	Sequence           int64
+	Issued, NextUpdate time.Time
+}
+
 // Listing is a service as its list has it.
 type Listing struct {
-	Territory   string
-	Provider    string // in English where the list has it
-	Name        string
-	Type        string
-	Status      string    // now
-	Since       time.Time // of the status
+	Territory string
+	Provider  string // in English where the list has it
+	Name      string
+	Type      string
+	Status    string    // now
+	Since     time.Time // of the status
+	// StatusThen and SinceThen are those at the time of the signature; empty when
+	// the service was not listed yet.
+	StatusThen string
+	SinceThen  time.Time
+	// Qualifiers are those of the service that apply to the certificate at the time
+	// of the signature, such as QCWithQSCD.
+	Qualifiers  []string
 	Certificate *x509.Certificate
 	// ExpiredCertsRevocationInfo is since when revocation of certificates that
 	// have expired is still told; zero if it is not.
@@ -119,9 +135,11 @@ type Listing struct {
 	Issued, NextUpdate time.Time
 }
 
-func (x listed) listing() Listing {
+func (x listed) listing(signature time.Time) Listing {
 	s := x.service.States[0]
+	then, _ := x.service.At(signature)
 	return Listing{
+		StatusThen: then.Status, SinceThen: then.Since,
 		Territory: x.list.Scheme.Territory, Provider: x.provider.Name.In("en"), Name: s.Name.In("en"), Type: s.Type,
 		Status: s.Status, Since: s.Since, Certificate: x.cert, ExpiredCertsRevocationInfo: s.Extensions.ExpiredCertsRevocationInfo,
 		Sequence: x.list.Scheme.Sequence, Issued: x.list.Scheme.Issued, NextUpdate: x.list.Scheme.NextUpdate,
@@ -154,11 +172,13 @@ const specProcedures = "ETSI TS 119 615 V1.2.1"
 // begin makes the checks that every question starts with and finds the services
 // that are or were of a type. The answer is ready when it says so.
 func (l *Lists) begin(d *Determination, kind string, chain []*x509.Certificate, t Times) (found []listed, ready bool) {
+	top := l.lotl.Scheme
+	d.ListOfLists = Issue{Sequence: top.Sequence, Issued: top.Issued, NextUpdate: top.NextUpdate}
 	if err := l.lotl.fresh(t.Now); err != nil {
 		d.step(Step{Name: StepListOfLists, At: t.Now, Spec: clause(specProcedures, "4.1")}, "%v", err)
 		return nil, true
 	}
-	d.step(Step{Name: StepListOfLists, At: t.Now, Outcome: Positive, Spec: clause(specProcedures, "4.1")}, "number %d of %s", l.lotl.Scheme.Sequence, l.lotl.Scheme.Issued.Format(time.RFC3339))
+	d.step(Step{Name: StepListOfLists, At: t.Now, Outcome: Positive, Spec: clause(specProcedures, "4.1")}, "number %d of %s", top.Sequence, top.Issued.Format(time.RFC3339))
 	if err := links(chain); err != nil {
 		d.step(Step{Name: StepChain, Spec: clause(specProcedures, "4.3")}, "%v", err)
 		return nil, true
@@ -173,7 +193,7 @@ func (l *Lists) begin(d *Determination, kind string, chain []*x509.Certificate, 
 		return nil, true
 	}
 	for _, x := range found {
-		d.Services = append(d.Services, x.listing())
+		d.Services = append(d.Services, x.listing(t.Signature))
 	}
 	return found, false
 }
