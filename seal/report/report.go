@@ -8,6 +8,7 @@ package report
 
 import (
 	_ "embed"
+	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/credential"
@@ -29,8 +30,9 @@ var Schema []byte
 type Report struct {
 	Type     string   `json:"type"`
 	Document Document `json:"document"`
-	// ValidatedAt is the time as of which was judged.
+	// ValidatedAt is the time as of which was judged, by which Process.
 	ValidatedAt time.Time `json:"validated_at"`
+	Process     Process   `json:"process"`
 
 	// Accepted: TOTAL_PASSED, in a form that has a level, and no check failed.
 	Accepted      bool               `json:"accepted"`
@@ -42,7 +44,7 @@ type Report struct {
 	// ClaimedTime is when the creator says it sealed.
 	ClaimedTime time.Time `json:"claimed_time,omitzero"`
 	// BestSignatureTime is since when the seal is proven to exist; ValidatedAt
-	// where no time-stamp proves more. Zero when nothing got that far.
+	// where no time-stamp proves more. Zero when the signature does not verify.
 	BestSignatureTime time.Time `json:"best_signature_time,omitzero"`
 	// StampBefore is by when the evidence must be stamped again.
 	StampBefore time.Time `json:"stamp_before,omitzero"`
@@ -50,15 +52,27 @@ type Report struct {
 	// Creator is the registration in the certificate, such as NTRBE-0123456749.
 	Creator string `json:"creator,omitzero"`
 	// Source is what the certificate says (QcPSB); it counts when Accepted.
-	Source     *Source       `json:"source,omitzero"`
-	Provider   *Provider     `json:"provider,omitzero"`
-	Chain      []Certificate `json:"chain"`
-	Revocation *Revocation   `json:"revocation,omitzero"`
-	TimeStamps []TimeStamp   `json:"time_stamps"`
-	Basis      Basis         `json:"held_against"`
+	Source   *Source   `json:"source,omitzero"`
+	Provider *Provider `json:"provider,omitzero"`
+	// TrustedLists is absent where they were not asked.
+	TrustedLists *TrustedLists `json:"trusted_lists,omitzero"`
+	Chain        []Certificate `json:"chain"`
+	Revocation   *Revocation   `json:"revocation,omitzero"`
+	TimeStamps   []TimeStamp   `json:"time_stamps"`
+	Basis        Basis         `json:"held_against"`
 
 	Checks credential.Report `json:"checks"`
 }
+
+// Process is which of the validation processes of ETSI EN 319 102-1 was followed.
+// What the document holds decides.
+type Process string
+
+const (
+	Basic    Process = "basic"     // clause 5.3, Basic Signatures
+	WithTime Process = "with-time" // clause 5.5, signatures with time or long-term validation material
+	LongTerm Process = "long-term" // clause 5.6.3, with an archive time-stamp
+)
 
 // Form is how a document came.
 type Form string
@@ -130,13 +144,16 @@ type TimeStamp struct {
 
 // newReport copies what was found. The document's own checks were added to out
 // before.
-func newReport(v *seal.Validator, doc Document, out seal.Validation, at time.Time) Report {
+func newReport(v *seal.Validator, doc Document, process Process, out seal.Validation, at time.Time) Report {
 	r := Report{
-		Type: Type, Document: doc, ValidatedAt: seconds(at),
+		Type: Type, Document: doc, ValidatedAt: seconds(at), Process: process,
 		Accepted: out.Err() == nil, Indication: out.Indication, SubIndication: out.SubIndication,
 		Qualification: out.Qualification, Level: out.Level,
-		ClaimedTime: seconds(out.ClaimedTime), BestSignatureTime: seconds(out.BestSignatureTime), StampBefore: seconds(out.StampBefore),
-		Chain: chain(out), Basis: basis(v), Checks: out.Checks,
+		ClaimedTime: seconds(out.ClaimedTime), StampBefore: seconds(out.StampBefore),
+		Chain: chain(out), TrustedLists: trustedLists(out.Listed), Basis: basis(v, out), Checks: out.Checks,
+	}
+	if passed(out.Checks, seal.CheckSignature) { // a broken signature is proven at no time
+		r.BestSignatureTime = seconds(out.BestSignatureTime)
 	}
 	if out.Organization != nil {
 		r.Creator = out.Organization.String()
@@ -164,6 +181,10 @@ func newReport(v *seal.Validator, doc Document, out seal.Validation, at time.Tim
 		})
 	}
 	return r
+}
+
+func passed(checks credential.Report, name string) bool {
+	return slices.ContainsFunc(checks, func(c credential.Check) bool { return c.Name == name && c.Outcome == credential.Passed })
 }
 
 // seconds is a time as the report has it.

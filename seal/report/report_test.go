@@ -18,6 +18,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -252,6 +253,43 @@ func TestBasis(t *testing.T) {
 	if r.Accepted || outcome(r, seal.CheckProviderList) != credential.Failed {
 		t.Error("accepted without the list that was asked for")
 	}
+}
+
+// Which process was followed is told by what the document holds.
+func TestProcess(t *testing.T) {
+	v := validator(t)
+	for name, want := range map[string]report.Process{
+		"vc.compact": report.Basic, "vc-bt.flat.json": report.WithTime, "vc-blt.general.json": report.WithTime, "vc-blta.flat.json": report.LongTerm, "n-critunk.compact": report.Basic,
+	} {
+		if r := judge(t, v, []byte(vector(t, name))); r.Process != want {
+			t.Errorf("%s: %s, expected %s", name, r.Process, want)
+		}
+	}
+	// A seal that does not verify is proven at no time, and nobody made it.
+	r := judge(t, v, []byte(vector(t, "n-tampered.compact")))
+	if text := plain(t, r); !r.BestSignatureTime.IsZero() || strings.Contains(text, "Sealed by") || strings.Contains(text, "Judged as of") {
+		t.Errorf("a broken seal has a creator or a time\n%s", text)
+	}
+	// What is worth nothing is nowhere said to be worth something.
+	r = judge(t, v, []byte(vector(t, "p-sdjwt.flat.json")))
+	if outcome(r, seal.CheckQualified) != credential.Skipped || r.Qualification != seal.NotApplicable || strings.Contains(string(check(t, r)), string(seal.AdESeal)) {
+		t.Errorf("%s\n%s", r.Qualification, r.Checks)
+	}
+}
+
+// plain is the report for people, in one line.
+func plain(t testing.TB, r report.Report) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := r.WriteText(&out); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if strings.Count(strings.TrimSpace(line), " ") > 0 && utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 100 {
+			t.Errorf("a long line: %q", line)
+		}
+	}
+	return strings.Join(strings.Fields(out.String()), " ")
 }
 
 // A report holds nothing of what a credential says. The names of those who sealed
