@@ -79,8 +79,8 @@ func (h Header) Baseline() error {
 	switch {
 	case h.references() == 0:
 		return fmt.Errorf("%w: x5t#S256 is missing, so the certificate is not part of what was signed (ETSI TS 119 182-1, clause 6.3)", ErrBaseline)
-	case h.ClaimedTime().IsZero():
-		return fmt.Errorf("%w: iat is missing (ETSI TS 119 182-1, clause 6.3)", ErrBaseline)
+	case h.IssuedAt.IsZero() == h.SigT.IsZero():
+		return fmt.Errorf("%w: expected one signing time, iat (ETSI TS 119 182-1, clause 6.3)", ErrBaseline)
 	case !h.SigT.IsZero() && !h.SigT.Before(sigTEnd):
 		return fmt.Errorf("%w: sigT is used after %s, expected iat (ETSI TS 119 182-1, clause 5.1.11)", ErrBaseline, sigTEnd.Format(time.DateOnly))
 	}

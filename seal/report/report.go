@@ -41,7 +41,8 @@ type Report struct {
 	Qualification seal.Qualification `json:"qualification"`
 	Level         seal.Level         `json:"level"`
 
-	// ClaimedTime is when the creator says it sealed.
+	// ClaimedTime is when the creator says it sealed; zero also when no calendar has
+	// what it says.
 	ClaimedTime time.Time `json:"claimed_time,omitzero"`
 	// BestSignatureTime is since when the seal is proven to exist; ValidatedAt
 	// where no time-stamp proves more. Zero when the signature does not verify.
@@ -187,8 +188,14 @@ func passed(checks credential.Report, name string) bool {
 	return slices.ContainsFunc(checks, func(c credential.Check) bool { return c.Name == name && c.Outcome == credential.Passed })
 }
 
-// seconds is a time as the report has it.
-func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+// seconds is a time as the report has it. What a stranger claims may lie in years
+// that cannot be written (RFC 3339, Section 1): that is no time.
+func seconds(t time.Time) time.Time {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Second)
+}
 
 // JSON writes the report.
 func (r Report) JSON() ([]byte, error) { return jose.Marshal(r) }
