@@ -51,14 +51,17 @@ func trustedLists(d *tsl.Determination) *TrustedLists {
 		return nil
 	}
 	out := &TrustedLists{Qualified: d.Qualified.String(), Device: d.Device.String(), DeviceManaged: d.Managed, Reason: d.Reason()}
-	for _, l := range d.Services {
+	for i, l := range d.Services {
 		s := Service{
-			Territory: l.Territory, Operator: l.Provider, Name: l.Name, Type: lastPart(l.Type, "/Svctype/"),
-			Status: lastPart(l.StatusThen, "/"), Since: seconds(l.SinceThen), Qualifiers: slices.Clone(l.Qualifiers),
-			SHA256: digest(l.Certificate), ListSequence: l.Sequence, ListIssued: seconds(l.Issued), NextUpdate: seconds(l.NextUpdate),
+			Territory: l.Territory, Operator: l.Provider, Name: l.Name, Type: lastPart(l.Type, "/Svctype/"), SHA256: digest(l.Certificate),
+			ListSequence: l.Sequence, ListIssued: seconds(l.Issued), NextUpdate: seconds(l.NextUpdate),
 		}
-		if l.Status != l.StatusThen || !l.Since.Equal(l.SinceThen) {
-			s.StatusNow, s.SinceNow = lastPart(l.Status, "/"), seconds(l.Since)
+		if i < len(d.Then) {
+			then := d.Then[i]
+			s.Status, s.Since, s.Qualifiers = then.Status, seconds(then.Since), slices.Clone(then.Qualifiers)
+		}
+		if now := lastPart(l.Status, "/"); now != s.Status || !seconds(l.Since).Equal(s.Since) {
+			s.StatusNow, s.SinceNow = now, seconds(l.Since)
 		}
 		out.Services = append(out.Services, s)
 	}

@@ -71,7 +71,7 @@ func TestTrustedLists(t *testing.T) {
 	long, stamped := goldenTime.AddDate(-3, 0, 0), time.Date(2026, 11, 23, 13, 16, 27, 0, time.UTC)
 	withDevice := tsltest.Qualified(true, tsltest.Criteria("all", tsltest.KeyUsage("nonRepudiation", true)), "QCWithQSCD")
 	granted := tsltest.Service{Since: long, Certificates: []*x509.Certificate{ca}, Extensions: []string{tsltest.For("ForeSeals"), withDevice}}
-	taken := tsltest.Service{Since: stamped.Add(time.Minute), Status: tsltest.Withdrawn, Certificates: []*x509.Certificate{ca}, Extensions: granted.Extensions, History: []tsltest.Service{granted}}
+	taken := tsltest.Service{Since: stamped.Add(time.Minute), Status: tsltest.Withdrawn, Certificates: []*x509.Certificate{ca}, Extensions: granted.Extensions[:1], History: []tsltest.Service{granted}}
 	stamps := tsltest.Service{Type: tsl.ServiceTimestamp, Since: long, Certificates: []*x509.Certificate{tsa}}
 	v := func(services ...tsltest.Service) *seal.Validator {
 		v := validator(t)

@@ -100,32 +100,21 @@ type Determination struct {
 	// ListOfLists is the issue of the list of lists that was asked; zero when there
 	// was none.
 	ListOfLists Issue
-	// Services are those that answer for the certificate.
+	// Services are those that answer for the certificate, Then what each of them was
+	// at the time of the signature.
 	Services []Listing
+	Then     []Standing
 	Steps    []Step
-}
-
-// Issue is an issue of a list.
-type Issue struct {
-	Sequence           int64
-	Issued, NextUpdate time.Time
 }
 
 // Listing is a service as its list has it.
 type Listing struct {
-	Territory string
-	Provider  string // in English where the list has it
-	Name      string
-	Type      string
-	Status    string    // now
-	Since     time.Time // of the status
-	// StatusThen and SinceThen are those at the time of the signature; empty when
-	// the service was not listed yet.
-	StatusThen string
-	SinceThen  time.Time
-	// Qualifiers are those of the service that apply to the certificate at the time
-	// of the signature, such as QCWithQSCD.
-	Qualifiers  []string
+	Territory   string
+	Provider    string // in English where the list has it
+	Name        string
+	Type        string
+	Status      string    // now
+	Since       time.Time // of the status
 	Certificate *x509.Certificate
 	// ExpiredCertsRevocationInfo is since when revocation of certificates that
 	// have expired is still told; zero if it is not.
@@ -135,11 +124,9 @@ type Listing struct {
 	Issued, NextUpdate time.Time
 }
 
-func (x listed) listing(signature time.Time) Listing {
+func (x listed) listing() Listing {
 	s := x.service.States[0]
-	then, _ := x.service.At(signature)
 	return Listing{
-		StatusThen: then.Status, SinceThen: then.Since,
 		Territory: x.list.Scheme.Territory, Provider: x.provider.Name.In("en"), Name: s.Name.In("en"), Type: s.Type,
 		Status: s.Status, Since: s.Since, Certificate: x.cert, ExpiredCertsRevocationInfo: s.Extensions.ExpiredCertsRevocationInfo,
 		Sequence: x.list.Scheme.Sequence, Issued: x.list.Scheme.Issued, NextUpdate: x.list.Scheme.NextUpdate,
@@ -178,7 +165,7 @@ func (l *Lists) begin(d *Determination, kind string, chain []*x509.Certificate, 
 		d.step(Step{Name: StepListOfLists, At: t.Now, Spec: clause(specProcedures, "4.1")}, "%v", err)
 		return nil, true
 	}
-	d.step(Step{Name: StepListOfLists, At: t.Now, Outcome: Positive, Spec: clause(specProcedures, "4.1")}, "number %d of %s", top.Sequence, top.Issued.Format(time.RFC3339))
+	d.step(Step{Name: StepListOfLists, At: t.Now, Outcome: Positive, Spec: clause(specProcedures, "4.1")}, "number %d of %s", l.lotl.Scheme.Sequence, l.lotl.Scheme.Issued.Format(time.RFC3339))
 	if err := links(chain); err != nil {
 		d.step(Step{Name: StepChain, Spec: clause(specProcedures, "4.3")}, "%v", err)
 		return nil, true
@@ -193,8 +180,9 @@ func (l *Lists) begin(d *Determination, kind string, chain []*x509.Certificate, 
 		return nil, true
 	}
 	for _, x := range found {
-		d.Services = append(d.Services, x.listing(t.Signature))
+		d.Services = append(d.Services, x.listing())
 	}
+	d.Then = standings(found, chain[0], t.Signature)
 	return found, false
 }
 

@@ -37,7 +37,6 @@ func (d *Determination) qualifiers(step Step, x Extensions, leaf *x509.Certifica
 	for _, uri := range slices.Sorted(maps.Keys(applied)) {
 		names = append(names, lastPart(uri))
 	}
-	d.Services[step.Service-1].Qualifiers = names
 	step.Outcome = Positive
 	if len(names) == 0 {
 		return applied, d.step(step, "none")

@@ -112,7 +112,6 @@ func (d *Determination) atTime(found []listed, leaf *x509.Certificate, said qc.S
 }
 
 func (d *Determination) ofService(n int, x listed, leaf *x509.Certificate, said qc.Statements, at, now time.Time) finding {
-	d.Services[n-1].Qualifiers = nil // those of the time that is asked about last
 	state, ok := d.state(n, x, at, now)
 	if ok == Negative {
 		return finding{silent: true}
