@@ -1,5 +1,6 @@
 // Package report says what was found when a seal was judged, as a document that
-// can be kept and shown: JSON with a published schema, and the same for people.
+// can be kept and shown (ETSI EN 319 102-1, clause 5.1.3): JSON with a published
+// schema, and the same for people.
 //
 // It reads what people have (a compact token, an SD-JWT with what it discloses,
 // evidence in JSON) and judges nothing itself: that is seal.Validator. It holds
