@@ -102,7 +102,7 @@ var dssSamples = []struct {
 	{malformed, "DSS finds no signature either, or ends with an exception; here every document gets a verdict", []dssSample{
 		{"jades-with-double-sigt.json", "EXCEPTION", "appears twice"},
 		{"jws-serialization-no-signatures.json", "NO_SIGNATURE", "found 0"},
-		{"malformed-jades-serialization.json", "EXCEPTION", "syntax error"},
+		{"malformed-jades-serialization.json", "EXCEPTION", "not strict JSON"},
 	}},
 	{malformed, "members that nobody defines, or of another type, may hide what was not signed: evidence is a closed form", []dssSample{
 		{"flattened-extra-element.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JAdES-BASELINE-B", "/evil"},
