@@ -41,7 +41,7 @@ func (w *World) Evidence(sealed string, level seal.Level, by *devtsa.Authority) 
 	if level.Includes(seal.BaselineLT) {
 		w.must(f.AddValues(evidence.Values{
 			Certificates: []*x509.Certificate{w.Hierarchy.SealCA.Certificate, by.Root},
-			CRLs:         [][]byte{w.crls.Raw(w.Hierarchy.SealCA.Certificate), w.stampsCRL()},
+			CRLs:         [][]byte{w.Hierarchy.SealCRL, w.stampsCRL()},
 		}))
 	}
 	if level.Includes(seal.BaselineLTA) {
