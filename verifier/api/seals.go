@@ -23,9 +23,11 @@ var sealTypes = []string{
 // validateSeal judges the seal on the document that is the body. The slot is taken
 // before the body is read: it bounds what is held in memory, too.
 func (s server) validateSeal(r *rest.Request) (rest.Answer, error) {
-	if err := s.seals.Take(r.Context(), r.Client.ID); err != nil {
+	release, err := s.seals.Hold(r.Client.ID)
+	if err != nil {
 		return rest.Answer{}, err
 	}
+	defer release()
 	document, err := r.Document(sealTypes...)
 	if err != nil {
 		return rest.Answer{}, err
