@@ -6,7 +6,7 @@ import (
 )
 
 // What is held is free as soon as it is released, and for its own caller.
-func TestSlots(t *testing.T) {
+func TestSlotsHeld(t *testing.T) {
 	s := NewSlots(1, 2)
 	first, err := s.Hold("a")
 	if err != nil {

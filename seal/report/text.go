@@ -55,7 +55,7 @@ func (r Report) creator(p *page) {
 	case r.BestSignatureTime.IsZero():
 		p.entry("Certificate of", "%s. It is in the document; that its holder made the seal is not shown.", name)
 	case r.Revocation == nil:
-		p.entry("Sealed by", "%s, as the certificate says; nobody who is trusted vouches for it.", name)
+		p.entry("Sealed by", "%s, as the certificate says; no chain to it from who is trusted holds.", name)
 	default:
 		p.entry("Sealed by", "%s", name)
 	}
@@ -77,7 +77,11 @@ func (r Report) creator(p *page) {
 func (r Report) times(p *page) {
 	p.heading("Times")
 	if !r.ClaimedTime.IsZero() {
-		p.entry("Sealed", "%s, as the creator says", moment(r.ClaimedTime))
+		who := "creator"
+		if r.BestSignatureTime.IsZero() { // it is not shown that anybody said so
+			who = "document"
+		}
+		p.entry("Sealed", "%s, as the %s says", moment(r.ClaimedTime), who)
 	}
 	if !r.BestSignatureTime.IsZero() {
 		why := "the time of this validation: no time-stamp proves that the seal is older"
@@ -103,7 +107,7 @@ func (r Report) lists(p *page) {
 	p.heading("Trusted lists of the Union")
 	answer := "Qualified certificate for electronic seals: " + l.Qualified + "; its key in a qualified device: " + l.Device
 	if l.Reason != "" {
-		answer += ". Because of " + l.Reason
+		answer += "; reason: " + l.Reason
 	}
 	p.entry("Answer", "%s", answer)
 	for _, s := range l.Services {
@@ -126,8 +130,8 @@ func (s Service) words() string {
 	return out + fmt.Sprintf("; list %d of %s", s.ListSequence, day(s.ListIssued))
 }
 
-// named is how many anchors the text has; the JSON has more.
-const named = 5
+// shown is how many anchors the text has; the JSON has more.
+const shown = 5
 
 func (r Report) basis(p *page) {
 	b := r.Basis
@@ -137,8 +141,8 @@ func (r Report) basis(p *page) {
 		p.entry("Trusted", "nobody by configuration")
 	}
 	for i, a := range b.Anchors {
-		if i == named {
-			p.entry("Trusted", "and %d more", total-named)
+		if i == shown {
+			p.entry("Trusted", "and %d more", total-shown)
 			break
 		}
 		p.entry("Trusted", "for each %s: %s", a.Use, or(a.Subject, "a natural person, whose name is left out"))
