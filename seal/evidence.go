@@ -50,7 +50,7 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 		out.indeterminate(SignedDataNotFound, CheckFormat, "ETSI TS 119 182-1, clause 5.2.8", errors.New("sigD: what was signed is not in the evidence"))
 		return out, nil
 	}
-	out.Checks.Pass(CheckFormat, "ETSI TS 119 182-1, clause 5", fmt.Sprintf("JSON serialisation with a JAdES header and %d elements of etsiU", len(f.Elements())))
+	out.Checks.Pass(CheckFormat, "ETSI TS 119 182-1, clause 5", fmt.Sprintf("JSON serialisation with a JAdES header; elements of etsiU: %d", len(f.Elements())))
 
 	// Step 2. Signing certificate: x5c[0], and the one the header refers to.
 	chain, ok := identified(&out, h)

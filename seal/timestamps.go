@@ -26,7 +26,10 @@ type TimeStamp struct {
 	Path *trust.Path
 }
 
-const specTimeStamp = "ETSI EN 319 102-1, clauses 5.4 and 5.5; RFC 3161, Section 2.4.2"
+const (
+	specTimeStamp    = "ETSI EN 319 102-1, clauses 5.4 and 5.5.4; RFC 3161, Section 2.4.2"
+	specArchiveStamp = "ETSI EN 319 102-1, clauses 5.4 and 5.6.3; RFC 3161, Section 2.4.2"
+)
 
 // proofs collects what the evidence of one seal proves.
 type proofs struct {
@@ -59,9 +62,9 @@ func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) 
 		if e.Token == nil {
 			continue
 		}
-		check := CheckTimeStamp
+		check, spec := CheckTimeStamp, specTimeStamp
 		if e.Kind == evidence.ArchiveTimeStamp {
-			check = CheckArchiveStamp
+			check, spec = CheckArchiveStamp, specArchiveStamp
 		}
 		s, fault, err := p.timeStamp(ctx, i, e, control)
 		if err != nil {
@@ -69,10 +72,10 @@ func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) 
 		}
 		out.TimeStamps = append(out.TimeStamps, s)
 		if fault != nil {
-			out.Checks.Fail(check, specTimeStamp, fault.Error())
+			out.Checks.Fail(check, spec, fault.Error())
 			continue
 		}
-		out.Checks.Pass(check, specTimeStamp, fmt.Sprintf("%s by %s under policy %s", s.Time.Format(time.RFC3339), subject(s.Path.Leaf()), s.Policy))
+		out.Checks.Pass(check, spec, fmt.Sprintf("%s by %s under policy %s", s.Time.Format(time.RFC3339), subject(s.Path.Leaf()), s.Policy))
 		if out.StampBefore.IsZero() {
 			out.StampBefore = s.Path.NotAfter()
 		}

@@ -27,7 +27,7 @@ const (
 	Indeterminate Indication = "INDETERMINATE"
 )
 
-// SubIndication says why (EN 319 102-1, tables 5 and 6).
+// SubIndication says why (EN 319 102-1, clause 5.1.3, table 6).
 type SubIndication string
 
 const (

@@ -214,7 +214,7 @@ func (v *Validator) chain(out *Validation, path *trust.Path, err error) {
 }
 
 func (v *Validator) revocation(ctx context.Context, out *Validation, source trust.RevocationSource, at time.Time) error {
-	const spec = "ETSI EN 319 102-1, clause 5.2.5; RFC 5280, Section 6.3"
+	const spec = "ETSI EN 319 102-1, clauses 5.2.5 and 5.2.6; RFC 5280, Section 6.3"
 	if out.Path == nil {
 		out.Checks.Skip(CheckRevocation, spec, "there is no chain to ask about")
 		return nil
@@ -261,6 +261,9 @@ func askPath(ctx context.Context, source trust.RevocationSource, path *trust.Pat
 		case i+1 == len(certs) && path.Listed():
 			// It is itself the anchor: its list says whether it is to be believed.
 			status = trust.RevocationStatus{State: trust.Good, Detail: "the certificate is that of a service which its trusted list says is granted"}
+		case i+1 == len(certs) && path.Named(at):
+			// So too with the list of providers (EN 319 102-1, clause 5.2.6.4, step 1).
+			status = trust.RevocationStatus{State: trust.Good, Detail: "the list of PuB-EAA providers names the certificate itself, as that of a notified service"}
 		case i+1 == len(certs):
 			status.Detail = "the issuer of the certificate is not in the chain"
 		case source != nil:

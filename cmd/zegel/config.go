@@ -377,6 +377,10 @@ type TrustConfig struct {
 	PubEAAList string `yaml:"pub_eaa_list"`
 	// ListSigner is a PEM file with the certificate that signs the list.
 	ListSigner string `yaml:"list_signer"`
+	// TimestampAnchors is a PEM file with certificates of time-stamp authorities,
+	// or of who issued theirs. Without them, and without trusted lists, no
+	// time-stamp in evidence counts.
+	TimestampAnchors string `yaml:"timestamp_anchors"`
 	// Lists are the trusted lists of the Union.
 	Lists *TrustedListsConfig `yaml:"lists"`
 }

@@ -83,7 +83,7 @@ func (c *Config) relativeTo(dir string) {
 	}
 	if v := c.Verifier; v != nil {
 		listen(&v.ListenConfig)
-		paths = append(paths, &v.Receivers, &v.Trust.ListSigner)
+		paths = append(paths, &v.Receivers, &v.Trust.ListSigner, &v.Trust.TimestampAnchors)
 		if v.Trust.Lists != nil {
 			paths = append(paths, &v.Trust.Lists.Certificates)
 		}

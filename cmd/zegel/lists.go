@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/audit"
-	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -265,40 +264,6 @@ func (t *localTrust) IssueAccess(pub any, r devca.AccessRequest) (*x509.Certific
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.hierarchy.IssueAccess(pub, r, t.now())
-}
-
-// foreignTrust is trust in a list of providers that others publish, for a
-// verifier that is not beside its issuer. The list is fetched anew each hour; a
-// list that does not hold changes nothing.
-func (a *app) foreignTrust(ctx context.Context, c TrustConfig) (*trust.Store, *trust.CRLs, error) {
-	b, err := os.ReadFile(c.ListSigner)
-	if err != nil {
-		return nil, nil, err
-	}
-	signers, err := trust.ParsePEM(b)
-	if err != nil {
-		return nil, nil, fmt.Errorf("list_signer: %w", err)
-	}
-	store, err := trust.NewStore(trust.Anchors{trust.UseListSigner: signers}, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	update := func(ctx context.Context) error {
-		doc, err := a.operator.Fetch(ctx, c.PubEAAList, "")
-		if err != nil {
-			return fmt.Errorf("fetching the list of providers: %w", err)
-		}
-		list, err := store.VerifyList(string(doc.Body), a.now())
-		if err != nil {
-			return err
-		}
-		return store.Install(list)
-	}
-	if err := update(ctx); err != nil {
-		a.log.Error("list of providers; nothing verifies until it can be fetched", "error", err)
-	}
-	a.every(time.Hour, "list of providers", update)
-	return store, trust.NewCRLs(fetch.Aged{Fetcher: a.operator}, a.now), nil
 }
 
 // adminActor is who acts through the admin socket or a file of the operator.

@@ -39,11 +39,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, crls := a.local.store, a.local.crls
-	if c.Trust.PubEAAList != "" {
-		if store, crls, err = a.foreignTrust(ctx, c.Trust); err != nil {
-			return fmt.Errorf("verifier.trust: %w", err)
-		}
+	store, crls, err := a.verifierTrust(ctx)
+	if err != nil {
+		return fmt.Errorf("verifier.trust: %w", err)
 	}
 	health := a.checks()
 	seals := &seal.Validator{Trust: store, Revocation: crls}

@@ -70,6 +70,9 @@ func (s *Store) build(l *List, listed map[Use][]Listed) (*state, error) {
 		if err != nil {
 			return nil, fmt.Errorf("anchors for %s: %w", use, err)
 		}
+		if l != nil {
+			a.named = l.named(use)
+		}
 		for _, c := range listed[use] {
 			if !a.addListed(c, use) {
 				st.unusable++
