@@ -94,10 +94,10 @@ func TestTexts(t *testing.T) {
 			"en": "This is an advanced electronic seal, and not a qualified one. It was not qualified according to the trusted lists on 25 November 2026, 10:00 UTC, when it was judged.",
 		}},
 		"advanced, without lists": {nil, map[string]string{
-			"nl": "Dit is een geavanceerd elektronisch zegel, en geen gekwalificeerd zegel. Aan geen enkele vertrouwenslijst is gevraagd of het dat kon zijn.",
-			"fr": "C’est un cachet électronique avancé, et non un cachet qualifié. Aucune liste de confiance n’a été consultée pour savoir s’il pouvait l’être.",
-			"de": "Dies ist ein fortgeschrittenes elektronisches Siegel und kein qualifiziertes. Keine Vertrauensliste wurde gefragt, ob es eines sein könnte.",
-			"en": "This is an advanced electronic seal, and not a qualified one. No trusted list was asked whether it could be one.",
+			"nl": "Dit is een geavanceerd elektronisch zegel, en geldt niet als gekwalificeerd zegel: er is geen vertrouwenslijst geraadpleegd.",
+			"fr": "C’est un cachet électronique avancé, qui ne vaut pas comme cachet qualifié : aucune liste de confiance n’a été consultée.",
+			"de": "Dies ist ein fortgeschrittenes elektronisches Siegel und gilt nicht als qualifiziertes: Es wurde keine Vertrauensliste befragt.",
+			"en": "This is an advanced electronic seal, and does not count as a qualified one: no trusted list was asked.",
 		}},
 		"the lists do not tell": {qualified(seal.NotApplicable, &tsl.Determination{}), map[string]string{
 			"nl": "De vertrouwenslijsten zeggen niet of dit een gekwalificeerd elektronisch zegel is; gevraagd voor 25 november 2026, 10:00 UTC, toen het werd beoordeeld.",
@@ -128,7 +128,7 @@ func TestTexts(t *testing.T) {
 
 // What is not known is left out, and the rest is a sentence.
 func TestUnknown(t *testing.T) {
-	const advanced = " This is an advanced electronic seal, and not a qualified one. No trusted list was asked whether it could be one."
+	const advanced = " This is an advanced electronic seal, and does not count as a qualified one: no trusted list was asked."
 	for name, c := range map[string]struct {
 		change func(*seal.Validation)
 		want   string
