@@ -101,6 +101,17 @@ func (t tongue) country(code string) string {
 	return code
 }
 
+// Time writes a time in one of the languages, for who shows a statement; English
+// in any other.
+func Time(at time.Time, lang string) string {
+	t, ok := tongues[lang]
+	if !ok {
+		lang = "en"
+		t = tongues[lang]
+	}
+	return t.date(at, lang)
+}
+
 // date writes a time as people of a language do, in UTC.
 func (t tongue) date(at time.Time, lang string) string {
 	at = at.UTC()
