@@ -27,7 +27,7 @@ const CheckDisclosure = "disclosure"
 var order = []string{
 	credential.CheckStructure, credential.CheckSeal, credential.CheckIssuerTrust, credential.CheckIssuerSignature,
 	credential.CheckType, credential.CheckValidity, credential.CheckHolderBinding, credential.CheckReplay,
-	credential.CheckQuery, CheckDisclosure, credential.CheckPolicy, credential.CheckStatus,
+	credential.CheckQuery, CheckDisclosure, credential.CheckPolicy, CheckQualification, credential.CheckStatus,
 }
 
 // required must all have passed.
@@ -89,7 +89,11 @@ func (v *Verifier) examine(ctx context.Context, f fetched, q oid4vp.CredentialQu
 	if ok {
 		ok = c.accepted(f.policy, q, now)
 	}
-	// Step 12. Whether it still stands.
+	// Step 12. Whether the seal is worth what is asked of this type.
+	if ok {
+		ok = c.worthy(v, f.policy, q)
+	}
+	// Step 13. Whether it still stands.
 	if ok {
 		if err := v.stands(ctx, &c, f.policy, now); err != nil {
 			return checked{}, err

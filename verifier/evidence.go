@@ -102,6 +102,21 @@ type EvidenceListed struct {
 	Qualified   tsl.Outcome    `json:"qualified"`
 	Device      tsl.Outcome    `json:"qualified_device"`
 	Steps       []EvidenceStep `json:"steps"`
+	// Services are those that answer for the certificate, as the lists had them.
+	Services []EvidenceService `json:"services,omitempty"`
+}
+
+// EvidenceService is a service of a trusted list at that time.
+type EvidenceService struct {
+	Territory  string    `json:"territory"`
+	Provider   string    `json:"provider"`
+	Name       string    `json:"name"`
+	Type       string    `json:"type"`
+	Status     string    `json:"status"`
+	Since      time.Time `json:"since"`
+	Sequence   int64     `json:"sequence"`
+	Issued     time.Time `json:"issued"`
+	NextUpdate time.Time `json:"next_update"`
 }
 
 // EvidenceStep is a step of it; the first names the number of the list of lists.
@@ -182,6 +197,9 @@ func (g *gathering) listed(v *seal.Validation) {
 	}
 	for _, s := range v.Listed.Steps {
 		l.Steps = append(l.Steps, EvidenceStep(s))
+	}
+	for _, s := range v.Listed.Services {
+		l.Services = append(l.Services, EvidenceService{s.Territory, s.Provider, s.Name, s.Type, s.Status, s.Since, s.Sequence, s.Issued, s.NextUpdate})
 	}
 	g.trust.Listed = append(g.trust.Listed, l)
 }

@@ -186,6 +186,9 @@ func (l listedThen) Seal(chain []*x509.Certificate, _ tsl.Times) tsl.Determinati
 		for _, s := range c.Steps {
 			d.Steps = append(d.Steps, tsl.Step(s))
 		}
+		for _, s := range c.Services {
+			d.Services = append(d.Services, tsl.Listing{Territory: s.Territory, Provider: s.Provider, Name: s.Name, Type: s.Type, Status: s.Status, Since: s.Since, Sequence: s.Sequence, Issued: s.Issued, NextUpdate: s.NextUpdate})
+		}
 		break
 	}
 	return d

@@ -112,7 +112,7 @@ func TestCrossDevice(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if want := "structure seal issuer_trust issuer_signature type validity holder_binding replay query disclosure policy status"; strings.Join(lines, " ") != want {
+	if want := "structure seal issuer_trust issuer_signature type validity holder_binding replay query disclosure policy qualification status"; strings.Join(lines, " ") != want {
 		t.Errorf("checks %v", lines)
 	}
 	_, err = w.Verifier.Result(t.Context(), s.ID.Reveal(), world.University, "")

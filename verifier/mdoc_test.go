@@ -47,7 +47,7 @@ func TestMdoc(t *testing.T) {
 	for _, c := range p.Checks {
 		lines = append(lines, c.Name+" "+string(c.Outcome))
 	}
-	want := "structure passed seal passed issuer_trust passed issuer_signature passed type passed validity passed holder_binding passed replay passed query passed disclosure passed policy passed status passed"
+	want := "structure passed seal passed issuer_trust passed issuer_signature passed type passed validity passed holder_binding passed replay passed query passed disclosure passed policy passed qualification passed status passed"
 	if got := strings.Join(lines, " "); got != strings.Replace(want, "disclosure passed", "disclosure "+string(p.Checks[9].Outcome), 1) {
 		t.Errorf("checks %v", lines)
 	}

@@ -35,9 +35,12 @@ func policies(c Config) (map[string]*policy.Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verifier: Accept: %w", err)
 	}
-	floor := policy.Floor{Platform: own, Formats: formats, Algorithms: issuerAlgs, Allowed: c.Relax}
+	floor := policy.Floor{Platform: own, Formats: formats, Algorithms: issuerAlgs, Levels: presentedLevels, Allowed: c.Relax}
 	out := map[string]*policy.Policy{own.ID: own}
 	var faults []error
+	if err := floor.Check(own); err != nil { // of what can be verified at all
+		faults = append(faults, fmt.Errorf("verifier: Accept: %w", err))
+	}
 	for _, x := range c.Relax {
 		if !slices.Contains(policy.Relaxations(), x) {
 			faults = append(faults, fmt.Errorf("verifier: Relax: found %q, expected of %v", x, policy.Relaxations()))
@@ -48,10 +51,15 @@ func policies(c Config) (map[string]*policy.Policy, error) {
 			faults = append(faults, fmt.Errorf("verifier: policy %s: id: another policy has it, or it is the platform's; choose another id", p.ID))
 			continue
 		}
-		if err := floor.Check(p); err != nil {
-			faults = append(faults, fmt.Errorf("verifier: %w", err))
+		whole, err := p.Over(own)
+		if err == nil {
+			err = floor.Check(whole)
 		}
-		out[p.ID] = p
+		if err != nil {
+			faults = append(faults, fmt.Errorf("verifier: %w", err))
+			whole = p
+		}
+		out[p.ID] = whole
 	}
 	return out, errors.Join(faults...)
 }
@@ -116,8 +124,6 @@ func judge(p *policy.Policy, kind string, c *format.Verified, s seal.Validation)
 		return "the issuer is not accepted for this credential type"
 	case s.Provider == nil || !slices.Contains(a.Registrations, s.Provider.Registration.String()):
 		return "the provider's registration is not accepted for this credential type"
-	case policy.Worth(s.Qualification) < policy.Worth(a.Qualification) || policy.Worth(s.Qualification) == 0:
-		return fmt.Sprintf("the seal is %s, expected at least %s", s.Qualification, a.Qualification)
 	case c.Expires.IsZero() && !a.WithoutExpiry:
 		return "the credential has no exp, and the policy accepts none without"
 	default:

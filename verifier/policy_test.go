@@ -52,7 +52,8 @@ func TestJudge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if against := judge(p, v.Type, v, s); (against == "") != c.holds {
+		entry, _ := p.Type(v.Type)
+		if against := judge(p, v.Type, v, s) + (&Verifier{}).need(entry, s); (against == "") != c.holds {
 			t.Errorf("%s: %q", name, against)
 		}
 	}

@@ -144,7 +144,7 @@ func TestPresentationRefused(t *testing.T) {
 		{name: "type that nobody is accepted for", check: credential.CheckPolicy,
 			query:   `{"credentials":[{"id":"diploma","format":"dc+sd-jwt","meta":{"vct_values":["https://issuer.example/types/other"]},"claims":[{"path":["title"]}]}]}`,
 			present: issued(func(c *sdjwt.Credential) { c.Type = world.OtherVCT })},
-		{name: "seal worth too little", check: credential.CheckPolicy,
+		{name: "seal worth too little", check: verifier.CheckQualification,
 			change:  func(c *verifier.Config) { c.Accept[0].Qualification = seal.QESeal },
 			present: issued(func(*sdjwt.Credential) {})},
 		// Validity and status: Token Status List, Section 8.3.
@@ -226,7 +226,7 @@ func TestPresentationRefused(t *testing.T) {
 			if len(r.Presentations) != 1 || !slices.Equal(r.Presentations[0].Checks.Failures(), []string{c.check}) {
 				t.Errorf("failed is not %s:\n%s", c.check, r.Presentations[0].Checks)
 			}
-			if len(r.Presentations[0].Checks) != 12 {
+			if len(r.Presentations[0].Checks) != 13 {
 				t.Errorf("%d lines", len(r.Presentations[0].Checks))
 			}
 			_, err = w.Verifier.Respond(t.Context(), a.Secret(), form)

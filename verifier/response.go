@@ -143,7 +143,7 @@ func (v *Verifier) judgeResponse(ctx context.Context, f fetched, plain []byte) (
 				return Result{}, err
 			}
 			f.keep.add(v, c)
-			p, err := presentation(q, c)
+			p, err := presentation(q, c, now)
 			if err != nil {
 				return Result{}, err
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/statement"
 	"github.com/zegel-id/zegel/verifier/policy"
 )
 
@@ -65,11 +66,13 @@ type Seal struct {
 	Qualification seal.Qualification `json:"qualification"`
 	Level         seal.Level         `json:"level"`
 	// The members below are there only when the presentation holds.
-	SignedAt *time.Time        `json:"signed_at,omitempty"`
-	Creator  string            `json:"creator,omitempty"`
-	Source   *Source           `json:"authentic_source,omitempty"`
-	Provider *Provider         `json:"provider,omitempty"`
-	Checks   credential.Report `json:"checks"`
+	SignedAt *time.Time `json:"signed_at,omitempty"`
+	Creator  string     `json:"creator,omitempty"`
+	Source   *Source    `json:"authentic_source,omitempty"`
+	Provider *Provider  `json:"provider,omitempty"`
+	// Statement says all that in a sentence, and with what the trusted lists said.
+	Statement *statement.Statement `json:"statement,omitempty"`
+	Checks    credential.Report    `json:"checks"`
 }
 
 // Source is the authentic source that the creator answers for.
@@ -87,12 +90,12 @@ type Provider struct {
 	Status       string `json:"status"`
 }
 
-func presentation(q oid4vp.CredentialQuery, c checked) (Presentation, error) {
+func presentation(q oid4vp.CredentialQuery, c checked, now time.Time) (Presentation, error) {
 	p := Presentation{QueryID: q.ID, Verified: c.holds(), Reservations: c.reservations, Checks: c.report}
 	if s := c.validation; s != nil {
 		p.Seal = &Seal{Indication: s.Indication, SubIndication: s.SubIndication, Qualification: s.Qualification, Level: s.Level, Checks: s.Checks}
 		if p.Verified {
-			p.Seal.describe(s)
+			p.Seal.describe(s, now)
 		}
 	}
 	if !p.Verified {
@@ -114,7 +117,7 @@ func presentation(q oid4vp.CredentialQuery, c checked) (Presentation, error) {
 	return p, nil
 }
 
-func (s *Seal) describe(v *seal.Validation) {
+func (s *Seal) describe(v *seal.Validation, now time.Time) {
 	if !v.ClaimedTime.IsZero() {
 		at := v.ClaimedTime.UTC()
 		s.SignedAt = &at
@@ -127,6 +130,9 @@ func (s *Seal) describe(v *seal.Validation) {
 	}
 	if x := v.Provider; x != nil {
 		s.Provider = &Provider{Name: x.Name, Registration: x.Registration.String(), Law: x.Law, Status: x.Status}
+	}
+	if said, ok := statement.Of(*v, now); ok {
+		s.Statement = &said
 	}
 }
 

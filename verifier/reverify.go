@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/credential"
@@ -168,6 +169,7 @@ func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors
 
 // same compares two verdicts but for the words that explain them.
 func same(again, then Result) error {
+	again = again.as(then)
 	a, err := jose.Marshal(again.silent())
 	if err != nil {
 		return err
@@ -180,6 +182,29 @@ func same(again, then Result) error {
 		return fmt.Errorf("judged again it comes out otherwise: verified is %t, was %t; failed now: %s", again.Verified, then.Verified, names(again.failures()))
 	}
 	return nil
+}
+
+// as leaves out what evidence of earlier releases does not have: the statement, and
+// the check of the qualification, which was part of that of the policy.
+func (r Result) as(then Result) Result {
+	list := slices.Clone(r.Presentations)
+	for i := range list {
+		if i >= len(then.Presentations) {
+			break
+		}
+		p, old := &list[i], then.Presentations[i]
+		if p.Seal != nil && old.Seal != nil && old.Seal.Statement == nil {
+			s := *p.Seal
+			s.Statement = nil
+			p.Seal = &s
+		}
+		named := func(c credential.Check) bool { return c.Name == CheckQualification }
+		if !slices.ContainsFunc(old.Checks, named) {
+			p.Checks = slices.DeleteFunc(slices.Clone(p.Checks), func(c credential.Check) bool { return named(c) && c.Outcome != credential.Failed })
+		}
+	}
+	r.Presentations = list
+	return r
 }
 
 func (r Result) silent() Result {

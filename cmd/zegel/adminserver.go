@@ -152,6 +152,9 @@ type environment struct {
 	CRLs          []crl    `json:"crls"`
 	Registrar     jose.JWK `json:"registrar"`
 	Receivers     string   `json:"receivers"`
+	// TrustedLists are those of the Union, for the wallet to fetch and verify itself;
+	// nil for a platform that asks none.
+	TrustedLists *walletLists `json:"trusted_lists,omitempty"`
 	// Development lets addresses be plain http on loopback.
 	Development bool `json:"development"`
 }
@@ -191,6 +194,9 @@ func (a *app) environment() (environment, error) {
 		e.HandlesFor = append(e.HandlesFor, i.URL)
 	}
 	var err error
+	if e.TrustedLists, err = a.c.Verifier.Trust.Lists.forWallets(); err != nil {
+		return e, err
+	}
 	e.Registrar, err = jose.PublicJWK(a.local.hierarchy.Registrar.Key.Public())
 	if err != nil {
 		return e, fmt.Errorf("registrar: %w", err)

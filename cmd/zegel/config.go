@@ -9,7 +9,6 @@ import (
 	"github.com/zegel-id/zegel/internal/provider/magda/wssecurity"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
-	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/verifier/policy"
 )
 
@@ -340,9 +339,7 @@ type AcceptConfig struct {
 	Type          string   `yaml:"type"`
 	Issuers       []string `yaml:"issuers"`
 	Registrations []string `yaml:"registrations"`
-	// Qualification is the least that the seal must be worth: QESeal, AdESeal-QC
-	// or AdESeal, the default.
-	Qualification seal.Qualification `yaml:"qualification"`
+	SealConfig    `yaml:",inline"`
 	// MaxAge is how long ago a credential may have been issued, such as 8760h;
 	// empty is any time.
 	MaxAge string `yaml:"max_age"`

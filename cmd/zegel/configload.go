@@ -87,6 +87,7 @@ func (c *Config) relativeTo(dir string) {
 		if v.Trust.Lists != nil {
 			paths = append(paths, &v.Trust.Lists.Certificates)
 		}
+		paths = append(paths, v.sealPaths()...)
 		for i := range v.Policies {
 			paths = append(paths, &v.Policies[i].File)
 		}

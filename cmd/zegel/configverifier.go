@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zegel-id/zegel/verifier"
 	"github.com/zegel-id/zegel/verifier/policy"
 	"github.com/zegel-id/zegel/verifier/receivers"
 	"github.com/zegel-id/zegel/verifier/webhooks"
@@ -24,6 +23,9 @@ func (v *VerifierConfig) checkPolicies() []error {
 	}
 	for i := range v.Accept {
 		a := &v.Accept[i]
+		for _, err := range a.SealConfig.check() {
+			fault("accept[%d].%w", i, err)
+		}
 		if a.MaxAge == "" {
 			continue
 		}
@@ -43,14 +45,6 @@ func (v *VerifierConfig) checkPolicies() []error {
 		}
 	}
 	return faults
-}
-
-func (v *VerifierConfig) accepted() []verifier.Acceptance {
-	var out []verifier.Acceptance
-	for _, a := range v.Accept {
-		out = append(out, verifier.Acceptance{Name: a.Type, Issuers: a.Issuers, Registrations: a.Registrations, Qualification: a.Qualification, MaxAge: a.maxAge, WithoutExpiry: a.WithoutExpiry})
-	}
-	return out
 }
 
 // policies reads the policy documents; all faults are told at once.

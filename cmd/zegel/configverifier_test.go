@@ -38,7 +38,8 @@ func TestVerifierPolicies(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].ID != "own" || list[1].ID != "filed" {
 		t.Errorf("%v %v", list, err)
 	}
-	if a := v.accepted(); a[0].MaxAge != 8760*time.Hour || !a[0].WithoutExpiry {
+	app := &app{c: &Config{Verifier: &v}}
+	if a, err := app.accepted(); err != nil || a[0].MaxAge != 8760*time.Hour || !a[0].WithoutExpiry {
 		t.Errorf("%+v", a)
 	}
 }

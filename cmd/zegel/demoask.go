@@ -36,6 +36,9 @@ type result struct {
 				Name        string `json:"name"`
 				Legislation string `json:"legislation"`
 			} `json:"authentic_source"`
+			Statement struct {
+				Texts map[string]string `json:"text"`
+			} `json:"statement"`
 		} `json:"seal"`
 	} `json:"presentations"`
 	Checks credential.Report `json:"checks"`
@@ -94,6 +97,7 @@ func (s *story) verified(r result) error {
 	p := r.Presentations[0]
 	s.say("   The employer gets: %s", compact(p.Claims))
 	s.say("   seal %s, %s; provider on the list: %s; authentic source: %s (%s)", p.Seal.Indication, r.Qualification, p.Seal.Provider.Name, p.Seal.Source.Name, p.Seal.Source.Legislation)
+	s.say("   %s", p.Seal.Statement.Texts["en"])
 	if err := s.report(r.Checks); err != nil {
 		return err
 	}

@@ -63,7 +63,10 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if config.Controllers, err = controlled.New(fetch.Aged{Fetcher: a.public}, controlled.Options{Now: a.now, InsecureLoopback: a.c.Profile == ProfileDevelopment}); err != nil {
 		return err
 	}
-	config.Accept, config.Relax = c.accepted(), c.Relax
+	if config.Accept, err = a.accepted(); err != nil {
+		return err
+	}
+	config.Relax = c.Relax
 	if config.Policies, err = c.policies(); err != nil {
 		return err
 	}
@@ -79,6 +82,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	}
 	v, err := verifier.New(config)
 	if err != nil {
+		return err
+	}
+	if err := a.attainable(v); err != nil {
 		return err
 	}
 	a.reloadReceivers = func(ctx context.Context) error {

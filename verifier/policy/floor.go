@@ -7,6 +7,7 @@ import (
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal"
 )
 
 // Relaxation is one way in which policies may be laxer than the platform. An
@@ -14,10 +15,11 @@ import (
 type Relaxation string
 
 const (
-	// RelaxIssuers: types, issuers or registrations that the platform does not
-	// accept.
+	// RelaxIssuers: types, issuers, registrations or authentic sources that the
+	// platform does not accept.
 	RelaxIssuers Relaxation = "issuers"
-	// RelaxQualification: seals of less worth than the platform asks of a type.
+	// RelaxQualification: seals of less worth, or of a lower level, than the platform
+	// asks of a type.
 	RelaxQualification Relaxation = "qualification"
 	// RelaxExpiry: credentials without exp where the platform wants one.
 	RelaxExpiry Relaxation = "without_expiry"
@@ -41,6 +43,9 @@ type Floor struct {
 	// them.
 	Formats    []credential.Format
 	Algorithms []jose.Alg
+	// Levels are those that presented seals can have: what proves more is in the
+	// evidence beside a credential. Nothing relaxes them either.
+	Levels []seal.Level
 	// Allowed are the operator's exceptions.
 	Allowed []Relaxation
 }
@@ -60,6 +65,9 @@ func (f Floor) Check(p *Policy) error {
 		}
 	}
 	for i, t := range p.Types {
+		if t.Level != "" && !slices.Contains(f.Levels, t.Level) {
+			r.fault(fmt.Sprintf("credentials[%d].level", i), "found %q, which no presented seal has; only %v can be asked for here, because time-stamps are in the evidence that is kept beside a credential", t.Level, f.Levels)
+		}
 		f.typ(r, fmt.Sprintf("credentials[%d].", i), t)
 	}
 	for _, finding := range []Finding{StatusMissing, StatusUnavailable, HolderBindingMissing} {
@@ -84,6 +92,14 @@ func (f Floor) typ(r *reading, at string, t Type) {
 	}
 	if Worth(t.Qualification) < Worth(least.Qualification) {
 		f.lax(r, at+"qualification", RelaxQualification)
+	}
+	if least.Level != "" && !t.Level.Includes(least.Level) {
+		f.lax(r, at+"level", RelaxQualification)
+	}
+	if len(least.Sources) > 0 && (len(t.Sources) == 0 || slices.ContainsFunc(t.Sources, func(s Source) bool {
+		return !slices.ContainsFunc(least.Sources, func(all Source) bool { return all.Fits(s) })
+	})) {
+		f.lax(r, at+"authentic_sources", RelaxIssuers)
 	}
 	if t.WithoutExpiry && !least.WithoutExpiry {
 		f.lax(r, at+"without_expiry", RelaxExpiry)

@@ -32,12 +32,12 @@ type document struct {
 }
 
 type typeDocument struct {
-	Name          string             `json:"type"`
-	Issuers       []string           `json:"issuers"`
-	Registrations []string           `json:"registrations"`
-	Qualification seal.Qualification `json:"qualification"`
-	MaxAge        string             `json:"max_age,omitempty"`
-	WithoutExpiry bool               `json:"without_expiry,omitempty"`
+	Name          string   `json:"type"`
+	Issuers       []string `json:"issuers"`
+	Registrations []string `json:"registrations"`
+	needDocument
+	MaxAge        string `json:"max_age,omitempty"`
+	WithoutExpiry bool   `json:"without_expiry,omitempty"`
 }
 
 // Parse reads a document. name stands before each fault, which names the
@@ -53,14 +53,19 @@ func Parse(name string, b []byte) (*Policy, error) {
 	return d.read(name)
 }
 
-// New makes the policy of a configuration. The durations of types are written
-// as Parse reads them.
+// New makes the policy of a configuration, with the defaults of its types written
+// out. The durations of types are written as Parse reads them.
 func New(p Policy) (*Policy, error) {
 	d := document{ID: p.ID, Version: p.Version, Receivers: p.Receivers, Formats: p.Formats, Algorithms: p.Algorithms, StatusMaxAge: text(p.StatusMaxAge), Findings: p.findings}
 	for _, t := range p.Types {
-		d.Credentials = append(d.Credentials, typeDocument{Name: t.Name, Issuers: t.Issuers, Registrations: t.Registrations, Qualification: t.Qualification, MaxAge: text(t.MaxAge), WithoutExpiry: t.WithoutExpiry})
+		t.Qualification = cmp.Or(t.Qualification, seal.AdESeal)
+		d.Credentials = append(d.Credentials, documentOf(t))
 	}
 	return d.read("policy " + p.ID)
+}
+
+func documentOf(t Type) typeDocument {
+	return typeDocument{Name: t.Name, Issuers: t.Issuers, Registrations: t.Registrations, needDocument: needOf(t), MaxAge: text(t.MaxAge), WithoutExpiry: t.WithoutExpiry}
 }
 
 func text(d time.Duration) string {
@@ -139,11 +144,9 @@ func (d document) types(r *reading, p *Policy) {
 				r.fault(fmt.Sprintf("%sregistrations[%d]", at, n), "expected the form NTRBE-0123456749 (ETSI EN 319 412-1, clause 5.1.4)")
 			}
 		}
-		t.Qualification = cmp.Or(t.Qualification, seal.AdESeal)
-		if Worth(t.Qualification) == 0 {
-			r.fault(at+"qualification", "found %q, expected QESeal, AdESeal-QC or AdESeal", t.Qualification)
-		}
-		p.Types = append(p.Types, Type{Name: t.Name, Issuers: t.Issuers, Registrations: t.Registrations, Qualification: t.Qualification, MaxAge: r.duration(at+"max_age", t.MaxAge), WithoutExpiry: t.WithoutExpiry})
+		read := Type{Name: t.Name, Issuers: t.Issuers, Registrations: t.Registrations, MaxAge: r.duration(at+"max_age", t.MaxAge), WithoutExpiry: t.WithoutExpiry}
+		t.needDocument.read(r, at, &read)
+		p.Types = append(p.Types, read)
 	}
 }
 
@@ -184,7 +187,7 @@ func (r *reading) lists(d document) {
 func (p *Policy) write() error {
 	d := document{ID: p.ID, Version: p.Version, Receivers: p.Receivers, Formats: p.Formats, Algorithms: p.Algorithms, StatusMaxAge: text(p.StatusMaxAge), Findings: p.findings}
 	for _, t := range p.Types {
-		d.Credentials = append(d.Credentials, typeDocument{Name: t.Name, Issuers: t.Issuers, Registrations: t.Registrations, Qualification: t.Qualification, MaxAge: text(t.MaxAge), WithoutExpiry: t.WithoutExpiry})
+		d.Credentials = append(d.Credentials, documentOf(t))
 	}
 	var err error
 	p.document, err = jose.Marshal(d)

@@ -57,8 +57,17 @@ type Type struct {
 	// Registrations are the accepted registration numbers of the list of
 	// PuB-EAA providers, such as NTRBE-0123456749. Required.
 	Registrations []string
-	// Qualification is the least that the seal must be worth; empty is AdESeal.
+	// Qualification is the least that the seal must be worth. In a document that was
+	// only parsed, empty is what the platform asks of the type (Over).
 	Qualification seal.Qualification
+	// Level is the least conformance level of the seal; empty is any.
+	Level seal.Level
+	// Sources are those of which the certificate must say that its holder answers
+	// for one; empty is any, also none.
+	Sources []Source
+	// NotifiedWhenSealed wants the provider to have been in the list of PuB-EAA
+	// providers, and notified, already at the time at which it says it sealed.
+	NotifiedWhenSealed bool
 	// MaxAge is how long ago the credential may have been issued; zero is any
 	// time.
 	MaxAge time.Duration

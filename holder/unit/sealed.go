@@ -1,0 +1,98 @@
+package unit
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/credential/format"
+	"github.com/zegel-id/zegel/seal"
+)
+
+// Sealed judges what the vault holds by the trust of the wallet unit itself, as of
+// now: the seal on every copy, that it is of the issuer that the copy names, and
+// that the copy is what was sealed. It answers what was found of the copy that is
+// worth least, so that no other is said to be worth more. An error means that a copy
+// could not be judged, or is not what was sealed.
+//
+// It says nothing of the credential's own validity and status.
+func (s Issuance) Sealed(ctx context.Context, it Item) (seal.Validation, error) {
+	f := format.By(it.Format)
+	if f == nil || len(it.Copies) == 0 || s.Seals == nil {
+		return seal.Validation{}, errors.New("it is of a format that this wallet does not know, has no copies, or there is nobody to trust")
+	}
+	var all []seal.Validation
+	for n := range it.Copies {
+		v, err := s.sealed(ctx, f, it, n)
+		if err != nil {
+			return seal.Validation{}, fmt.Errorf("copy %d: %w", n+1, err)
+		}
+		if v.Err() != nil {
+			return v, nil
+		}
+		all = append(all, v)
+	}
+	worths := []seal.Qualification{seal.NotApplicable, seal.AdESeal, seal.AdESealQC, seal.QESeal}
+	return slices.MinFunc(all, func(a, b seal.Validation) int {
+		return slices.Index(worths, a.Qualification) - slices.Index(worths, b.Qualification)
+	}), nil
+}
+
+// errSeal ends the verification of a copy whose seal does not hold.
+var errSeal = errors.New("the seal does not hold")
+
+func (s Issuance) sealed(ctx context.Context, f format.Format, it Item, n int) (seal.Validation, error) {
+	held, err := it.Open(n)
+	if err != nil {
+		return seal.Validation{}, err
+	}
+	issuer := it.Issuer
+	if it.Source != nil {
+		issuer = it.Source.Issuer
+	}
+	p := format.Policy{Now: within(held, s.Now()), Skew: time.Minute, Controller: s.controller(ctx, issuer)}
+	if f.ID() == credential.FormatMdoc {
+		p.Types = []string{it.Type}
+	}
+	var found *seal.Validation
+	p.Trust = func(u format.Signature) (crypto.PublicKey, error) {
+		v, err := u.Validate(ctx, s.Seals, s.Now())
+		if err != nil {
+			return nil, err
+		}
+		if v.Err() != nil {
+			found = &v
+			return nil, errSeal
+		}
+		if err := seal.CertifiesIssuer(v.Certificate, u.IssuerIn(v.Certificate)); err != nil {
+			return nil, err
+		}
+		found = &v
+		return v.Certificate.PublicKey, nil
+	}
+	_, err = f.Issued(it.Copies[n].Credential, p)
+	switch {
+	case found == nil && err == nil:
+		return seal.Validation{}, errors.New("its seal was not judged")
+	case err != nil && !errors.Is(err, errSeal):
+		return seal.Validation{}, err
+	}
+	return *found, nil
+}
+
+// within is a time at which a credential is valid, the nearest one to now: whether
+// it still is, is another question than whether it was sealed.
+func within(held format.Held, now time.Time) time.Time {
+	from, until, ok := held.Validity()
+	switch {
+	case ok && !until.IsZero() && !now.Before(until):
+		return until.Add(-time.Second)
+	case ok && now.Before(from):
+		return from
+	}
+	return now
+}
