@@ -17,9 +17,9 @@ import (
 
 func TestTrustAdmin(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
-	p := newPublisher(t, now)
+	p := newUnionScene(t, now)
 	i := newInstallation(t, p, now)
-	p.lists(7, i.hierarchy.SealCA.Certificate, now)
+	p.all(7, i.hierarchy.SealCA.Certificate, now)
 	i.start()
 	i.eventually("ready", func() bool { return i.ready() == "" })
 	leaf := string(trust.EncodePEM(i.hierarchy.Seal.Certificate))
@@ -117,9 +117,9 @@ func TestTrustAdmin(t *testing.T) {
 // server that stops does not wait.
 func TestTrustFetchCutOff(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
-	p := newPublisher(t, now)
+	p := newUnionScene(t, now)
 	i := newInstallation(t, p, now)
-	p.lists(1, i.hierarchy.SealCA.Certificate, now)
+	p.all(1, i.hierarchy.SealCA.Certificate, now)
 	i.start()
 	i.eventually("ready", func() bool { return i.ready() == "" })
 	i.eventually("the background is done", func() bool { return len(i.app.lists.source.Status()) == 3 })
@@ -179,7 +179,7 @@ func (w *watched) Write(b []byte) (int, error) {
 // A server without trusted lists says what to configure, on each route.
 func TestTrustAdminWithoutLists(t *testing.T) {
 	now := time.Now()
-	i := newInstallation(t, newPublisher(t, now), now)
+	i := newInstallation(t, newUnionScene(t, now), now)
 	i.c.Verifier.Trust.Lists = nil
 	i.start()
 	cert := filepath.Join(t.TempDir(), "seal.pem")

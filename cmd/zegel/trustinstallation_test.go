@@ -58,7 +58,7 @@ func (b *lockedBuffer) String() string {
 
 // writeInstallation writes what a configuration names: keys, the register of
 // receivers and the signers of the list of lists.
-func writeInstallation(t *testing.T, dir string, p *publisher, now time.Time) *devca.Hierarchy {
+func writeInstallation(t *testing.T, dir string, p *unionScene, now time.Time) *devca.Hierarchy {
 	t.Helper()
 	if err := initKeys(filepath.Join(dir, "keys"), devca.Options{Now: now.Add(-time.Hour), Issuer: "https://issuer.example.org"}); err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func writeInstallation(t *testing.T, dir string, p *publisher, now time.Time) *d
 	return h
 }
 
-func newInstallation(t *testing.T, p *publisher, now time.Time) *installation {
+func newInstallation(t *testing.T, p *unionScene, now time.Time) *installation {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "zegel") // short, for the socket
 	if err != nil {

@@ -8,9 +8,6 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
-	"net/http"
-	"net/http/httptest"
-	"sync"
 	"testing"
 	"time"
 
@@ -42,42 +39,16 @@ func newListSigner(t testing.TB, name string, now time.Time) listSigner {
 	return listSigner{key, cert}
 }
 
-// publisher publishes a list of lists and the lists of Belgium and the
-// Netherlands, over plain http.
-type publisher struct {
-	*httptest.Server
+// unionScene is a publisher of the list of lists and the lists of Belgium and the
+// Netherlands, each by a signer of its own.
+type unionScene struct {
+	*publisher
 	t             testing.TB
 	union, be, nl listSigner
-
-	mu   sync.Mutex
-	docs map[string][]byte
-	down bool
-	hang map[string]chan struct{} // these wait until it is closed
 }
 
-func newPublisher(t testing.TB, now time.Time) *publisher {
-	p := &publisher{t: t, docs: map[string][]byte{}, hang: map[string]chan struct{}{}, union: newListSigner(t, "EU", now), be: newListSigner(t, "BE", now), nl: newListSigner(t, "NL", now)}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.mu.Lock()
-		doc, wait := p.docs[r.URL.Path], p.hang[r.URL.Path]
-		if p.down {
-			doc = nil
-		}
-		p.mu.Unlock()
-		if wait != nil {
-			select {
-			case <-wait:
-			case <-r.Context().Done():
-			}
-		}
-		if doc == nil {
-			http.NotFound(w, r)
-			return
-		}
-		w.Write(doc)
-	}))
-	t.Cleanup(p.Close)
-	return p
+func newUnionScene(t *testing.T, now time.Time) *unionScene {
+	return &unionScene{newPublisher(t, now), t, newListSigner(t, "EU", now), newListSigner(t, "BE", now), newListSigner(t, "NL", now)}
 }
 
 func (p *publisher) put(path string, doc []byte) {
@@ -113,13 +84,13 @@ func (p *publisher) holdBack(path string) func() {
 	}
 }
 
-func (p *publisher) sign(l tsltest.List, by listSigner, at time.Time) []byte {
+func (p *unionScene) sign(l tsltest.List, by listSigner, at time.Time) []byte {
 	l.Issued = at
 	return tsltest.Sign(p.t, l.XML(), tsltest.Signature{Certificate: by.cert, Key: by.key, At: at})
 }
 
 // listOfLists points to both lists; its own signers are those of now.
-func (p *publisher) listOfLists(sequence int, information ...string) tsltest.List {
+func (p *unionScene) listOfLists(sequence int, information ...string) tsltest.List {
 	return tsltest.List{Type: tsltest.TypeListOfLists, Territory: "EU", Sequence: sequence, Information: information, Pointers: []tsltest.Pointer{
 		{Location: p.URL + "/lotl.xml", Type: tsltest.TypeListOfLists, Territory: "EU", Signers: []*x509.Certificate{p.union.cert}},
 		{Location: p.URL + "/be.xml", Type: tsltest.TypeNational, Territory: "BE", Signers: []*x509.Certificate{p.be.cert}},
@@ -148,14 +119,14 @@ func withdrawn(s tsltest.Service) tsltest.Service {
 	return s
 }
 
-// lists publishes all three, with an authority as granted service for seals.
-func (p *publisher) lists(sequence int, ca *x509.Certificate, at time.Time) {
+// all publishes all three, with an authority as granted service for seals.
+func (p *unionScene) all(sequence int, ca *x509.Certificate, at time.Time) {
 	p.put("/lotl.xml", p.sign(p.listOfLists(sequence), p.union, at))
 	p.put("/be.xml", p.sign(national("BE", sequence, forSeals(ca, at.AddDate(-3, 0, 0))), p.be, at))
 	p.put("/nl.xml", p.sign(national("NL", sequence), p.nl, at))
 }
 
 // pivot is the address of a list of lists that changed its signers.
-func (p *publisher) pivot(sequence int) string {
+func (p *unionScene) pivot(sequence int) string {
 	return fmt.Sprintf("%s/lotl-pivot-%d.xml", p.URL, sequence)
 }

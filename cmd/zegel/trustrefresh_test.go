@@ -18,7 +18,7 @@ import (
 // between.
 func TestTrustedListsServed(t *testing.T) {
 	begin := time.Now().UTC().Truncate(time.Second)
-	p := newPublisher(t, begin)
+	p := newUnionScene(t, begin)
 	i := newInstallation(t, p, begin)
 	ca := i.hierarchy.SealCA.Certificate
 	long := begin.AddDate(-3, 0, 0)

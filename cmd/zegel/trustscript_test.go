@@ -20,7 +20,7 @@ import (
 // listScene is what a script about trusted lists has beside its files: who publishes
 // them, and the installation that follows them.
 type listScene struct {
-	p *publisher
+	p *unionScene
 	h *devca.Hierarchy
 }
 
@@ -30,7 +30,7 @@ func TestTrustScripts(t *testing.T) {
 		Dir: "testdata/trust",
 		Setup: func(env *testscript.Env) error {
 			now := time.Now().UTC()
-			s := listScene{p: newPublisher(t, now)}
+			s := listScene{p: newUnionScene(t, now)}
 			s.h = writeInstallation(t, env.WorkDir, s.p, now)
 			env.Values["lists"] = s
 			env.Setenv("LOTL", s.p.URL+"/lotl.xml")
@@ -61,7 +61,7 @@ func publishLists(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	now := time.Now().UTC().Truncate(time.Second)
 	ca, long := s.h.SealCA.Certificate, now.AddDate(-3, 0, 0)
-	s.p.lists(n, ca, now)
+	s.p.all(n, ca, now)
 	if len(args) == 1 {
 		return
 	}
