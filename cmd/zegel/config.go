@@ -336,10 +336,10 @@ type IdentifierConfig struct {
 // gives no authority over a type.
 type AcceptConfig struct {
 	// Type is a vct, a doctype, or the IRI of the type of a W3C credential.
-	Type          string   `yaml:"type"`
-	Issuers       []string `yaml:"issuers"`
-	Registrations []string `yaml:"registrations"`
-	SealConfig    `yaml:",inline"`
+	Type           string   `yaml:"type"`
+	Issuers        []string `yaml:"issuers"`
+	Registrations  []string `yaml:"registrations"`
+	SealNeedConfig `yaml:",inline"`
 	// MaxAge is how long ago a credential may have been issued, such as 8760h;
 	// empty is any time.
 	MaxAge string `yaml:"max_age"`
