@@ -3,7 +3,6 @@ package seal
 import (
 	"context"
 	"crypto"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -23,11 +22,9 @@ type Stamper interface {
 	Stamp(ctx context.Context, hash crypto.Hash, imprint []byte) (*tsp.Token, error)
 }
 
-// Lists are published revocation lists, and their text; trust.CRLs is one.
-type Lists interface {
-	trust.RevocationSource
-	Raw(issuer *x509.Certificate) []byte
-}
+// Lists is what is published about revocation, and what to keep of it: trust.CRLs,
+// trust.Responders, or trust.Preferred of both.
+type Lists interface{ trust.ValueSource }
 
 // Archivist lifts the evidence of seals to the levels that outlive certificates.
 // It needs no key of a seal: whoever holds the evidence may do it. It may be used
@@ -118,8 +115,8 @@ func (a *Archivist) stamp(ctx context.Context, f *evidence.File, kind evidence.K
 	return f.AddTimeStamp(kind, token.Raw)
 }
 
-// addValues adds the issuers of every certificate that counts now, and their
-// lists. Before the first archive time-stamp those are the seal's and the
+// addValues adds the issuers of every certificate that counts now, and the lists or
+// answers that say it is good. Before the first archive time-stamp those are the seal's and the
 // authorities'; afterwards the last authority's, for the others were covered
 // when their values were good.
 func (a *Archivist) addValues(ctx context.Context, f *evidence.File) error {
@@ -133,23 +130,31 @@ func (a *Archivist) addValues(ctx context.Context, f *evidence.File) error {
 	for _, p := range paths {
 		for i, c := range p.Certificates[:len(p.Certificates)-1] {
 			issuer := p.Certificates[i+1]
-			status, err := a.Lists.Revocation(ctx, c, issuer, now)
+			status, value, err := a.Lists.RevocationValue(ctx, c, issuer, now)
 			if err != nil {
 				return fmt.Errorf("asking about revocation: %w", err)
 			}
-			raw := a.Lists.Raw(issuer)
-			if status.State != trust.Good || raw == nil {
+			if status.State != trust.Good {
 				return fmt.Errorf("%w: revocation of %s is %s: %s", ErrArchive, subject(c), status.State, status.Detail)
 			}
-			if known[string(issuer.Raw)] {
-				continue
+			keep(&v.Certificates, issuer, known, issuer.Raw)
+			if value.CRL != nil {
+				keep(&v.CRLs, value.CRL, known, value.CRL)
 			}
-			known[string(issuer.Raw)] = true
-			v.Certificates = append(v.Certificates, issuer)
-			v.CRLs = append(v.CRLs, raw)
+			if value.OCSP != nil {
+				keep(&v.OCSPs, value.OCSP, known, value.OCSP)
+			}
 		}
 	}
 	return f.AddValues(v)
+}
+
+// keep adds what is not known yet.
+func keep[T any](to *[]T, x T, known map[string]bool, der []byte) {
+	if !known[string(der)] {
+		known[string(der)] = true
+		*to = append(*to, x)
+	}
 }
 
 // paths are the chains whose revocation must be kept now.

@@ -50,9 +50,10 @@ type Fetcher interface {
 	Fetch(ctx context.Context, url, accept string) (body []byte, maxAge time.Duration, err error)
 }
 
-// RevocationSource answers about a certificate and its issuer at a time: CRLs
-// what is published now, Archive what was kept, Sources several. An error means that the question
-// could not be asked; not to know is an answer.
+// RevocationSource answers about a certificate and its issuer at a time: CRLs and
+// Responders what is published now, Archive what was kept, Sources and Preferred
+// several. An error means that the question could not be asked; not to know is an
+// answer.
 type RevocationSource interface {
 	Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, error)
 }
