@@ -70,11 +70,12 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 		return Validation{}, err
 	}
 
-	// Step 5. Chain, validity, key usage and revocation at that time.
+	// Step 5. Chain, validity, key usage, revocation and algorithms at that time.
 	path, pathErr := v.Trust.Complete(chain, f.Values().Certificates, trust.UseSeal, out.BestSignatureTime)
 	if err := v.trusted(ctx, &out, p.source(), path, pathErr, out.BestSignatureTime); err != nil {
 		return Validation{}, err
 	}
+	v.cryptography(&out, h.Alg, out.BestSignatureTime)
 
 	// Step 6. Signed attributes, level.
 	v.attributes(&out, h, out.BestSignatureTime)

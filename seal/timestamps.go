@@ -24,6 +24,8 @@ type TimeStamp struct {
 	// Path leads from the authority's certificate to an anchor; nil when not
 	// accepted.
 	Path *trust.Path
+
+	until time.Time // when it must be covered by another one
 }
 
 const specTimeStamp = "ETSI EN 319 102-1, clauses 5.4 and 5.5; RFC 3161, Section 2.4.2"
@@ -74,7 +76,7 @@ func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) 
 		}
 		out.Checks.Pass(check, specTimeStamp, fmt.Sprintf("%s by %s under policy %s", s.Time.Format(time.RFC3339), subject(s.Path.Leaf()), s.Policy))
 		if out.StampBefore.IsZero() {
-			out.StampBefore = s.Path.NotAfter()
+			out.StampBefore = s.until
 		}
 		// Both kinds prove that the signature existed: an archive time-stamp covers it.
 		if s.Time.Before(out.BestSignatureTime) {
@@ -116,9 +118,16 @@ func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, contr
 		return s, errors.New("it says a time after the one at which it is known to exist"), nil
 	}
 
-	// Step 4. At that time the authority could still be believed.
+	// Step 4. At that time the authority and its algorithms could still be believed.
 	if fault := path.ValidAt(control); fault != nil {
 		return s, fmt.Errorf("nothing proves that it existed before its certificate ran out: %w", fault), nil
+	}
+	life, fault := p.v.stampLife(t, path)
+	if fault == nil {
+		fault = life.At(control)
+	}
+	if fault != nil {
+		return s, fmt.Errorf("nothing proves that it existed while its algorithms were believed: %w", fault), nil
 	}
 	found, err := askPath(ctx, p.source(), path, control)
 	if err != nil {
@@ -127,7 +136,10 @@ func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, contr
 	if found.state != trust.Good && (found.state != trust.Unknown || !p.v.InsecureAcceptUnknownRevocation) {
 		return s, fmt.Errorf("revocation of its authority is %s: %s", found.state, found.why), nil
 	}
-	s.Accepted, s.Path = true, path
+	s.Accepted, s.Path, s.until = true, path, path.NotAfter()
+	if !life.End.IsZero() && life.End.Before(s.until) {
+		s.until = life.End
+	}
 	return s, nil, nil
 }
 
