@@ -57,7 +57,10 @@ func TestAlgorithmsOverTime(t *testing.T) {
 		return at
 	}
 	// Stamped again by an authority of P-384 while P-256 was believed.
-	again := a.again(a.made(seal.BaselineLTA), a.strongAuthority(), now.Add(24*time.Hour))
+	again := a.again(a.made(seal.BaselineLTA), a.anotherAuthority(elliptic.P384()), now.Add(24*time.Hour))
+	// Stamped by a unit of P-256 under an authority of P-384.
+	weak := a.made(seal.BaselineB)
+	a.stamp(weak, evidence.SignatureTimeStamp, a.anotherAuthority(elliptic.P256()), now)
 	const noPOE, never = seal.CryptoConstraintsNoPOE, seal.CryptoConstraintsFailure
 	const end, stamp, archiveStamp = seal.CheckAlgorithmEnd, seal.CheckTimeStamp, seal.CheckArchiveStamp
 	for name, tc := range map[string]struct {
@@ -81,6 +84,7 @@ func TestAlgorithmsOverTime(t *testing.T) {
 		"LTA, before the key's end":          {a.made(seal.BaselineLTA), "", "2027-03-01", day("2026-12-01"), "", seal.BaselineLTA, "", day("2027-03-01")},
 		"LTA, the authority ends first":      {a.made(seal.BaselineLTA), "", "2040-01-01", day("2026-12-01"), "", seal.BaselineLTA, "", a.tsas[0].Chain[0].NotAfter},
 		"stamped again before the end":       {again, "", "2027-03-01", day("2027-04-01"), "", seal.BaselineLTA, "", a.tsas[3].Chain[0].NotAfter},
+		"T, the key of the unit ended":       {weak, "", "2026-12-01", day("2026-12-01"), noPOE, seal.BaselineB, stamp + " " + end, time.Time{}},
 		"stamped when it had ended already":  {a.made(seal.BaselineT), "2026-11-23", "", day("2026-11-24"), noPOE, seal.BaselineB, stamp + " " + end, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,21 +180,21 @@ func (a *archive) strongLeaf() *x509.Certificate {
 	return certify(a.t, c, key.Public(), key, &a.ca)
 }
 
-// strongAuthority is one more, in which all keys are of P-384.
-func (a *archive) strongAuthority() *devtsa.Authority {
-	pair := func(c *x509.Certificate, by *devca.Pair) devca.Pair {
-		key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+// anotherAuthority is one more, of P-384 with a unit of a curve.
+func (a *archive) anotherAuthority(curve elliptic.Curve) *devtsa.Authority {
+	pair := func(c *x509.Certificate, curve elliptic.Curve, by *devca.Pair) devca.Pair {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
 		a.check(err)
 		return devca.Pair{Key: key, Certificate: certify(a.t, c, key.Public(), key, by)}
 	}
 	c := authority("Time-stamp root of P-384")
 	c.NotBefore, c.NotAfter = now.Add(-year), now.Add(9*year)
-	root := pair(c, nil)
+	root := pair(c, elliptic.P384(), nil)
 	c = leaf()
 	usage, err := devtsa.ExtKeyUsage(true, asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8})
 	a.check(err)
 	c.NotBefore, c.NotAfter, c.ExtraExtensions = now.Add(-year), now.Add(2*year), []pkix.Extension{usage}
-	unit := pair(c, &root)
+	unit := pair(c, curve, &root)
 	a.tsas = append(a.tsas, &devtsa.Authority{Key: unit.Key, Chain: []*x509.Certificate{unit.Certificate}, Policy: devtsa.Policy, Now: clock, Root: root.Certificate, RootKey: root.Key})
 	return a.tsas[len(a.tsas)-1]
 }

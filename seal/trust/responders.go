@@ -106,13 +106,14 @@ func (r *Responders) kept(key answerKey) *ocspAnswer {
 	return r.answers[key]
 }
 
-// keep remembers an answer unless a later one is there.
-func (r *Responders) keep(key answerKey, a *ocspAnswer) {
+// keep remembers an answer. One older than the one before is refused: somebody may
+// have kept it to give it again.
+func (r *Responders) keep(key answerKey, a *ocspAnswer) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.answers[key]
 	if old != nil && old.ThisUpdate.After(a.ThisUpdate) {
-		return
+		return fmt.Errorf("%w: it is older than one that was seen", ErrOCSP)
 	}
 	if old == nil && len(r.answers) >= maxAnswers {
 		for k := range r.answers { // any: an answer lost is asked for again
@@ -121,6 +122,7 @@ func (r *Responders) keep(key answerKey, a *ocspAnswer) {
 		}
 	}
 	r.answers[key] = a
+	return nil
 }
 
 // refresh asks the responders of a certificate in order. Several callers share one
@@ -145,7 +147,9 @@ func (r *Responders) ask(ctx context.Context, key answerKey, cert, issuer *x509.
 		}
 		a, err := r.exchange(ctx, address, cert, issuer)
 		if err == nil {
-			r.keep(key, a)
+			err = r.keep(key, a)
+		}
+		if err == nil {
 			return nil
 		}
 		fault = err

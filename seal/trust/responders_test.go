@@ -110,6 +110,10 @@ func TestRespondersCache(t *testing.T) {
 	if got := a.ask(t, r, now); got.State != trust.Unknown || !strings.Contains(got.Detail, "nextUpdate has passed") {
 		t.Errorf("an old answer: %s, %s", got.State, got.Detail)
 	}
+	a.responder.Bend = func(x *devocsp.Answer) { x.ThisUpdate, x.NextUpdate = now, at.Add(time.Hour) }
+	if got := a.ask(t, r, at); got.State != trust.Unknown || !strings.Contains(got.Detail, "older than one that was seen") {
+		t.Errorf("an older answer that is still good: %s, %s", got.State, got.Detail)
+	}
 
 	gone := newAnswered(t, nil)
 	at = now
