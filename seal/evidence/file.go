@@ -58,6 +58,16 @@ func Lift(compact string, disclosures ...string) (*File, error) {
 	return newFile(parts[0], parts[1], parts[2], disclosures)
 }
 
+// Unencoded is a signature over a payload as it is (RFC 7797), whose protected header
+// says so. It has no compact form.
+func Unencoded(protected, payload string, signature []byte) (*File, error) {
+	f, err := newFile(protected, payload, jose.Encode(signature), nil)
+	if err == nil && !f.header.Unencoded {
+		return nil, fmt.Errorf("%w: b64 is not false (RFC 7797, Section 3)", ErrFile)
+	}
+	return f, err
+}
+
 func newFile(protected, payload, signature string, disclosures []string) (*File, error) {
 	// The payload is not part of it, for it may be unencoded.
 	t, err := jose.Parse(protected + ".." + signature)

@@ -303,3 +303,16 @@ func TestArchiveCoversElements(t *testing.T) {
 		}
 	}
 }
+
+// A payload that is not encoded must be said not to be.
+func TestUnencoded(t *testing.T) {
+	encoded := jose.Encode([]byte(`{"alg":"ES256","typ":"jose+json"}`))
+	if f, err := evidence.Unencoded(encoded, "e30", make([]byte, 64)); f != nil || !errors.Is(err, evidence.ErrFile) {
+		t.Errorf("b64 is not there: %v", err)
+	}
+	plain := jose.Encode([]byte(`{"alg":"ES256","typ":"jose+json","b64":false,"crit":["b64"]}`))
+	f, err := evidence.Unencoded(plain, `{"a":"\u00e9"}`, make([]byte, 64))
+	if err != nil || string(f.Payload()) != `{"a":"\u00e9"}` {
+		t.Errorf("%v", err)
+	}
+}
