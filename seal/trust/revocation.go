@@ -60,16 +60,19 @@ type RevocationSource interface {
 
 // Sources asks several sources and takes the worst answer that any of them has:
 // who was revoked in one of them is revoked. Unknown is the answer of a source
-// that has none.
+// that has none; where none has one, what all of them say stands in the detail.
 type Sources []RevocationSource
 
 // Revocation asks every source.
 func (s Sources) Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, error) {
 	out := RevocationStatus{Detail: "no source of revocation is configured"}
-	for _, source := range s {
+	for i, source := range s {
 		status, err := source.Revocation(ctx, cert, issuer, at)
 		if err != nil {
 			return RevocationStatus{}, err
+		}
+		if i > 0 && status.State == Unknown && out.State == Unknown {
+			status.Detail = out.Detail + "; " + status.Detail
 		}
 		out = worse(out, status)
 	}
