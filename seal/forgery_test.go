@@ -131,6 +131,8 @@ func (w *forger) headers() []forgery {
 	return []forgery{
 		{"as it was made", w.sealed(w.seal, nil), "", seal.BaselineB, "", "", nil},
 		{"another typ", set("typ", "vc+jwt"), malformed, none, format, "expected \"dc+sd-jwt\"", nil},
+		{"another typ in JSON", w.inJSON(w.signedHeader(func(h map[string]any) { h["typ"] = "vc+jwt" })), malformed, none, format, "expected \"dc+sd-jwt\"", nil},
+		{"detached in JSON", w.inJSON(w.signedHeader(func(h map[string]any) { h["sigD"] = map[string]any{} })), seal.SignedDataNotFound, none, format, "sigD", nil},
 		{"unknown crit", unknown, malformed, none, format, "crit[0]", nil},
 		{"crit empty", critical([]string{}), malformed, none, format, "non-empty", nil},
 		{"crit twice", critical([]string{"iat", "iat"}), malformed, none, format, "twice", nil},

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,6 +36,8 @@ type proofs struct {
 	v    *Validator
 	f    *evidence.File
 	kept *trust.Archive
+	// certificates are those of the evidence.
+	certificates []*x509.Certificate
 
 	stamped    bool // a signature time-stamp holds
 	complete   bool // the values kept answer for every certificate
@@ -108,7 +111,7 @@ func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, contr
 	}
 
 	// Step 2. A trusted authority signed it when it says.
-	path, fault := t.Verify(tsp.Verification{Hash: t.Hash, Imprint: t.Imprint, Trust: p.v.Trust, Certificates: p.f.Values().Certificates})
+	path, fault := t.Verify(tsp.Verification{Hash: t.Hash, Imprint: t.Imprint, Trust: p.v.Trust, Certificates: p.certificates})
 	if fault != nil {
 		return s, fault, nil
 	}

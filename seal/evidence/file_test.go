@@ -115,7 +115,7 @@ func TestParseRefuses(t *testing.T) {
 		"payload no base64url":        {fmt.Sprintf(`{"payload":"{}","protected":%q,"signature":%q}`, p, sig), "payload"},
 		"a member too many":           {fmt.Sprintf(`{"payload":"e30","protected":%q,"signature":%q,"extra":1}`, p, sig), "/extra"},
 		"a member twice":              {fmt.Sprintf(`{"payload":"e30","payload":"e30","protected":%q,"signature":%q}`, p, sig), "twice"},
-		"both forms":                  {fmt.Sprintf(`{"payload":"e30","protected":%q,"signature":%q,"signatures":[]}`, p, sig), "unknown"},
+		"both forms":                  {fmt.Sprintf(`{"payload":"e30","protected":%q,"signature":%q,"signatures":[]}`, p, sig), "stands beside"},
 		"no signatures":               {`{"payload":"e30","signatures":[]}`, "found 0"},
 		"two signatures":              {fmt.Sprintf(`{"payload":"e30","signatures":[{"protected":%[1]q,"signature":"AAAA"},{"protected":%[1]q,"signature":"AAAA"}]}`, p), "found 2"},
 		"unprotected kid":             {one(`{"kid":"1"}`), "/header/kid"},
