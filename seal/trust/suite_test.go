@@ -158,3 +158,13 @@ func TestParseSuite(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseSuite(f *testing.F) {
+	f.Add([]byte(`{"version":"ours","digests":[{"name":"SHA-256","until":"2030-05-01"}],"keys":[{"name":"ECDSA","bits":256}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := trust.ParseSuite(b)
+		if (s == nil) != (err != nil) || s != nil && s.Version() == "" {
+			t.Errorf("found %v, %v", s, err)
+		}
+	})
+}
