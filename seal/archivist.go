@@ -121,9 +121,9 @@ func (a *Archivist) stamp(ctx context.Context, f *evidence.File, kind evidence.K
 }
 
 // addValues adds the issuers of every certificate that counts now, and the lists or
-// answers that say it is good. Before the first archive time-stamp those are the seal's and the
-// authorities'; afterwards the last authority's, for the others were covered
-// when their values were good.
+// answers that say it is good. Before the first archive time-stamp those are the
+// seal's and the authorities'; afterwards the last authority's, for the others were
+// covered when their values were good.
 func (a *Archivist) addValues(ctx context.Context, f *evidence.File, got *tsp.Token) error {
 	paths, err := a.paths(f, got)
 	if err != nil {
