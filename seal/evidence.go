@@ -64,17 +64,19 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 	}
 
 	// Step 4. Time-stamps: since when the signature exists.
-	p := &proofs{v: v, f: f, kept: trust.NewArchive(f.Values().CRLs, f.Values().OCSPs)}
+	values := f.Values()
+	p := &proofs{v: v, f: f, kept: v.Trust.Archive(values.CRLs, values.OCSPs), certificates: values.Certificates}
 	p.kept.MaxAge = v.RevocationFreshness
 	if err := p.timeStamps(ctx, &out, at); err != nil {
 		return Validation{}, err
 	}
 
-	// Step 5. Chain, validity, key usage and revocation at that time.
-	path, pathErr := v.Trust.Complete(chain, f.Values().Certificates, trust.UseSeal, out.BestSignatureTime)
+	// Step 5. Chain, validity, key usage, revocation and algorithms at that time.
+	path, pathErr := v.Trust.Complete(chain, p.certificates, trust.UseSeal, out.BestSignatureTime)
 	if err := v.trusted(ctx, &out, p.source(), path, pathErr, out.BestSignatureTime); err != nil {
 		return Validation{}, err
 	}
+	v.cryptography(&out, h.Alg, out.BestSignatureTime)
 
 	// Step 6. Signed attributes, level.
 	v.attributes(&out, h, out.BestSignatureTime)

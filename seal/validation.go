@@ -37,6 +37,7 @@ const (
 	SigConstraintsFailure       SubIndication = "SIG_CONSTRAINTS_FAILURE"
 	ChainConstraintsFailure     SubIndication = "CHAIN_CONSTRAINTS_FAILURE"
 	CryptoConstraintsFailure    SubIndication = "CRYPTO_CONSTRAINTS_FAILURE"
+	CryptoConstraintsNoPOE      SubIndication = "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
 	NoSigningCertificateFound   SubIndication = "NO_SIGNING_CERTIFICATE_FOUND"
 	NoCertificateChainFound     SubIndication = "NO_CERTIFICATE_CHAIN_FOUND"
 	SignedDataNotFound          SubIndication = "SIGNED_DATA_NOT_FOUND"
@@ -108,6 +109,7 @@ const (
 	CheckValidity     = "seal_certificate_validity"
 	CheckKeyUsage     = "seal_key_usage"
 	CheckRevocation   = "seal_revocation"
+	CheckAlgorithmEnd = "seal_algorithm_end" // where the end of one is known
 	CheckAttributes   = "seal_signed_attributes"
 	CheckValues       = "seal_validation_data"
 	CheckBaseline     = "seal_baseline"
@@ -155,8 +157,8 @@ type Validation struct {
 	// TimeStamps are those of the evidence, in its order.
 	TimeStamps []TimeStamp
 	// StampBefore is when the certificates of the authority that stamped last run
-	// out: by then the evidence must be stamped again. Zero without a time-stamp
-	// that holds.
+	// out, or one of the algorithms of what it made ends, whatever is first: by then
+	// the evidence must be stamped again. Zero without a time-stamp that holds.
 	StampBefore time.Time
 	// Organization is the creator's registration.
 	Organization *qc.Organization

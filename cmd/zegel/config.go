@@ -380,6 +380,8 @@ type TrustConfig struct {
 	TimestampAnchors string `yaml:"timestamp_anchors"`
 	// Lists are the trusted lists of the Union.
 	Lists *TrustedListsConfig `yaml:"lists"`
+	// Revocation is how it is asked whether certificates were revoked.
+	Revocation *RevocationConfig `yaml:"revocation"`
 }
 
 // builtinMapping names the mapping of LED diplomas that is built in.

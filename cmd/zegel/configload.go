@@ -82,6 +82,7 @@ func (c *Config) relativeTo(dir string) {
 		}
 	}
 	if v := c.Verifier; v != nil {
+		paths = append(paths, v.Trust.Revocation.paths()...)
 		listen(&v.ListenConfig)
 		paths = append(paths, &v.Receivers, &v.Trust.ListSigner, &v.Trust.TimestampAnchors)
 		if v.Trust.Lists != nil {
@@ -180,6 +181,7 @@ func (c *Config) Check() error {
 			fault("verifier.trust: pub_eaa_list and list_signer belong together")
 		}
 		faults = append(faults, v.Trust.Lists.check(c.Profile)...)
+		faults = append(faults, v.Trust.Revocation.check()...)
 	}
 	if c.VCAPI != nil {
 		faults = append(faults, c.checkVCAPI()...)

@@ -51,6 +51,11 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		}
 		seals.Lists, health["trusted-lists"] = a.lists.source, a.lists.Health
 	}
+	if r := c.Trust.Revocation; r != nil {
+		if err := r.apply(seals, crls, a.responders(r)); err != nil {
+			return err
+		}
+	}
 	config := verifier.Config{
 		URL: c.URL, Store: a.store, Register: register, Access: access,
 		Registrar: verifier.Registrar{Signer: a.local.hierarchy.Registrar.Key, Chain: []*x509.Certificate{a.local.hierarchy.Registrar.Certificate}},
