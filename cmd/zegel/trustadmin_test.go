@@ -156,7 +156,7 @@ func TestTrustFetchCutOff(t *testing.T) {
 	}()
 	<-seen
 	i.stop()
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "the server stopped before all lists were fetched") {
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "it was cut off before every list was there") {
 		t.Errorf("found %v", err)
 	}
 }
