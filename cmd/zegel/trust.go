@@ -159,7 +159,11 @@ func printLists(w io.Writer, lists []listStatus) {
 			fmt.Fprint(w, ", kept from before the start")
 		}
 		fmt.Fprintln(w)
-		if l.Error != "" {
+		switch {
+		case l.Error == "":
+		case l.Address == "": // nothing points to it
+			fmt.Fprintf(w, "    %s\n", printable(l.Error))
+		default:
 			fmt.Fprintf(w, "    %s: %s\n", printable(l.Address), printable(l.Error))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -155,7 +156,7 @@ func TestTrustFetchCutOff(t *testing.T) {
 	}()
 	<-seen
 	i.stop()
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "the server stopped before all lists were fetched") {
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "it was cut off before every list was there") {
 		t.Errorf("found %v", err)
 	}
 }
@@ -196,6 +197,35 @@ func TestTrustAdminWithoutLists(t *testing.T) {
 	}
 	if i.ready() != "" {
 		t.Errorf("not ready: %s", i.ready())
+	}
+}
+
+// Wherever the lists lead, in production nothing on this machine or inside is asked.
+func TestTrustedListsReachNothingInside(t *testing.T) {
+	now := time.Now()
+	p := newUnionScene(t, now)
+	p.all(1, p.be.cert, now)
+	journal := filepath.Join(t.TempDir(), "journal.pem")
+	if err := os.WriteFile(journal, trust.EncodePEM(p.union.cert), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for profile, want := range map[string]bool{ProfileProduction: false, ProfileDevelopment: true} {
+		a := &app{c: &Config{Profile: profile, Data: t.TempDir()}, log: slog.New(slog.DiscardHandler), now: time.Now}
+		store, err := trust.NewStore(nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := a.openTrustedLists(t.Context(), &TrustedListsConfig{Location: strings.Replace(p.URL, "127.0.0.1", "localhost", 1) + "/lotl.xml", Certificates: journal}, store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = l.source.Refresh(t.Context())
+		if reached := l.source.Lists() != nil; reached != want || !want && !strings.Contains(err.Error(), "address") {
+			t.Errorf("%s: reached %t, %v", profile, reached, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

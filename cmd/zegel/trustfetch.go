@@ -83,7 +83,7 @@ func fetchLists(ctx context.Context, socket string, m *meter) ([]listStatus, err
 		return nil
 	})
 	if err == nil && lists == nil {
-		err = errors.New("the server stopped before all lists were fetched")
+		err = errors.New("it was cut off before every list was there: the server stopped, or it took longer than a quarter of an hour")
 	}
 	return lists, err
 }

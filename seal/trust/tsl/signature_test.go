@@ -361,12 +361,46 @@ func TestForgeries(t *testing.T) {
 	}
 }
 
-// TestIssuedInFuture: a list that says it was issued later than now.
-func TestIssuedInFuture(t *testing.T) {
+// TestClocks: the signer's clock may be five minutes ahead of ours, and its
+// certificate counts at the signing time, to the second.
+func TestClocks(t *testing.T) {
 	signer := listSigner(t, ecKey(t, elliptic.P256()), "BE")
-	l := national("BE")
-	l.Issued = now.Add(time.Hour)
-	wantCheck(t, tsltest.Sign(t, l.XML(), tsltest.Signature{Certificate: signer.cert, Key: signer.key, At: now}), signer, tsl.CheckValidity)
+	const skew = 5 * time.Minute
+	for _, c := range []struct {
+		name           string
+		issued, signed time.Time
+		check          string
+	}{
+		{"now", now, now, ""},
+		{"issued as far ahead as clocks may be", now.Add(skew), now, ""},
+		{"issued further ahead", now.Add(skew + time.Second), now, tsl.CheckValidity},
+		{"signed as far ahead as clocks may be", now, now.Add(skew), ""},
+		{"signed further ahead", now, now.Add(skew + time.Second), tsl.CheckSigningTime},
+		{"signed when the certificate began", now, signer.cert.NotBefore, ""},
+		{"signed before it began", now, signer.cert.NotBefore.Add(-time.Second), tsl.CheckSigningTime},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := national("BE")
+			l.Issued = c.issued
+			doc := tsltest.Sign(t, l.XML(), tsltest.Signature{Certificate: signer.cert, Key: signer.key, At: c.signed})
+			if c.check != "" {
+				wantCheck(t, doc, signer, c.check)
+				return
+			}
+			if _, err := tsl.Verify(doc, certs(signer), now); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	former := mint(t, ecKey(t, elliptic.P256()), nil, func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) })
+	for at, check := range map[time.Time]string{former.cert.NotAfter: "", former.cert.NotAfter.Add(time.Second): tsl.CheckSigningTime} {
+		doc := tsltest.Sign(t, national("BE").XML(), tsltest.Signature{Certificate: former.cert, Key: former.key, At: at})
+		if check != "" {
+			wantCheck(t, doc, former, check)
+		} else if _, err := tsl.Verify(doc, certs(former), now); err != nil {
+			t.Errorf("signed as the certificate ran out, which it has since: %v", err)
+		}
+	}
 }
 
 // TestKeyInfoSigned: a signer may cover KeyInfo, too.
