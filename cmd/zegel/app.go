@@ -36,8 +36,8 @@ type app struct {
 	local   *localTrust
 	lists   *trustedLists // nil where none are configured
 	// public reaches addresses that come from input, operator those of the
-	// configuration.
-	public, operator *fetch.Client
+	// configuration, revocation the lists that certificates name.
+	public, operator, revocation *fetch.Client
 
 	// reloadReceivers reads the register of receivers anew; nil without the
 	// verifier role.
@@ -74,6 +74,11 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	if a.secrets, err = loadSecrets(c.Keys); err != nil {
 		return a, err
 	}
+	loopback := c.Profile == ProfileDevelopment
+	a.public = fetch.Public(fetch.Options{InsecureAllowLoopback: loopback, Now: now})
+	a.operator = fetch.Operator(fetch.Options{PlainLoopback: loopback, Now: now})
+	a.revocation = revocationClient(c.Profile, now)
+	a.closers = append(a.closers, a.public.Close, a.operator.Close, a.revocation.Close)
 	if err := a.openTrust(); err != nil {
 		return a, err
 	}
@@ -83,16 +88,21 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	if err := a.openUseLog(); err != nil {
 		return a, err
 	}
-	loopback := c.Profile == ProfileDevelopment
-	a.public = fetch.Public(fetch.Options{InsecureAllowLoopback: loopback, Now: now})
-	a.operator = fetch.Operator(fetch.Options{PlainLoopback: loopback, Now: now})
-	a.closers = append(a.closers, a.public.Close, a.operator.Close)
 	return a, nil
 }
 
 func (a *app) openTrust() (err error) {
 	if a.local, err = openLocalTrust(a.c.Keys, a.now); err != nil {
 		return err
+	}
+	if v := a.c.Verifier; v != nil {
+		stamps, err := v.Trust.timestampAnchors()
+		if err != nil {
+			return fmt.Errorf("verifier.trust: %w", err)
+		}
+		if err := a.local.trustAlso(stamps, fetch.Aged{Fetcher: a.revocation}); err != nil {
+			return err
+		}
 	}
 	a.every(12*time.Hour, "lists", a.local.Refresh)
 	return nil
