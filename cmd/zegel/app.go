@@ -36,8 +36,10 @@ type app struct {
 	local   *localTrust
 	lists   *trustedLists // nil where none are configured
 	// public reaches addresses that come from input, operator those of the
-	// configuration, revocation the lists that certificates name.
-	public, operator, revocation *fetch.Client
+	// configuration.
+	public, operator *fetch.Client
+	// revocation reaches the lists that certificates name.
+	revocation *fetch.Client
 
 	// reloadReceivers reads the register of receivers anew; nil without the
 	// verifier role.
@@ -74,11 +76,6 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	if a.secrets, err = loadSecrets(c.Keys); err != nil {
 		return a, err
 	}
-	loopback := c.Profile == ProfileDevelopment
-	a.public = fetch.Public(fetch.Options{InsecureAllowLoopback: loopback, Now: now})
-	a.operator = fetch.Operator(fetch.Options{PlainLoopback: loopback, Now: now})
-	a.revocation = revocationClient(c.Profile, now)
-	a.closers = append(a.closers, a.public.Close, a.operator.Close, a.revocation.Close)
 	if err := a.openTrust(); err != nil {
 		return a, err
 	}
@@ -88,6 +85,10 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	if err := a.openUseLog(); err != nil {
 		return a, err
 	}
+	loopback := c.Profile == ProfileDevelopment
+	a.public = fetch.Public(fetch.Options{InsecureAllowLoopback: loopback, Now: now})
+	a.operator = fetch.Operator(fetch.Options{PlainLoopback: loopback, Now: now})
+	a.closers = append(a.closers, a.public.Close, a.operator.Close)
 	return a, nil
 }
 
@@ -95,6 +96,8 @@ func (a *app) openTrust() (err error) {
 	if a.local, err = openLocalTrust(a.c.Keys, a.now); err != nil {
 		return err
 	}
+	a.revocation = revocationClient(a.c.Profile, a.now)
+	a.closers = append(a.closers, a.revocation.Close)
 	if v := a.c.Verifier; v != nil {
 		stamps, err := v.Trust.timestampAnchors()
 		if err != nil {
