@@ -40,6 +40,8 @@ type app struct {
 	// public reaches addresses that come from input, operator those of the
 	// configuration.
 	public, operator *fetch.Client
+	// revocation reaches the lists that certificates name.
+	revocation *fetch.Client
 
 	// reloadReceivers reads the register of receivers anew; nil without the
 	// verifier role.
@@ -95,6 +97,17 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 func (a *app) openTrust() (err error) {
 	if a.local, err = openLocalTrust(a.c.Keys, a.now); err != nil {
 		return err
+	}
+	a.revocation = revocationClient(a.c.Profile, a.now)
+	a.closers = append(a.closers, a.revocation.Close)
+	if v := a.c.Verifier; v != nil {
+		stamps, err := v.Trust.timestampAnchors()
+		if err != nil {
+			return fmt.Errorf("verifier.trust: %w", err)
+		}
+		if err := a.local.trustAlso(stamps, fetch.Aged{Fetcher: a.revocation}); err != nil {
+			return err
+		}
 	}
 	a.every(12*time.Hour, "lists", a.local.Refresh)
 	return nil

@@ -47,8 +47,8 @@ func sealed(t *testing.T, stdin string, args ...string) (status int, stdout, std
 	return status, out.String(), errs.String()
 }
 
-// words is text in one line: where its lines end is of no matter.
-func words(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine is text without its breaks: where its lines end is of no matter.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // Files alone: the golden vectors, with what is trusted named by flags.
 func TestSealVerify(t *testing.T) {
@@ -138,7 +138,7 @@ func TestSealVerifyConfig(t *testing.T) {
 
 	before, err := os.ReadFile(filepath.Join(dir, "keys", "hierarchy", "list.jwt"))
 	status, stdout, stderr := sealed(t, text, "-", "--config", local)
-	if status != 0 || !strings.Contains(words(stdout), "passed List of providers of attestations") || asked != 0 {
+	if status != 0 || !strings.Contains(oneLine(stdout), "passed List of providers of attestations") || asked != 0 {
 		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}
 	if after, err2 := os.ReadFile(filepath.Join(dir, "keys", "hierarchy", "list.jwt")); err == nil && (err2 != nil || !bytes.Equal(before, after)) {
@@ -150,7 +150,7 @@ func TestSealVerifyConfig(t *testing.T) {
 	status, stdout, stderr = sealed(t, text, "-", "--config", foreign, "--crl", crl)
 	// The list names the certificate itself, so that the list says whether it still
 	// counts; the authority is not known.
-	if status != 0 || !strings.Contains(words(stdout), "passed List of providers of attestations") || !strings.Contains(words(stdout), "names the certificate itself") || asked != 1 {
+	if status != 0 || !strings.Contains(oneLine(stdout), "passed List of providers of attestations") || !strings.Contains(oneLine(stdout), "names the certificate itself") || asked != 1 {
 		t.Errorf("status %d, asked %d\n%s%s", status, asked, stdout, stderr)
 	}
 	lists.Close()
@@ -249,7 +249,7 @@ func TestTimestampAnchors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := &app{c: server, log: slog.New(slog.DiscardHandler), now: time.Now, operator: fetch.Operator(fetch.Options{PlainLoopback: true})}
+			a := &app{c: server, log: slog.New(slog.DiscardHandler), now: time.Now, operator: fetch.Operator(fetch.Options{PlainLoopback: true}), revocation: revocationClient(ProfileDevelopment, time.Now)}
 			defer a.Close()
 			if server.Verifier.Trust.PubEAAList == "" {
 				if err := a.openTrust(); err != nil {

@@ -38,17 +38,12 @@ func with(anchors, more trust.Anchors) trust.Anchors {
 // revocation.
 func (a *app) verifierTrust(ctx context.Context) (*trust.Store, *trust.CRLs, error) {
 	c := a.c.Verifier.Trust
+	if c.PubEAAList == "" {
+		return a.local.store, a.local.crls, nil
+	}
 	stamps, err := c.timestampAnchors()
 	if err != nil {
 		return nil, nil, err
-	}
-	client := revocationClient(a.c.Profile, a.now)
-	a.closers = append(a.closers, client.Close)
-	if c.PubEAAList == "" {
-		if err := a.local.trustAlso(stamps, fetch.Aged{Fetcher: client}); err != nil {
-			return nil, nil, err
-		}
-		return a.local.store, a.local.crls, nil
 	}
 	l, err := openForeignList(c, stamps, a.operator, a.now)
 	if err != nil {
@@ -58,7 +53,7 @@ func (a *app) verifierTrust(ctx context.Context) (*trust.Store, *trust.CRLs, err
 		a.log.Error("list of providers; nothing verifies until it can be fetched", "error", err)
 	}
 	a.every(time.Hour, "list of providers", l.update)
-	return l.store, trust.NewCRLs(fetch.Aged{Fetcher: client}, a.now), nil
+	return l.store, trust.NewCRLs(fetch.Aged{Fetcher: a.revocation}, a.now), nil
 }
 
 // configuredTrust is whom the verifier of a configuration trusts, and more, for a
@@ -110,7 +105,7 @@ func localStore(h *devca.Hierarchy, more trust.Anchors, now time.Time) (*trust.S
 }
 
 // trustAlso adds anchors to those of the hierarchy, and lets revocation lists of
-// others be fetched. It is for the start, before anybody has the store.
+// others be fetched. It is for the start, before a role has the store.
 func (t *localTrust) trustAlso(more trust.Anchors, lists trust.Fetcher) (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

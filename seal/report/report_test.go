@@ -11,8 +11,12 @@ import (
 	"encoding/asn1"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"math/big"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -441,6 +445,59 @@ func TestTextIsPrintable(t *testing.T) {
 	}
 	if s := out.String(); strings.ContainsAny(s, "\x1b\u202e") || strings.Contains(s, "\nThe seal holds.\n") || strings.Contains(s, "a\nb") {
 		t.Error(s)
+	}
+}
+
+// Every word that a verdict can have is explained, and every sub-indication says what
+// to do: those that package seal knows, wherever they are written there.
+func TestWords(t *testing.T) {
+	known := map[string][]string{}
+	set := token.NewFileSet()
+	files, err := filepath.Glob(filepath.Join("..", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		f, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.CONST {
+				continue
+			}
+			for _, s := range g.Specs {
+				v := s.(*ast.ValueSpec)
+				if kind, ok := v.Type.(*ast.Ident); ok {
+					for _, x := range v.Values {
+						if text, ok := x.(*ast.BasicLit); ok {
+							value, err := strconv.Unquote(text.Value)
+							if err == nil {
+								known[kind.Name] = append(known[kind.Name], value)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	if len(known["SubIndication"]) < 14 || len(known["Qualification"]) != 4 || len(known["Level"]) < 7 || len(known["Indication"]) != 3 {
+		t.Fatalf("%v", known)
+	}
+	for _, sub := range known["SubIndication"] {
+		r := report.Report{Indication: seal.Indeterminate, SubIndication: seal.SubIndication(sub), Qualification: seal.NotApplicable, Level: seal.NotBaseline}
+		if text := plain(t, r); !strings.Contains(text, "What to do") || strings.Contains(text, "unknown here") {
+			t.Errorf("%s is not explained\n%s", sub, text)
+		}
+	}
+	for _, q := range known["Qualification"] {
+		for _, l := range known["Level"] {
+			r := report.Report{Accepted: true, Indication: seal.TotalPassed, Qualification: seal.Qualification(q), Level: seal.Level(l)}
+			if text := plain(t, r); strings.Contains(text, "unknown here") {
+				t.Errorf("%s or %s is not explained\n%s", q, l, text)
+			}
+		}
 	}
 }
 

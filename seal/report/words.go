@@ -115,11 +115,13 @@ var qualifications = map[seal.Qualification]string{
 }
 
 var levels = map[seal.Level]string{
-	seal.BaselineB:   "the seal alone; it can be judged while its certificate is valid",
-	seal.BaselineT:   "the seal and a time-stamp of it",
-	seal.BaselineLT:  "the seal, a time-stamp of it, and what says that the certificates were not revoked",
-	seal.BaselineLTA: "the seal, a time-stamp of it, what says that the certificates were not revoked, and an archive time-stamp over all",
-	seal.NotBaseline: "it lacks what a level asks for, or was not judged that far",
+	seal.BaselineB:     "the seal alone; it can be judged while its certificate is valid",
+	seal.BaselineT:     "the seal and a time-stamp of it",
+	seal.BaselineLT:    "the seal, a time-stamp of it, and what says that the certificates were not revoked",
+	seal.BaselineLTA:   "the seal, a time-stamp of it, what says that the certificates were not revoked, and an archive time-stamp over all",
+	seal.IssuerAuth:    "the issuer's signature of an ISO mdoc, with a certificate for seals",
+	seal.DataIntegrity: "a Data Integrity proof, with a certificate for seals",
+	seal.NotBaseline:   "it lacks what a level asks for, or was not judged that far",
 }
 
 var processes = map[Process]string{
