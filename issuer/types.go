@@ -45,6 +45,8 @@ type Type struct {
 	Definition []byte
 	// Document says how the claims are written in a W3C format.
 	Document *profile.Profile
+	// Europass says how they are written for Europass; nil if they are not.
+	Europass *profile.Profile
 	// Proofs of the keys that its credentials are bound to.
 	Proofs KeyProofs
 	// WithoutVault lets citizens have it in a wallet whose vault platform is not

@@ -1,9 +1,9 @@
 package seal
 
 import (
+	"bytes"
 	"context"
 	"crypto"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -23,11 +23,9 @@ type Stamper interface {
 	Stamp(ctx context.Context, hash crypto.Hash, imprint []byte) (*tsp.Token, error)
 }
 
-// Lists are published revocation lists, and their text; trust.CRLs is one.
-type Lists interface {
-	trust.RevocationSource
-	Raw(issuer *x509.Certificate) []byte
-}
+// Lists is what is published about revocation, and what to keep of it: trust.CRLs,
+// trust.Responders, or trust.Preferred of both.
+type Lists interface{ trust.ValueSource }
 
 // Archivist lifts the evidence of seals to the levels that outlive certificates.
 // It needs no key of a seal: whoever holds the evidence may do it. It may be used
@@ -54,18 +52,21 @@ func (a *Archivist) Lift(ctx context.Context, f *evidence.File, to Level) error 
 	if !to.Includes(BaselineB) {
 		return fmt.Errorf("%w: %s is no level of evidence", ErrArchive, to)
 	}
+	var got *tsp.Token
 	if to.Includes(BaselineT) && !has(f, evidence.SignatureTimeStamp) {
-		if err := a.stamp(ctx, f, evidence.SignatureTimeStamp); err != nil {
+		var err error
+		if got, err = a.stamp(ctx, f, evidence.SignatureTimeStamp); err != nil {
 			return err
 		}
 	}
 	if to.Includes(BaselineLT) && !has(f, evidence.ArchiveTimeStamp) {
-		if err := a.addValues(ctx, f); err != nil {
+		if err := a.addValues(ctx, f, got); err != nil {
 			return err
 		}
 	}
 	if to.Includes(BaselineLTA) && !has(f, evidence.ArchiveTimeStamp) {
-		return a.stamp(ctx, f, evidence.ArchiveTimeStamp)
+		_, err := a.stamp(ctx, f, evidence.ArchiveTimeStamp)
+		return err
 	}
 	return nil
 }
@@ -80,10 +81,11 @@ func (a *Archivist) Renew(ctx context.Context, f *evidence.File) error {
 	if !has(f, evidence.ArchiveTimeStamp) {
 		return fmt.Errorf("%w: there is no archive time-stamp to renew; Lift makes the first", ErrArchive)
 	}
-	if err := a.addValues(ctx, f); err != nil {
+	if err := a.addValues(ctx, f, nil); err != nil {
 		return err
 	}
-	return a.stamp(ctx, f, evidence.ArchiveTimeStamp)
+	_, err := a.stamp(ctx, f, evidence.ArchiveTimeStamp)
+	return err
 }
 
 func (a *Archivist) check() error {
@@ -102,28 +104,28 @@ func has(f *evidence.File, kind evidence.Kind) bool {
 	return false
 }
 
-func (a *Archivist) stamp(ctx context.Context, f *evidence.File, kind evidence.Kind) error {
+func (a *Archivist) stamp(ctx context.Context, f *evidence.File, kind evidence.Kind) (*tsp.Token, error) {
 	hash := a.Hash
 	if hash == 0 {
 		hash = crypto.SHA256
 	}
 	imprint, err := f.Imprint(kind, hash)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	token, err := a.Stamper.Stamp(ctx, hash, imprint)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrArchive, err)
+		return nil, fmt.Errorf("%w: %w", ErrArchive, err)
 	}
-	return f.AddTimeStamp(kind, token.Raw)
+	return token, f.AddTimeStamp(kind, token.Raw)
 }
 
-// addValues adds the issuers of every certificate that counts now, and their
-// lists. Before the first archive time-stamp those are the seal's and the
-// authorities'; afterwards the last authority's, for the others were covered
-// when their values were good.
-func (a *Archivist) addValues(ctx context.Context, f *evidence.File) error {
-	paths, err := a.paths(f)
+// addValues adds the issuers of every certificate that counts now, and the lists or
+// answers that say it is good. Before the first archive time-stamp those are the
+// seal's and the authorities'; afterwards the last authority's, for the others were
+// covered when their values were good.
+func (a *Archivist) addValues(ctx context.Context, f *evidence.File, got *tsp.Token) error {
+	paths, err := a.paths(f, got)
 	if err != nil {
 		return err
 	}
@@ -133,34 +135,46 @@ func (a *Archivist) addValues(ctx context.Context, f *evidence.File) error {
 	for _, p := range paths {
 		for i, c := range p.Certificates[:len(p.Certificates)-1] {
 			issuer := p.Certificates[i+1]
-			status, err := a.Lists.Revocation(ctx, c, issuer, now)
+			status, value, err := a.Lists.RevocationValue(ctx, c, issuer, now)
 			if err != nil {
 				return fmt.Errorf("asking about revocation: %w", err)
 			}
-			raw := a.Lists.Raw(issuer)
-			if status.State != trust.Good || raw == nil {
+			if status.State != trust.Good {
 				return fmt.Errorf("%w: revocation of %s is %s: %s", ErrArchive, subject(c), status.State, status.Detail)
 			}
-			if known[string(issuer.Raw)] {
-				continue
+			keep(&v.Certificates, issuer, known, issuer.Raw)
+			if value.CRL != nil {
+				keep(&v.CRLs, value.CRL, known, value.CRL)
 			}
-			known[string(issuer.Raw)] = true
-			v.Certificates = append(v.Certificates, issuer)
-			v.CRLs = append(v.CRLs, raw)
+			if value.OCSP != nil {
+				keep(&v.OCSPs, value.OCSP, known, value.OCSP)
+			}
 		}
 	}
 	return f.AddValues(v)
 }
 
-// paths are the chains whose revocation must be kept now.
-func (a *Archivist) paths(f *evidence.File) ([]*trust.Path, error) {
+// keep adds what is not known yet.
+func keep[T any](to *[]T, x T, known map[string]bool, der []byte) {
+	if !known[string(der)] {
+		known[string(der)] = true
+		*to = append(*to, x)
+	}
+}
+
+// paths are the chains whose revocation must be kept now. The token that was got a
+// moment ago, if there is one, is not verified again.
+func (a *Archivist) paths(f *evidence.File, got *tsp.Token) ([]*trust.Path, error) {
 	elements, more := f.Elements(), f.Values().Certificates
 	var out []*trust.Path
 	for i, e := range elements {
 		if e.Token == nil {
 			continue
 		}
-		t, err := tsp.Parse(e.Token)
+		t, err := got, error(nil)
+		if got == nil || !bytes.Equal(got.Raw, e.Token) {
+			t, err = tsp.Parse(e.Token)
+		}
 		if err == nil {
 			err = f.CheckImprint(i, t)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/internal/cputime"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
@@ -96,6 +97,44 @@ func BenchmarkValidate(b *testing.B) {
 			b.Fatal("verified")
 		}
 	})
+}
+
+// BenchmarkListed prints how many times the processor time of judging a compact
+// seal without trusted lists it costs with them, when the chain was seen before.
+func BenchmarkListed(b *testing.B) {
+	h, u := newHierarchy(b), newUnion(b)
+	s, err := h.Sealer("", clock)
+	if err != nil {
+		b.Fatal(err)
+	}
+	compact, err := s.SignCompact("dc+sd-jwt", now, make([]byte, 1800))
+	if err != nil {
+		b.Fatal(err)
+	}
+	plain, listed := newValidator(b, h, now), newValidator(b, h, now)
+	listed.Lists = u.lists(b, now, "BE", forSeals(h.SealCA.Certificate, now.Add(-9*year)))
+	judge := func(v *seal.Validator, want seal.Qualification) time.Duration {
+		start := cputime.Used()
+		for range 50 {
+			fresh, err := jose.Parse(compact)
+			if err != nil {
+				b.Fatal(err)
+			}
+			got, err := v.Validate(b.Context(), fresh, now.Add(time.Hour))
+			if err != nil || got.Err() != nil || got.Qualification != want {
+				b.Fatal(err, got.Qualification, got.Checks)
+			}
+		}
+		return cputime.Used() - start
+	}
+	var with, without time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		without += judge(plain, seal.AdESeal)
+		with += judge(listed, seal.QESeal)
+	}
+	b.ReportMetric(float64(with)/float64(without), "x-without-lists")
+	b.ReportMetric(float64(without.Nanoseconds())/1000/50/float64(b.N), "us-without")
 }
 
 // BenchmarkLevels prints what evidence of each level costs as a ratio to level

@@ -50,7 +50,7 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 		out.indeterminate(SignedDataNotFound, CheckFormat, "ETSI TS 119 182-1, clause 5.2.8", errors.New("sigD: what was signed is not in the evidence"))
 		return out, nil
 	}
-	out.Checks.Pass(CheckFormat, "ETSI TS 119 182-1, clause 5", fmt.Sprintf("JSON serialisation with a JAdES header and %d elements of etsiU", len(f.Elements())))
+	out.Checks.Pass(CheckFormat, "ETSI TS 119 182-1, clause 5", fmt.Sprintf("JSON serialisation with a JAdES header; elements of etsiU: %d", len(f.Elements())))
 
 	// Step 2. Signing certificate: x5c[0], and the one the header refers to.
 	chain, ok := identified(&out, h)
@@ -64,17 +64,19 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 	}
 
 	// Step 4. Time-stamps: since when the signature exists.
-	p := &proofs{v: v, f: f, kept: trust.NewArchive(f.Values().CRLs, f.Values().OCSPs)}
+	values := f.Values()
+	p := &proofs{v: v, f: f, kept: v.Trust.Archive(values.CRLs, values.OCSPs), certificates: values.Certificates}
 	p.kept.MaxAge = v.RevocationFreshness
 	if err := p.timeStamps(ctx, &out, at); err != nil {
 		return Validation{}, err
 	}
 
-	// Step 5. Chain, validity, key usage and revocation at that time.
-	path, pathErr := v.Trust.Complete(chain, f.Values().Certificates, trust.UseSeal, out.BestSignatureTime)
+	// Step 5. Chain, validity, key usage, revocation and algorithms at that time.
+	path, pathErr := v.Trust.Complete(chain, p.certificates, trust.UseSeal, out.BestSignatureTime)
 	if err := v.trusted(ctx, &out, p.source(), path, pathErr, out.BestSignatureTime); err != nil {
 		return Validation{}, err
 	}
+	v.cryptography(&out, h.Alg, out.BestSignatureTime)
 
 	// Step 6. Signed attributes, level.
 	v.attributes(&out, h, out.BestSignatureTime)

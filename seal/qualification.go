@@ -4,15 +4,16 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
-	"github.com/zegel-id/zegel/seal/trust/tsl"
+	"github.com/zegel-id/zegel/seal/trust/inquiry"
 )
 
 // TrustedLists answers what the trusted lists of the Union make of a certificate;
 // *tsl.Source and *tsl.Lists do.
 type TrustedLists interface {
-	Seal(chain []*x509.Certificate, t tsl.Times) tsl.Determination
+	Seal(chain []*x509.Certificate, t inquiry.Times) inquiry.Determination
 }
 
 // qualify decides the qualification. What the certificate says of itself makes
@@ -37,14 +38,14 @@ func (v *Validator) qualify(out *Validation, now time.Time) {
 	}
 	reason := "no trusted list is configured"
 	if v.Lists != nil {
-		d := v.Lists.Seal(out.Path.Certificates, tsl.Times{Signature: out.BestSignatureTime, Now: now})
+		d := v.Lists.Seal(out.Path.Certificates, inquiry.Times{Signature: out.BestSignatureTime, Now: now})
 		out.Listed = &d
 		out.steps(d)
 		switch {
-		case d.Qualified == tsl.Indeterminate:
+		case d.Qualified == inquiry.Indeterminate:
 			out.Checks.Skip(CheckQualified, spec, "the trusted lists do not tell: "+d.Reason())
 			return
-		case d.Qualified == tsl.Positive:
+		case d.Qualified == inquiry.Positive:
 			out.qualified(d, spec)
 			return
 		}
@@ -60,10 +61,10 @@ func (v *Validator) qualify(out *Validation, now time.Time) {
 
 // qualified tells the two worths of a qualified certificate apart. A device of
 // which the lists cannot tell makes no qualified seal.
-func (v *Validation) qualified(d tsl.Determination, spec string) {
+func (v *Validation) qualified(d inquiry.Determination, spec string) {
 	v.Qualification = AdESealQC
 	detail := "AdESeal-QC; the key is not known to be in a qualified device: " + d.Device.String()
-	if d.Device == tsl.Positive {
+	if d.Device == inquiry.Positive {
 		v.Qualification, detail = QESeal, "QESeal"
 	}
 	if len(d.Services) > 0 {
@@ -75,23 +76,28 @@ func (v *Validation) qualified(d tsl.Determination, spec string) {
 
 // steps puts what the lists say into the checks. A no is no fault of the seal: it
 // is skipped, as what does not make it more.
-func (v *Validation) steps(d tsl.Determination) {
+func (v *Validation) steps(d inquiry.Determination) {
+	v.Checks = slices.Grow(v.Checks, len(d.Steps)+1)
+	var asked time.Time // two or three times, one after the other
+	var suffix string
 	for _, s := range d.Steps {
-		detail := s.Found
+		prefix, spec := "", s.Spec
 		if s.Service > 0 {
-			detail = fmt.Sprintf("service %d: %s", s.Service, detail)
+			prefix = "service " + strconv.Itoa(s.Service) + ": "
 		}
-		if !s.At.IsZero() {
-			detail += "; asked for " + s.At.UTC().Format(time.RFC3339)
+		if !s.At.Equal(asked) {
+			asked, suffix = s.At, "; asked for "+s.At.UTC().Format(time.RFC3339)
 		}
-		spec := s.Spec
+		if s.At.IsZero() {
+			suffix = ""
+		}
 		if spec == "" {
 			spec = "ETSI TS 119 615"
 		}
-		if s.Outcome == tsl.Positive {
-			v.Checks.Pass(CheckListed+s.Name, spec, detail)
+		if s.Outcome == inquiry.Positive {
+			v.Checks.Pass(CheckListed+s.Name, spec, prefix+s.Found+suffix)
 		} else {
-			v.Checks.Skip(CheckListed+s.Name, spec, s.Outcome.String()+": "+detail)
+			v.Checks.Skip(CheckListed+s.Name, spec, s.Outcome.String()+": "+prefix+s.Found+suffix)
 		}
 	}
 }

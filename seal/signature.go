@@ -78,10 +78,11 @@ func (v *Validator) ValidateSignature(ctx context.Context, s Signature, at time.
 		return out, nil
 	}
 
-	// Steps 4 and 5. Chain, validity, key usage and revocation.
+	// Steps 4 and 5. Chain, validity, key usage, revocation and algorithms.
 	if err := v.trusted(ctx, &out, v.Revocation, path, pathErr, at); err != nil {
 		return Validation{}, err
 	}
+	v.cryptography(&out, s.Alg, at)
 
 	// Step 6. Signing time, level.
 	if err := v.claimed(&out, at); err != nil {

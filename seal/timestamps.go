@@ -2,6 +2,7 @@ package seal
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,15 +25,22 @@ type TimeStamp struct {
 	// Path leads from the authority's certificate to an anchor; nil when not
 	// accepted.
 	Path *trust.Path
+
+	until time.Time // when it must be covered by another one
 }
 
-const specTimeStamp = "ETSI EN 319 102-1, clauses 5.4 and 5.5; RFC 3161, Section 2.4.2"
+const (
+	specTimeStamp    = "ETSI EN 319 102-1, clauses 5.4 and 5.5.4; RFC 3161, Section 2.4.2"
+	specArchiveStamp = "ETSI EN 319 102-1, clauses 5.4 and 5.6.3; RFC 3161, Section 2.4.2"
+)
 
 // proofs collects what the evidence of one seal proves.
 type proofs struct {
 	v    *Validator
 	f    *evidence.File
 	kept *trust.Archive
+	// certificates are those of the evidence.
+	certificates []*x509.Certificate
 
 	stamped    bool // a signature time-stamp holds
 	complete   bool // the values kept answer for every certificate
@@ -59,9 +67,9 @@ func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) 
 		if e.Token == nil {
 			continue
 		}
-		check := CheckTimeStamp
+		check, spec := CheckTimeStamp, specTimeStamp
 		if e.Kind == evidence.ArchiveTimeStamp {
-			check = CheckArchiveStamp
+			check, spec = CheckArchiveStamp, specArchiveStamp
 		}
 		s, fault, err := p.timeStamp(ctx, i, e, control)
 		if err != nil {
@@ -69,12 +77,12 @@ func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) 
 		}
 		out.TimeStamps = append(out.TimeStamps, s)
 		if fault != nil {
-			out.Checks.Fail(check, specTimeStamp, fault.Error())
+			out.Checks.Fail(check, spec, fault.Error())
 			continue
 		}
-		out.Checks.Pass(check, specTimeStamp, fmt.Sprintf("%s by %s under policy %s", s.Time.Format(time.RFC3339), subject(s.Path.Leaf()), s.Policy))
+		out.Checks.Pass(check, spec, fmt.Sprintf("%s by %s under policy %s", s.Time.Format(time.RFC3339), subject(s.Path.Leaf()), s.Policy))
 		if out.StampBefore.IsZero() {
-			out.StampBefore = s.Path.NotAfter()
+			out.StampBefore = s.until
 		}
 		// Both kinds prove that the signature existed: an archive time-stamp covers it.
 		if s.Time.Before(out.BestSignatureTime) {
@@ -106,7 +114,7 @@ func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, contr
 	}
 
 	// Step 2. A trusted authority signed it when it says.
-	path, fault := t.Verify(tsp.Verification{Hash: t.Hash, Imprint: t.Imprint, Trust: p.v.Trust, Certificates: p.f.Values().Certificates})
+	path, fault := t.Verify(tsp.Verification{Hash: t.Hash, Imprint: t.Imprint, Trust: p.v.Trust, Certificates: p.certificates})
 	if fault != nil {
 		return s, fault, nil
 	}
@@ -116,9 +124,16 @@ func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, contr
 		return s, errors.New("it says a time after the one at which it is known to exist"), nil
 	}
 
-	// Step 4. At that time the authority could still be believed.
+	// Step 4. At that time the authority and its algorithms could still be believed.
 	if fault := path.ValidAt(control); fault != nil {
 		return s, fmt.Errorf("nothing proves that it existed before its certificate ran out: %w", fault), nil
+	}
+	life, fault := p.v.stampLife(t, path)
+	if fault == nil {
+		fault = life.At(control)
+	}
+	if fault != nil {
+		return s, fmt.Errorf("nothing proves that it existed while its algorithms were believed: %w", fault), nil
 	}
 	found, err := askPath(ctx, p.source(), path, control)
 	if err != nil {
@@ -127,7 +142,10 @@ func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, contr
 	if found.state != trust.Good && (found.state != trust.Unknown || !p.v.InsecureAcceptUnknownRevocation) {
 		return s, fmt.Errorf("revocation of its authority is %s: %s", found.state, found.why), nil
 	}
-	s.Accepted, s.Path = true, path
+	s.Accepted, s.Path, s.until = true, path, path.NotAfter()
+	if !life.End.IsZero() && life.End.Before(s.until) {
+		s.until = life.End
+	}
 	return s, nil, nil
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
-	"github.com/zegel-id/zegel/seal/trust/tsl"
+	"github.com/zegel-id/zegel/seal/trust/inquiry"
 )
 
 // Indication is the main status of a validation (ETSI EN 319 102-1 V1.4.1,
@@ -27,7 +27,7 @@ const (
 	Indeterminate Indication = "INDETERMINATE"
 )
 
-// SubIndication says why (EN 319 102-1, tables 5 and 6).
+// SubIndication says why (EN 319 102-1, clause 5.1.3, table 6).
 type SubIndication string
 
 const (
@@ -37,6 +37,7 @@ const (
 	SigConstraintsFailure       SubIndication = "SIG_CONSTRAINTS_FAILURE"
 	ChainConstraintsFailure     SubIndication = "CHAIN_CONSTRAINTS_FAILURE"
 	CryptoConstraintsFailure    SubIndication = "CRYPTO_CONSTRAINTS_FAILURE"
+	CryptoConstraintsNoPOE      SubIndication = "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
 	NoSigningCertificateFound   SubIndication = "NO_SIGNING_CERTIFICATE_FOUND"
 	NoCertificateChainFound     SubIndication = "NO_CERTIFICATE_CHAIN_FOUND"
 	SignedDataNotFound          SubIndication = "SIGNED_DATA_NOT_FOUND"
@@ -108,11 +109,12 @@ const (
 	CheckValidity     = "seal_certificate_validity"
 	CheckKeyUsage     = "seal_key_usage"
 	CheckRevocation   = "seal_revocation"
+	CheckAlgorithmEnd = "seal_algorithm_end" // where the end of one is known
 	CheckAttributes   = "seal_signed_attributes"
 	CheckValues       = "seal_validation_data"
 	CheckBaseline     = "seal_baseline"
 	CheckStatements   = "seal_qc_statements"
-	CheckListed       = "seal_trusted_list_" // and the name of a step of tsl, one for each
+	CheckListed       = "seal_trusted_list_" // and the name of a step of inquiry, one for each
 	CheckQualified    = "seal_qualification"
 	CheckProviderList = "provider_list"
 )
@@ -155,8 +157,8 @@ type Validation struct {
 	// TimeStamps are those of the evidence, in its order.
 	TimeStamps []TimeStamp
 	// StampBefore is when the certificates of the authority that stamped last run
-	// out: by then the evidence must be stamped again. Zero without a time-stamp
-	// that holds.
+	// out, or one of the algorithms of what it made ends, whatever is first: by then
+	// the evidence must be stamped again. Zero without a time-stamp that holds.
 	StampBefore time.Time
 	// Organization is the creator's registration.
 	Organization *qc.Organization
@@ -164,7 +166,7 @@ type Validation struct {
 	Source       *AuthenticSource
 	// Listed is what the trusted lists say of the certificate; nil where they were
 	// not asked.
-	Listed *tsl.Determination
+	Listed *inquiry.Determination
 	// Provider is the creator's entry in the list of PuB-EAA providers.
 	Provider *trust.Provider
 	// Revocation is what is known of the signing certificate.

@@ -8,13 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal/jades"
-	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -50,6 +48,8 @@ type Validator struct {
 	SkipProviderList bool
 	// Algs is the allow-list of algorithms; nil is DefaultAlgs.
 	Algs []jose.Alg
+	// Suite says until when algorithms are believed; nil is trust.DefaultSuite.
+	Suite *trust.Suite
 	// PublicBodyID is the identifier of QcPSB; nil is qc.PublicBodyID.
 	PublicBodyID asn1.ObjectIdentifier
 	// Skew replaces DefaultSkew when it is not zero.
@@ -105,10 +105,11 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 		return out, nil
 	}
 
-	// Steps 4 and 5. Chain, validity, key usage and revocation.
+	// Steps 4 and 5. Chain, validity, key usage, revocation and algorithms.
 	if err := v.trusted(ctx, &out, v.Revocation, path, pathErr, at); err != nil {
 		return Validation{}, err
 	}
+	v.cryptography(&out, h.Alg, at)
 
 	// Step 6. Signed attributes, level.
 	v.attributes(&out, h, at)
@@ -214,7 +215,7 @@ func (v *Validator) chain(out *Validation, path *trust.Path, err error) {
 }
 
 func (v *Validator) revocation(ctx context.Context, out *Validation, source trust.RevocationSource, at time.Time) error {
-	const spec = "ETSI EN 319 102-1, clause 5.2.5; RFC 5280, Section 6.3"
+	const spec = "ETSI EN 319 102-1, clauses 5.2.5 and 5.2.6; RFC 5280, Section 6.3"
 	if out.Path == nil {
 		out.Checks.Skip(CheckRevocation, spec, "there is no chain to ask about")
 		return nil
@@ -261,6 +262,9 @@ func askPath(ctx context.Context, source trust.RevocationSource, path *trust.Pat
 		case i+1 == len(certs) && path.Listed():
 			// It is itself the anchor: its list says whether it is to be believed.
 			status = trust.RevocationStatus{State: trust.Good, Detail: "the certificate is that of a service which its trusted list says is granted"}
+		case i+1 == len(certs) && path.Named(at):
+			// So too with the list of providers (EN 319 102-1, clause 5.2.6.4, step 1).
+			status = trust.RevocationStatus{State: trust.Good, Detail: "the list of PuB-EAA providers names the certificate itself, as that of a notified service"}
 		case i+1 == len(certs):
 			status.Detail = "the issuer of the certificate is not in the chain"
 		case source != nil:
@@ -326,74 +330,4 @@ func (v *Validator) claimed(out *Validation, at time.Time) error {
 	default:
 		return nil
 	}
-}
-
-// statements reads what the certificate says of itself.
-func (v *Validator) statements(out *Validation) {
-	const spec = "ETSI EN 319 412-5; TS 119 412-6, clause 8.3"
-	p := out.Path
-	if p == nil { // read all the same what the certificate says
-		p = &trust.Path{Certificates: []*x509.Certificate{out.Certificate}}
-	}
-	if o, err := p.Organization(); err == nil {
-		out.Organization = &o
-	}
-	s, found, err := p.Statements(v.PublicBodyID)
-	switch {
-	case err != nil:
-		out.Checks.Fail(CheckStatements, spec, err.Error())
-		return
-	case !found:
-		out.Checks.Skip(CheckStatements, spec, "the certificate has none")
-		return
-	}
-	out.Statements = s
-	detail := "QcCompliance " + strconv.FormatBool(s.Compliance) + ", QcSSCD " + strconv.FormatBool(s.SSCD) + ", eseal " + strconv.FormatBool(s.Seal())
-	if b := s.PublicBody; b != nil {
-		out.Source = &AuthenticSource{Country: b.Country, Name: b.Source, Legislation: b.Legislation}
-		detail += ", authentic source " + strconv.Quote(b.Source) + " by law " + strconv.Quote(b.Legislation) + " of " + b.Country
-	}
-	if len(s.Legislation) > 0 {
-		detail += fmt.Sprintf(", QcCClegislation %v: qualified by a law outside the Union", s.Legislation)
-	}
-	out.Checks.Pass(CheckStatements, spec, detail)
-}
-
-// provider looks the creator up in the list of PuB-EAA providers.
-func (v *Validator) provider(out *Validation, now time.Time) {
-	const spec = "Regulation (EU) No 910/2014, Article 45f; ETSI TS 119 602, Annex H"
-	switch {
-	case v.SkipProviderList:
-		out.Checks.Skip(CheckProviderList, spec, "not asked for")
-		return
-	case out.Path == nil:
-		out.Checks.Fail(CheckProviderList, spec, "there is no trusted chain to look up")
-		return
-	}
-	p, err := v.Trust.Provider(out.Path, trust.Issuance, out.Statements.PublicBody, out.BestSignatureTime)
-	if l := v.Trust.List(); err == nil && l != nil && !now.Before(l.NextUpdate) {
-		err = fmt.Errorf("%w: NextUpdate was %s, fetch the list again (ETSI TS 119 602, Annex H)", trust.ErrListExpired, l.NextUpdate.UTC().Format(time.RFC3339))
-	}
-	if err != nil {
-		out.Checks.Fail(CheckProviderList, spec, err.Error())
-		return
-	}
-	out.Provider = p
-	out.Checks.Pass(CheckProviderList, spec, p.Name+" ("+p.Registration.String()+"), notified, law "+p.Law)
-}
-
-// subject names a legal person's certificate. What is found may be shown to
-// anybody, so the name of a natural person is not.
-func subject(c *x509.Certificate) string {
-	if qc.NaturalPerson(c.Subject) {
-		return "a natural person"
-	}
-	name := c.Subject.CommonName
-	if name == "" && len(c.Subject.Organization) > 0 {
-		name = c.Subject.Organization[0]
-	}
-	if len(name) > 80 {
-		name = name[:80]
-	}
-	return strconv.Quote(name)
 }

@@ -52,10 +52,7 @@ func admin(ctx context.Context, socket, method, path string, in, out any) error 
 	}
 	res, err := rest.UnixClient(socket).Do(req)
 	if err != nil {
-		if _, missing := os.Stat(socket); errors.Is(missing, os.ErrNotExist) {
-			return fmt.Errorf("no server listens on %s; start one with `zegel serve` or `zegel demo`, or name its socket with --socket", socket)
-		}
-		return fmt.Errorf("asking the server: %w", err)
+		return notReached(socket, err)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
@@ -63,11 +60,7 @@ func admin(ctx context.Context, socket, method, path string, in, out any) error 
 		return err
 	}
 	if res.StatusCode >= 300 {
-		var p rest.Problem
-		if json.Unmarshal(b, &p) == nil && p.Title != "" {
-			return fmt.Errorf("%s: %s %s", p.Title, p.Detail, p.Remedy)
-		}
-		return fmt.Errorf("the server answered %s", res.Status)
+		return refusal(res.Status, b)
 	}
 	if out == nil {
 		return nil
@@ -77,4 +70,27 @@ func admin(ctx context.Context, socket, method, path string, in, out any) error 
 		return err
 	}
 	return json.Unmarshal(b, out)
+}
+
+// notReached says what to do when no server was reached.
+func notReached(socket string, err error) error {
+	if _, missing := os.Stat(socket); errors.Is(missing, os.ErrNotExist) {
+		return fmt.Errorf("no server listens on %s; start one with `zegel serve` or `zegel demo`, or name its socket with --socket", socket)
+	}
+	return fmt.Errorf("asking the server: %w", err)
+}
+
+// refusal reads the answer of a server that refused.
+func refusal(status string, body []byte) error {
+	var p rest.Problem
+	if json.Unmarshal(body, &p) != nil || p.Title == "" {
+		return fmt.Errorf("the server answered %s", status)
+	}
+	text := p.Title
+	for _, part := range []struct{ before, words string }{{": ", p.Field}, {": ", p.Detail}, {"; expected ", p.Expected}, {" ", p.Remedy}} {
+		if part.words != "" {
+			text += part.before + part.words
+		}
+	}
+	return errors.New(text)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -35,6 +36,7 @@ type app struct {
 	secrets secrets
 	local   *localTrust
 	lists   *trustedLists // nil where none are configured
+	seals   sealKeys      // those that are not in the key directory
 	// public reaches addresses that come from input, operator those of the
 	// configuration.
 	public, operator *fetch.Client
@@ -87,7 +89,7 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	a.public = fetch.Public(fetch.Options{InsecureAllowLoopback: loopback, Now: now})
 	a.operator = fetch.Operator(fetch.Options{PlainLoopback: loopback, Now: now})
 	a.closers = append(a.closers, a.public.Close, a.operator.Close)
-	return a, nil
+	return a, a.openSealKeys(ctx)
 }
 
 func (a *app) openTrust() (err error) {
@@ -255,7 +257,7 @@ func hostOf(address string) string {
 
 // checks are what /health/ready asks of every role.
 func (a *app) checks() map[string]rest.Check {
-	return map[string]rest.Check{
+	checks := map[string]rest.Check{
 		"store": func(ctx context.Context) error {
 			_, err := a.store.Get(ctx, "health", "none")
 			if errors.Is(err, store.ErrNotFound) {
@@ -265,6 +267,8 @@ func (a *app) checks() map[string]rest.Check {
 		},
 		"use-log": func(context.Context) error { return a.uses.Health() },
 	}
+	maps.Copy(checks, a.sealChecks())
+	return checks
 }
 
 func clients(list []ClientConfig) (*rest.Clients, error) {

@@ -105,6 +105,8 @@ type IssuerConfig struct {
 	// Attesters of wallets' keys; none by default.
 	Attesters AttestersConfig `yaml:"attesters"`
 	SignIn    *SignInConfig   `yaml:"sign_in"`
+	// Seal says where the seal key is; without it, in the key directory.
+	Seal *SealConfig `yaml:"seal"`
 	// Wallets and WalletProviders are the clients of the authorization server.
 	Wallets         []WalletConfig         `yaml:"wallets"`
 	WalletProviders []WalletProviderConfig `yaml:"wallet_providers"`
@@ -334,10 +336,10 @@ type IdentifierConfig struct {
 // gives no authority over a type.
 type AcceptConfig struct {
 	// Type is a vct, a doctype, or the IRI of the type of a W3C credential.
-	Type          string   `yaml:"type"`
-	Issuers       []string `yaml:"issuers"`
-	Registrations []string `yaml:"registrations"`
-	SealConfig    `yaml:",inline"`
+	Type           string   `yaml:"type"`
+	Issuers        []string `yaml:"issuers"`
+	Registrations  []string `yaml:"registrations"`
+	SealNeedConfig `yaml:",inline"`
 	// MaxAge is how long ago a credential may have been issued, such as 8760h;
 	// empty is any time.
 	MaxAge string `yaml:"max_age"`
@@ -372,8 +374,14 @@ type TrustConfig struct {
 	PubEAAList string `yaml:"pub_eaa_list"`
 	// ListSigner is a PEM file with the certificate that signs the list.
 	ListSigner string `yaml:"list_signer"`
+	// TimestampAnchors is a PEM file with certificates of time-stamp authorities,
+	// or of who issued theirs. Without them, and without trusted lists, no
+	// time-stamp in evidence counts.
+	TimestampAnchors string `yaml:"timestamp_anchors"`
 	// Lists are the trusted lists of the Union.
 	Lists *TrustedListsConfig `yaml:"lists"`
+	// Revocation is how it is asked whether certificates were revoked.
+	Revocation *RevocationConfig `yaml:"revocation"`
 }
 
 // builtinMapping names the mapping of LED diplomas that is built in.

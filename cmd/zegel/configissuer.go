@@ -225,6 +225,9 @@ func (t TypeConfig) define(made *issuer.Type) error {
 // document reads how the claims are written in a W3C format.
 func (t TypeConfig) document(made *issuer.Type) error {
 	if made.Document = issuer.LEDDocument(t.Definition); made.Document != nil {
+		if t.Definition == "elm" && t.Metadata == builtinMapping {
+			made.Europass = issuer.LEDEuropass()
+		}
 		return nil
 	}
 	b, err := os.ReadFile(t.Definition)

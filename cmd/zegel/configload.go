@@ -47,6 +47,7 @@ func (c *Config) relativeTo(dir string) {
 	for _, i := range c.Issuer.all() {
 		listen(&i.ListenConfig)
 		signIn(i.SignIn)
+		i.Seal.relativeTo(dir)
 		paths = append(paths, &i.Register, &i.Attesters.Keys, &i.Attesters.Anchors)
 		paths = append(paths, i.walletPaths()...)
 		for n := range i.Wallets {
@@ -81,8 +82,9 @@ func (c *Config) relativeTo(dir string) {
 		}
 	}
 	if v := c.Verifier; v != nil {
+		paths = append(paths, v.Trust.Revocation.paths()...)
 		listen(&v.ListenConfig)
-		paths = append(paths, &v.Receivers, &v.Trust.ListSigner)
+		paths = append(paths, &v.Receivers, &v.Trust.ListSigner, &v.Trust.TimestampAnchors)
 		if v.Trust.Lists != nil {
 			paths = append(paths, &v.Trust.Lists.Certificates)
 		}
@@ -141,6 +143,7 @@ func (c *Config) Check() error {
 	}
 	if c.Issuer != nil {
 		faults = append(faults, c.Issuer.check(c.Profile)...)
+		faults = append(faults, c.Issuer.checkSeals(c.Profile)...)
 	}
 	if h := c.Holder; h != nil {
 		faults = append(faults, h.check("holder", c.Profile)...)
@@ -178,6 +181,7 @@ func (c *Config) Check() error {
 			fault("verifier.trust: pub_eaa_list and list_signer belong together")
 		}
 		faults = append(faults, v.Trust.Lists.check(c.Profile)...)
+		faults = append(faults, v.Trust.Revocation.check()...)
 	}
 	if c.VCAPI != nil {
 		faults = append(faults, c.checkVCAPI()...)

@@ -16,10 +16,10 @@ import (
 	"github.com/zegel-id/zegel/verifier/policy"
 )
 
-// SealConfig is what must be of the seal on a credential type (docs/verifier.md).
+// SealNeedConfig is what must be of the seal on a credential type (docs/verifier.md).
 // What is left out is what the type's own data asks: the member seal of the type
 // metadata, of a type that this process issues or that Metadata names.
-type SealConfig struct {
+type SealNeedConfig struct {
 	// Qualification is the least that the seal must be worth: QESeal, AdESeal-QC or
 	// AdESeal. Where nothing asks for more it is AdESeal.
 	Qualification seal.Qualification `yaml:"qualification"`
@@ -37,12 +37,12 @@ type SealConfig struct {
 	Metadata string `yaml:"metadata"`
 }
 
-func (c SealConfig) need() policy.Type {
+func (c SealNeedConfig) need() policy.Type {
 	return policy.Type{Qualification: c.Qualification, Level: c.Level, Sources: c.AuthenticSources, NotifiedWhenSealed: c.NotifiedWhenSealed}
 }
 
 // check reports the faults that show without reading a file.
-func (c SealConfig) check() []error {
+func (c SealNeedConfig) check() []error {
 	var faults []error
 	if c.Qualification != "" && policy.Worth(c.Qualification) == 0 {
 		faults = append(faults, fmt.Errorf("qualification: found %q, expected QESeal, AdESeal-QC or AdESeal, or leave it out for what the type asks", c.Qualification))
@@ -136,7 +136,7 @@ func (a *app) accepted() ([]verifier.Acceptance, error) {
 	for i, x := range c.Accept {
 		base := own[x.Type]
 		if x.Metadata != "" {
-			if base, err = x.SealConfig.ofMetadata(); err != nil {
+			if base, err = x.SealNeedConfig.ofMetadata(); err != nil {
 				return nil, fmt.Errorf("verifier.accept[%d].metadata: %w", i, err)
 			}
 		}
@@ -152,7 +152,7 @@ func (a *app) accepted() ([]verifier.Acceptance, error) {
 }
 
 // ofMetadata reads what the metadata of a type asks.
-func (c SealConfig) ofMetadata() (policy.Type, error) {
+func (c SealNeedConfig) ofMetadata() (policy.Type, error) {
 	if c.Metadata == builtinMapping {
 		return needIn(builtinMapping, issuer.LEDDiploma().Metadata)
 	}

@@ -29,24 +29,24 @@ func TestSealsOfTypes(t *testing.T) {
 	silent := file("silent.json", `{"vct":"a:b"}`)
 	for name, c := range map[string]struct {
 		kind    string
-		asked   SealConfig
+		asked   SealNeedConfig
 		profile string
 		lists   bool
 		want    seal.Qualification
 		warned  bool
 	}{
-		"its own SD-JWT VC":         {url + "/types/led-diploma", SealConfig{}, ProfileProduction, true, seal.QESeal, false},
-		"without lists":             {url + "/types/led-diploma", SealConfig{}, ProfileProduction, false, seal.QESeal, false},
-		"in development":            {url + "/types/led-diploma", SealConfig{}, ProfileDevelopment, false, seal.AdESeal, true},
-		"in development with lists": {url + "/types/led-diploma", SealConfig{}, ProfileDevelopment, true, seal.QESeal, false},
-		"said otherwise":            {url + "/types/led-diploma", SealConfig{Qualification: seal.AdESeal}, ProfileProduction, true, seal.AdESeal, false},
-		"said so in development":    {url + "/types/led-diploma", SealConfig{Qualification: seal.QESeal}, ProfileDevelopment, false, seal.QESeal, false},
-		"its own mdoc":              {demoDoctype, SealConfig{}, ProfileProduction, true, seal.QESeal, false},
-		"its own W3C credential":    {demoELM, SealConfig{}, ProfileProduction, true, "", false},
-		"of another issuer":         {"https://other.example/types/led-diploma", SealConfig{}, ProfileProduction, true, "", false},
-		"metadata that is built in": {"https://other.example/types/led-diploma", SealConfig{Metadata: builtinMapping}, ProfileProduction, true, seal.QESeal, false},
-		"metadata of a file":        {"a:b", SealConfig{Metadata: strict}, ProfileProduction, true, seal.AdESealQC, false},
-		"metadata that is silent":   {"a:b", SealConfig{Metadata: silent}, ProfileProduction, true, "", false},
+		"its own SD-JWT VC":         {url + "/types/led-diploma", SealNeedConfig{}, ProfileProduction, true, seal.QESeal, false},
+		"without lists":             {url + "/types/led-diploma", SealNeedConfig{}, ProfileProduction, false, seal.QESeal, false},
+		"in development":            {url + "/types/led-diploma", SealNeedConfig{}, ProfileDevelopment, false, seal.AdESeal, true},
+		"in development with lists": {url + "/types/led-diploma", SealNeedConfig{}, ProfileDevelopment, true, seal.QESeal, false},
+		"said otherwise":            {url + "/types/led-diploma", SealNeedConfig{Qualification: seal.AdESeal}, ProfileProduction, true, seal.AdESeal, false},
+		"said so in development":    {url + "/types/led-diploma", SealNeedConfig{Qualification: seal.QESeal}, ProfileDevelopment, false, seal.QESeal, false},
+		"its own mdoc":              {demoDoctype, SealNeedConfig{}, ProfileProduction, true, seal.QESeal, false},
+		"its own W3C credential":    {demoELM, SealNeedConfig{}, ProfileProduction, true, "", false},
+		"of another issuer":         {"https://other.example/types/led-diploma", SealNeedConfig{}, ProfileProduction, true, "", false},
+		"metadata that is built in": {"https://other.example/types/led-diploma", SealNeedConfig{Metadata: builtinMapping}, ProfileProduction, true, seal.QESeal, false},
+		"metadata of a file":        {"a:b", SealNeedConfig{Metadata: strict}, ProfileProduction, true, seal.AdESealQC, false},
+		"metadata that is silent":   {"a:b", SealNeedConfig{Metadata: silent}, ProfileProduction, true, "", false},
 	} {
 		i := &IssuerConfig{ListenConfig: ListenConfig{URL: url}, Register: "r"}
 		if faults := i.checkBody("issuer"); faults != nil {
@@ -55,7 +55,7 @@ func TestSealsOfTypes(t *testing.T) {
 		if needs, err := i.needs(); err != nil || len(needs) != 2 { // W3C credentials ask for nothing
 			t.Errorf("%v %v", needs, err)
 		}
-		v := &VerifierConfig{Accept: []AcceptConfig{{Type: c.kind, SealConfig: c.asked}}}
+		v := &VerifierConfig{Accept: []AcceptConfig{{Type: c.kind, SealNeedConfig: c.asked}}}
 		if c.lists {
 			v.Trust.Lists = &TrustedListsConfig{}
 		}
@@ -77,7 +77,7 @@ func TestSealsOfTypes(t *testing.T) {
 		"bad.json: seal: ":                     `{"vct":"a:b","seal":{"worth":"QESeal"}}`,
 		"bad.json: ":                           `[]`,
 	} {
-		a := &app{c: &Config{Verifier: &VerifierConfig{Accept: []AcceptConfig{{Type: "a:b", SealConfig: SealConfig{Metadata: file("bad.json", text)}}}}}}
+		a := &app{c: &Config{Verifier: &VerifierConfig{Accept: []AcceptConfig{{Type: "a:b", SealNeedConfig: SealNeedConfig{Metadata: file("bad.json", text)}}}}}}
 		if got, err := a.accepted(); err == nil || got != nil || !strings.Contains(err.Error(), "verifier.accept[0].metadata: "+want) {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -85,7 +85,7 @@ func TestSealsOfTypes(t *testing.T) {
 }
 
 func TestSealConfigFaults(t *testing.T) {
-	v := VerifierConfig{Accept: []AcceptConfig{{SealConfig: SealConfig{Qualification: "gold", Level: "B-B", AuthenticSources: []policy.Source{{}}}}, {SealConfig: SealConfig{Qualification: seal.QESeal, Level: seal.BaselineB, AuthenticSources: []policy.Source{{Country: "BE"}}}}}}
+	v := VerifierConfig{Accept: []AcceptConfig{{SealNeedConfig: SealNeedConfig{Qualification: "gold", Level: "B-B", AuthenticSources: []policy.Source{{}}}}, {SealNeedConfig: SealNeedConfig{Qualification: seal.QESeal, Level: seal.BaselineB, AuthenticSources: []policy.Source{{Country: "BE"}}}}}}
 	text := errors.Join(v.checkPolicies()...).Error()
 	for _, want := range []string{"verifier.accept[0].qualification: found", "verifier.accept[0].level: found", "verifier.accept[0].authentic_sources[0]: give"} {
 		if !strings.Contains(text, want) {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/seal/trust"
@@ -53,8 +54,13 @@ func (c *TrustedListsConfig) check(profile string) []error {
 		fault("certificates: name a PEM file with the certificates that the Official Journal publishes for the list of lists")
 	}
 	for i, t := range c.Territories {
-		if !territory.MatchString(t) {
-			fault("territories[%d]: found %q, expected two capitals as the lists have them, such as BE, or EL for Greece", i, t)
+		switch {
+		case !territory.MatchString(t) || t == "GR" || t == "GB":
+			fault("territories[%d]: found %q, expected two capitals as the lists have them, such as BE, or EL for Greece and UK for the United Kingdom", i, t)
+		case t == "EU":
+			fault("territories[%d]: found EU, which is the list of lists; it is always followed", i)
+		case slices.Index(c.Territories, t) < i:
+			fault("territories[%d]: %s stands there twice", i, t)
 		}
 	}
 	c.refresh = tsl.DefaultInterval

@@ -23,7 +23,7 @@ func (v *VerifierConfig) checkPolicies() []error {
 	}
 	for i := range v.Accept {
 		a := &v.Accept[i]
-		for _, err := range a.SealConfig.check() {
+		for _, err := range a.SealNeedConfig.check() {
 			fault("accept[%d].%w", i, err)
 		}
 		if a.MaxAge == "" {

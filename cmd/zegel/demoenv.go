@@ -225,9 +225,9 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 		Verifier: &VerifierConfig{
 			ListenConfig: ListenConfig{URL: d.urls["verifier"]}, Receivers: receivers,
 			Accept: []AcceptConfig{ // there are no trusted lists, so no seal is a qualified one
-				{Type: vct, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}, SealConfig: SealConfig{Qualification: seal.AdESeal}},
+				{Type: vct, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}, SealNeedConfig: SealNeedConfig{Qualification: seal.AdESeal}},
 				{Type: demoELM, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}},
-				{Type: demoDoctype, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}, SealConfig: SealConfig{Qualification: seal.AdESeal}},
+				{Type: demoDoctype, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}, SealNeedConfig: SealNeedConfig{Qualification: seal.AdESeal}},
 			},
 			Clients: []ClientConfig{
 				{ID: "employer", KeySHA256: []string{employerDigest}, Permissions: []string{verifierapi.Permission}},

@@ -140,11 +140,18 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	name, country := a.body.Organization(), "BE"
+	if k := a.seals.keys[c.Tenant]; k != nil {
+		name, country = k.owner()
+	}
 	config := issuer.Config{
 		URL: c.URL, Store: a.store, Source: source, Types: types, Keys: a.keys, Statuses: statuses,
-		Display: []issuer.Display{{Name: a.body.Organization(), Locale: "nl"}},
+		Display: []issuer.Display{{Name: name, Locale: "nl"}},
 		Log:     a.uses, Names: a.names, Key: a.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
 		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig), Encryption: c.Encryption,
+	}
+	if k := a.seals.keys[c.Tenant]; k != nil {
+		config.SealsAtOnce, config.SealWait = k.queue.Status().Slots, c.Seal.wait
 	}
 	if config.Wallets, err = c.wallets(a.now); err != nil {
 		return nil, err
@@ -163,7 +170,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 	}
 	if c.Attestation == "cir" {
 		config.Profile = sdjwt.ProfileCIR
-		config.Authority.Name, config.Authority.Country = a.body.Organization(), "BE"
+		config.Authority.Name, config.Authority.Country = name, country
 	}
 	for _, platform := range c.VaultPlatforms {
 		config.Vaults = append(config.Vaults, issuer.VaultPlatform{URL: platform, Keys: a.platformKeys(platform)})

@@ -18,8 +18,20 @@ import (
 // own, and what is read back is verified again.
 type keptLists struct{ dir string }
 
+// openKeptLists makes the directory and clears what a crash left half written.
 func openKeptLists(dir string) (keptLists, error) {
-	return keptLists{dir}, os.MkdirAll(dir, 0o700)
+	k := keptLists{dir}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return k, err
+	}
+	half, err := filepath.Glob(filepath.Join(dir, ".new-*"))
+	if err != nil {
+		return k, err
+	}
+	for _, path := range half {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return k, err
 }
 
 // path hides what an address may hold behind its digest.
@@ -55,7 +67,7 @@ func (k keptLists) Kept(_ context.Context, address string) ([]byte, error) {
 		return nil, err
 	}
 	if len(doc) > tsl.MaxSize {
-		return nil, fmt.Errorf("%s is longer than %d bytes", f.Name(), tsl.MaxSize)
+		return nil, fmt.Errorf("%s is longer than %d bytes, so it is no list of ours; find out who wrote it, then remove it", f.Name(), tsl.MaxSize)
 	}
 	return doc, nil
 }

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/audit"
-	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -36,6 +35,29 @@ type localTrust struct {
 	crls      *trust.CRLs
 	keys      map[string]*seal.Keys // by tenant, "" the issuer itself
 	metadata  map[string]*seal.Keys // those that sign metadata, likewise
+	elsewhere map[string]bool       // tenants whose seal key is not in the hierarchy
+}
+
+// errElsewhere: the seal key cannot be replaced from here.
+var errElsewhere = errors.New("the seal key is not in the key directory")
+
+// UseSeal seals for a tenant with a key that is elsewhere. Its certificate stands
+// in the list of providers from then on, also when another has taken its place.
+func (t *localTrust) UseSeal(tenant string, s *seal.Sealer) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	keys, ok := t.keys[tenant]
+	if !ok {
+		return fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
+	}
+	if err := t.hierarchy.ListSeal(tenant, s.Certificate(), t.now()); err != nil {
+		return err
+	}
+	if err := t.hierarchy.Update(t.dir); err != nil {
+		return err
+	}
+	t.elsewhere[tenant] = true
+	return errors.Join(t.install(), keys.Rotate(s))
 }
 
 // The names under which the revocation lists are served.
@@ -56,7 +78,7 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 	if err := t.remake(); err != nil {
 		return nil, err
 	}
-	t.keys, t.metadata = map[string]*seal.Keys{}, map[string]*seal.Keys{}
+	t.keys, t.metadata, t.elsewhere = map[string]*seal.Keys{}, map[string]*seal.Keys{}, map[string]bool{}
 	for _, tenant := range t.tenants() {
 		body, err := h.Tenant(tenant)
 		if err != nil {
@@ -176,6 +198,9 @@ func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
+	if t.elsewhere[tenant] {
+		return nil, errElsewhere
+	}
 	if err := t.hierarchy.RotateSeal(tenant, t.now()); err != nil {
 		return nil, err
 	}
@@ -239,40 +264,6 @@ func (t *localTrust) IssueAccess(pub any, r devca.AccessRequest) (*x509.Certific
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.hierarchy.IssueAccess(pub, r, t.now())
-}
-
-// foreignTrust is trust in a list of providers that others publish, for a
-// verifier that is not beside its issuer. The list is fetched anew each hour; a
-// list that does not hold changes nothing.
-func (a *app) foreignTrust(ctx context.Context, c TrustConfig) (*trust.Store, *trust.CRLs, error) {
-	b, err := os.ReadFile(c.ListSigner)
-	if err != nil {
-		return nil, nil, err
-	}
-	signers, err := trust.ParsePEM(b)
-	if err != nil {
-		return nil, nil, fmt.Errorf("list_signer: %w", err)
-	}
-	store, err := trust.NewStore(trust.Anchors{trust.UseListSigner: signers}, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	update := func(ctx context.Context) error {
-		doc, err := a.operator.Fetch(ctx, c.PubEAAList, "")
-		if err != nil {
-			return fmt.Errorf("fetching the list of providers: %w", err)
-		}
-		list, err := store.VerifyList(string(doc.Body), a.now())
-		if err != nil {
-			return err
-		}
-		return store.Install(list)
-	}
-	if err := update(ctx); err != nil {
-		a.log.Error("list of providers; nothing verifies until it can be fetched", "error", err)
-	}
-	a.every(time.Hour, "list of providers", update)
-	return store, trust.NewCRLs(fetch.Aged{Fetcher: a.operator}, a.now), nil
 }
 
 // adminActor is who acts through the admin socket or a file of the operator.

@@ -37,7 +37,7 @@ type sealVerify struct {
 func sealVerifyCommand() *cobra.Command {
 	var o sealVerify
 	c := &cobra.Command{
-		Use:   "verify FILE",
+		Use:   "verify FILE|-",
 		Short: "Judge the seal on a credential or on its evidence",
 		Long: `Judges the electronic seal on a document and says what was found, check by
 check: the indication of ETSI EN 319 102-1, what the seal is worth, who sealed,
@@ -55,11 +55,15 @@ Whom to trust is for you to say, and nothing is fetched unless --config is given
                      time-stamps; seal=FILE or time-stamp=FILE for one of them
   --crl FILE         a revocation list in PEM or DER. Lists and OCSP answers in
                      the evidence are used as they are.
-  --config FILE      a configuration of zegel: its verifier's trust, or that of
-                     its key directory. The creator must then be on the list of
-                     PuB-EAA providers.
+  --config FILE      a configuration of zegel: its verifier's trust with its
+                     time-stamp anchors, or that of its key directory. The
+                     creator must then be on the list of PuB-EAA providers, and
+                     revocation lists are fetched.
 
-What a credential says is not shown, its status and its holder are not judged.
+The report is for people: the verdict, what it means and what to do, who sealed
+and when, what it was held against, and every check. --json writes it for
+machines and for keeping. What a credential says is not shown; its status and its
+holder are not judged.
 
 Exits with status 0 when the seal is accepted, 1 when it is not, and 2 when
 nothing was judged, for a file that is not there or an unknown flag.`,

@@ -5,12 +5,11 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"maps"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
 )
@@ -42,55 +41,15 @@ func (o sealVerify) validator(ctx context.Context, now time.Time) (*seal.Validat
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.config, err)
 	}
-	return &seal.Validator{Trust: store, Revocation: append(revocation, crls)}, nil
-}
-
-// configuredTrust is whom the verifier of a configuration trusts, and more. Nothing
-// of the installation is changed.
-func configuredTrust(ctx context.Context, c *Config, more trust.Anchors, now time.Time) (*trust.Store, *trust.CRLs, error) {
-	clock := func() time.Time { return now }
-	if c.Verifier == nil || c.Verifier.Trust.PubEAAList == "" {
-		h, err := loadHierarchy(c.Keys)
+	v := &seal.Validator{Trust: store, Revocation: append(revocation, crls)}
+	if c.Verifier != nil && c.Verifier.Trust.Lists != nil {
+		lists, err := keptTrustedLists(ctx, c, store, slog.New(slog.DiscardHandler), func() time.Time { return now })
 		if err != nil {
-			return nil, nil, err
+			return nil, fmt.Errorf("%s: verifier.trust.lists: %w", o.config, err)
 		}
-		store, err := listedStore(h.Anchors(), more, h.List, now)
-		if err != nil {
-			return nil, nil, err
-		}
-		crls, err := h.CRLs(nil, clock)
-		return store, crls, err
+		v.Lists = lists.source
 	}
-	t := c.Verifier.Trust
-	signers, err := readCertificates(t.ListSigner)
-	if err != nil {
-		return nil, nil, fmt.Errorf("verifier.trust.list_signer: %w", err)
-	}
-	client := fetch.Operator(fetch.Options{PlainLoopback: c.Profile == ProfileDevelopment, Now: clock})
-	defer client.Close() // idle connections only
-	list, err := client.Fetch(ctx, t.PubEAAList, "")
-	if err != nil {
-		return nil, nil, fmt.Errorf("fetching the list of providers: %w", err)
-	}
-	store, err := listedStore(trust.Anchors{trust.UseListSigner: signers}, more, string(list.Body), now)
-	return store, trust.NewCRLs(fetch.Aged{Fetcher: client}, clock), err
-}
-
-// listedStore is a store with anchors and a list of providers.
-func listedStore(anchors, more trust.Anchors, list string, now time.Time) (*trust.Store, error) {
-	all := maps.Clone(anchors)
-	for use, certs := range more {
-		all[use] = append(all[use][:len(all[use]):len(all[use])], certs...)
-	}
-	store, err := trust.NewStore(all, 0)
-	if err != nil {
-		return nil, err
-	}
-	l, err := store.VerifyList(list, now)
-	if err != nil {
-		return nil, err
-	}
-	return store, store.Install(l)
+	return v, nil
 }
 
 // sealAnchors reads the certificates of --trust. An authority of seals can make no

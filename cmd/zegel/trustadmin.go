@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -81,16 +83,88 @@ func (a *app) trustLists(*rest.Request) (rest.Answer, error) {
 	return rest.JSON(http.StatusOK, l.status()), nil
 }
 
-// trustFetch refreshes at once. That some lists cannot be had stands with each.
+// listProgress is how far fetching is with one list: that it begins, or that it is
+// done and what is in use of it.
+type listProgress struct {
+	Territory string `json:"territory"`
+	Of        int    `json:"of"` // national lists in all
+	Done      bool   `json:"done"`
+	Sequence  int64  `json:"sequence,omitempty"`
+	Error     string `json:"error,omitempty"`
+}
+
+// Names of the events of trustFetch.
+const (
+	eventProgress = "progress" // a listProgress
+	eventLists    = "lists"    // []listStatus, at the end
+)
+
+// fetchBeat is how often a reader is looked after when there is nothing to tell.
+const fetchBeat = 10 * time.Second
+
+// trustFetch refreshes at once and tells how far it is, since it can take minutes.
+// That some lists cannot be had stands with each. It ends with its caller.
 func (a *app) trustFetch(r *rest.Request) (rest.Answer, error) {
 	l, err := a.followed()
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	if err := l.source.Refresh(r.Context()); err != nil {
-		l.log.Warn("trusted lists", "error", err)
+	return rest.Events(func(out *rest.EventStream) error {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		told, done := make(chan listProgress), make(chan error, 1)
+		go func() {
+			done <- l.source.RefreshTelling(ctx, func(p tsl.Progress) {
+				select {
+				case told <- progressOf(p):
+				case <-ctx.Done():
+				}
+			})
+		}()
+		beat := time.NewTicker(fetchBeat)
+		defer beat.Stop()
+		for {
+			var err error
+			select {
+			case p := <-told:
+				err = event(out, eventProgress, p)
+			case <-beat.C:
+				err = out.Beat()
+			case err := <-done:
+				if ctx.Err() == nil && err != nil {
+					l.log.Warn("trusted lists", "error", err)
+				}
+				if ctx.Err() == nil {
+					_ = event(out, eventLists, l.status()) // who is gone needs no answer
+				}
+				return nil
+			case <-rest.Stopping(ctx):
+				return nil
+			}
+			if err != nil {
+				return nil // the caller is gone; without the last event nothing looks complete
+			}
+		}
+	}), nil
+}
+
+func event(out *rest.EventStream, name string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
 	}
-	return rest.JSON(http.StatusOK, l.status()), nil
+	return out.Event("", name, b)
+}
+
+func progressOf(p tsl.Progress) listProgress {
+	out := listProgress{Territory: p.Territory, Of: p.Of, Done: p.Done}
+	if p.List != nil {
+		out.Sequence = p.List.Scheme.Sequence
+	}
+	if p.Err != nil {
+		out.Error = p.Err.Error()
+	}
+	return out
 }
 
 // trustExplain answers about the certificate in a PEM body, with its issuers after

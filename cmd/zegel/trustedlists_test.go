@@ -32,10 +32,12 @@ type publisher struct {
 
 	mu   sync.Mutex
 	docs map[string][]byte
+	down bool
+	hang map[string]chan struct{} // these wait until it is closed
 }
 
 func newPublisher(t *testing.T, now time.Time) *publisher {
-	p := &publisher{docs: map[string][]byte{}}
+	p := &publisher{docs: map[string][]byte{}, hang: map[string]chan struct{}{}}
 	var err error
 	if p.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		t.Fatal(err)
@@ -51,12 +53,22 @@ func newPublisher(t *testing.T, now time.Time) *publisher {
 	}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.docs[r.URL.Path] == nil {
+		doc, wait := p.docs[r.URL.Path], p.hang[r.URL.Path]
+		if p.down {
+			doc = nil
+		}
+		p.mu.Unlock()
+		if wait != nil {
+			select {
+			case <-wait:
+			case <-r.Context().Done():
+			}
+		}
+		if doc == nil {
 			http.NotFound(w, r)
 			return
 		}
-		w.Write(p.docs[r.URL.Path])
+		w.Write(doc)
 	}))
 	t.Cleanup(p.Close)
 	return p
@@ -179,12 +191,15 @@ func TestTrustedListsConfig(t *testing.T) {
 		config TrustedListsConfig
 		want   string
 	}{
-		"plain http":     {TrustedListsConfig{Location: "http://lists.example/lotl.xml", Certificates: "a"}, "location"},
-		"no location":    {TrustedListsConfig{Certificates: "a"}, "location"},
-		"no signers":     {TrustedListsConfig{Location: "https://lists.example/lotl.xml"}, "certificates"},
-		"a territory":    {TrustedListsConfig{Location: "https://lists.example/lotl.xml", Certificates: "a", Territories: []string{"BE", "be"}}, "territories[1]"},
-		"refresh":        {TrustedListsConfig{Location: "https://lists.example/lotl.xml", Certificates: "a", Refresh: "1s"}, "refresh"},
-		"loopback, real": {TrustedListsConfig{Location: "http://localhost/lotl.xml", Certificates: "a"}, "location"},
+		"plain http":      {TrustedListsConfig{Location: "http://lists.example/lotl.xml", Certificates: "a"}, "location"},
+		"no location":     {TrustedListsConfig{Certificates: "a"}, "location"},
+		"no signers":      {TrustedListsConfig{Location: "https://lists.example/lotl.xml"}, "certificates"},
+		"a territory":     {TrustedListsConfig{Location: "https://lists.example/lotl.xml", Certificates: "a", Territories: []string{"BE", "be"}}, "territories[1]"},
+		"refresh":         {TrustedListsConfig{Location: "https://lists.example/lotl.xml", Certificates: "a", Refresh: "1s"}, "refresh"},
+		"the Union":       {TrustedListsConfig{Location: "https://lists.example/lotl.xml", Certificates: "a", Territories: []string{"EU"}}, "territories[0]"},
+		"Greece":          {TrustedListsConfig{Location: "https://lists.example/lotl.xml", Certificates: "a", Territories: []string{"GR"}}, "territories[0]"},
+		"a country twice": {TrustedListsConfig{Location: "https://lists.example/lotl.xml", Certificates: "a", Territories: []string{"BE", "NL", "BE"}}, "territories[2]"},
+		"loopback, real":  {TrustedListsConfig{Location: "http://localhost/lotl.xml", Certificates: "a"}, "location"},
 	} {
 		faults := c.config.check(ProfileProduction)
 		if len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "- verifier.trust.lists."+c.want+":") {

@@ -39,11 +39,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, crls := a.local.store, a.local.crls
-	if c.Trust.PubEAAList != "" {
-		if store, crls, err = a.foreignTrust(ctx, c.Trust); err != nil {
-			return fmt.Errorf("verifier.trust: %w", err)
-		}
+	store, crls, err := a.verifierTrust(ctx)
+	if err != nil {
+		return fmt.Errorf("verifier.trust: %w", err)
 	}
 	health := a.checks()
 	seals := &seal.Validator{Trust: store, Revocation: crls}
@@ -52,6 +50,11 @@ func (a *app) buildVerifier(ctx context.Context) error {
 			return fmt.Errorf("verifier.trust.lists: %w", err)
 		}
 		seals.Lists, health["trusted-lists"] = a.lists.source, a.lists.Health
+	}
+	if r := c.Trust.Revocation; r != nil {
+		if err := r.apply(seals, crls, a.responders(r)); err != nil {
+			return err
+		}
 	}
 	config := verifier.Config{
 		URL: c.URL, Store: a.store, Register: register, Access: access,

@@ -75,7 +75,7 @@ func attribute(n *html.Node, name string) string {
 	return ""
 }
 
-func words(n *html.Node) string {
+func wordsOf(n *html.Node) string {
 	var b strings.Builder
 	for c := range n.Descendants() {
 		if c.Type == html.TextNode {
@@ -98,7 +98,7 @@ func TestSealsPage(t *testing.T) {
 		if got := attribute(elements(t, page, "html")[0], "lang"); got != c.lang {
 			t.Errorf("%q: the page is in %s", c.asked, got)
 		}
-		if h := elements(t, page, "h1"); len(h) != 1 || words(h[0]) != sealWords[c.lang].Title || words(elements(t, page, "title")[0]) != words(h[0]) {
+		if h := elements(t, page, "h1"); len(h) != 1 || wordsOf(h[0]) != sealWords[c.lang].Title || wordsOf(elements(t, page, "title")[0]) != wordsOf(h[0]) {
 			t.Errorf("%s: title", c.lang)
 		}
 		articles := elements(t, page, "article")
@@ -109,8 +109,8 @@ func TestSealsPage(t *testing.T) {
 		}
 		w := sealWords[c.lang]
 		for i, mark := range []string{w.Qualified, w.Certificate, w.Advanced, w.Unknown, w.Broken, w.Broken} {
-			if attribute(articles[i], "aria-labelledby") != attribute(headings[i], "id") || words(marks[i]) != mark || mark == "" {
-				t.Errorf("%s, %d: %s", c.lang, i, words(marks[i]))
+			if attribute(articles[i], "aria-labelledby") != attribute(headings[i], "id") || wordsOf(marks[i]) != mark || mark == "" {
+				t.Errorf("%s, %d: %s", c.lang, i, wordsOf(marks[i]))
 			}
 			seen := map[string]string{c.lang: ""}
 			for n := range articles[i].Descendants() {
@@ -119,7 +119,7 @@ func TestSealsPage(t *testing.T) {
 					if lang == "" {
 						lang = c.lang
 					}
-					seen[lang] += words(n)
+					seen[lang] += wordsOf(n)
 				}
 			}
 			for _, lang := range statement.Languages() {

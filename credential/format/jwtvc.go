@@ -39,7 +39,7 @@ func (jwtVC) Compile(t Type) (Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := t.issuer()
+	issuer, err := t.DocumentIssuer()
 	if err != nil {
 		return nil, err
 	}

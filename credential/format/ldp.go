@@ -57,7 +57,7 @@ func (ldpVC) Compile(t Type) (Template, error) {
 	if k, ok := t.Chain[0].PublicKey.(*ecdsa.PublicKey); !ok || k.Curve != elliptic.P256() {
 		return nil, fmt.Errorf("the seal key is not one of P-256, the only kind that %s has; take another format for this type", ecdsasd.Name)
 	}
-	issuer, err := t.issuer()
+	issuer, err := t.DocumentIssuer()
 	if err != nil {
 		return nil, err
 	}

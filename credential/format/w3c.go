@@ -51,9 +51,9 @@ func expand(contexts []vcdm.Context, types []string) (name string, iris []string
 
 const typeCredential = "https://www.w3.org/2018/credentials#VerifiableCredential"
 
-// issuer is who seals, by the certificate. Seal certificates seldom hold an
+// DocumentIssuer is who seals, by the certificate. Seal certificates seldom hold an
 // address; where there is none the country is all that is known of it.
-func (t Type) issuer() (profile.Issuer, error) {
+func (t Type) DocumentIssuer() (profile.Issuer, error) {
 	leaf := t.Chain[0]
 	o, err := qc.OrganizationOf(leaf)
 	if err != nil {

@@ -43,6 +43,7 @@ var suites = []struct {
 	{"mdoc", mobileDocument},
 	{"mdoc", mobileDocumentNode},
 	{"vc+jwt", vcJWT},
+	{"Evidence of seals", sealLevels},
 	{"Status list of 1,048,576 entries, one in ten set", statusLists},
 	{"Status list of 1,048,576 entries, one in ten set", statusListsNode},
 }

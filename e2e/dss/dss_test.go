@@ -134,6 +134,7 @@ func TestDSS(t *testing.T) {
 	compact, err := b.Compact()
 	w.check(err)
 	lta := w.json(w.sealed("vc+jwt", seal.BaselineLTA), flat)
+	europassLTA := w.json(w.exported(seal.BaselineLTA), general)
 	payload := strings.Split(compact, ".")[1]
 	changed := strings.Replace(w.json(w.sealed("dc+sd-jwt", seal.BaselineLTA), flat), payload[:20], "eyJpc3MiOiJodHRwcjov", 1)
 	stripped := w.sealed("vc+jwt", seal.BaselineB)
@@ -156,6 +157,11 @@ func TestDSS(t *testing.T) {
 		{"lta-authority-expired", lta, now.Add(2 * year), open + " JAdES-BASELINE-LTA", seal.OutOfBoundsNoPOE, seal.BaselineB},
 		{"again-flat", w.json(w.sealed("vc+jwt", seal.BaselineLTA, 1), flat), now.Add(2 * year), passed + " JAdES-BASELINE-LTA", "", seal.BaselineLTA},
 		{"twice-general-sd-jwt", w.json(w.sealed("dc+sd-jwt", seal.BaselineLTA, 1, 2), general), now.Add(3 * year), passed + " JAdES-BASELINE-LTA", "", seal.BaselineLTA},
+		{"europass-b", w.json(w.exported(seal.BaselineB), general), soon, passed + " JAdES-BASELINE-B", "", seal.BaselineB},
+		{"europass-lta", europassLTA, soon, passed + " JAdES-BASELINE-LTA", "", seal.BaselineLTA},
+		{"europass-lta-certificate-expired", europassLTA, now.Add(year + year/4), passed + " JAdES-BASELINE-LTA", "", seal.BaselineLTA},
+		{"europass-changed", strings.Replace(europassLTA, "Bachelor", "Meester!", 1), soon, failed + " JAdES-BASELINE-LTA", seal.HashFailure, seal.NotBaseline},
+		{"lta-by-ocsp", w.json(w.answered(), flat), soon, passed + " JAdES-BASELINE-LTA", "", seal.BaselineLTA},
 		{"payload-changed", changed, soon, failed + " JAdES-BASELINE-LTA", seal.HashFailure, seal.NotBaseline},
 	}
 	dir := t.TempDir()

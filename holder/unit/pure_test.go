@@ -40,6 +40,9 @@ func TestPure(t *testing.T) {
 		if err := dec.Decode(&p); err != nil {
 			t.Fatal(err)
 		}
+		if p.ImportPath == "encoding/xml" {
+			t.Error("the unit carries XML, which nothing in it speaks: who only asks what trusted lists say imports seal/trust/inquiry")
+		}
 		if !strings.HasPrefix(p.ImportPath, module) {
 			continue
 		}

@@ -5,8 +5,9 @@
 //
 // It knows two forms: calls of a package's function refuse, refuseCause or
 // refuseURL, whose parameters say what is what by their names, and literals of
-// the error types of internal/rest and protocol/*. A value that is only known
-// when the program runs is shown as an ellipsis.
+// the error types of internal/rest, protocol/* and the roles. A role's error has a
+// sentinel, which the role's edge turns into status and title in a switch; both are
+// read. A value that is only known when the program runs is shown as an ellipsis.
 package errordoc
 
 import (
@@ -36,7 +37,12 @@ type Refusal struct {
 type source struct {
 	module   string
 	packages map[string]*pkg // by path below the module
+	answers  map[string]answer
 }
+
+// answer is what an edge makes of a sentinel, which is named by the path of its
+// package and its own name, such as verifier.ErrRequest.
+type answer struct{ status, title string }
 
 type pkg struct {
 	path   string
@@ -49,7 +55,7 @@ type pkg struct {
 // Read finds the refusals of the packages below root that match one of dirs or
 // lie below one, in the order of package, code, field and text.
 func Read(root, module string, dirs ...string) ([]Refusal, error) {
-	s := &source{module: module, packages: map[string]*pkg{}}
+	s := &source{module: module, packages: map[string]*pkg{}, answers: map[string]answer{}}
 	fset := token.NewFileSet()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -77,6 +83,11 @@ func Read(root, module string, dirs ...string) ([]Refusal, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range s.packages {
+		for _, f := range p.files {
+			s.readAnswers(p, f)
+		}
 	}
 	var out []Refusal
 	for path, p := range s.packages {
@@ -139,8 +150,8 @@ func parameters(list *ast.FieldList) []string {
 	return names
 }
 
-// file finds what one file refuses.
-func (s *source) file(p *pkg, f *ast.File) []Refusal {
+// values are what stands in a file.
+func (s *source) values(p *pkg, f *ast.File) values {
 	v := values{s: s, p: p, imports: map[string]*pkg{}}
 	for _, i := range f.Imports {
 		path, err := strconv.Unquote(i.Path.Value)
@@ -156,6 +167,58 @@ func (s *source) file(p *pkg, f *ast.File) []Refusal {
 			v.imports[name] = other
 		}
 	}
+	return v
+}
+
+// readAnswers reads the cases of switches over sentinels of other packages: what
+// they assign to Status and Title.
+func (s *source) readAnswers(p *pkg, f *ast.File) {
+	v := s.values(p, f)
+	ast.Inspect(f, func(n ast.Node) bool {
+		c, ok := n.(*ast.CaseClause)
+		if !ok {
+			return true
+		}
+		var a answer
+		for _, stmt := range c.Body {
+			if assign, ok := stmt.(*ast.AssignStmt); ok && len(assign.Lhs) == len(assign.Rhs) {
+				for i, left := range assign.Lhs {
+					field, ok := left.(*ast.SelectorExpr)
+					switch {
+					case !ok:
+					case field.Sel.Name == "Status":
+						a.status = v.text(assign.Rhs[i])
+					case field.Sel.Name == "Title":
+						a.title = v.text(assign.Rhs[i])
+					}
+				}
+			}
+		}
+		for _, e := range c.List {
+			if name, ok := v.sentinel(e); ok && a.title != "" {
+				s.answers[name] = a
+			}
+		}
+		return true
+	})
+}
+
+// sentinel names an error of this package or of one that is imported.
+func (v values) sentinel(e ast.Expr) (string, bool) {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return v.p.path + "." + e.Name, strings.HasPrefix(e.Name, "Err")
+	case *ast.SelectorExpr:
+		if x, ok := e.X.(*ast.Ident); ok && v.imports[x.Name] != nil {
+			return v.imports[x.Name].path + "." + e.Sel.Name, strings.HasPrefix(e.Sel.Name, "Err")
+		}
+	}
+	return "", false
+}
+
+// file finds what one file refuses.
+func (s *source) file(p *pkg, f *ast.File) []Refusal {
+	v := s.values(p, f)
 	var out []Refusal
 	for _, d := range f.Decls {
 		// Inside the functions that make refusals the values are parameters.
@@ -192,16 +255,31 @@ func (v values) call(names []string, args []ast.Expr) Refusal {
 // literal reads an error that is written out. One without a text is only
 // handed on.
 func (v values) literal(lit *ast.CompositeLit) (Refusal, bool) {
-	r := Refusal{Package: v.p.path}
+	r, told := Refusal{Package: v.p.path}, false
 	if !v.isError(lit.Type) {
 		return r, false
 	}
 	for _, e := range lit.Elts {
 		if kv, ok := e.(*ast.KeyValueExpr); ok {
-			if name, ok := kv.Key.(*ast.Ident); ok {
-				r.set(name.Name, v.text(kv.Value))
+			name, ok := kv.Key.(*ast.Ident)
+			if !ok {
+				continue
 			}
+			if sentinel, ok := v.sentinel(kv.Value); ok && name.Name == "Err" {
+				if a := v.s.answers[sentinel]; a.title != "" {
+					r.Status, r.Title = a.status, a.title
+				}
+				continue
+			}
+			if name.Name == "Cause" { // logged, or told by the edge of the verifier
+				told = v.p.path == "verifier"
+				continue
+			}
+			r.set(name.Name, v.text(kv.Value))
 		}
+	}
+	if told && r.Text != "" {
+		r.Text += ": " + unknown
 	}
 	return r, r.Title != "" || r.Code != "" || r.Text != ""
 }
@@ -224,7 +302,7 @@ func (v values) isError(t ast.Expr) bool {
 // carriers are the error types that become answers.
 var carriers = map[string]bool{
 	"internal/rest.Problem": true, "internal/rest.OAuthError": true,
-	"protocol/oid4vci.Error": true, "protocol/oid4vp.Error": true, "protocol/oauth.Error": true, "internal/authz.Error": true, "vcapi.Error": true,
+	"protocol/oid4vci.Error": true, "protocol/oid4vp.Error": true, "protocol/oauth.Error": true, "internal/authz.Error": true, "vcapi.Error": true, "verifier.Error": true,
 }
 
 func (r *Refusal) set(name, value string) {

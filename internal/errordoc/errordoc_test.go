@@ -67,11 +67,41 @@ func h(n int, err error) []error {
 	}
 }
 `,
+		"verifier/e.go": `package verifier
+import "errors"
+var ErrRequest, ErrOther = errors.New("a"), errors.New("b")
+type Error struct{ Err error; Field, Detail, Spec, Remedy string; Cause error }
+func (e *Error) Error() string { return "" }
+func i(cause error) []error {
+	return []error{
+		&Error{Err: ErrRequest, Field: "flow", Detail: "is unknown", Remedy: "Correct it."},
+		&Error{Err: ErrRequest, Detail: "is malformed", Cause: cause},
+		&Error{Err: ErrOther, Detail: "goes to nobody who has a title for it"},
+	}
+}
+`,
+		"verifier/api/f.go": `package api
+import (
+	"net/http"
+	"example.org/m/internal/rest"
+	"example.org/m/verifier"
+)
+func j(err error) *rest.Problem {
+	p := &rest.Problem{}
+	switch err {
+	case verifier.ErrRequest:
+		p.Status, p.Title = http.StatusBadRequest, "Not as asked"
+	case verifier.ErrOther:
+		p.Remedy = "none"
+	}
+	return p
+}
+`,
 		"other/d.go":             "package other\n",
 		"node_modules/x/e.go":    "package broken {",
 		"issuer/testdata/bad.go": "no Go at all",
 	})
-	got, err := Read(root, "example.org/m", "protocol", "issuer")
+	got, err := Read(root, "example.org/m", "protocol", "issuer", "verifier")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +111,9 @@ func h(n int, err error) []error {
 		{Package: "protocol/oid4vci", Field: "url", Text: "…", Spec: "A 1.0, Section "},
 		{Package: "protocol/oid4vci", Code: "bad", Field: "a.…", Text: "is missing", Spec: "A 1.0, Section 3.1"},
 		{Package: "protocol/oid4vci", Code: "bad", Field: "list[0]", Text: "holds … and … of …", Spec: "A 1.0, Section 2"},
+		{Package: "verifier", Title: "Not as asked", Status: "400", Text: "is malformed: …"},
+		{Package: "verifier", Title: "Not as asked", Status: "400", Field: "flow", Text: "is unknown", Remedy: "Correct it."},
+		{Package: "verifier", Text: "goes to nobody who has a title for it"},
 	}
 	slices.SortFunc(want, compare)
 	if !slices.Equal(got, want) {

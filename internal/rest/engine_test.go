@@ -435,3 +435,19 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+// What only degrades is named and leaves the server ready; what fails counts more.
+func TestHealthDegraded(t *testing.T) {
+	checks := map[string]Check{
+		"a-key": func(context.Context) error { return fmt.Errorf("%w: away", ErrDegraded) },
+		"store": func(context.Context) error { return nil },
+	}
+	e, _ := engine(t, Health(checks)...)
+	if w := send(e, call{"GET", "/health/ready", "", nil}); w.Code != 200 || strings.TrimSpace(w.Body.String()) != `{"degraded":["a-key"],"status":"degraded"}` {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	checks["store"] = func(context.Context) error { return errors.New("gone") }
+	if w := send(e, call{"GET", "/health/ready", "", nil}); w.Code != 503 || !strings.Contains(w.Body.String(), "store") || strings.Contains(w.Body.String(), "a-key") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

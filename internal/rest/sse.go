@@ -96,20 +96,29 @@ type Slots struct {
 // NewSlots makes slots, none taken.
 func NewSlots(each, all int) *Slots { return &Slots{each: each, all: all, taken: map[string]int{}} }
 
-// Take takes a slot until ctx ends, or refuses.
+// Take takes a slot until ctx ends, or refuses. It is free a moment after that: who
+// must have it back at once holds it.
 func (s *Slots) Take(ctx context.Context, key string) error {
+	release, err := s.Hold(key)
+	if err == nil {
+		context.AfterFunc(ctx, release)
+	}
+	return err
+}
+
+// Hold takes a slot until release is called, once, or refuses.
+func (s *Slots) Hold(key string) (release func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.taken[key] >= s.each {
-		return &Problem{Status: http.StatusTooManyRequests, Title: "Too many connections", Detail: fmt.Sprintf("This caller has %d open already.", s.each), Spec: "RFC 6585, Section 4", Remedy: "Close one of them.", Header: http.Header{"Retry-After": {"5"}}}
+		return nil, &Problem{Status: http.StatusTooManyRequests, Title: "Too many connections", Detail: fmt.Sprintf("This caller has %d open already.", s.each), Spec: "RFC 6585, Section 4", Remedy: "Close one of them.", Header: http.Header{"Retry-After": {"5"}}}
 	}
 	if s.total >= s.all {
-		return &Problem{Status: http.StatusServiceUnavailable, Title: "Too many connections", Detail: "All callers together have as many open as are served.", Remedy: "Ask again as Retry-After says, or poll.", Header: http.Header{"Retry-After": {"30"}}}
+		return nil, &Problem{Status: http.StatusServiceUnavailable, Title: "Too many connections", Detail: "All callers together have as many open as are served.", Remedy: "Ask again as Retry-After says, or poll.", Header: http.Header{"Retry-After": {"30"}}}
 	}
 	s.taken[key]++
 	s.total++
-	context.AfterFunc(ctx, func() { s.give(key) })
-	return nil
+	return func() { s.give(key) }, nil
 }
 
 func (s *Slots) give(key string) {

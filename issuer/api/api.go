@@ -165,6 +165,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/issuance/v1/offers/:offer", Handler: s.offerState, Permission: PermissionOffer, Spec: "issuance API"},
 		{Method: "DELETE", Path: "/issuance/v1/offers/:offer", Handler: s.cancelOffer, Permission: PermissionOffer, Spec: "issuance API"},
 		{Method: "POST", Path: "/issuance/v1/credentials/:credential/:change", Handler: s.changeStatus, Permission: PermissionOffer, Spec: "issuance API", MaxBody: 4 * kib},
+		{Method: "POST", Path: "/issuance/v1/europass", Handler: s.europass, Permission: PermissionOffer, MaxBody: 64 * kib, Timeout: time.Minute, Spec: "issuance API"},
 		{Method: "POST", Path: "/issuance/v1/vault-deletions", Handler: s.vaultDeleted, Permission: PermissionVaults, Spec: "issuance API", MaxBody: 4 * kib},
 
 		{Method: "GET", Path: CallbackPath, Handler: s.signedIn, Once: true, Spec: "OpenID Connect Core 1.0, Section 3.1.2.5", Page: true, Limit: guesses, Timeout: time.Minute},

@@ -54,6 +54,8 @@ func problem(err error) error {
 		return &rest.Problem{Status: http.StatusConflict, Title: "Redeemed already", Detail: "A wallet has redeemed the offer, so it cannot be withdrawn any more.", Remedy: "See the offer's credentials and revoke them.", Cause: err}
 	case errors.Is(err, issuer.ErrConfiguration):
 		return &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown configuration", Field: "credential_configuration_id", Expected: "one of credential_configurations_supported", Spec: "OpenID4VCI 1.0, Section 12.2.4", Remedy: "See /.well-known/openid-credential-issuer.", Cause: err}
+	case errors.Is(err, issuer.ErrNoEuropass):
+		return &rest.Problem{Status: http.StatusUnprocessableEntity, Title: "No form for Europass", Field: "credential_configuration_id", Detail: "Credentials of this configuration have no form for Europass.", Expected: "a configuration of a diploma in the European Learning Model", Remedy: "Ask for another configuration.", Cause: err}
 	case errors.Is(err, issuer.ErrNothing):
 		return &rest.Problem{Status: http.StatusUnprocessableEntity, Title: titleNothing, Detail: "There is no record that can be issued.", Cause: err}
 	case errors.Is(err, issuer.ErrTooMany):

@@ -58,6 +58,16 @@ func Lift(compact string, disclosures ...string) (*File, error) {
 	return newFile(parts[0], parts[1], parts[2], disclosures)
 }
 
+// Unencoded is a signature over a payload as it is (RFC 7797), whose protected header
+// says so. It has no compact form.
+func Unencoded(protected, payload string, signature []byte) (*File, error) {
+	f, err := newFile(protected, payload, jose.Encode(signature), nil)
+	if err == nil && !f.header.Unencoded {
+		return nil, fmt.Errorf("%w: b64 is not false (RFC 7797, Section 3)", ErrFile)
+	}
+	return f, err
+}
+
 func newFile(protected, payload, signature string, disclosures []string) (*File, error) {
 	// The payload is not part of it, for it may be unencoded.
 	t, err := jose.Parse(protected + ".." + signature)
@@ -263,30 +273,33 @@ func (c *counts) add(x Element) error {
 	return nil
 }
 
+// serialisation has the members of both forms.
+type serialisation struct {
+	Payload    *string      `json:"payload"`
+	Protected  *string      `json:"protected"`
+	Header     *unprotected `json:"header"`
+	Signature  *string      `json:"signature"`
+	Signatures *[]signed    `json:"signatures"`
+}
+
 // readSerialisation tells the two forms apart by the member that only one has.
 func readSerialisation(b []byte) (payload string, one signed, isGeneral bool, err error) {
-	var which struct {
-		Signatures jsontext.Value `json:"signatures"`
-	}
-	if err := jose.Unmarshal(b, &which); err != nil {
-		return "", one, false, fmt.Errorf("%w: %w", ErrFile, err)
-	}
-	if which.Signatures == nil {
-		var w flattened
-		if err := jose.UnmarshalClosed(b, &w); err != nil {
-			return "", one, false, fmt.Errorf("%w: %w", ErrFile, err)
-		}
-		if w.Payload == nil {
-			return "", one, false, fmt.Errorf("%w: payload is missing (RFC 7515, Section 7.2.2)", ErrFile)
-		}
-		return *w.Payload, w.signed, false, nil
-	}
-	var w general
+	var w serialisation
 	if err := jose.UnmarshalClosed(b, &w); err != nil {
 		return "", one, false, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	if w.Payload == nil || len(w.Signatures) != 1 {
-		return "", one, false, fmt.Errorf("%w: expected a payload and one signature, found %d (RFC 7515, Section 7.2.1)", ErrFile, len(w.Signatures))
+	alone := w.Protected != nil || w.Header != nil || w.Signature != nil
+	switch {
+	case w.Signatures != nil && alone:
+		return "", one, false, fmt.Errorf("%w: /protected, /header or /signature stands beside /signatures (RFC 7515, Section 7.2.2)", ErrFile)
+	case w.Payload == nil:
+		return "", one, false, fmt.Errorf("%w: payload is missing (RFC 7515, Section 7.2)", ErrFile)
+	case w.Signatures == nil && (w.Protected == nil || w.Signature == nil):
+		return "", one, false, fmt.Errorf("%w: protected or signature is missing (RFC 7515, Section 7.2.2)", ErrFile)
+	case w.Signatures == nil:
+		return *w.Payload, signed{*w.Protected, w.Header, *w.Signature}, false, nil
+	case len(*w.Signatures) != 1:
+		return "", one, false, fmt.Errorf("%w: expected one signature, found %d (RFC 7515, Section 7.2.1)", ErrFile, len(*w.Signatures))
 	}
-	return *w.Payload, w.Signatures[0], true, nil
+	return *w.Payload, (*w.Signatures)[0], true, nil
 }

@@ -115,7 +115,7 @@ func TestParseRefuses(t *testing.T) {
 		"payload no base64url":        {fmt.Sprintf(`{"payload":"{}","protected":%q,"signature":%q}`, p, sig), "payload"},
 		"a member too many":           {fmt.Sprintf(`{"payload":"e30","protected":%q,"signature":%q,"extra":1}`, p, sig), "/extra"},
 		"a member twice":              {fmt.Sprintf(`{"payload":"e30","payload":"e30","protected":%q,"signature":%q}`, p, sig), "twice"},
-		"both forms":                  {fmt.Sprintf(`{"payload":"e30","protected":%q,"signature":%q,"signatures":[]}`, p, sig), "unknown"},
+		"both forms":                  {fmt.Sprintf(`{"payload":"e30","protected":%q,"signature":%q,"signatures":[]}`, p, sig), "stands beside"},
 		"no signatures":               {`{"payload":"e30","signatures":[]}`, "found 0"},
 		"two signatures":              {fmt.Sprintf(`{"payload":"e30","signatures":[{"protected":%[1]q,"signature":"AAAA"},{"protected":%[1]q,"signature":"AAAA"}]}`, p), "found 2"},
 		"unprotected kid":             {one(`{"kid":"1"}`), "/header/kid"},
@@ -301,5 +301,18 @@ func TestArchiveCoversElements(t *testing.T) {
 				t.Errorf("elements %s: all time-stamps hold", kinds(got))
 			}
 		}
+	}
+}
+
+// A payload that is not encoded must be said not to be.
+func TestUnencoded(t *testing.T) {
+	encoded := jose.Encode([]byte(`{"alg":"ES256","typ":"jose+json"}`))
+	if f, err := evidence.Unencoded(encoded, "e30", make([]byte, 64)); f != nil || !errors.Is(err, evidence.ErrFile) {
+		t.Errorf("b64 is not there: %v", err)
+	}
+	plain := jose.Encode([]byte(`{"alg":"ES256","typ":"jose+json","b64":false,"crit":["b64"]}`))
+	f, err := evidence.Unencoded(plain, `{"a":"\u00e9"}`, make([]byte, 64))
+	if err != nil || string(f.Payload()) != `{"a":"\u00e9"}` {
+		t.Errorf("%v", err)
 	}
 }

@@ -2,7 +2,6 @@ package evidence_test
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"os"
@@ -126,87 +125,6 @@ func sameJSON(t testing.TB, a, b []byte) bool {
 	ab, _ := json.Marshal(x)
 	bb, _ := json.Marshal(y)
 	return bytes.Equal(ab, bb)
-}
-
-// refused are the JSON samples of DSS that are not read, with the words of the
-// error. DSS reads most of them, so each is a difference with a reason.
-var refused = map[string]string{
-	"double-lta-in-container.json":                      "2 time-stamp tokens", // DSS drops the level to T
-	"dss2620_jades-b-level-with-etsiu-in-crit.json":     "crit[1]",             // RFC 7515, Section 4.1.11: what is critical is protected
-	"dss2620_jades-t-level-with-etsiu-in-crit.json":     "crit[1]",
-	"flattened-extra-element.json":                      "/evil", // evidence is a closed form
-	"serialization-extra-element.json":                  "/signatures/0/evil",
-	"jades-double-sig-different-etsiU.json":             "found 2", // evidence is of one signature
-	"jades-two-sigs-copied-tst.json":                    "found 2",
-	"jades-flattened-BpB-detached-objectByURIHash.json": "payload is missing",        // what was signed is elsewhere
-	"jades-t-clear-etsiu.json":                          "etsiU[0] is not base64url", // DSS cannot canonicalise it: imprint false
-	"jades-with-mixed-etsiU-type.json":                  "etsiU[0] is not base64url",
-	"specs-jades-lta.json":                              "etsiU[0] is not base64url",
-	"specs-jades-with-sigPSt.json":                      "etsiU[0] is not base64url",
-	"jades-wrong-etsiu-type.json":                       "/header/etsiU",
-	"serialization-wrong-payload-type.json":             "/payload",
-	"specs-jades-lta-invalid.json":                      "/evilPayload",
-	"specs-jades-with-sigPSt-invalid.json":              "/signature",
-}
-
-// TestDSS compares the imprint of every time-stamp with what EU DSS 6.4 found.
-func TestDSS(t *testing.T) {
-	dir := testvectors.Dir(t, "jades")
-	b, err := os.ReadFile(filepath.Join(dir, "dss-6.4-verdicts.tsv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := csv.NewReader(bytes.NewReader(b))
-	r.Comma, r.LazyQuotes, r.FieldsPerRecord = '\t', true, -1
-	rows, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := 0
-	for _, row := range rows {
-		if len(row) < 10 || row[1] != "JWSSerializationDocumentValidator" {
-			continue
-		}
-		name := row[0]
-		seen++
-		t.Run(name, func(t *testing.T) {
-			b, err := os.ReadFile(sample(t, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			f, err := evidence.Parse(b)
-			if words, expected := refused[name]; expected || err != nil {
-				if !expected || err == nil || !strings.Contains(err.Error(), words) {
-					t.Errorf("%v, expected a refusal because of %q", err, words)
-				}
-				return
-			}
-			var want []string
-			for _, stamp := range strings.Split(row[9], ",") {
-				if strings.HasPrefix(stamp, "SIGNATURE_") || strings.HasPrefix(stamp, "ARCHIVE_") {
-					want = append(want, stamp)
-				}
-			}
-			if got := imprints(t, f); !slices.Equal(got, want) {
-				t.Errorf("found %v, DSS says %v", got, want)
-			}
-		})
-	}
-	if seen < 35 {
-		t.Errorf("only %d signatures", seen)
-	}
-}
-
-// sample is where a file of the verdicts is.
-func sample(t testing.TB, name string) string {
-	switch {
-	case strings.HasPrefix(name, "edc-"):
-		return filepath.Join(testvectors.Dir(t, "jades"), "edc", name)
-	case strings.HasPrefix(name, "elm3-"):
-		return filepath.Join(testvectors.Dir(t, "elm"), "samples", name)
-	default:
-		return filepath.Join(testvectors.Dir(t, "jades"), "samples", name)
-	}
 }
 
 // ETSI's schemas accept the elements and headers that are written.

@@ -73,12 +73,14 @@ func (h Header) Unprocessed() (name string, found bool) {
 }
 
 // Baseline checks the requirements of level B-B that go beyond Constraints (TS
-// 119 182-1, clause 6.3): a reference to the signing certificate is signed, and
-// the signing time is iat unless the seal is older than the rule.
+// 119 182-1, clause 6.3): a reference to the signing certificate and the signing
+// time are signed, and that is iat unless the seal is older than the rule.
 func (h Header) Baseline() error {
 	switch {
 	case h.references() == 0:
 		return fmt.Errorf("%w: x5t#S256 is missing, so the certificate is not part of what was signed (ETSI TS 119 182-1, clause 6.3)", ErrBaseline)
+	case h.IssuedAt.IsZero() == h.SigT.IsZero():
+		return fmt.Errorf("%w: expected one signing time, iat (ETSI TS 119 182-1, clause 6.3)", ErrBaseline)
 	case !h.SigT.IsZero() && !h.SigT.Before(sigTEnd):
 		return fmt.Errorf("%w: sigT is used after %s, expected iat (ETSI TS 119 182-1, clause 5.1.11)", ErrBaseline, sigTEnd.Format(time.DateOnly))
 	}

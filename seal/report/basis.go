@@ -15,11 +15,15 @@ type Basis struct {
 	// told by the list.
 	Anchors []Anchor `json:"anchors"`
 	// AnchorsLeftOut is how many more there are.
-	AnchorsLeftOut int      `json:"anchors_left_out,omitzero"`
-	Lists          []List   `json:"lists"`
-	Algorithms     []string `json:"algorithms"`
+	AnchorsLeftOut int `json:"anchors_left_out,omitzero"`
+	// Lists are those that were asked: of providers, and, where the trusted lists
+	// were, the list of lists and those of the services that answered.
+	Lists      []List   `json:"lists"`
+	Algorithms []string `json:"algorithms"`
 	// ProviderListAsked: the creator must be on the list of PuB-EAA providers.
 	ProviderListAsked bool `json:"provider_list_asked"`
+	// TrustedListsFollowed: trusted lists decide whether a seal is qualified.
+	TrustedListsFollowed bool `json:"trusted_lists_followed"`
 	// UnknownRevocationAccepted: a certificate of which nothing is known passes.
 	UnknownRevocationAccepted bool `json:"unknown_revocation_accepted"`
 	// RevocationFreshness, in seconds, is how old kept revocation values may be;
@@ -34,25 +38,29 @@ type Anchor struct {
 	SHA256  string `json:"sha256"`
 }
 
-// List is a list that was trusted.
+// List is an issue of a list that was trusted.
 type List struct {
 	Kind       string    `json:"kind"`
+	Territory  string    `json:"territory,omitzero"` // of a trusted list
 	Operator   string    `json:"operator,omitzero"`
 	Sequence   int64     `json:"sequence"`
 	Issued     time.Time `json:"issued"`
-	NextUpdate time.Time `json:"next_update"`
+	NextUpdate time.Time `json:"next_update,omitzero"` // absent of a closed list
 }
 
-// ProviderList is the kind of the list of PuB-EAA providers (ETSI TS 119 602, Annex
-// H).
-const ProviderList = "pub-eaa-providers"
+// Kinds of lists.
+const (
+	ProviderList = "pub-eaa-providers" // of PuB-EAA providers (ETSI TS 119 602, Annex H)
+	ListOfLists  = "list-of-lists"     // of the Commission (ETSI TS 119 612)
+	TrustedList  = "trusted-list"      // of a Member State (ETSI TS 119 612)
+)
 
 // maxAnchors are the most anchors that a report names.
 const maxAnchors = 50
 
-func basis(v *seal.Validator) Basis {
+func basis(v *seal.Validator, found seal.Validation) Basis {
 	out := Basis{
-		ProviderListAsked: !v.SkipProviderList, UnknownRevocationAccepted: v.InsecureAcceptUnknownRevocation,
+		ProviderListAsked: !v.SkipProviderList, TrustedListsFollowed: v.Lists != nil, UnknownRevocationAccepted: v.InsecureAcceptUnknownRevocation,
 		RevocationFreshness: int64(v.RevocationFreshness / time.Second),
 	}
 	algs := v.Algs
@@ -74,7 +82,17 @@ func basis(v *seal.Validator) Basis {
 		}
 	}
 	if l := v.Trust.List(); l != nil {
-		out.Lists = append(out.Lists, List{ProviderList, l.Operator, l.Sequence, seconds(l.Issued), seconds(l.NextUpdate)})
+		out.Lists = append(out.Lists, List{Kind: ProviderList, Operator: l.Operator, Sequence: l.Sequence, Issued: seconds(l.Issued), NextUpdate: seconds(l.NextUpdate)})
+	}
+	if d := found.Listed; d != nil && d.ListOfLists.Sequence > 0 {
+		top := d.ListOfLists
+		out.Lists = append(out.Lists, List{Kind: ListOfLists, Sequence: top.Sequence, Issued: seconds(top.Issued), NextUpdate: seconds(top.NextUpdate)})
+		for _, s := range d.Services {
+			l := List{Kind: TrustedList, Territory: s.Territory, Sequence: s.Sequence, Issued: seconds(s.Issued), NextUpdate: seconds(s.NextUpdate)}
+			if !slices.Contains(out.Lists, l) {
+				out.Lists = append(out.Lists, l)
+			}
+		}
 	}
 	return out
 }

@@ -25,8 +25,10 @@ type Certificate struct {
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
 	SHA256    string    `json:"sha256"`
-	// Anchor: it was trusted beforehand, the rest follows from it.
+	// Anchor: it was trusted beforehand, the rest follows from it. Listed: because a
+	// trusted list says that its service is granted, and for nothing else.
 	Anchor bool `json:"anchor"`
+	Listed bool `json:"listed,omitzero"`
 }
 
 func certificate(c *x509.Certificate) Certificate {
@@ -57,7 +59,7 @@ func path(p *trust.Path) []Certificate {
 	for i, c := range p.Certificates {
 		out[i] = certificate(c)
 	}
-	out[len(out)-1].Anchor = true
+	out[len(out)-1].Anchor, out[len(out)-1].Listed = true, p.Listed()
 	return out
 }
 

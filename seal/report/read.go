@@ -43,15 +43,16 @@ func Judge(ctx context.Context, v *seal.Validator, file []byte, at time.Time) (R
 	doc := Document{Size: len(file), SHA256: hex.EncodeToString(sum[:])}
 	var out seal.Validation
 	var err error
+	process := Basic
 	if text[0] == '{' {
-		out, err = judgeJSON(ctx, v, &doc, text, at)
+		out, process, err = judgeJSON(ctx, v, &doc, text, at)
 	} else {
 		out, err = judgeCompact(ctx, v, &doc, string(text), at)
 	}
 	if err != nil {
 		return Report{}, err
 	}
-	return newReport(v, doc, out, at), nil
+	return newReport(v, doc, process, out, at), nil
 }
 
 // judgeCompact judges a compact JWS, or an SD-JWT with it in front.
@@ -75,37 +76,50 @@ func judgeCompact(ctx context.Context, v *seal.Validator, doc *Document, text st
 }
 
 // judgeJSON judges the JSON serialisation of a JWS, with or without evidence.
-func judgeJSON(ctx context.Context, v *seal.Validator, doc *Document, b []byte, at time.Time) (seal.Validation, error) {
+func judgeJSON(ctx context.Context, v *seal.Validator, doc *Document, b []byte, at time.Time) (seal.Validation, Process, error) {
 	f, err := evidence.Parse(b)
 	if err != nil {
 		doc.Form = Unreadable
-		return failed(seal.FormatFailure, seal.CheckFormat, "RFC 7515, Section 7.2; ETSI TS 119 182-1, clause 5", err), nil
+		return failed(seal.FormatFailure, seal.CheckFormat, "RFC 7515, Section 7.2; ETSI TS 119 182-1, clause 5", err), Basic, nil
 	}
 	h := f.Header()
 	doc.Form, doc.Typ, doc.Alg = Flattened, word(h.Typ), word(string(h.Alg))
 	if f.General() {
 		doc.Form = General
 	}
+	process := process(f)
 	out, err := v.ValidateEvidence(ctx, f, at)
 	list := f.Disclosures()
 	if err != nil || len(list) == 0 {
-		return out, err
+		return out, process, err
 	}
 	doc.Disclosures = len(list)
 	compact, err := f.Compact()
 	if err != nil { // b64 is false: no SD-JWT has that
 		fail(&out, seal.FormatFailure, CheckDisclosures, specDisclosures, err)
-		return out, nil
+		return out, process, nil
 	}
 	disclosed(&out, compact+"~"+strings.Join(list, "~")+"~", doc)
-	return out, nil
+	return out, process, nil
+}
+
+// process is the one for what the evidence holds (EN 319 102-1, clause 5.1.2).
+func process(f *evidence.File) Process {
+	out := Basic
+	for _, e := range f.Elements() {
+		if e.Kind == evidence.ArchiveTimeStamp {
+			return LongTerm
+		}
+		out = WithTime
+	}
+	return out
 }
 
 const specDisclosures = "RFC 9901, Section 7.1"
 
 // disclosed holds the disclosures against the digests under the seal. One that is
 // not among them was not sealed: the digest of data that belongs to the signature
-// does not match, which is HASH_FAILURE (EN 319 102-1, clause 5.1.3, table 5).
+// does not match, which is HASH_FAILURE (EN 319 102-1, clause 5.1.3, table 6).
 func disclosed(out *seal.Validation, text string, doc *Document) {
 	if _, err := sdjwt.Parse(text); err != nil {
 		fail(out, seal.HashFailure, CheckDisclosures, specDisclosures, err)
@@ -124,8 +138,14 @@ func failed(sub seal.SubIndication, check, spec string, why error) seal.Validati
 	return out
 }
 
-// fail records what nothing can mend.
+// fail records what nothing can mend. Nothing that was found before it makes the
+// document worth anything.
 func fail(out *seal.Validation, sub seal.SubIndication, check, spec string, why error) {
+	for i, c := range out.Checks {
+		if c.Name == seal.CheckQualified && c.Outcome == credential.Passed {
+			out.Checks[i].Outcome, out.Checks[i].Detail = credential.Skipped, "what comes with the seal is not what was sealed"
+		}
+	}
 	out.Checks.Fail(check, spec, why.Error())
 	if out.Indication != seal.TotalFailed {
 		out.Indication, out.SubIndication = seal.TotalFailed, sub

@@ -1,5 +1,6 @@
 // Package report says what was found when a seal was judged, as a document that
-// can be kept and shown: JSON with a published schema, and the same for people.
+// can be kept and shown (ETSI EN 319 102-1, clause 5.1.3): JSON with a published
+// schema, and the same for people.
 //
 // It reads what people have (a compact token, an SD-JWT with what it discloses,
 // evidence in JSON) and judges nothing itself: that is seal.Validator. It holds
@@ -8,6 +9,7 @@ package report
 
 import (
 	_ "embed"
+	"slices"
 	"time"
 
 	"github.com/zegel-id/zegel/credential"
@@ -29,8 +31,9 @@ var Schema []byte
 type Report struct {
 	Type     string   `json:"type"`
 	Document Document `json:"document"`
-	// ValidatedAt is the time as of which was judged.
+	// ValidatedAt is the time as of which was judged, by which Process.
 	ValidatedAt time.Time `json:"validated_at"`
+	Process     Process   `json:"process"`
 
 	// Accepted: TOTAL_PASSED, in a form that has a level, and no check failed.
 	Accepted      bool               `json:"accepted"`
@@ -39,10 +42,11 @@ type Report struct {
 	Qualification seal.Qualification `json:"qualification"`
 	Level         seal.Level         `json:"level"`
 
-	// ClaimedTime is when the creator says it sealed.
+	// ClaimedTime is when the creator says it sealed; zero also when no calendar has
+	// what it says.
 	ClaimedTime time.Time `json:"claimed_time,omitzero"`
 	// BestSignatureTime is since when the seal is proven to exist; ValidatedAt
-	// where no time-stamp proves more. Zero when nothing got that far.
+	// where no time-stamp proves more. Zero when the signature does not verify.
 	BestSignatureTime time.Time `json:"best_signature_time,omitzero"`
 	// StampBefore is by when the evidence must be stamped again.
 	StampBefore time.Time `json:"stamp_before,omitzero"`
@@ -50,15 +54,27 @@ type Report struct {
 	// Creator is the registration in the certificate, such as NTRBE-0123456749.
 	Creator string `json:"creator,omitzero"`
 	// Source is what the certificate says (QcPSB); it counts when Accepted.
-	Source     *Source       `json:"source,omitzero"`
-	Provider   *Provider     `json:"provider,omitzero"`
-	Chain      []Certificate `json:"chain"`
-	Revocation *Revocation   `json:"revocation,omitzero"`
-	TimeStamps []TimeStamp   `json:"time_stamps"`
-	Basis      Basis         `json:"held_against"`
+	Source   *Source   `json:"source,omitzero"`
+	Provider *Provider `json:"provider,omitzero"`
+	// TrustedLists is absent where they were not asked.
+	TrustedLists *TrustedLists `json:"trusted_lists,omitzero"`
+	Chain        []Certificate `json:"chain"`
+	Revocation   *Revocation   `json:"revocation,omitzero"`
+	TimeStamps   []TimeStamp   `json:"time_stamps"`
+	Basis        Basis         `json:"held_against"`
 
 	Checks credential.Report `json:"checks"`
 }
+
+// Process is which of the validation processes of ETSI EN 319 102-1 was followed.
+// What the document holds decides.
+type Process string
+
+const (
+	Basic    Process = "basic"     // clause 5.3, Basic Signatures
+	WithTime Process = "with-time" // clause 5.5, signatures with time or long-term validation material
+	LongTerm Process = "long-term" // clause 5.6.3, with an archive time-stamp
+)
 
 // Form is how a document came.
 type Form string
@@ -130,13 +146,16 @@ type TimeStamp struct {
 
 // newReport copies what was found. The document's own checks were added to out
 // before.
-func newReport(v *seal.Validator, doc Document, out seal.Validation, at time.Time) Report {
+func newReport(v *seal.Validator, doc Document, process Process, out seal.Validation, at time.Time) Report {
 	r := Report{
-		Type: Type, Document: doc, ValidatedAt: seconds(at),
+		Type: Type, Document: doc, ValidatedAt: seconds(at), Process: process,
 		Accepted: out.Err() == nil, Indication: out.Indication, SubIndication: out.SubIndication,
 		Qualification: out.Qualification, Level: out.Level,
-		ClaimedTime: seconds(out.ClaimedTime), BestSignatureTime: seconds(out.BestSignatureTime), StampBefore: seconds(out.StampBefore),
-		Chain: chain(out), Basis: basis(v), Checks: out.Checks,
+		ClaimedTime: seconds(out.ClaimedTime), StampBefore: seconds(out.StampBefore),
+		Chain: chain(out), TrustedLists: trustedLists(out.Listed), Basis: basis(v, out), Checks: out.Checks,
+	}
+	if passed(out.Checks, seal.CheckSignature) { // a broken signature is proven at no time
+		r.BestSignatureTime = seconds(out.BestSignatureTime)
 	}
 	if out.Organization != nil {
 		r.Creator = out.Organization.String()
@@ -166,8 +185,18 @@ func newReport(v *seal.Validator, doc Document, out seal.Validation, at time.Tim
 	return r
 }
 
-// seconds is a time as the report has it.
-func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+func passed(checks credential.Report, name string) bool {
+	return slices.ContainsFunc(checks, func(c credential.Check) bool { return c.Name == name && c.Outcome == credential.Passed })
+}
+
+// seconds is a time as the report has it. What a stranger claims may lie in years
+// that cannot be written (RFC 3339, Section 1): that is no time.
+func seconds(t time.Time) time.Time {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Second)
+}
 
 // JSON writes the report.
 func (r Report) JSON() ([]byte, error) { return jose.Marshal(r) }

@@ -11,6 +11,7 @@ import (
 	"encoding/asn1"
 	"encoding/json"
 	"errors"
+	"io"
 	"math/big"
 	"slices"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/internal/jose"
@@ -254,6 +256,43 @@ func TestBasis(t *testing.T) {
 	}
 }
 
+// Which process was followed is told by what the document holds.
+func TestProcess(t *testing.T) {
+	v := validator(t)
+	for name, want := range map[string]report.Process{
+		"vc.compact": report.Basic, "vc-bt.flat.json": report.WithTime, "vc-blt.general.json": report.WithTime, "vc-blta.flat.json": report.LongTerm, "n-critunk.compact": report.Basic,
+	} {
+		if r := judge(t, v, []byte(vector(t, name))); r.Process != want {
+			t.Errorf("%s: %s, expected %s", name, r.Process, want)
+		}
+	}
+	// A seal that does not verify is proven at no time, and nobody made it.
+	r := judge(t, v, []byte(vector(t, "n-tampered.compact")))
+	if text := plain(t, r); !r.BestSignatureTime.IsZero() || strings.Contains(text, "Sealed by") || strings.Contains(text, "Judged as of") {
+		t.Errorf("a broken seal has a creator or a time\n%s", text)
+	}
+	// What is worth nothing is nowhere said to be worth something.
+	r = judge(t, v, []byte(vector(t, "p-sdjwt.flat.json")))
+	if outcome(r, seal.CheckQualified) != credential.Skipped || r.Qualification != seal.NotApplicable || strings.Contains(string(check(t, r)), string(seal.AdESeal)) {
+		t.Errorf("%s\n%s", r.Qualification, r.Checks)
+	}
+}
+
+// plain is the report for people, in one line.
+func plain(t testing.TB, r report.Report) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := r.WriteText(&out); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if strings.Count(strings.TrimSpace(line), " ") > 0 && utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 100 {
+			t.Errorf("a long line: %q", line)
+		}
+	}
+	return strings.Join(strings.Fields(out.String()), " ")
+}
+
 // A report holds nothing of what a credential says. The names of those who sealed
 // stand in their certificates.
 func TestNoClaims(t *testing.T) {
@@ -432,8 +471,13 @@ func TestSchema(t *testing.T) {
 // Whatever comes, there is a report that its schema accepts, and nothing passes
 // that is not the seal.
 func FuzzJudge(f *testing.F) {
-	for _, name := range []string{"vc.compact", "n-critunk.compact", "n-nox5c.compact", "vc-bt.flat.json", "p-edc.general.json", "p-sdjwt.flat.json"} {
-		f.Add([]byte(vector(f, name)))
+	for _, g := range goldens {
+		f.Add([]byte(vector(f, g.file)))
+	}
+	for _, group := range dssSamples {
+		for _, sample := range group.samples {
+			f.Add(dssDocument(f, sample.file))
+		}
 	}
 	issued, disclosures := made()
 	f.Add([]byte(issued + "~" + disclosures[0] + "~"))
@@ -455,6 +499,12 @@ func FuzzJudge(f *testing.F) {
 		}
 		if r.Accepted != (r.Indication == seal.TotalPassed && len(r.Checks.Failures()) == 0 && r.Level != seal.NotBaseline) {
 			t.Errorf("accepted %t\n%s", r.Accepted, out)
+		}
+		if !r.BestSignatureTime.IsZero() && outcome(r, seal.CheckSignature) != credential.Passed || r.Qualification != seal.NotApplicable && r.Indication != seal.TotalPassed {
+			t.Errorf("more is told than was found\n%s", out)
+		}
+		if err := r.WriteText(io.Discard); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/seal"
@@ -13,73 +14,176 @@ import (
 // WriteText writes the report for people, in English. What it takes from the
 // document and its certificates cannot move the cursor.
 func (r Report) WriteText(w io.Writer) error {
-	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-15s %s\n", name, printable(fmt.Sprintf(format, args...)))
-	}
+	var p page
 	verdict := "The seal is not accepted."
 	if r.Accepted {
 		verdict = "The seal holds."
 	}
-	fmt.Fprintf(&b, "%s %s\n\n", verdict, strings.TrimSpace(string(r.Indication)+" "+string(r.SubIndication)))
-	line("Document", "%s, %d bytes, SHA-256 %s", r.Document.words(), r.Document.Size, r.Document.SHA256)
-	line("Worth", "%s, %s", r.Qualification, r.Level)
-	if len(r.Chain) > 0 {
-		c := r.Chain[0]
-		line("Sealed by", "%s", or(c.Subject, "a natural person"))
-		line("Certificate", "%s of %s, from %s to %s", c.Serial, or(c.Issuer, "a natural person"), day(c.NotBefore), day(c.NotAfter))
+	p.line("%s %s", verdict, strings.TrimSpace(string(r.Indication)+" "+string(r.SubIndication)))
+	p.blank()
+	advice := advices[r.SubIndication]
+	p.entry("Meaning", "%s", strings.TrimSpace(r.meaning()+" "+advice.means))
+	if advice.do != "" {
+		p.entry("What to do", "%s", advice.do)
 	}
-	if s := r.Source; s != nil {
-		line("Source", "%s, by %s (%s), as the certificate says", s.Name, s.Legislation, s.Country)
-	}
-	if p := r.Provider; p != nil {
-		line("Provider", "%s, %s, %s", p.Name, p.Registration, p.Law)
-	}
-	r.times(line)
-	for _, s := range r.TimeStamps {
-		line("Time-stamp", "%s", s.words())
-	}
-	line("Held against", "%s", r.Basis.words())
-	b.WriteString("\nChecks\n")
-	for _, c := range r.Checks {
-		text := fmt.Sprintf("  %-7s %s", c.Outcome, c.Name)
-		if c.Detail != "" {
-			text += ": " + c.Detail
-		}
-		if c.Outcome != credential.Passed && c.Spec != "" {
-			text += " (" + c.Spec + ")"
-		}
-		b.WriteString(printable(text) + "\n")
-	}
-	if help := remedies[r.SubIndication]; help != "" {
-		b.WriteString("\n" + help + "\n")
-	}
-	_, err := io.WriteString(w, b.String())
+	p.entry("Worth", "%s: %s", r.Qualification, or(qualifications[r.Qualification], "unknown here"))
+	p.entry("Level", "%s: %s", r.Level, or(levels[r.Level], "unknown here"))
+
+	p.heading("Document")
+	p.entry("Form", "%s", r.Document.words())
+	p.entry("Size", "%d bytes", r.Document.Size)
+	p.entry("SHA-256", "%s", r.Document.SHA256)
+
+	r.creator(&p)
+	r.times(&p)
+	r.lists(&p)
+	r.basis(&p)
+	r.checks(&p)
+	_, err := io.WriteString(w, p.b.String())
 	return err
 }
 
-// remedies say what may bring another verdict.
-var remedies = map[seal.SubIndication]string{
-	seal.NoCertificateChainFound: "Nobody who is trusted vouches for the certificate. Who knows its authority names it as an anchor.",
-	seal.TryLater:                "Nothing current is known of the revocation of a certificate. Its authority publishes a list, at the address in the certificate.",
-	seal.OutOfBoundsNoPOE:        "The certificate has run out, and no time-stamp proves that the seal is older than that. The evidence that was kept beside the credential may have one.",
-	seal.RevokedNoPOE:            "The certificate is revoked, and no time-stamp proves that the seal is older than that.",
-	seal.HashFailure:             "What is sealed, or what goes with it, was changed after it was sealed.",
+// creator says who sealed, and no more of it than is shown.
+func (r Report) creator(p *page) {
+	if len(r.Chain) == 0 {
+		return
+	}
+	p.heading("Creator")
+	c := r.Chain[0]
+	name := or(c.Subject, "a natural person, whose name is left out")
+	switch {
+	case r.BestSignatureTime.IsZero():
+		p.entry("Certificate of", "%s. It is in the document; that its holder made the seal is not shown.", name)
+	case r.Revocation == nil:
+		p.entry("Sealed by", "%s, as the certificate says; no chain to it from who is trusted holds.", name)
+	default:
+		p.entry("Sealed by", "%s", name)
+	}
+	p.entry("Certificate", "%s, valid from %s to %s", c.Serial, day(c.NotBefore), day(c.NotAfter))
+	p.entry("Issued by", "%s", or(c.Issuer, "a natural person, whose name is left out"))
+	p.entry("SHA-256", "%s", c.SHA256)
+	if s := r.Source; s != nil {
+		caution := ""
+		if !r.Accepted {
+			caution = "; it counts only where the seal is accepted"
+		}
+		p.entry("Source", "%s, by %s (%s), as the certificate says%s", s.Name, s.Legislation, s.Country, caution)
+	}
+	if l := r.Provider; l != nil {
+		p.entry("Provider", "%s, %s, by %s; in list %d, notified since %s", l.Name, l.Registration, l.Law, l.ListSequence, day(l.Since))
+	}
 }
 
-func (r Report) times(line func(name, format string, args ...any)) {
+func (r Report) times(p *page) {
+	p.heading("Times")
 	if !r.ClaimedTime.IsZero() {
-		line("Signing time", "%s, as its creator says", r.ClaimedTime.Format(time.RFC3339))
+		who := "creator"
+		if r.BestSignatureTime.IsZero() { // it is not shown that anybody said so
+			who = "document"
+		}
+		p.entry("Sealed", "%s, as the %s says", moment(r.ClaimedTime), who)
 	}
 	if !r.BestSignatureTime.IsZero() {
-		why := "the time of this validation: no time-stamp proves an earlier one"
+		why := "the time of this validation: no time-stamp proves that the seal is older"
 		if r.BestSignatureTime.Before(r.ValidatedAt) {
-			why = "proven by a time-stamp"
+			why = "as a time-stamp proves that the seal existed then"
 		}
-		line("Judged as of", "%s, %s", r.BestSignatureTime.Format(time.RFC3339), why)
+		p.entry("Judged as of", "%s, %s", moment(r.BestSignatureTime), why)
 	}
-	if !r.StampBefore.IsZero() {
-		line("Stamp again", "before %s", day(r.StampBefore))
+	for _, s := range r.TimeStamps {
+		p.entry("Time-stamp", "%s", s.words())
+	}
+	if !r.StampBefore.IsZero() && r.Indication != seal.TotalFailed {
+		p.entry("Stamp again", "before %s, when the certificate of the last time-stamp runs out", day(r.StampBefore))
+	}
+	p.entry("Validated", "%s, by the process for %s of ETSI EN 319 102-1", moment(r.ValidatedAt), processes[r.Process])
+}
+
+func (r Report) lists(p *page) {
+	l := r.TrustedLists
+	if l == nil {
+		return
+	}
+	p.heading("Trusted lists of the Union")
+	answer := "Qualified certificate for electronic seals: " + l.Qualified + "; its key in a qualified device: " + l.Device
+	if l.Reason != "" {
+		answer += "; reason: " + l.Reason
+	}
+	p.entry("Answer", "%s", answer)
+	for _, s := range l.Services {
+		p.entry("Service", "%s", s.words())
+	}
+}
+
+func (s Service) words() string {
+	status := "not listed yet at that time"
+	if s.Status != "" {
+		status = fmt.Sprintf("%s since %s", s.Status, day(s.Since))
+	}
+	if s.StatusNow != "" {
+		status += fmt.Sprintf(" (today: %s since %s)", s.StatusNow, day(s.SinceNow))
+	}
+	out := fmt.Sprintf("%s of %s, %s: %s, %s", s.Name, s.Operator, s.Territory, s.Type, status)
+	if len(s.Qualifiers) > 0 {
+		out += ", " + strings.Join(s.Qualifiers, ", ")
+	}
+	return out + fmt.Sprintf("; list %d of %s", s.ListSequence, day(s.ListIssued))
+}
+
+// shown is how many anchors the text has; the JSON has more.
+const shown = 5
+
+func (r Report) basis(p *page) {
+	b := r.Basis
+	p.heading("Held against")
+	total := len(b.Anchors) + b.AnchorsLeftOut
+	if total == 0 {
+		p.entry("Trusted", "nobody by configuration")
+	}
+	for i, a := range b.Anchors {
+		if i == shown {
+			p.entry("Trusted", "and %d more", total-shown)
+			break
+		}
+		p.entry("Trusted", "for each %s: %s", a.Use, or(a.Subject, "a natural person, whose name is left out"))
+	}
+	for _, l := range b.Lists {
+		p.entry("List", "%s", l.words())
+	}
+	if !b.ProviderListAsked {
+		p.entry("Not asked", "whether the creator is on the list of providers of attestations")
+	}
+	if !b.TrustedListsFollowed {
+		p.entry("Not asked", "the trusted lists of the Union, so that no seal can be shown to be a qualified one")
+	}
+	if b.UnknownRevocationAccepted {
+		p.entry("Lenient", "a certificate of whose revocation nothing is known passes")
+	}
+	p.entry("Algorithms", "%s", strings.Join(b.Algorithms, ", "))
+}
+
+func (l List) words() string {
+	out := l.Kind
+	if l.Territory != "" {
+		out += " of " + l.Territory
+	}
+	out += fmt.Sprintf(", number %d of %s", l.Sequence, day(l.Issued))
+	if !l.NextUpdate.IsZero() {
+		out += ", next update " + day(l.NextUpdate)
+	}
+	return out
+}
+
+func (r Report) checks(p *page) {
+	p.heading("Checks")
+	for _, c := range r.Checks {
+		p.line("  %-7s  %s", c.Outcome, strings.TrimSpace(title(c.Name)+" ("+c.Name+")"))
+		if c.Detail != "" {
+			p.indented("%s", c.Detail)
+		}
+		if c.Outcome != credential.Passed && c.Spec != "" {
+			p.indented("By %s", c.Spec)
+		}
 	}
 }
 
@@ -89,36 +193,75 @@ func (d Document) words() string {
 		out += " of type " + d.Typ
 	}
 	if d.Disclosures > 0 {
-		out += fmt.Sprintf(", %d disclosures", d.Disclosures)
+		out += fmt.Sprintf(", disclosures: %d", d.Disclosures)
 	}
 	if d.KeyBinding {
-		out += ", with a proof of the holder"
+		out += ", with a proof of the holder, which is not judged"
 	}
 	return out
 }
 
 func (s TimeStamp) words() string {
 	if !s.Accepted {
-		return string(s.Kind) + ", not accepted"
+		return string(s.Kind) + ", not accepted: it proves nothing"
 	}
-	return fmt.Sprintf("%s, %s by %s", s.Kind, s.Time.Format(time.RFC3339), or(s.Chain[0].Subject, "a natural person"))
+	return fmt.Sprintf("%s, %s by %s", s.Kind, moment(s.Time), or(s.Chain[0].Subject, "a natural person, whose name is left out"))
 }
 
-func (b Basis) words() string {
-	out := fmt.Sprintf("%d anchors", len(b.Anchors)+b.AnchorsLeftOut)
-	for _, l := range b.Lists {
-		out += fmt.Sprintf(", list %s number %d of %s", l.Kind, l.Sequence, day(l.Issued))
-	}
-	return out
-}
-
-func day(t time.Time) string { return t.Format(time.DateOnly) }
+func day(t time.Time) string    { return t.Format(time.DateOnly) }
+func moment(t time.Time) string { return t.Format(time.DateTime) + " UTC" }
 
 func or(s, otherwise string) string {
 	if s == "" {
 		return otherwise
 	}
 	return s
+}
+
+// page is text in lines of at most 80 characters, as far as words allow.
+type page struct{ b strings.Builder }
+
+const (
+	width  = 80
+	column = 17 // where the words of an entry begin
+	detail = 11 // where those of a check do
+)
+
+func (p *page) blank() { p.b.WriteByte('\n') }
+
+func (p *page) heading(s string) {
+	p.blank()
+	p.line("%s", s)
+}
+
+func (p *page) line(format string, args ...any) {
+	p.b.WriteString(printable(fmt.Sprintf(format, args...)) + "\n")
+}
+
+// entry has a name on the left.
+func (p *page) entry(name, format string, args ...any) {
+	p.fill(fmt.Sprintf("  %-*s", column-2, name), column, fmt.Sprintf(format, args...))
+}
+
+func (p *page) indented(format string, args ...any) {
+	p.fill(strings.Repeat(" ", detail), detail, fmt.Sprintf(format, args...))
+}
+
+// fill writes words behind a beginning, and those that do not fit on lines of
+// their own.
+func (p *page) fill(begin string, indent int, text string) {
+	line, empty := begin, true
+	for _, word := range strings.Fields(printable(text)) {
+		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			p.b.WriteString(line + "\n")
+			line, empty = strings.Repeat(" ", indent), true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	p.b.WriteString(strings.TrimRight(line, " ") + "\n")
 }
 
 // printable keeps control characters, and marks that turn the direction of

@@ -20,11 +20,26 @@ type Archive struct {
 
 	crls, ocsps [][]byte
 	lists       map[[sha256.Size]byte][]*crl // by the issuer's certificate
+	verified    *cache[crl]                  // in a Store; nil remembers nothing
 }
+
+// Bounds of the lists that a Store remembers: many seals hold the same ones.
+const (
+	maxLists    = 64
+	maxListSize = 256 << 10
+)
 
 // NewArchive returns an Archive of lists and OCSP answers in DER.
 func NewArchive(crls, ocsps [][]byte) *Archive {
 	return &Archive{crls: crls, ocsps: ocsps, lists: map[[sha256.Size]byte][]*crl{}}
+}
+
+// Archive is NewArchive with the lists that were verified before for others. They
+// are found by what they are, word for word, and by their issuer.
+func (s *Store) Archive(crls, ocsps [][]byte) *Archive {
+	a := NewArchive(crls, ocsps)
+	a.verified = s.lists
+	return a
 }
 
 // Revocation answers from every value about the certificate that is usable; the
@@ -69,10 +84,32 @@ func (a *Archive) of(issuer *x509.Certificate) []*crl {
 		if !bytes.Contains(der, issuer.RawSubject) {
 			continue // spares reading large lists of others
 		}
-		if list, err := parseCRL(der, issuer); err == nil {
+		if list := a.verify(der, issuer, key); list != nil {
 			lists = append(lists, list)
 		}
 	}
 	a.lists[key] = lists
 	return lists
+}
+
+// verify is the list in DER if the issuer signed it, nil otherwise.
+func (a *Archive) verify(der []byte, issuer *x509.Certificate, of [sha256.Size]byte) *crl {
+	if a.verified == nil || len(der) > maxListSize {
+		list, _ := parseCRL(der, issuer)
+		return list
+	}
+	h := sha256.New()
+	h.Write(of[:])
+	h.Write(der)
+	key := cacheKey(h.Sum(nil))
+	if list := a.verified.find(key); list != nil {
+		return list
+	}
+	list, err := parseCRL(der, issuer)
+	if err != nil {
+		return nil
+	}
+	list.raw = nil // whoever asks has it
+	a.verified.put(key, list)
+	return list
 }

@@ -157,6 +157,34 @@ func TestWorstAnswerCounts(t *testing.T) {
 	}
 }
 
+// A Store remembers lists that it verified, for those who signed them alone.
+func TestStoreArchive(t *testing.T) {
+	ca, namesake := mint(t, authority("CA"), nil), mint(t, authority("CA"), nil)
+	c := mint(t, leaf("Leaf"), &ca)
+	store := storeOf(t, trust.UseSeal, ca.cert)
+	ask := func(list []byte, issuer pair) trust.State {
+		got, err := store.Archive([][]byte{list}, nil).Revocation(t.Context(), c.cert, issuer.cert, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.State
+	}
+	good, gone := crlOf(t, ca, nil), crlOf(t, ca, nil, entry(c, now.Add(-time.Second), 1))
+	changed := slices.Clone(good)
+	changed[len(changed)-1] ^= 1
+	for range 2 {
+		for _, tc := range []struct {
+			list []byte
+			by   pair
+			want trust.State
+		}{{good, ca, trust.Good}, {good, namesake, trust.Unknown}, {changed, ca, trust.Unknown}, {gone, ca, trust.Revoked}} {
+			if got := ask(tc.list, tc.by); got != tc.want {
+				t.Errorf("found %s, expected %s", got, tc.want)
+			}
+		}
+	}
+}
+
 // Old values are not believed that somebody was good, and still that somebody
 // was not.
 func TestArchiveMaxAge(t *testing.T) {

@@ -27,6 +27,7 @@ type anchors struct {
 	pool        *x509.CertPool
 	pinned      map[[sha256.Size]byte]bool
 	granted     map[[sha256.Size]byte][]Period // of listed services
+	named       map[[sha256.Size]byte]Period   // by the list of PuB-EAA providers
 }
 
 func newAnchors(certs []*x509.Certificate) (*anchors, error) {
@@ -92,7 +93,7 @@ func (a *anchors) verify(chain []*x509.Certificate, use Use, at time.Time) (*Pat
 			return nil, err
 		}
 		path = newPath(chain[:1])
-		path.granted = a.grantedOf(leaf)
+		path.granted, path.named = a.grantedOf(leaf), a.named[sha256.Sum256(leaf.Raw)]
 	}
 
 	// Step 6. Validity of every certificate of the path.

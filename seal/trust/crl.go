@@ -171,34 +171,43 @@ func checkCRLSignature(list *x509.RevocationList, issuer *x509.Certificate) erro
 // its next update is used; else the distribution points are asked, if there is
 // a Fetcher.
 func (c *CRLs) Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, error) {
+	list, status, err := c.current(ctx, cert, issuer, at)
+	if err != nil || list == nil {
+		return status, err
+	}
+	return list.status(cert, at), nil
+}
+
+// RevocationValue is Revocation with the list that it answers from.
+func (c *CRLs) RevocationValue(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue, error) {
+	list, status, err := c.current(ctx, cert, issuer, at)
+	if err != nil || list == nil {
+		return status, RevocationValue{}, err
+	}
+	return list.status(cert, at), RevocationValue{CRL: bytes.Clone(list.raw)}, nil
+}
+
+// current is the list to answer from; without one the status says why.
+func (c *CRLs) current(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (*crl, RevocationStatus, error) {
 	if err := ctx.Err(); err != nil {
-		return RevocationStatus{}, err
+		return nil, RevocationStatus{}, err
 	}
 	list := c.kept(issuer)
 	if (list == nil || at.After(list.nextUpdate)) && c.fetch != nil {
 		if err := c.refresh(ctx, cert, issuer); err != nil {
 			if ctx.Err() != nil {
-				return RevocationStatus{}, ctx.Err()
+				return nil, RevocationStatus{}, ctx.Err()
 			}
 			if list == nil {
-				return RevocationStatus{Detail: err.Error()}, nil
+				return nil, RevocationStatus{Detail: err.Error()}, nil
 			}
 		}
 		list = c.kept(issuer)
 	}
 	if list == nil {
-		return RevocationStatus{Detail: "no certificate revocation list of the issuer is known"}, nil
+		return nil, RevocationStatus{Detail: "no certificate revocation list of the issuer is known"}, nil
 	}
-	return list.status(cert, at), nil
-}
-
-// Raw is the kept list of an issuer in DER, nil when there is none, for who must
-// show later what an answer came from.
-func (c *CRLs) Raw(issuer *x509.Certificate) []byte {
-	if list := c.kept(issuer); list != nil {
-		return bytes.Clone(list.raw)
-	}
-	return nil
+	return list, RevocationStatus{}, nil
 }
 
 func (c *CRLs) kept(issuer *x509.Certificate) *crl {

@@ -2,14 +2,12 @@ package trust
 
 import (
 	"bytes"
-
 	_ "crypto/sha1" // names issuers in answers; signs nothing
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
-	"math/big"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
@@ -24,11 +22,52 @@ const maxOCSP = 64 << 10
 // revocation (RFC 6960, Section 4.2.2.2.1).
 var oidNoCheck = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
 
+// ocspData is a ResponseData (RFC 6960, Section 4.2.1) with what the library does
+// not tell of it.
+type ocspData struct {
+	Version    int `asn1:"optional,default:0,explicit,tag:0"`
+	Responder  asn1.RawValue
+	Produced   time.Time `asn1:"generalized"`
+	Responses  []struct{ ID certID }
+	Extensions []pkix.Extension `asn1:"optional,explicit,tag:1"`
+}
+
 // parseOCSP reads an answer about a certificate in DER and makes the checks of
-// RFC 6960, Section 3.2, that do not depend on the time. The library verifies the
+// RFC 6960, Section 3.2, that do not depend on the time.
+func parseOCSP(der []byte, cert, issuer *x509.Certificate) (*ocsp.Response, error) {
+	r, _, err := readOCSP(der, cert, issuer)
+	return r, err
+}
+
+// readOCSP is parseOCSP with the rest of what was signed. The library verifies the
 // signature, by the issuer or by a certificate of its making; that the issuer
 // made it for this purpose, and that the answer names this issuer, is left to us.
-func parseOCSP(der []byte, cert, issuer *x509.Certificate) (*ocsp.Response, error) {
+func readOCSP(der []byte, cert, issuer *x509.Certificate) (*ocsp.Response, ocspData, error) {
+	r, err := verifyOCSP(der, cert, issuer)
+	if err != nil {
+		return nil, ocspData{}, err
+	}
+	var data ocspData
+	if _, err := asn1.Unmarshal(r.TBSResponseData, &data); err != nil {
+		return nil, ocspData{}, fmt.Errorf("%w: its certificate identifiers cannot be read", ErrOCSP)
+	}
+	if err := data.names(r, issuer); err != nil {
+		return nil, ocspData{}, err
+	}
+	for _, e := range data.Extensions {
+		if e.Critical && !e.Id.Equal(oidNonce) {
+			return nil, ocspData{}, fmt.Errorf("%w: critical extension %s is not understood (RFC 6960, Section 4.4)", ErrOCSP, e.Id)
+		}
+	}
+	if c := r.Certificate; c != nil && !c.Equal(issuer) {
+		if err := checkResponder(c, r.ProducedAt); err != nil {
+			return nil, ocspData{}, err
+		}
+	}
+	return r, data, nil
+}
+
+func verifyOCSP(der []byte, cert, issuer *x509.Certificate) (*ocsp.Response, error) {
 	if len(der) > maxOCSP {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrOCSP, maxOCSP)
 	}
@@ -36,19 +75,14 @@ func parseOCSP(der []byte, cert, issuer *x509.Certificate) (*ocsp.Response, erro
 		return nil, fmt.Errorf("%w: the responder's key is not allowed", ErrOCSP)
 	}
 	r, err := ocsp.ParseResponseForCert(der, cert, issuer)
-	if err != nil {
-		return nil, fmt.Errorf("%w: it is not about the certificate, not successful, or the issuer did not sign it (RFC 6960, Section 3.2)", ErrOCSP)
-	}
-	if !allowed(r.SignatureAlgorithm) {
+	var refused ocsp.ResponseError
+	switch {
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("%w: the responder says %s (RFC 6960, Section 4.2.1)", ErrOCSP, refused.Status)
+	case err != nil:
+		return nil, fmt.Errorf("%w: it is not about the certificate, or neither the issuer nor who it delegated to signed it (RFC 6960, Section 3.2)", ErrOCSP)
+	case !allowed(r.SignatureAlgorithm):
 		return nil, fmt.Errorf("%w: signed with %s, expected SHA-256 or better", ErrOCSP, r.SignatureAlgorithm)
-	}
-	if err := namesIssuer(r, issuer); err != nil {
-		return nil, err
-	}
-	if c := r.Certificate; c != nil && !c.Equal(issuer) {
-		if err := checkResponder(c, r.ProducedAt); err != nil {
-			return nil, err
-		}
 	}
 	return r, nil
 }
@@ -103,43 +137,20 @@ func checkResponder(c *x509.Certificate, at time.Time) error {
 	return checkSignatureAlgorithm(c)
 }
 
-// namesIssuer holds the CertID of the answer against the issuer: a responder may
-// answer for several, in which a serial number stands for different certificates
-// (RFC 6960, Section 4.1.1).
-func namesIssuer(r *ocsp.Response, issuer *x509.Certificate) error {
-	var data struct {
-		Version   int `asn1:"optional,default:0,explicit,tag:0"`
-		Responder asn1.RawValue
-		Produced  time.Time `asn1:"generalized"`
-		Responses []struct {
-			ID struct {
-				Alg     pkix.AlgorithmIdentifier
-				Name    []byte
-				Key     []byte
-				Subject *big.Int
-			}
-		}
+// names holds the CertID of the answer against the issuer: a responder may answer
+// for several, in which a serial number stands for different certificates (RFC
+// 6960, Section 4.1.1).
+func (d ocspData) names(r *ocsp.Response, issuer *x509.Certificate) error {
+	name, key, err := issuerDigests(issuer, r.IssuerHash)
+	if err != nil {
+		return err
 	}
-	var key struct {
-		Alg pkix.AlgorithmIdentifier
-		Key asn1.BitString
-	}
-	_, err := asn1.Unmarshal(r.TBSResponseData, &data)
-	_, err2 := asn1.Unmarshal(issuer.RawSubjectPublicKeyInfo, &key)
-	if err := errors.Join(err, err2); err != nil {
-		return fmt.Errorf("%w: its certificate identifiers cannot be read", ErrOCSP)
-	}
-	sum := func(b []byte) []byte {
-		h := r.IssuerHash.New()
-		h.Write(b)
-		return h.Sum(nil)
-	}
-	for _, one := range data.Responses {
-		if one.ID.Subject.Cmp(r.SerialNumber) != 0 {
+	for _, one := range d.Responses {
+		if one.ID.Serial.Cmp(r.SerialNumber) != 0 {
 			continue
 		}
 		// The first with the number is the one the library took.
-		if bytes.Equal(one.ID.Name, sum(issuer.RawSubject)) && bytes.Equal(one.ID.Key, sum(key.Key.RightAlign())) {
+		if bytes.Equal(one.ID.Name, name) && bytes.Equal(one.ID.Key, key) {
 			return nil
 		}
 		break

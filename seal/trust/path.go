@@ -24,6 +24,7 @@ type Path struct {
 
 	notBefore, notAfter time.Time
 	granted             []Period // of an anchor that is a listed service
+	named               Period   // of a leaf that the list of providers names
 
 	// What the certificates say beside, read when it is first asked for: most
 	// paths are met more than once.

@@ -50,25 +50,29 @@ type Fetcher interface {
 	Fetch(ctx context.Context, url, accept string) (body []byte, maxAge time.Duration, err error)
 }
 
-// RevocationSource answers about a certificate and its issuer at a time: CRLs
-// what is published now, Archive what was kept, Sources several. An error means that the question
-// could not be asked; not to know is an answer.
+// RevocationSource answers about a certificate and its issuer at a time: CRLs and
+// Responders what is published now, Archive what was kept, Sources and Preferred
+// several. An error means that the question could not be asked; not to know is an
+// answer.
 type RevocationSource interface {
 	Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, error)
 }
 
 // Sources asks several sources and takes the worst answer that any of them has:
 // who was revoked in one of them is revoked. Unknown is the answer of a source
-// that has none.
+// that has none; where none has one, what all of them say stands in the detail.
 type Sources []RevocationSource
 
 // Revocation asks every source.
 func (s Sources) Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, error) {
 	out := RevocationStatus{Detail: "no source of revocation is configured"}
-	for _, source := range s {
+	for i, source := range s {
 		status, err := source.Revocation(ctx, cert, issuer, at)
 		if err != nil {
 			return RevocationStatus{}, err
+		}
+		if i > 0 && status.State == Unknown && out.State == Unknown {
+			status.Detail = out.Detail + "; " + status.Detail
 		}
 		out = worse(out, status)
 	}

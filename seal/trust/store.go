@@ -26,6 +26,7 @@ type Anchors map[Use][]*x509.Certificate
 type Store struct {
 	configured Anchors
 	size       int
+	lists      *cache[crl] // kept lists that were verified, of anybody
 	now        atomic.Pointer[state]
 }
 
@@ -34,7 +35,7 @@ type Store struct {
 type state struct {
 	anchors map[Use]*anchors
 	list    *List
-	cache   *cache
+	cache   *cache[Path]
 
 	listed       map[Use][]Listed // services of trusted lists
 	listedDigest [sha256.Size]byte
@@ -50,7 +51,7 @@ func NewStore(a Anchors, cacheSize int) (*Store, error) {
 	if cacheSize < 0 {
 		return nil, errors.New("trust: the cache size must not be negative")
 	}
-	s := &Store{configured: maps.Clone(a), size: cacheSize}
+	s := &Store{configured: maps.Clone(a), size: cacheSize, lists: newCache[crl](maxLists)}
 	st, err := s.build(nil, nil)
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func NewStore(a Anchors, cacheSize int) (*Store, error) {
 }
 
 func (s *Store) build(l *List, listed map[Use][]Listed) (*state, error) {
-	st := &state{anchors: map[Use]*anchors{}, list: l, cache: newCache(s.size), listed: listed, listedDigest: digestListed(listed)}
+	st := &state{anchors: map[Use]*anchors{}, list: l, cache: newCache[Path](s.size), listed: listed, listedDigest: digestListed(listed)}
 	for use := UseSeal; use <= lastUse; use++ {
 		certs := s.configured[use]
 		if l != nil {
@@ -69,6 +70,9 @@ func (s *Store) build(l *List, listed map[Use][]Listed) (*state, error) {
 		a, err := newAnchors(certs)
 		if err != nil {
 			return nil, fmt.Errorf("anchors for %s: %w", use, err)
+		}
+		if l != nil {
+			a.named = l.named(use)
 		}
 		for _, c := range listed[use] {
 			if !a.addListed(c, use) {

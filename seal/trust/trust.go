@@ -4,8 +4,8 @@
 // the list of public bodies that may issue attestations (ETSI TS 119 602, the
 // list of PuB-EAA providers of the Commission).
 //
-// It does not read credentials and it signs nothing but lists. OCSP answers are
-// read where they are at hand (Archive); no responder is asked. Trusted lists of
+// It does not read credentials and it signs nothing but lists. It reaches the
+// network through what it is given (Fetcher, HTTP) alone. Trusted lists of
 // ETSI TS 119 612 are read by the package tsl below; their services are anchors
 // here (InstallListed).
 package trust

@@ -53,6 +53,12 @@ func (t *Token) checkSignature(c *x509.Certificate) error {
 	return nil
 }
 
+// SignatureAlgorithm is what the certificate of the signer signed the token with;
+// ErrAlgorithm for one that is not allowed.
+func (t *Token) SignatureAlgorithm(signer *x509.Certificate) (x509.SignatureAlgorithm, error) {
+	return t.signer.algorithm(signer)
+}
+
 // algorithm decides what to verify with: by the identifier, the digest and the
 // key together.
 func (s *signerInfo) algorithm(c *x509.Certificate) (x509.SignatureAlgorithm, error) {

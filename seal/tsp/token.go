@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -15,7 +16,8 @@ import (
 )
 
 // Token is a time-stamp token that was read and not yet judged: nothing in it
-// is to be believed before Verify. It does not change.
+// is to be believed before Verify. It does not change, and remembers who signed it
+// once that was verified.
 type Token struct {
 	// Raw is the token in DER, as it is stored.
 	Raw []byte
@@ -39,6 +41,8 @@ type Token struct {
 
 	content []byte
 	signer  signerInfo
+
+	signedBy atomic.Pointer[x509.Certificate] // whose signature was verified
 }
 
 // Parse reads a token in DER: a ContentInfo with the SignedData of one signer

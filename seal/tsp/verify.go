@@ -78,6 +78,9 @@ func (t *Token) Verify(v Verification) (*trust.Path, error) {
 // the ones given, and verifies the signature with it. The certificate is not
 // trusted by that.
 func (t *Token) Signer(more ...*x509.Certificate) (*x509.Certificate, error) {
+	if signer := t.signedBy.Load(); signer != nil {
+		return signer, nil
+	}
 	signer, err := t.identify(slices.Concat(t.Certificates, more))
 	if err != nil {
 		return nil, err
@@ -88,6 +91,7 @@ func (t *Token) Signer(more ...*x509.Certificate) (*x509.Certificate, error) {
 	if err := t.checkSignature(signer); err != nil {
 		return nil, err
 	}
+	t.signedBy.Store(signer)
 	return signer, nil
 }
 

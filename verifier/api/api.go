@@ -40,6 +40,9 @@ type Options struct {
 	Health map[string]rest.Check
 	// Streams bounds the event streams; 50 for a receiver and 2,000 in all if nil.
 	Streams *rest.Slots
+	// Seals bounds how many documents are judged at once; 4 for a receiver and 16 in
+	// all if nil.
+	Seals *rest.Slots
 	// StreamPoll is how often each looks at the state; default 1 second.
 	StreamPoll time.Duration
 	// Observe is told of every request, for metrics.
@@ -69,6 +72,9 @@ func New(v *verifier.Verifier, o Options) (http.Handler, error) {
 	s := server{v: v, streams: rest.NewSlots(streamsEach, streamsInAll), seals: rest.NewSlots(sealsEach, sealsInAll), poll: streamPoll, beat: streamBeat}
 	if o.Streams != nil {
 		s.streams = o.Streams
+	}
+	if o.Seals != nil {
+		s.seals = o.Seals
 	}
 	if o.StreamPoll > 0 {
 		s.poll = o.StreamPoll

@@ -20,13 +20,16 @@ var sealTypes = []string{
 	"application/jose+json", "application/json",
 }
 
-// validateSeal judges the seal on the document that is the body.
+// validateSeal judges the seal on the document that is the body. The slot is taken
+// before the body is read: it bounds what is held in memory, too.
 func (s server) validateSeal(r *rest.Request) (rest.Answer, error) {
-	document, err := r.Document(sealTypes...)
+	release, err := s.seals.Hold(r.Client.ID)
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	if err := s.seals.Take(r.Context(), r.Client.ID); err != nil {
+	defer release()
+	document, err := r.Document(sealTypes...)
+	if err != nil {
 		return rest.Answer{}, err
 	}
 	report, err := s.v.JudgeSeal(r.Context(), r.Client.ID, document)

@@ -62,6 +62,7 @@ type Server struct {
 	grants   map[string]*grant
 	pushed   map[string]url.Values
 	faults   map[string][]http.HandlerFunc
+	broken   map[string]http.HandlerFunc
 	info     map[string]any
 	bend     func([]string) []string
 	calls    []string
@@ -93,7 +94,7 @@ func New(t testing.TB, o Options) *Server {
 	}
 	s := &Server{
 		Options: o, tokens: map[string]bool{}, grants: map[string]*grant{}, pushed: map[string]url.Values{},
-		faults: map[string][]http.HandlerFunc{}, requests: map[string]string{},
+		faults: map[string][]http.HandlerFunc{}, broken: map[string]http.HandlerFunc{}, requests: map[string]string{},
 	}
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
@@ -110,6 +111,13 @@ func (s *Server) Next(call string, others ...http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[call] = append(s.faults[call], others...)
+}
+
+// Break makes all calls of a path go to another, until it is nil.
+func (s *Server) Break(call string, other http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken[call] = other
 }
 
 // Say changes a member of credentials/info, such as key.status.
@@ -209,6 +217,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.faults[call] = next[1:]
 		s.mu.Unlock()
 		next[0](w, r)
+		return
+	}
+	if other := s.broken[call]; other != nil {
+		s.mu.Unlock()
+		other(w, r)
 		return
 	}
 	defer s.mu.Unlock()

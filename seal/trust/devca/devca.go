@@ -265,13 +265,36 @@ func (h *Hierarchy) authority(cn string, now time.Time) (Pair, error) {
 // for a public body. Its key usage is contentCommitment alone, so that the key
 // can sign nothing but seals.
 func (h *Hierarchy) sealLeaf(b *Body, now time.Time) (Pair, error) {
+	t, err := h.sealTemplate(b, now)
+	if err != nil {
+		return Pair{}, err
+	}
+	return issue(t, &h.SealCA)
+}
+
+// CertifySeal issues a seal certificate of a tenant (empty: of the first body) for
+// a key that is elsewhere, such as in a hardware module. The hierarchy is not
+// changed: ListSeal says that the certificate is used.
+func (h *Hierarchy) CertifySeal(tenant string, pub crypto.PublicKey, now time.Time) (*x509.Certificate, error) {
+	b, err := h.Tenant(tenant)
+	if err != nil {
+		return nil, err
+	}
+	t, err := h.sealTemplate(b, now.UTC().Truncate(time.Second))
+	if err != nil {
+		return nil, err
+	}
+	return certify(t, pub, h.SealCA)
+}
+
+func (h *Hierarchy) sealTemplate(b *Body, now time.Time) (*x509.Certificate, error) {
 	statements, err := qc.Statements{
 		Compliance: true, SSCD: true, Types: []asn1.ObjectIdentifier{qc.TypeSeal},
 		Disclosures: []qc.Disclosure{{URL: "https://example.org/pds-test.pdf", Language: "en"}},
 		PublicBody:  &b.body.Source,
 	}.Extension(nil)
 	if err != nil {
-		return Pair{}, err
+		return nil, err
 	}
 	t := h.leaf(b.body.Organization+" - zegel", b.body.Organization, b.body.Registration, now)
 	t.KeyUsage = x509.KeyUsageContentCommitment
@@ -279,9 +302,9 @@ func (h *Hierarchy) sealLeaf(b *Body, now time.Time) (Pair, error) {
 	t.Policies = []x509.OID{policySeal}
 	h.services(t)
 	if err := nameIssuer(t, b.body.Issuer); err != nil {
-		return Pair{}, err
+		return nil, err
 	}
-	return issue(t, &h.SealCA)
+	return t, nil
 }
 
 // policySeal is QCP-l of ETSI EN 319 411-2, clause 5.3.

@@ -236,6 +236,42 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// The certificate of a key that is elsewhere is in the list of providers, also
+// after a restart, and beside the one of the hierarchy.
+func TestListSeal(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	h := newHierarchy(t, devca.Options{})
+	if err := h.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	other := newHierarchy(t, devca.Options{}).Seal.Certificate
+	for range 2 { // the second time nothing changes
+		if err := h.ListSeal("", other, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.ListSeal("nobody", other, now); err == nil {
+		t.Error("listed for nobody")
+	}
+	if err := h.Update(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := devca.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.FormerSeal) != 1 || !got.FormerSeal[0].Equal(other) || !got.Seal.Certificate.Equal(h.Seal.Certificate) {
+		t.Errorf("%d former certificates", len(got.FormerSeal))
+	}
+	store, err := got.Store(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if store.List().Sequence != 2 {
+		t.Errorf("sequence %d", store.List().Sequence)
+	}
+}
+
 func TestRotateOnDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	h := newHierarchy(t, devca.Options{})

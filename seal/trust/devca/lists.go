@@ -41,6 +41,25 @@ func (h *Hierarchy) RotateSeal(tenant string, now time.Time) error {
 	return nil
 }
 
+// ListSeal puts the certificate of a seal key that is elsewhere, such as in a
+// hardware module, into the list of providers, to stay.
+func (h *Hierarchy) ListSeal(tenant string, c *x509.Certificate, now time.Time) error {
+	b, err := h.Tenant(tenant)
+	if err != nil {
+		return err
+	}
+	if c.Equal(b.Seal.Certificate) || slices.ContainsFunc(b.FormerSeal, c.Equal) {
+		return nil
+	}
+	before := b.FormerSeal
+	b.FormerSeal = append(slices.Clone(before), c)
+	if err := h.Refresh(now.UTC().Truncate(time.Second)); err != nil {
+		b.FormerSeal = before
+		return err
+	}
+	return nil
+}
+
 // RotateMetadata replaces the key that signs the metadata of a tenant (empty:
 // of the first body). The one before is dropped: what it signed lives for a day.
 func (h *Hierarchy) RotateMetadata(tenant string, now time.Time) error {

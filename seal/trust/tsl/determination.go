@@ -6,118 +6,51 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/zegel-id/zegel/seal/trust/inquiry"
 )
 
-// Outcome is what was found about a question. The zero value is
-// Indeterminate: silence is not consent.
-type Outcome uint8
+// What is asked and answered stands in seal/trust/inquiry, so that who only asks
+// carries no XML.
+type (
+	Outcome       = inquiry.Outcome
+	Step          = inquiry.Step
+	Times         = inquiry.Times
+	Determination = inquiry.Determination
+	Listing       = inquiry.Listing
+	Standing      = inquiry.Standing
+	Issue         = inquiry.Issue
+)
 
+// Outcomes.
 const (
-	// Indeterminate: the lists do not answer, contradict themselves, or are too
-	// old to be asked.
-	Indeterminate Outcome = iota
-	// Negative: they answer no.
-	Negative
-	// Positive: they answer yes.
-	Positive
+	Indeterminate = inquiry.Indeterminate
+	Negative      = inquiry.Negative
+	Positive      = inquiry.Positive
 )
-
-func (o Outcome) String() string {
-	switch o {
-	case Negative:
-		return "no"
-	case Positive:
-		return "yes"
-	default:
-		return "indeterminate"
-	}
-}
-
-// MarshalText writes the outcome into reports.
-func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (o *Outcome) UnmarshalText(b []byte) error {
-	for _, known := range []Outcome{Indeterminate, Negative, Positive} {
-		if known.String() == string(b) {
-			*o = known
-			return nil
-		}
-	}
-	return fmt.Errorf("tsl: found outcome %q, expected yes, no or indeterminate", clip(string(b)))
-}
 
 // Names of steps.
 const (
-	StepTimes       = "times"         // what the question is about
-	StepListOfLists = "list_of_lists" // fresh
-	StepChain       = "chain"         // each certificate issued the one before
-	StepService     = "service"       // one that answers for the certificate
-	StepList        = "list"          // of that service, fresh
-	StepHistory     = "history"       // of that service, in order
-	StepStatus      = "status"        // at the time
-	StepExtensions  = "extensions"    // understood
-	StepProvider    = "provider"      // named as in the certificate
-	StepQualifiers  = "qualifiers"    // that apply to the certificate
-	StepCertificate = "certificate"   // what it says of itself
-	StepQualified   = "qualified"     // the certificate is
-	StepPurpose     = "purpose"       // for electronic seals
-	StepDevice      = "device"        // the key is in a qualified one
-	StepConflict    = "conflict"      // between services
-	StepVerdict     = "verdict"       // of all that was found
+	StepTimes       = inquiry.StepTimes
+	StepListOfLists = inquiry.StepListOfLists
+	StepChain       = inquiry.StepChain
+	StepService     = inquiry.StepService
+	StepList        = inquiry.StepList
+	StepHistory     = inquiry.StepHistory
+	StepStatus      = inquiry.StepStatus
+	StepExtensions  = inquiry.StepExtensions
+	StepProvider    = inquiry.StepProvider
+	StepQualifiers  = inquiry.StepQualifiers
+	StepCertificate = inquiry.StepCertificate
+	StepQualified   = inquiry.StepQualified
+	StepPurpose     = inquiry.StepPurpose
+	StepDevice      = inquiry.StepDevice
+	StepConflict    = inquiry.StepConflict
+	StepVerdict     = inquiry.StepVerdict
 )
 
-// Step is one thing that was looked at.
-type Step struct {
-	Name    string
-	Service int       // the number of the service in Services, from 1; 0 where it is about none
-	At      time.Time // the time that was asked about; zero where it does not matter
-	Outcome Outcome
-	Found   string // what was found, in words
-	Spec    string // document and clause
-}
-
-// Times are the times of a question.
-type Times struct {
-	// Signature is the best-signature time: that of the oldest valid time-stamp,
-	// else now (ETSI EN 319 102-1, clause 5.6).
-	Signature time.Time
-	// Now is when the question is asked: lists must be fresh then.
-	Now time.Time
-}
-
-// Determination is an answer with its reasons. There is no boolean in it: what
-// is indeterminate is not qualified and not the contrary.
-type Determination struct {
-	// Qualified: the certificate is a qualified one for electronic seals, or the
-	// service is a qualified trust service.
-	Qualified Outcome
-	// Device: the key is in a qualified seal creation device at the signature.
-	// Only asked of qualified certificates.
-	Device Outcome
-	// Managed: a provider manages the device on behalf of the creator.
-	Managed bool
-	// Services are those that answer for the certificate.
-	Services []Listing
-	Steps    []Step
-}
-
-// Listing is a service as its list has it.
-type Listing struct {
-	Territory   string
-	Provider    string // in English where the list has it
-	Name        string
-	Type        string
-	Status      string    // now
-	Since       time.Time // of the status
-	Certificate *x509.Certificate
-	// ExpiredCertsRevocationInfo is since when revocation of certificates that
-	// have expired is still told; zero if it is not.
-	ExpiredCertsRevocationInfo time.Time
-	// Sequence, Issued and NextUpdate are those of the list.
-	Sequence           int64
-	Issued, NextUpdate time.Time
-}
+// asking is a Determination in the making.
+type asking struct{ Determination }
 
 func (x listed) listing() Listing {
 	s := x.service.States[0]
@@ -128,24 +61,10 @@ func (x listed) listing() Listing {
 	}
 }
 
-func (d *Determination) step(s Step, format string, args ...any) Outcome {
+func (d *asking) step(s Step, format string, args ...any) Outcome {
 	s.Found = clip(fmt.Sprintf(format, args...))
 	d.Steps = append(d.Steps, s)
 	return s.Outcome
-}
-
-// Reason is why a certificate or service is not qualified: the first step that
-// says so. It is empty when it is.
-func (d Determination) Reason() string {
-	if d.Qualified == Positive {
-		return ""
-	}
-	for _, s := range d.Steps {
-		if s.Outcome != Positive && s.Name != StepProvider {
-			return s.Name + ": " + s.Found
-		}
-	}
-	return ""
 }
 
 // Documents that steps cite.
@@ -153,13 +72,16 @@ const specProcedures = "ETSI TS 119 615 V1.2.1"
 
 // begin makes the checks that every question starts with and finds the services
 // that are or were of a type. The answer is ready when it says so.
-func (l *Lists) begin(d *Determination, kind string, chain []*x509.Certificate, t Times) (found []listed, ready bool) {
+func (l *Lists) begin(d *asking, kind string, chain []*x509.Certificate, t Times) (k *known, ready bool) {
+	top := &l.lotl.Scheme
+	d.ListOfLists = Issue{Sequence: top.Sequence, Issued: top.Issued, NextUpdate: top.NextUpdate}
 	if err := l.lotl.fresh(t.Now); err != nil {
 		d.step(Step{Name: StepListOfLists, At: t.Now, Spec: clause(specProcedures, "4.1")}, "%v", err)
 		return nil, true
 	}
-	d.step(Step{Name: StepListOfLists, At: t.Now, Outcome: Positive, Spec: clause(specProcedures, "4.1")}, "number %d of %s", l.lotl.Scheme.Sequence, l.lotl.Scheme.Issued.Format(time.RFC3339))
-	if err := links(chain); err != nil {
+	d.step(Step{Name: StepListOfLists, At: t.Now, Outcome: Positive, Spec: clause(specProcedures, "4.1")}, "number %d of %s", top.Sequence, top.Issued.Format(time.RFC3339))
+	k, err := l.services(chain, kind)
+	if err != nil {
 		d.step(Step{Name: StepChain, Spec: clause(specProcedures, "4.3")}, "%v", err)
 		return nil, true
 	}
@@ -167,19 +89,16 @@ func (l *Lists) begin(d *Determination, kind string, chain []*x509.Certificate, 
 		d.step(Step{Name: StepTimes, At: t.Signature}, "the time asked about lies before the certificate was issued, or in the future")
 		return nil, true
 	}
-	found = l.match(chain, kind)
-	if len(found) == 0 {
+	if len(k.found) == 0 {
 		d.Qualified = d.none(l, chain[0], t.Now, "no listed service of type "+lastPart(kind)+" answers for the certificate")
 		return nil, true
 	}
-	for _, x := range found {
-		d.Services = append(d.Services, x.listing())
-	}
-	return found, false
+	d.Services, d.Then = slices.Clone(k.listings), k.standings(chain[0], t.Signature)
+	return k, false
 }
 
 // state is the state of a service at a time, when the list can be asked.
-func (d *Determination) state(n int, x listed, at time.Time, now time.Time) (State, Outcome) {
+func (d *asking) state(n int, x listed, at time.Time, now time.Time) (State, Outcome) {
 	step := Step{Service: n, At: at}
 	if err := x.list.fresh(now); err != nil {
 		step.Name, step.Spec = StepList, clause(specProcedures, "4.2")
@@ -210,7 +129,7 @@ func (d *Determination) state(n int, x listed, at time.Time, now time.Time) (Sta
 // none says that no service was found. That is a no when the list of the
 // issuer's country is here and fresh; else nobody can tell (ETSI TS 119 615,
 // clause 4.4).
-func (d *Determination) none(l *Lists, leaf *x509.Certificate, now time.Time, what string) Outcome {
+func (d *asking) none(l *Lists, leaf *x509.Certificate, now time.Time, what string) Outcome {
 	step := Step{Name: StepList, At: now, Spec: clause(specProcedures, "4.4")}
 	for _, country := range leaf.Issuer.Country {
 		t := territoryOf(country)

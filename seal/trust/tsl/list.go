@@ -218,10 +218,19 @@ func (s Service) granted(kind string) []trust.Period {
 
 // At is the state of the service at a time.
 func (s Service) At(t time.Time) (State, bool) {
-	for _, state := range s.States {
-		if !t.Before(state.Since) {
-			return state, true
-		}
+	if i := s.index(t); i < len(s.States) {
+		return s.States[i], true
 	}
 	return State{}, false
+}
+
+// index is the number of the state at a time; that of no state before the first.
+// It fits an octet (maxStates).
+func (s *Service) index(t time.Time) int {
+	for i := range s.States {
+		if !t.Before(s.States[i].Since) {
+			return i
+		}
+	}
+	return len(s.States)
 }

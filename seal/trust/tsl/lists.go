@@ -13,11 +13,12 @@ import (
 )
 
 // Lists are national lists that were verified under one list of lists. They do
-// not change.
+// not change, and may be used by many at once.
 type Lists struct {
 	lotl      *List
 	national  map[string]*List // by territory
 	bySubject map[string][]listed
+	seen      seen
 }
 
 // listed is a certificate of a service.
@@ -38,7 +39,7 @@ func NewLists(lotl *List, national ...*List) (*Lists, error) {
 	if lotl.Scheme.Type != TypeListOfLists {
 		return nil, refuse(CheckScheme, clause(specList, "5.3.3"), "TSLType is %q, expected the list of lists", clip(lotl.Scheme.Type))
 	}
-	l := &Lists{lotl: lotl, national: map[string]*List{}, bySubject: map[string][]listed{}}
+	l := &Lists{lotl: lotl, national: map[string]*List{}, bySubject: map[string][]listed{}, seen: newSeen()}
 	pointers, _ := lotl.nationalPointers()
 	for _, n := range national {
 		p, ok := pointers[n.Scheme.Territory]
@@ -148,11 +149,15 @@ func (l *Lists) Anchors(kind string, now time.Time) []trust.Listed {
 // maxChain is how many certificates are looked at.
 const maxChain = 10
 
-// links checks that each certificate of a chain issued the one before it.
-func links(chain []*x509.Certificate) error {
+func countable(chain []*x509.Certificate) error {
 	if len(chain) == 0 || len(chain) > maxChain {
 		return fmt.Errorf("expected 1 to %d certificates", maxChain)
 	}
+	return nil
+}
+
+// links checks that each certificate of a chain issued the one before it.
+func links(chain []*x509.Certificate) error {
 	for i := range len(chain) - 1 {
 		if !bytes.Equal(chain[i].RawIssuer, chain[i+1].RawSubject) || chain[i].CheckSignatureFrom(chain[i+1]) != nil {
 			return fmt.Errorf("certificate %d was not issued by the one after it", i)

@@ -16,32 +16,69 @@ import (
 type origin struct {
 	get  func(ctx context.Context, address string) ([]byte, error)
 	kept bool
+	told func(Progress) // may be nil
+}
+
+func (o origin) tell(p Progress) {
+	if o.told != nil {
+		o.told(p)
+	}
+}
+
+// Progress is how far a refresh is with one list: that it begins, or that it is
+// done.
+type Progress struct {
+	Territory string // EU for the list of lists
+	Address   string
+	Of        int // national lists in all; 0 while that is not known
+	// Done is false when it begins; the rest is then empty.
+	Done bool
+	List *List // in use now; nil if none
+	Err  error
 }
 
 // load reads the list of lists, then every national list that it points to, and
-// puts what is good in use.
+// puts what is good in use. When ctx ends meanwhile nothing is noted of what it cut
+// off.
 func (s *Source) load(ctx context.Context, from origin) error {
-	s.refresh.Lock()
-	defer s.refresh.Unlock()
+	select {
+	case s.refresh <- struct{}{}:
+		defer func() { <-s.refresh }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	now := s.c.Now()
+	from.tell(Progress{Territory: union, Address: s.c.Location})
 	lotl, err := s.loadListOfLists(ctx, from, now)
-	s.note(from, s.c.Location, union, lotl, err)
-	if err != nil {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	inUse := lotl
+	if inUse == nil {
+		// Whom it points to is as it was; their lists may be newer all the same.
+		inUse = s.listOfLists()
+	}
+	s.note(from, s.c.Location, union, inUse, err)
+	from.tell(Progress{Territory: union, Address: s.c.Location, List: inUse, Done: true, Err: err})
+	switch {
+	case from.kept && errors.Is(err, errNotKept):
+		return nil
+	case err != nil:
 		err = fmt.Errorf("list of lists: %w", err)
 	}
-	if lotl == nil {
-		// Whom it points to is as it was; their lists may be newer all the same.
-		if lotl = s.listOfLists(); lotl == nil {
-			return err
-		}
+	if inUse == nil {
+		return err
 	}
-	national, faults := s.loadNational(ctx, from, lotl, now)
-	lists, broken := NewLists(lotl, national...)
+	national, faults := s.loadNational(ctx, from, inUse, now)
+	lists, broken := NewLists(inUse, national...)
 	if broken == nil && !lists.same(s.current.Load()) {
 		s.current.Store(lists)
 		if s.c.Changed != nil {
 			s.c.Changed(lists)
 		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	return errors.Join(err, faults, broken)
 }
@@ -83,44 +120,93 @@ func (s *Source) loadListOfLists(ctx context.Context, from origin, now time.Time
 // reading is a national list as it was read now.
 type reading struct {
 	pointer Pointer
+	done    bool
 	doc     []byte
 	list    *List
 	err     error
 }
 
-// loadNational reads the national lists, several at a time.
+// loadNational reads the national lists, several at a time, and settles each when
+// it is read.
 func (s *Source) loadNational(ctx context.Context, from origin, lotl *List, now time.Time) ([]*List, error) {
 	pointers, twice := lotl.nationalPointers()
+	unclear := s.unclear(pointers, twice)
 	maps.DeleteFunc(pointers, func(t string, _ Pointer) bool { return !s.follows(t) })
 	territories := slices.Sorted(maps.Keys(pointers))
-	readings := make([]reading, len(territories))
-	var group errgroup.Group
-	group.SetLimit(parallel)
-	for i, t := range territories {
-		group.Go(func() error {
-			readings[i] = s.readNational(ctx, from, pointers[t], now)
-			return nil
-		})
-	}
-	_ = group.Wait() // each reading has its error
-	var out []*List
-	var faults []error
-	for _, r := range readings {
+	readings := s.readAll(ctx, from, pointers, territories, now)
+	settled, faults := map[string]*List{}, map[string]error{}
+	for r := range readings {
+		t := r.pointer.Territory
+		if ctx.Err() != nil { // cut off: what is in use stays
+			settled[t] = s.still(r.pointer)
+			continue
+		}
+		if !r.done {
+			from.tell(Progress{Territory: t, Address: r.pointer.Location, Of: len(territories)})
+			continue
+		}
 		l, err := s.settle(ctx, from, r, now)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("list of %s: %w", r.pointer.Territory, err))
+		if err != nil && !(from.kept && errors.Is(err, errNotKept)) {
+			faults[t] = fmt.Errorf("list of %s: %w", t, err)
 		}
-		if l != nil {
-			out = append(out, l)
+		settled[t] = l
+		from.tell(Progress{Territory: t, Address: r.pointer.Location, Of: len(territories), Done: true, List: l, Err: err})
+	}
+	for t, err := range unclear {
+		s.note(from, "", t, nil, err)
+		faults[t] = err
+	}
+	var lists []*List
+	for _, t := range territories {
+		if settled[t] != nil {
+			lists = append(lists, settled[t])
 		}
 	}
+	s.forget(append(territories, slices.Collect(maps.Keys(unclear))...))
+	var all []error
+	for _, t := range slices.Sorted(maps.Keys(faults)) {
+		all = append(all, faults[t])
+	}
+	return lists, errors.Join(all...)
+}
+
+// unclear are the territories that are followed and have no one list.
+func (s *Source) unclear(pointers map[string]Pointer, twice []string) map[string]error {
+	out := map[string]error{}
 	for _, t := range twice {
 		if s.follows(t) {
-			faults = append(faults, refuse(CheckScheme, clause(specList, "5.3.13"), "the list of lists points to two lists of %s", t))
+			out[t] = refuse(CheckScheme, clause(specList, "5.3.13"), "the list of lists points to two lists of %s", t)
 		}
 	}
-	s.forget(territories)
-	return out, errors.Join(faults...)
+	for _, t := range s.c.Territories {
+		if _, ok := pointers[t]; !ok && out[t] == nil {
+			out[t] = refuse(CheckScheme, clause(specList, "5.3.13"), "the list of lists points to no list of %s", t)
+		}
+	}
+	return out
+}
+
+// readAll reads the lists of territories, several at a time. Of each it gives that
+// it begins and that it is done.
+func (s *Source) readAll(ctx context.Context, from origin, pointers map[string]Pointer, territories []string, now time.Time) <-chan reading {
+	readings := make(chan reading)
+	go func() {
+		defer close(readings)
+		var group errgroup.Group
+		group.SetLimit(parallel)
+		for _, t := range territories {
+			group.Go(func() error {
+				p := pointers[t]
+				readings <- reading{pointer: p}
+				r := s.readNational(ctx, from, p, now)
+				r.done = true
+				readings <- r
+				return nil
+			})
+		}
+		_ = group.Wait() // each reading has its error
+	}()
+	return readings
 }
 
 // settle decides which list of a territory is used: the one that was read, else
@@ -131,11 +217,9 @@ func (s *Source) settle(ctx context.Context, from origin, r reading, now time.Ti
 		err = s.accept(p.Territory, r.list, from, now)
 	}
 	if err != nil {
-		s.note(from, p.Location, p.Territory, nil, err)
-		if last := s.last(p.Territory); last != nil && holds(p.Signers, last.Signer) {
-			return last, err
-		}
-		return nil, err
+		last := s.still(p)
+		s.note(from, p.Location, p.Territory, last, err)
+		return last, err
 	}
 	err = s.keep(ctx, from, p.Location, r.doc)
 	s.note(from, p.Location, p.Territory, r.list, err)
@@ -150,12 +234,21 @@ func (s *Source) last(territory string) *List {
 	return nil
 }
 
+// still is the list in use that a pointer leads to, as long as its signer is still
+// told.
+func (s *Source) still(p Pointer) *List {
+	if last := s.last(p.Territory); last != nil && holds(p.Signers, last.Signer) {
+		return last
+	}
+	return nil
+}
+
 func (s *Source) readNational(ctx context.Context, from origin, p Pointer, now time.Time) reading {
 	r := reading{pointer: p}
 	if r.doc, r.err = from.get(ctx, p.Location); r.err != nil {
 		return r
 	}
-	if last := s.last(p.Territory); last != nil && last.document == sha256.Sum256(r.doc) && holds(p.Signers, last.Signer) {
+	if last := s.still(p); last != nil && last.document == sha256.Sum256(r.doc) {
 		r.list = last
 		return r
 	}

@@ -18,7 +18,7 @@ var deciding = map[string]bool{
 // qualifiers collects those that apply to a certificate. One whose criteria are
 // not understood could apply or not, whatever the extension says of being
 // critical, so that nothing can be determined with it.
-func (d *Determination) qualifiers(step Step, x Extensions, leaf *x509.Certificate) (map[string]bool, Outcome) {
+func (d *asking) qualifiers(step Step, x Extensions, leaf *x509.Certificate) (map[string]bool, Outcome) {
 	step.Name, step.Spec = StepQualifiers, clause(specList, "5.5.9.2")
 	applied := map[string]bool{}
 	for _, q := range x.Qualifications {
@@ -45,7 +45,7 @@ func (d *Determination) qualifiers(step Step, x Extensions, leaf *x509.Certifica
 }
 
 // qualified: the list overrules what the certificate says.
-func (d *Determination) qualified(step Step, applied map[string]bool, said qc.Statements) Outcome {
+func (d *asking) qualified(step Step, applied map[string]bool, said qc.Statements) Outcome {
 	step.Name, step.Spec = StepQualified, clause(specProcedures, "4.4")
 	switch {
 	case applied[NotQualified] && applied[QCStatement]:
@@ -70,7 +70,7 @@ func (d *Determination) qualified(step Step, applied map[string]bool, said qc.St
 }
 
 // purpose: certificates for seals, from a service for seals.
-func (d *Determination) purpose(step Step, x Extensions, applied map[string]bool, said qc.Statements) Outcome {
+func (d *asking) purpose(step Step, x Extensions, applied map[string]bool, said qc.Statements) Outcome {
 	step.Name, step.Spec = StepPurpose, clause(specProcedures, "4.4")
 	var overruled []string
 	for _, uri := range []string{QCForESig, QCForESeal, QCForWSA} {
@@ -105,7 +105,7 @@ func (d *Determination) purpose(step Step, x Extensions, applied map[string]bool
 }
 
 // device: whether the key is in a qualified seal creation device.
-func (d *Determination) device(step Step, applied map[string]bool, said qc.Statements) Outcome {
+func (d *asking) device(step Step, applied map[string]bool, said qc.Statements) Outcome {
 	step.Name, step.Spec = StepDevice, clause(specProcedures, "4.5")
 	yes := applied[QCWithQSCD] || applied[QCQSCDManagedOnBehalf]
 	no, asSaid := applied[QCNoQSCD], applied[QCQSCDStatusAsInCert]

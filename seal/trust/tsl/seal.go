@@ -22,36 +22,36 @@ var regulation = time.Date(2016, 7, 1, 0, 0, 0, 0, time.UTC)
 // where it says nothing of purposes, by the qualifier QCForESeal. Qualifiers of
 // the list overrule what the certificate says of itself.
 func (l *Lists) Seal(chain []*x509.Certificate, t Times) Determination {
-	var d Determination
-	found, ready := l.begin(&d, ServiceCA, chain, t)
+	d := asking{Determination{Steps: make([]Step, 0, steps)}}
+	known, ready := l.begin(&d, ServiceCA, chain, t)
 	if ready {
-		return d
+		return d.Determination
 	}
 	leaf := chain[0]
 	if leaf.NotBefore.Before(regulation) {
 		d.Qualified = d.step(Step{Name: StepTimes, At: leaf.NotBefore, Outcome: Negative, Spec: "Regulation (EU) No 910/2014, Article 52(2)"}, "issued before there were qualified certificates for seals")
-		return d
+		return d.Determination
 	}
 	if leaf.IsCA {
 		d.Qualified = d.step(Step{Name: StepCertificate, Outcome: Negative, Spec: "RFC 5280, Section 4.2.1.9"}, "it is that of a certification authority")
-		return d
+		return d.Determination
 	}
-	said, _, err := qc.Of(leaf, nil)
+	said, named, err := known.read(chain)
 	if err != nil {
 		d.step(Step{Name: StepCertificate, Spec: "ETSI EN 319 412-5, clause 4"}, "%v", err)
-		return d
+		return d.Determination
 	}
-	for n, x := range found {
-		d.named(n+1, x, chain)
+	d.Steps = append(d.Steps, named...)
+	ask := func(at time.Time) finding {
+		return known.atTime(&d, at, t.Now, func() finding { return d.atTime(known.found, leaf, said, at, t.Now) })
 	}
-	issued := d.atTime(found, leaf, said, leaf.NotBefore, t.Now)
-	signed := d.atTime(found, leaf, said, t.Signature, t.Now)
+	issued, signed := ask(leaf.NotBefore), ask(t.Signature)
 	d.Qualified = both(issued.qualified, signed.qualified)
 	if d.Qualified == Positive {
 		d.Device, d.Managed = signed.device, signed.managed
 	}
 	d.step(Step{Name: StepVerdict, Outcome: d.Qualified, Spec: clause(specProcedures, "4.4")}, "qualified for seals at issuance: %s, at the signature: %s; in a qualified device: %s", issued.qualified, signed.qualified, d.Device)
-	return d
+	return d.Determination
 }
 
 func both(a, b Outcome) Outcome {
@@ -66,7 +66,7 @@ func both(a, b Outcome) Outcome {
 
 // named notes whether the certificate names its issuer as the list names the
 // provider. The key decides, so a difference is shown and nothing more.
-func (d *Determination) named(n int, x listed, chain []*x509.Certificate) {
+func (d *asking) named(n int, x listed, chain []*x509.Certificate) {
 	issuer := strings.Join(chain[0].Issuer.Organization, " ")
 	normal := func(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 	match := func(t Text) bool { return normal(t.Value) == normal(issuer) }
@@ -90,7 +90,7 @@ type finding struct {
 // atTime asks every service about a time and puts their answers together. One
 // that is silent does not speak against another. A yes and a no, or an answer
 // that cannot be determined, make the whole indeterminate.
-func (d *Determination) atTime(found []listed, leaf *x509.Certificate, said qc.Statements, at, now time.Time) finding {
+func (d *asking) atTime(found []listed, leaf *x509.Certificate, said qc.Statements, at, now time.Time) finding {
 	out := finding{silent: true, qualified: Negative, device: Negative}
 	for n, x := range found {
 		f := d.ofService(n+1, x, leaf, said, at, now)
@@ -111,7 +111,7 @@ func (d *Determination) atTime(found []listed, leaf *x509.Certificate, said qc.S
 	return out
 }
 
-func (d *Determination) ofService(n int, x listed, leaf *x509.Certificate, said qc.Statements, at, now time.Time) finding {
+func (d *asking) ofService(n int, x listed, leaf *x509.Certificate, said qc.Statements, at, now time.Time) finding {
 	state, ok := d.state(n, x, at, now)
 	if ok == Negative {
 		return finding{silent: true}

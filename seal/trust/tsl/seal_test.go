@@ -4,8 +4,10 @@ import (
 	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/asn1"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -433,4 +435,85 @@ func TestAnchors(t *testing.T) {
 	if !strings.Contains(strings.Join(l.Territories(), " "), "BE") || l.National("BE") == nil || l.National("DK") != nil {
 		t.Error("territories are wrong")
 	}
+}
+
+// TestSealRemembers: what a set of lists remembers of a chain changes no answer,
+// whatever was asked before.
+func TestSealRemembers(t *testing.T) {
+	u, ca := newUnion(t), authority(t, "TEST CA")
+	extensions := []string{tsltest.For("ForeSeals")}
+	service := tsltest.Service{Status: tsltest.Withdrawn, Since: now.AddDate(0, -1, 0), Certificates: certs(ca), Extensions: extensions, History: []tsltest.Service{
+		{Since: now.AddDate(0, -2, 0), Extensions: extensions}, {Status: tsltest.Withdrawn, Since: now.AddDate(0, -3, 0), Extensions: extensions}, {Since: years(4), Extensions: extensions},
+	}}
+	be := national("BE")
+	be.Providers = []tsltest.Provider{{Name: "TEST provider", Services: []tsltest.Service{service}}}
+	lotl := u.listOfLists(u.pointer())
+	lists := u.verified(t, lotl, be)
+	leaf := sealCertificate(t, ca, sealStatements(), func(c *x509.Certificate) { c.NotBefore = now.AddDate(0, -6, 0) })
+	stranger := authority(t, "TEST CA")
+	times := []time.Time{now, now.AddDate(0, -1, -1), now.AddDate(0, -2, -1), now.AddDate(0, -4, 0), now.AddDate(0, -1, 0), now.AddDate(0, -1, 0).Add(-time.Second), leaf.cert.NotBefore, now.AddDate(-2, 0, 0), now.Add(time.Hour)}
+	found := map[tsl.Outcome]bool{}
+	for range 2 {
+		for _, asked := range []time.Time{now, now.AddDate(1, 0, 0)} { // the lists have expired then
+			for _, at := range times {
+				for _, chain := range [][]*x509.Certificate{certs(leaf), certs(leaf, ca), certs(leaf, stranger)} {
+					when := tsl.Times{Signature: at, Now: asked}
+					if got, want := lists.Service(tsl.ServiceTimestamp, chain, when), u.verified(t, lotl, be).Service(tsl.ServiceTimestamp, chain, when); !reflect.DeepEqual(got, want) {
+						t.Fatalf("a service asked %s at %s\nfound    %+v\nexpected %+v", asked, at, got, want)
+					}
+					got, want := lists.Seal(chain, when), u.verified(t, lotl, be).Seal(chain, when)
+					if !reflect.DeepEqual(got, want) {
+						t.Fatalf("asked %s at %s\nfound    %+v\nexpected %+v", at, asked, got, want)
+					}
+					found[got.Qualified] = true
+				}
+			}
+		}
+	}
+	if len(found) != 3 {
+		t.Errorf("outcomes %v", found)
+	}
+}
+
+// TestStanding: an answer says which list of lists was asked, and what each service
+// was at the time of the signature, with the qualifiers that apply.
+func TestStanding(t *testing.T) {
+	u, ca := newUnion(t), authority(t, "TEST CA")
+	end := now.AddDate(0, -1, 0)
+	extensions := []string{tsltest.For("ForeSeals"), tsltest.Qualified(true, anyone, "QCWithQSCD"), tsltest.Qualified(true, noone, "QCNoQSCD")}
+	lists := u.lists(t, tsltest.Service{Status: tsltest.Withdrawn, Since: end, Certificates: certs(ca), Extensions: extensions, History: []tsltest.Service{{Since: end.AddDate(0, -2, 0), Extensions: extensions}}})
+	leaf := sealCertificate(t, ca, sealStatements(), func(c *x509.Certificate) { c.NotBefore = now.AddDate(0, -6, 0) })
+	for _, c := range []struct {
+		at   time.Time
+		want tsl.Standing
+	}{
+		{now, tsl.Standing{Status: "withdrawn", Since: end, Qualifiers: []string{"QCWithQSCD"}}},
+		{end.Add(-time.Second), tsl.Standing{Status: "granted", Since: end.AddDate(0, -2, 0), Qualifiers: []string{"QCWithQSCD"}}},
+		{end.AddDate(0, -3, 0), tsl.Standing{}},
+	} {
+		d := lists.Seal(certs(leaf), tsl.Times{Signature: c.at, Now: now})
+		if len(d.Then) != 1 || !reflect.DeepEqual(d.Then[0], c.want) || d.ListOfLists.Sequence != 1 || !d.ListOfLists.Issued.Equal(now.Add(-time.Hour)) || d.Services[0].Status != tsl.StatusWithdrawn {
+			t.Errorf("at %s: %+v of %+v", c.at, d.Then, d.ListOfLists)
+		}
+	}
+}
+
+// TestSealConcurrent: many ask the same.
+func TestSealConcurrent(t *testing.T) {
+	u, ca := newUnion(t), authority(t, "TEST CA")
+	be := national("BE")
+	be.Providers = []tsltest.Provider{{Name: "TEST provider", Services: []tsltest.Service{{Since: years(2), Certificates: certs(ca), Extensions: []string{tsltest.For("ForeSeals")}}}}}
+	lists := u.verified(t, u.listOfLists(u.pointer()), be)
+	leaf := sealCertificate(t, ca, sealStatements(), nil)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 20 {
+				if d := lists.Seal(certs(leaf), tsl.Times{Signature: now.Add(-time.Duration(i*j) * time.Second), Now: now}); d.Qualified != tsl.Positive || len(d.Services) != 1 {
+					t.Error(d.Reason())
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -8,13 +8,13 @@ import "crypto/x509"
 // certificate itself or an authority of its chain (ETSI TS 119 615, clauses 4.3
 // and 4.6).
 func (l *Lists) Service(kind string, chain []*x509.Certificate, t Times) Determination {
-	var d Determination
-	found, ready := l.begin(&d, kind, chain, t)
+	var d asking
+	known, ready := l.begin(&d, kind, chain, t)
 	if ready {
-		return d
+		return d.Determination
 	}
 	d.Qualified = Negative
-	for n, x := range found {
+	for n, x := range known.found {
 		state, ok := d.state(n+1, x, t.Signature, t.Now)
 		if ok == Positive && state.Type != kind {
 			ok = d.step(Step{Name: StepService, Service: n + 1, At: t.Signature, Outcome: Negative, Spec: clause(specList, "5.5.1")}, "the type of the service was %s then", lastPart(state.Type))
@@ -22,10 +22,10 @@ func (l *Lists) Service(kind string, chain []*x509.Certificate, t Times) Determi
 		switch ok {
 		case Positive:
 			d.Qualified = Positive
-			return d
+			return d.Determination
 		case Indeterminate:
 			d.Qualified = Indeterminate
 		}
 	}
-	return d
+	return d.Determination
 }

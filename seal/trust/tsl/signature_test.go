@@ -75,6 +75,19 @@ func element(doc, name string) string {
 	return doc[start : start+end+len("</"+name+">")]
 }
 
+// holding are forgeries whose cryptography holds, as xmlsec1 says: what refuses
+// them are rules beyond it.
+var holding = map[string]bool{
+	"the signed list moved under a new root": true, "a second signature inside an Object": true,
+	"the reference to the list is missing": true, "the reference to the SignedProperties is missing": true,
+	"the list is referenced twice, the SignedProperties not": true, "the reference is an XPointer": true, "the reference has no URI": true,
+	"a transform XPath": true, "a prefix list": true, "canonicalisation with comments": true,
+	"SignedProperties deeper in the Object": true, "second SignedProperties in another Object": true, "Target of another signature": true,
+	"SHA-1 in SigningCertificateV2": true, "no signing certificate signed": true, "two signing certificates signed": true,
+	"signed by somebody else": true, "signed in the future": true, "signed before the certificate was valid": true, "signed after the certificate ran out": true,
+	"a document type declaration": true, "a default attribute": true, "an external document type": true, "a comment in a value": true, "a comment before a value": true,
+}
+
 // TestForgeries changes a list that was signed well, or has its own signer sign
 // what must not be signed. Each is refused by the check that it is made for.
 func TestForgeries(t *testing.T) {
@@ -255,6 +268,15 @@ func TestForgeries(t *testing.T) {
 
 		// XML.
 		{"a document type declaration", tsl.CheckXML, nil, replace("?>\n", "?>\n<!DOCTYPE TrustServiceStatusList [<!ENTITY a \"b\">]>"), nil},
+		{"an external entity", tsl.CheckXML, nil, func(s string) string {
+			return replace("TEST provider", "TEST &evil;")(replace("?>\n", "?>\n<!DOCTYPE TrustServiceStatusList [<!ENTITY evil SYSTEM \"file:///etc/hostname\">]>")(s))
+		}, nil},
+		{"an external document type", tsl.CheckXML, nil, replace("?>\n", "?>\n<!DOCTYPE TrustServiceStatusList SYSTEM \"https://evil.example/tsl.dtd\">"), nil},
+		{"entities that grow", tsl.CheckXML, nil, func(s string) string {
+			return replace("TEST provider", "&c;")(replace("?>\n", "?>\n<!DOCTYPE TrustServiceStatusList [<!ENTITY a \"TEST\"><!ENTITY b \"&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;\">]>")(s))
+		}, nil},
+		{"a default attribute", tsl.CheckXML, nil, replace("?>\n", "?>\n<!DOCTYPE TrustServiceStatusList [<!ATTLIST SchemeInformation Id ID \"list\">]>"), nil},
+		{"a document type inside", tsl.CheckXML, nil, replace("<SchemeInformation>", "<!DOCTYPE a><SchemeInformation>"), nil},
 		{"an entity", tsl.CheckXML, nil, replace("TEST provider", "TEST &evil;"), nil},
 		{"a processing instruction", tsl.CheckXML, nil, replace("<SchemeInformation>", "<?evil?><SchemeInformation>"), nil},
 		{"a stylesheet", tsl.CheckXML, nil, replace("?>\n", "?>\n<?xml-stylesheet href=\"evil.xsl\"?>"), nil},
@@ -324,6 +346,16 @@ func TestForgeries(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), "EVIL") {
 				t.Errorf("the error repeats content: %v", err)
+			}
+			broken := c.check == tsl.CheckDigest || c.check == tsl.CheckSignature
+			if !broken && !holding[c.name] {
+				return
+			}
+			switch ok, words := xmlsecVerdict(t, []byte(doc), signer.cert); {
+			case broken && ok:
+				t.Error("xmlsec1 accepts it")
+			case !broken && !ok:
+				t.Errorf("xmlsec1 refuses it, so it is no forgery that cryptography lets through: %s", words)
 			}
 		})
 	}
@@ -395,4 +427,19 @@ func wantCheck(t *testing.T, doc []byte, signer pair, check string) {
 	if !errors.As(err, &e) || e.Check != check {
 		t.Errorf("found %v, expected a refusal by %s", err, check)
 	}
+}
+
+// TestUnsignedObject: what somebody adds to the signature is not signed, and is not
+// read. xmlsec1 says that the signature holds.
+func TestUnsignedObject(t *testing.T) {
+	signer := listSigner(t, ecKey(t, elliptic.P256()), "BE")
+	evil := national("BE")
+	evil.Providers = []tsltest.Provider{{Name: "EVIL provider", Services: []tsltest.Service{{Since: now.AddDate(-2, 0, 0), Certificates: certs(authority(t, "TEST CA"))}}}}
+	providers := strings.Replace(element(evil.XML(), "TrustServiceProviderList"), "<TrustServiceProviderList", `<TrustServiceProviderList xmlns="http://uri.etsi.org/02231/v2#"`, 1)
+	doc := []byte(replace("</ds:Signature>", "<ds:Object>"+providers+"</ds:Object></ds:Signature>")(string(signedBy(t, national("BE"), signer))))
+	l, err := tsl.Verify(doc, certs(signer), now)
+	if err != nil || len(l.Providers) != 0 {
+		t.Errorf("found %+v, %v", l, err)
+	}
+	xmlsec(t, doc, signer.cert)
 }

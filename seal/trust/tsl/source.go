@@ -64,7 +64,8 @@ type Config struct {
 	// Changed is told each new set, also the one that was kept; may be nil. It
 	// must not call Refresh.
 	Changed func(*Lists)
-	// Report is told why a refresh of Run was not whole; may be nil.
+	// Report is told why a refresh of Run was not whole, and what of the lists that
+	// were kept is not acceptable; may be nil.
 	Report func(error)
 }
 
@@ -75,7 +76,7 @@ type Source struct {
 	c       Config
 	current atomic.Pointer[Lists]
 
-	refresh sync.Mutex // one at a time
+	refresh chan struct{} // taken by the one that loads; guards trail and floor
 	trail   trail
 	floor   map[string]*List // the newest list seen, by territory
 
@@ -87,7 +88,7 @@ type Source struct {
 type Status struct {
 	Address    string
 	Territory  string // EU for the list of lists
-	Sequence   int64  // 0 when there is no list yet
+	Sequence   int64  // of the list in use; 0 when there is none
 	Issued     time.Time
 	NextUpdate time.Time
 	Fetched    time.Time // the last time that a good list was there; zero if it was kept only
@@ -115,13 +116,16 @@ func NewSource(ctx context.Context, c Config) (*Source, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Source{c: c, floor: map[string]*List{}, status: map[string]Status{}}
+	s := &Source{c: c, refresh: make(chan struct{}, 1), floor: map[string]*List{}, status: map[string]Status{}}
 	s.trail = trail{location: c.Location, journal: c.Journal, signers: slices.Clone(c.Signers)}
 	if c.Keeper != nil {
 		// What was kept is a help and no condition: it may be of other signers. But
 		// a keeper that cannot be read would let lists go back unnoticed.
-		if err := s.load(ctx, origin{get: s.kept, kept: true}); errors.Is(err, errKeeper) {
+		switch err := s.load(ctx, origin{get: s.kept, kept: true}); {
+		case errors.Is(err, errKeeper):
 			return nil, fmt.Errorf("tsl: %w", err)
+		case err != nil && c.Report != nil:
+			c.Report(fmt.Errorf("what was kept: %w", err))
 		}
 	}
 	return s, nil
@@ -136,9 +140,9 @@ func (s *Source) Seal(chain []*x509.Certificate, t Times) Determination {
 	if l := s.Lists(); l != nil {
 		return l.Seal(chain, t)
 	}
-	var d Determination
+	var d asking
 	d.step(Step{Name: StepListOfLists, At: t.Now, Spec: clause(specProcedures, "4.1")}, "there is no list of lists yet")
-	return d
+	return d.Determination
 }
 
 // Status tells how it stands with each list, the list of lists first.
@@ -157,15 +161,20 @@ func (s *Source) Status() []Status {
 	return out
 }
 
-// Run refreshes until the context ends, at once for the first time.
+// Run refreshes until the context ends, at once for the first time. After a failure
+// it comes back sooner, and each time later than before: a list that stays broken
+// does not have all others fetched all day.
 func (s *Source) Run(ctx context.Context) error {
-	for {
+	for failures := 0; ; {
 		wait := s.c.Interval
 		if err := s.Refresh(ctx); err != nil {
-			wait = min(wait, retryInterval)
+			wait = min(wait, retryInterval<<min(failures, 16))
+			failures++
 			if s.c.Report != nil && ctx.Err() == nil {
 				s.c.Report(err)
 			}
+		} else {
+			failures = 0
 		}
 		select {
 		case <-ctx.Done():
@@ -177,8 +186,12 @@ func (s *Source) Run(ctx context.Context) error {
 
 // Refresh fetches every list once. The error joins what went wrong; lists that
 // went well are in use all the same.
-func (s *Source) Refresh(ctx context.Context) error {
-	return s.load(ctx, origin{get: s.fetch})
+func (s *Source) Refresh(ctx context.Context) error { return s.RefreshTelling(ctx, nil) }
+
+// RefreshTelling is Refresh that tells how far it is, one call after another. While
+// another refresh is under way it waits for that to end.
+func (s *Source) RefreshTelling(ctx context.Context, tell func(Progress)) error {
+	return s.load(ctx, origin{get: s.fetch, told: tell})
 }
 
 func (s *Source) fetch(ctx context.Context, address string) ([]byte, error) {
@@ -202,16 +215,19 @@ func (s *Source) kept(ctx context.Context, address string) ([]byte, error) {
 	return b, nil
 }
 
-// note records a try. That something was not kept is not one.
+// note records a try and the list in use after it, which may be none. That
+// something was not kept is no try.
 func (s *Source) note(from origin, address, territory string, l *List, err error) {
-	if from.kept && err != nil {
+	if from.kept && errors.Is(err, errNotKept) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.status[territory]
 	st.Address, st.Territory, st.Tried, st.Err = address, territory, s.c.Now(), err
-	if l != nil {
+	if l == nil {
+		st.Sequence, st.Issued, st.NextUpdate, st.Fetched = 0, time.Time{}, time.Time{}, time.Time{}
+	} else {
 		st.Sequence, st.Issued, st.NextUpdate = l.Scheme.Sequence, l.Scheme.Issued, l.Scheme.NextUpdate
 		if err == nil && !from.kept {
 			st.Fetched = st.Tried

@@ -24,12 +24,24 @@ type web struct {
 	mu   sync.Mutex
 	docs map[string][]byte
 	hits map[string]int
+	deaf string // answers nothing before the caller gives up
 }
 
 func newWeb() *web { return &web{docs: map[string][]byte{}, hits: map[string]int{}} }
 
-func (w *web) Fetch(_ context.Context, url, _ string) ([]byte, time.Duration, error) {
+func (w *web) hang(url string) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deaf = url
+}
+
+func (w *web) Fetch(ctx context.Context, url, _ string) ([]byte, time.Duration, error) {
+	w.mu.Lock()
+	if url == w.deaf {
+		w.mu.Unlock()
+		<-ctx.Done()
+		return nil, 0, ctx.Err()
+	}
 	defer w.mu.Unlock()
 	w.hits[url]++
 	if b, ok := w.docs[url]; ok {
@@ -209,6 +221,14 @@ func TestSourceKeepsLast(t *testing.T) {
 			s.putBE(11, func(l *tsltest.List) { with(l); l.Issued, l.NextUpdate = now.AddDate(0, -3, 0), now })
 		}, tsl.ErrExpired, tsl.CheckValidity},
 		{"a closed list", func(s *scene) { s.putBE(11, func(l *tsltest.List) { with(l); l.Closed = true }) }, tsl.ErrExpired, tsl.CheckValidity},
+		{"a list for more than six months", func(s *scene) {
+			s.putBE(11, func(l *tsltest.List) { with(l); l.NextUpdate = l.Issued.AddDate(0, 6, 2) })
+		}, tsl.ErrList, tsl.CheckContent},
+		{"a list by the signer of the list of lists", func(s *scene) {
+			s.u.lotl, s.u.be = s.u.be, s.u.lotl // the signer of the list of lists signs for Belgium
+			s.putBE(11, with)
+		}, tsl.ErrList, tsl.CheckSigner},
+		{"a list of version 4", func(s *scene) { s.putBE(11, func(l *tsltest.List) { with(l); l.Version = 4 }) }, tsl.ErrList, tsl.CheckContent},
 		{"a list of the future", func(s *scene) { s.putBE(11, func(l *tsltest.List) { with(l); l.Issued = now.Add(time.Hour) }) }, tsl.ErrList, tsl.CheckSigningTime},
 		{"an expired list of lists", func(s *scene) {
 			s.putLOTL(11, func(l *tsltest.List) { l.Issued, l.NextUpdate = now.AddDate(0, -3, 0), now })
@@ -291,6 +311,9 @@ func TestSourceSignerChange(t *testing.T) {
 		t.Error("the old list was accepted under the new signer")
 	}
 	wantLists(t, source, "EU 2")
+	if st := source.Status(); len(st) != 2 || st[1].Sequence != 0 || st[1].Err == nil || !st[1].Fetched.IsZero() {
+		t.Errorf("the status has a list that is not in use: %+v", st)
+	}
 	s.putBE(1, func(l *tsltest.List) { l.Information = []string{"https://lists.example/other"} })
 	if err := s.refresh(source); !errors.Is(err, tsl.ErrRollback) {
 		t.Errorf("found %v, expected the number to be remembered", err)
@@ -312,7 +335,11 @@ func TestSourceAmbiguous(t *testing.T) {
 		t.Errorf("found %v", err)
 	}
 	wantLists(t, source, "EU 1")
-	if err := s.refresh(s.source(func(c *tsl.Config) { c.Territories = []string{"DK"} })); err != nil {
+	if st := source.Status(); len(st) != 2 || st[1].Territory != "BE" || !errors.Is(st[1].Err, tsl.ErrList) {
+		t.Errorf("status: %+v", st)
+	}
+	err := s.refresh(s.source(func(c *tsl.Config) { c.Territories = []string{"DK"} }))
+	if err == nil || strings.Contains(err.Error(), "BE") {
 		t.Errorf("a territory that is not followed: %v", err)
 	}
 }
@@ -398,12 +425,131 @@ func TestSourceRestart(t *testing.T) {
 func TestSourceTerritories(t *testing.T) {
 	s := newScene(t)
 	source := s.source(func(c *tsl.Config) { c.Territories = []string{"DK"} })
+	if err := s.refresh(source); err == nil || !strings.Contains(err.Error(), "no list of DK") {
+		t.Errorf("a list that is followed and not there: %v", err)
+	}
+	wantLists(t, source, "EU 1")
+	if st := source.Status(); len(st) != 2 || st[1].Territory != "DK" || st[1].Err == nil {
+		t.Errorf("status: %+v", st)
+	}
+	if s.web.hits[beAddress] != 0 {
+		t.Error("fetched a list that is not followed")
+	}
+}
+
+// TestSourceProgress: who asked is told of each list that it begins and is done,
+// and what is in use of it.
+func TestSourceProgress(t *testing.T) {
+	s := newScene(t)
+	source := s.source(nil)
+	told := func() (out []string) {
+		t.Helper()
+		tell := func(p tsl.Progress) {
+			line := fmt.Sprint(p.Territory, " of ", p.Of)
+			if p.Done {
+				line += " done"
+			}
+			if p.List != nil {
+				line += fmt.Sprint(" ", p.List.Scheme.Sequence)
+			}
+			if p.Err != nil {
+				line += " failed"
+			}
+			out = append(out, line)
+		}
+		if err := source.RefreshTelling(context.Background(), tell); err != nil && !strings.Contains(err.Error(), "down") {
+			t.Error(err)
+		}
+		return out
+	}
+	if got, want := told(), []string{"EU of 0", "EU of 0 done 1", "BE of 1", "BE of 1 done 1"}; !slices.Equal(got, want) {
+		t.Errorf("told %q, expected %q", got, want)
+	}
+	s.web.drop(beAddress)
+	s.web.drop(lotlAddress)
+	if got, want := told(), []string{"EU of 0", "EU of 0 done 1 failed", "BE of 1", "BE of 1 done 1 failed"}; !slices.Equal(got, want) {
+		t.Errorf("told %q, expected %q", got, want)
+	}
+}
+
+// TestSourceCutOff: a refresh that was cut off says nothing of the lists.
+func TestSourceCutOff(t *testing.T) {
+	s := newScene(t)
+	source := s.source(nil)
 	if err := s.refresh(source); err != nil {
 		t.Fatal(err)
 	}
-	wantLists(t, source, "EU 1")
-	if s.web.hits[beAddress] != 0 {
-		t.Error("fetched a list that is not followed")
+	s.putBE(2, nil)
+	for at, address := range map[string]string{"EU": lotlAddress, "BE": beAddress} {
+		s.web.hang(address)
+		ctx, cut := context.WithCancel(context.Background())
+		err := source.RefreshTelling(ctx, func(p tsl.Progress) {
+			if p.Territory == at && !p.Done {
+				cut()
+			}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cut off at %s: %v", at, err)
+		}
+		for _, st := range source.Status() {
+			if st.Err != nil || st.Sequence != 1 {
+				t.Errorf("cut off at %s: noted %+v", at, st)
+			}
+		}
+		wantLists(t, source, "EU 1, BE 1")
+		s.web.hang("")
+	}
+}
+
+// TestSourceWaits: who waits for another refresh can stop waiting.
+func TestSourceWaits(t *testing.T) {
+	s := newScene(t)
+	source := s.source(nil)
+	entered, leave := make(chan bool), make(chan bool)
+	done := make(chan error)
+	go func() {
+		first := true
+		done <- source.RefreshTelling(context.Background(), func(tsl.Progress) {
+			if first {
+				first = false
+				close(entered)
+				<-leave
+			}
+		})
+	}()
+	<-entered
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := source.Refresh(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("found %v", err)
+	}
+	close(leave)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSourceKeptFaults: that a kept list is not acceptable is told, that there is
+// none is not.
+func TestSourceKeptFaults(t *testing.T) {
+	s := newScene(t)
+	var told []string
+	report := func(c *tsl.Config) { c.Report = func(err error) { told = append(told, err.Error()) } }
+	s.source(report)
+	if err := s.refresh(s.source(report)); err != nil {
+		t.Fatal(err)
+	}
+	s.source(report)
+	if len(told) != 0 {
+		t.Errorf("told %q", told)
+	}
+	s.shelf.docs[beAddress] = []byte(strings.Replace(string(s.shelf.docs[beAddress]), "TEST", "EVIL", 1))
+	source := s.source(report)
+	if len(told) != 1 || !strings.HasPrefix(told[0], "what was kept: list of BE: ") {
+		t.Errorf("told %q", told)
+	}
+	if st := source.Status(); len(st) != 2 || st[1].Err == nil || st[1].Sequence != 0 {
+		t.Errorf("status: %+v", st)
 	}
 }
 
@@ -451,6 +597,33 @@ func TestRun(t *testing.T) {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
+	})
+}
+
+// TestRunBroken: a list that stays broken has all fetched ever more seldom.
+func TestRunBroken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		s.web.drop(beAddress)
+		source := s.source(func(c *tsl.Config) { c.Interval = 6 * time.Hour })
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- source.Run(ctx) }()
+		time.Sleep(24*time.Hour + time.Minute) // at 0, 10, 30, 70, 150, 310 and 630 minutes, then every six hours
+		if n := s.web.fetched(lotlAddress); n != 9 {
+			t.Errorf("fetched %d times within a day", n)
+		}
+		s.putBE(1, nil)
+		time.Sleep(6 * time.Hour)
+		s.web.drop(beAddress)
+		time.Sleep(4*time.Hour + 28*time.Minute)
+		before := s.web.fetched(lotlAddress)
+		time.Sleep(12 * time.Minute) // 34 hours and 41 minutes after the start
+		if n := s.web.fetched(lotlAddress); n != before+2 {
+			t.Errorf("fetched %d times with a new failure and after it", n-before)
+		}
+		cancel()
+		<-done
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Errors that callers branch on. Each is wrapped by an *Error that says more.
@@ -97,6 +98,9 @@ func refuse(check, spec, format string, args ...any) error {
 // clip shortens what a list says for an error or an explanation.
 func clip(s string) string {
 	const most = 120
+	if len(s) <= most && strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == utf8.RuneError }) < 0 {
+		return s
+	}
 	out := make([]rune, 0, min(len(s), most))
 	for _, r := range s {
 		if len(out) == most {

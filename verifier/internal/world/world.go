@@ -10,6 +10,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,7 @@ import (
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/devca"
+	"github.com/zegel-id/zegel/seal/tsp/devtsa"
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/store/embedded"
 	"github.com/zegel-id/zegel/verifier"
@@ -99,13 +101,15 @@ type World struct {
 	T         testing.TB
 	Dir       string
 	Hierarchy *devca.Hierarchy
-	Trust     *trust.Store
-	Store     store.Store
-	Statuses  *status.Register
-	Audit     *audit.Log
-	Access    map[string]verifier.Access
-	Config    verifier.Config
-	Verifier  *verifier.Verifier
+	// Stamps is the time-stamp authority that Trust trusts.
+	Stamps   *devtsa.Authority
+	Trust    *trust.Store
+	Store    store.Store
+	Statuses *status.Register
+	Audit    *audit.Log
+	Access   map[string]verifier.Access
+	Config   verifier.Config
+	Verifier *verifier.Verifier
 	// Down makes the status lists unreachable, LogDown the use log.
 	Down, LogDown atomic.Bool
 	// ListsOfAnother: the lists of W3C credentials are signed for another body.
@@ -129,10 +133,18 @@ func New(t testing.TB, change ...func(*verifier.Config)) *World {
 	h, err := devca.New(devca.Options{Now: w.Now(), Issuer: Issuer})
 	w.must(err)
 	w.Hierarchy = h
-	w.Trust, err = h.Store(w.Now())
+	w.Stamps, err = devtsa.New(devtsa.Options{Now: w.Now})
 	w.must(err)
+	anchors := h.Anchors()
+	anchors[trust.UseTimeStamp] = []*x509.Certificate{w.Stamps.Root}
+	w.Trust, err = trust.NewStore(anchors, 0)
+	w.must(err)
+	list, err := w.Trust.VerifyList(h.List, w.Now())
+	w.must(err)
+	w.must(w.Trust.Install(list))
 	w.crls, err = h.CRLs(nil, w.Now)
 	w.must(err)
+	w.must(w.crls.Add(w.stampsCRL(), w.Stamps.Root))
 	w.seals, err = h.Sealer("", w.Now)
 	w.must(err)
 	w.Controllers, w.sealers = &Controllers{w: w}, []*seal.Sealer{w.seals}

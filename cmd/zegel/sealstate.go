@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal/pkcs11"
+	"github.com/zegel-id/zegel/seal/signers"
+)
+
+// sealKey is a seal key of an issuer in use, and how it is.
+type sealKey struct {
+	tenant string
+	key    *signerKey
+	queue  *signers.Queue
+	log    *slog.Logger
+	now    func() time.Time
+
+	mu    sync.Mutex // guards what follows
+	away  error      // why the last signature or check failed; nil when it went well
+	since time.Time  // since when it is away
+	sealCounts
+}
+
+// sealCounts are what happened since the start.
+type sealCounts struct {
+	// signed counts signatures by their outcome.
+	signed map[string]uint64
+	waited histogram // for a turn
+	took   histogram // the signer
+}
+
+// The outcomes of a signature.
+const (
+	sealOK        = "ok"
+	sealFull      = "full"      // its queue was full, or its turn did not come in time
+	sealAway      = "away"      // nothing was signed
+	sealUncertain = "uncertain" // something may have been signed
+	sealRefused   = "refused"   // until somebody puts something right
+	sealFailed    = "failed"
+)
+
+var sealOutcomes = []string{sealOK, sealFull, sealAway, sealUncertain, sealRefused, sealFailed}
+
+func newSealKey(tenant string, key *signerKey, log *slog.Logger, now func() time.Time) *sealKey {
+	return &sealKey{tenant: tenant, key: key, log: log.With("tenant", tenant, "signer", key.where), now: now, sealCounts: sealCounts{signed: map[string]uint64{}}}
+}
+
+// owner is the organisation and the country in the certificate.
+func (k *sealKey) owner() (name, country string) {
+	subject := k.key.chain[0].Subject
+	name = subject.CommonName
+	if len(subject.Organization) > 0 {
+		name = subject.Organization[0]
+	}
+	if len(subject.Country) > 0 {
+		country = subject.Country[0]
+	}
+	return name, country
+}
+
+// name is that of the health check.
+func (k *sealKey) name() string { return strings.TrimSuffix("seal-key-"+k.tenant, "-") }
+
+// Signed is told by a queue how a signature of a tenant went.
+func (s sealKeys) Signed(tenant string, waited, took time.Duration, err error) {
+	s.keys[tenant].signedIn(waited, took, err)
+}
+
+func (k *sealKey) signedIn(waited, took time.Duration, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	outcome := outcomeOf(took, err)
+	k.signed[outcome]++
+	k.waited.add(waited)
+	if outcome == sealFull {
+		return // says nothing of the key
+	}
+	k.took.add(took)
+	k.note(err)
+}
+
+func outcomeOf(took time.Duration, err error) string {
+	switch {
+	case err == nil:
+		return sealOK
+	case errors.Is(err, signers.ErrQueueFull), took == 0 && errors.Is(err, context.DeadlineExceeded), took == 0 && errors.Is(err, context.Canceled):
+		return sealFull
+	case errors.Is(err, errRefused):
+		return sealRefused
+	case errors.Is(err, signers.ErrUncertain):
+		return sealUncertain
+	case errors.Is(err, signers.ErrUnavailable):
+		return sealAway
+	default:
+		return sealFailed
+	}
+}
+
+// note keeps how the key is, and logs when it changes; with mu.
+func (k *sealKey) note(err error) {
+	switch {
+	case err != nil && k.away == nil:
+		k.since = k.now()
+		k.log.Warn("the seal key is away; what is issued waits", "error", err)
+	case err == nil && k.away != nil:
+		k.log.Info("the seal key is back", "away", k.now().Sub(k.since))
+	}
+	k.away = err
+}
+
+// ask asks whether the key can be reached. That it can mends only what was an
+// absence: a signature that was refused is mended by one that is made.
+func (k *sealKey) ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	err := k.key.check(ctx)
+	if err != nil && ctx.Err() != nil || errors.Is(err, pkcs11.ErrBusy) {
+		return nil // this server stops, or others use all that there is
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil || !errors.Is(k.away, errRefused) {
+		k.note(err)
+	}
+	return nil
+}
+
+// health is a degradation at most: what is issued meanwhile waits, everything
+// else goes on.
+func (k *sealKey) health(context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.away != nil {
+		return fmt.Errorf("%w: %s, since %s: %w", rest.ErrDegraded, k.key.where, k.since.UTC().Format(time.RFC3339), k.away)
+	}
+	return nil
+}
+
+// histogram counts durations below bounds.
+type histogram struct {
+	below [len(histogramBounds)]uint64
+	count uint64
+	sum   time.Duration
+}
+
+var histogramBounds = [...]time.Duration{
+	time.Millisecond, 5 * time.Millisecond, 25 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second,
+}
+
+func (h *histogram) add(d time.Duration) {
+	for n, bound := range histogramBounds {
+		if d <= bound {
+			h.below[n]++
+		}
+	}
+	h.count++
+	h.sum += d
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/fetch"
+	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/trust/devca"
+)
+
+// timestampAnchors are those of time-stamp authorities that the configuration
+// names. What trusted lists name comes beside them.
+func (c TrustConfig) timestampAnchors() (trust.Anchors, error) {
+	if c.TimestampAnchors == "" {
+		return nil, nil
+	}
+	certs, err := readCertificates(c.TimestampAnchors)
+	if err != nil {
+		return nil, fmt.Errorf("timestamp_anchors: %w", err)
+	}
+	return trust.Anchors{trust.UseTimeStamp: certs}, nil
+}
+
+// with are anchors with others added.
+func with(anchors, more trust.Anchors) trust.Anchors {
+	all := trust.Anchors{}
+	maps.Copy(all, anchors)
+	for use, certs := range more {
+		all[use] = append(all[use][:len(all[use]):len(all[use])], certs...)
+	}
+	return all
+}
+
+// verifierTrust is whom the verifier of this server trusts, and what it knows of
+// revocation.
+func (a *app) verifierTrust(ctx context.Context) (*trust.Store, *trust.CRLs, error) {
+	c := a.c.Verifier.Trust
+	stamps, err := c.timestampAnchors()
+	if err != nil {
+		return nil, nil, err
+	}
+	client := revocationClient(a.c.Profile, a.now)
+	a.closers = append(a.closers, client.Close)
+	if c.PubEAAList == "" {
+		if err := a.local.trustAlso(stamps, fetch.Aged{Fetcher: client}); err != nil {
+			return nil, nil, err
+		}
+		return a.local.store, a.local.crls, nil
+	}
+	l, err := openForeignList(c, stamps, a.operator, a.now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := l.update(ctx); err != nil {
+		a.log.Error("list of providers; nothing verifies until it can be fetched", "error", err)
+	}
+	a.every(time.Hour, "list of providers", l.update)
+	return l.store, trust.NewCRLs(fetch.Aged{Fetcher: client}, a.now), nil
+}
+
+// configuredTrust is whom the verifier of a configuration trusts, and more, for a
+// command. Nothing of the installation is changed.
+func configuredTrust(ctx context.Context, c *Config, more trust.Anchors, now time.Time) (*trust.Store, *trust.CRLs, error) {
+	clock := func() time.Time { return now }
+	var t TrustConfig
+	if c.Verifier != nil {
+		t = c.Verifier.Trust
+	}
+	stamps, err := t.timestampAnchors()
+	if err != nil {
+		return nil, nil, fmt.Errorf("verifier.trust: %w", err)
+	}
+	more = with(stamps, more)
+	revocation := fetch.Aged{Fetcher: revocationClient(c.Profile, clock)}
+	if t.PubEAAList == "" {
+		h, err := loadHierarchy(c.Keys)
+		if err != nil {
+			return nil, nil, err
+		}
+		store, err := localStore(h, more, now)
+		if err != nil {
+			return nil, nil, err
+		}
+		crls, err := h.CRLs(revocation, clock)
+		return store, crls, err
+	}
+	client := fetch.Operator(fetch.Options{PlainLoopback: c.Profile == ProfileDevelopment, Now: clock})
+	defer client.Close()
+	l, err := openForeignList(t, more, client, clock)
+	if err != nil {
+		return nil, nil, fmt.Errorf("verifier.trust: %w", err)
+	}
+	return l.store, trust.NewCRLs(revocation, clock), l.update(ctx)
+}
+
+// localStore trusts a hierarchy, its list, and more.
+func localStore(h *devca.Hierarchy, more trust.Anchors, now time.Time) (*trust.Store, error) {
+	store, err := trust.NewStore(with(h.Anchors(), more), 0)
+	if err != nil {
+		return nil, err
+	}
+	l, err := store.VerifyList(h.List, now)
+	if err != nil {
+		return nil, err
+	}
+	return store, store.Install(l)
+}
+
+// trustAlso adds anchors to those of the hierarchy, and lets revocation lists of
+// others be fetched. It is for the start, before anybody has the store.
+func (t *localTrust) trustAlso(more trust.Anchors, lists trust.Fetcher) (err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.store, err = localStore(t.hierarchy, more, t.now()); err != nil {
+		return err
+	}
+	t.crls, err = t.hierarchy.CRLs(lists, t.now)
+	return err
+}
+
+// foreignList is a list of providers that others publish, for a verifier that is
+// not beside its issuer, and the store that trusts what it names.
+type foreignList struct {
+	address string
+	client  *fetch.Client
+	now     func() time.Time
+	store   *trust.Store
+}
+
+// openForeignList fetches nothing yet.
+func openForeignList(c TrustConfig, more trust.Anchors, client *fetch.Client, now func() time.Time) (*foreignList, error) {
+	signers, err := readCertificates(c.ListSigner)
+	if err != nil {
+		return nil, fmt.Errorf("list_signer: %w", err)
+	}
+	store, err := trust.NewStore(with(trust.Anchors{trust.UseListSigner: signers}, more), 0)
+	return &foreignList{c.PubEAAList, client, now, store}, err
+}
+
+// update fetches the list anew. One that does not hold changes nothing.
+func (l *foreignList) update(ctx context.Context) error {
+	doc, err := l.client.Fetch(ctx, l.address, "")
+	if err != nil {
+		return fmt.Errorf("fetching the list of providers: %w", err)
+	}
+	list, err := l.store.VerifyList(string(doc.Body), l.now())
+	if err != nil {
+		return err
+	}
+	return l.store.Install(list)
+}
+
+// revocationClient fetches the revocation lists of certificates whose chain was
+// verified. Their addresses are mostly plain http, as the lists are signed.
+func revocationClient(profile string, now func() time.Time) *fetch.Client {
+	return fetch.Public(fetch.Options{
+		MaxBody: 16 << 20, Timeout: 30 * time.Second, Redirects: 1, InsecureAllowHTTP: true, InsecureAllowLoopback: profile == ProfileDevelopment, Now: now,
+	})
+}

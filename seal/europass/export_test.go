@@ -1,0 +1,4 @@
+package europass
+
+// IssuerSerial is issuerSerial.
+var IssuerSerial = issuerSerial

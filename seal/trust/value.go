@@ -1,0 +1,51 @@
+package trust
+
+import (
+	"context"
+	"crypto/x509"
+	"time"
+)
+
+// RevocationValue is what an answer about revocation came from, for who must show
+// it later: one of a CertificateList (RFC 5280) and an OCSPResponse (RFC 6960), in
+// DER. The zero value is nothing.
+type RevocationValue struct {
+	CRL, OCSP []byte
+}
+
+// ValueSource is a RevocationSource that shows what it answers from; CRLs and
+// Responders are, and Preferred of both. The value is of this very answer.
+type ValueSource interface {
+	RevocationSource
+	RevocationValue(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue, error)
+}
+
+// Preferred asks its sources in order and takes the first answer that is not
+// Unknown: each of them is enough, and the later ones stand in when the one before
+// is down. Where none knows, what all of them say stands in the detail.
+type Preferred []ValueSource
+
+// Revocation asks until one knows.
+func (p Preferred) Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, error) {
+	status, _, err := p.RevocationValue(ctx, cert, issuer, at)
+	return status, err
+}
+
+// RevocationValue asks until one knows.
+func (p Preferred) RevocationValue(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue, error) {
+	var detail string
+	for _, source := range p {
+		status, value, err := source.RevocationValue(ctx, cert, issuer, at)
+		if err != nil || status.State != Unknown {
+			return status, value, err
+		}
+		if detail != "" {
+			detail += "; "
+		}
+		detail += status.Detail
+	}
+	if detail == "" {
+		detail = "no source of revocation is configured"
+	}
+	return RevocationStatus{Detail: detail}, RevocationValue{}, nil
+}
