@@ -57,8 +57,11 @@ func (t *localTrust) UseSeal(tenant string, s *seal.Sealer) error {
 	if err := t.hierarchy.Update(t.dir); err != nil {
 		return err
 	}
+	if err := t.install(); err != nil {
+		return err
+	}
 	t.elsewhere[tenant] = true
-	return errors.Join(t.install(), keys.Rotate(s))
+	return keys.Rotate(s)
 }
 
 // The names under which the revocation lists are served.
