@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"text/tabwriter"
@@ -105,6 +106,9 @@ provider (docs/runbooks/signers.md).`,
 		Example: "  zegel signers certify --dir ./keys --public-key seal-key.pub > seal.pem",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if public == "" {
+				return errors.New("--public-key is missing: a PEM file with the key to certify")
+			}
 			keys, err := readPublicKeys([]string{public})
 			if err != nil {
 				return fmt.Errorf("--public-key: %w", err)
