@@ -4,11 +4,16 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"fmt"
 	"io"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/zegel-id/zegel/internal/cputime"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/signers"
 )
 
 // patient is a key that can be waited for.
@@ -77,5 +82,73 @@ func TestThroughAnotherKey(t *testing.T) {
 	}
 	if _, err := s.Through(func(crypto.Signer) crypto.Signer { return h.Status.Key }); !errors.Is(err, seal.ErrSealer) {
 		t.Error(err)
+	}
+}
+
+// ready is a key that can be waited for and never lets wait.
+type ready struct{ crypto.Signer }
+
+func (k ready) SignContext(_ context.Context, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	return k.Sign(nil, digest, o)
+}
+
+// BenchmarkThroughQueue is what a tenant's share of a queue costs: the processor
+// time of a seal in it, as issuance makes one, to a seal with the bare key. With
+// more callers than slots most of them wait for their turn.
+func BenchmarkThroughQueue(b *testing.B) {
+	h := newHierarchy(b)
+	bare, err := h.Sealer("", clock)
+	if err != nil {
+		b.Fatal(err)
+	}
+	payload := make([]byte, 1800)
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			var queue *signers.Queue
+			through, err := bare.Through(func(k crypto.Signer) crypto.Signer {
+				q, err := signers.NewQueue(ready{k}, signers.QueueOptions{Slots: 8})
+				if err != nil {
+					b.Fatal(err)
+				}
+				queue = q
+				return q.For("tenant")
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			const each = 16
+			run := func(seal func() error) time.Duration {
+				before := cputime.Used()
+				var wg sync.WaitGroup
+				for range callers {
+					wg.Go(func() {
+						for range each {
+							if err := seal(); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				wg.Wait()
+				return cputime.Used() - before
+			}
+			var queued, alone time.Duration
+			for b.Loop() {
+				queued += run(func() error {
+					ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+					defer cancel()
+					_, err := through.WithContext(ctx).SignCompact("dc+sd-jwt", now, payload)
+					return err
+				})
+				alone += run(func() error {
+					_, err := bare.SignCompact("dc+sd-jwt", now, payload)
+					return err
+				})
+			}
+			if signed := queue.Status().Tenants["tenant"].Signed; signed != uint64(b.N*callers*each) {
+				b.Errorf("%d signatures went through the queue", signed)
+			}
+			b.ReportMetric(float64(queued)/float64(alone), "x-bare-seal")
+		})
 	}
 }

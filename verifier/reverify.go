@@ -185,7 +185,8 @@ func same(again, then Result) error {
 }
 
 // as leaves out what evidence of earlier releases does not have: the statement, and
-// the check of the qualification, which was part of that of the policy.
+// the check of the qualification, which was part of that of the policy. Whether
+// something is verified hangs on it all the same.
 func (r Result) as(then Result) Result {
 	list := slices.Clone(r.Presentations)
 	for i := range list {
@@ -200,7 +201,7 @@ func (r Result) as(then Result) Result {
 		}
 		named := func(c credential.Check) bool { return c.Name == CheckQualification }
 		if !slices.ContainsFunc(old.Checks, named) {
-			p.Checks = slices.DeleteFunc(slices.Clone(p.Checks), func(c credential.Check) bool { return named(c) && c.Outcome != credential.Failed })
+			p.Checks = slices.DeleteFunc(slices.Clone(p.Checks), named)
 		}
 	}
 	r.Presentations = list

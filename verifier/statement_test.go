@@ -127,6 +127,9 @@ func TestQualifiedThenWithdrawn(t *testing.T) {
 		t.Errorf("%s", jsonText(t, r))
 	}
 	for _, c := range p.Checks {
+		if c.Name == credential.CheckStatus && c.Outcome != credential.Skipped { // the issuer could notice
+			t.Error("the status was asked for in vain")
+		}
 		if c.Name == verifier.CheckQualification && !strings.HasPrefix(c.Detail, "found AdESeal, expected at least QESeal; the trusted lists say: status: withdrawn since 2026-11-26T10:00:00Z") {
 			t.Errorf("%s", c.Detail)
 		}

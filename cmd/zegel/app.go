@@ -36,7 +36,7 @@ type app struct {
 	secrets secrets
 	local   *localTrust
 	lists   *trustedLists // nil where none are configured
-	seals   sealKeys      // those that are not in the key directory
+	seals   *sealKeys     // those that are not in the key directory
 	// public reaches addresses that come from input, operator those of the
 	// configuration.
 	public, operator *fetch.Client

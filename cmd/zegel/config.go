@@ -34,6 +34,8 @@ type Config struct {
 	Holder   *HolderConfig   `yaml:"holder"`
 	Verifier *VerifierConfig `yaml:"verifier"`
 	VCAPI    *VCAPIConfig    `yaml:"vc_api"`
+
+	path string // where it was read
 }
 
 // StoreConfig chooses the store driver.

@@ -25,6 +25,7 @@ func LoadConfig(path string) (*Config, error) {
 	if err := yaml.UnmarshalWithOptions(b, &c, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	c.path = path
 	c.relativeTo(filepath.Dir(path))
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("%s:\n%w", path, err)

@@ -52,6 +52,9 @@ func TestSealsOfTypes(t *testing.T) {
 		if faults := i.checkBody("issuer"); faults != nil {
 			t.Fatal(faults)
 		}
+		if needs, err := i.needs(); err != nil || len(needs) != 2 { // W3C credentials ask for nothing
+			t.Errorf("%v %v", needs, err)
+		}
 		v := &VerifierConfig{Accept: []AcceptConfig{{Type: c.kind, SealNeedConfig: c.asked}}}
 		if c.lists {
 			v.Trust.Lists = &TrustedListsConfig{}

@@ -30,6 +30,7 @@ import (
 	"github.com/zegel-id/zegel/internal/provider/mapping"
 	"github.com/zegel-id/zegel/internal/rest"
 	issuerapi "github.com/zegel-id/zegel/issuer/api"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	verifierapi "github.com/zegel-id/zegel/verifier/api"
 )
@@ -223,10 +224,10 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 		},
 		Verifier: &VerifierConfig{
 			ListenConfig: ListenConfig{URL: d.urls["verifier"]}, Receivers: receivers,
-			Accept: []AcceptConfig{
-				{Type: vct, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}},
+			Accept: []AcceptConfig{ // there are no trusted lists, so no seal is a qualified one
+				{Type: vct, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}, SealNeedConfig: SealNeedConfig{Qualification: seal.AdESeal}},
 				{Type: demoELM, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}},
-				{Type: demoDoctype, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}},
+				{Type: demoDoctype, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}, SealNeedConfig: SealNeedConfig{Qualification: seal.AdESeal}},
 			},
 			Clients: []ClientConfig{
 				{ID: "employer", KeySHA256: []string{employerDigest}, Permissions: []string{verifierapi.Permission}},

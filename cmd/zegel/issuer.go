@@ -141,7 +141,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	name, country := a.body.Organization(), "BE"
-	if k := a.seals.keys[c.Tenant]; k != nil {
+	if k := a.seals.of(c.Tenant); k != nil {
 		name, country = k.owner()
 	}
 	config := issuer.Config{
@@ -150,7 +150,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 		Log:     a.uses, Names: a.names, Key: a.random["issuer"], BatchSize: c.BatchSize, Now: a.now, Random: rand.Reader,
 		Logger: a.log, InsecureLoopback: a.insecureLoopback(c.ListenConfig), Encryption: c.Encryption,
 	}
-	if k := a.seals.keys[c.Tenant]; k != nil {
+	if k := a.seals.of(c.Tenant); k != nil {
 		config.SealsAtOnce, config.SealWait = k.queue.Status().Slots, c.Seal.wait
 	}
 	if config.Wallets, err = c.wallets(a.now); err != nil {

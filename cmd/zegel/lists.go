@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -41,6 +42,45 @@ type localTrust struct {
 // errElsewhere: the seal key cannot be replaced from here.
 var errElsewhere = errors.New("the seal key is not in the key directory")
 
+// chainsDir is where the chains of seal keys lie that are, or were, elsewhere.
+const chainsDir = "seal-chains"
+
+func (t *localTrust) chainFile(c *x509.Certificate) string {
+	return filepath.Join(filepath.Dir(t.dir), chainsDir, seal.CertificateID(c)+".pem")
+}
+
+// keysOf are the seal keys of a body. The certificates of former ones are served
+// with those above them, as they were when they sealed.
+func (t *localTrust) keysOf(body *devca.Body) (*seal.Keys, error) {
+	current, err := body.Sealer("", t.now)
+	if err != nil {
+		return nil, err
+	}
+	var former [][]*x509.Certificate
+	for _, c := range body.FormerSeal {
+		chain, err := readChain(t.chainFile(c))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // one of the hierarchy
+			chain = []*x509.Certificate{c}
+		case err != nil:
+			return nil, err
+		case !chain[0].Equal(c):
+			return nil, fmt.Errorf("%s holds another certificate than its name says; put back what was there", t.chainFile(c))
+		}
+		former = append(former, chain)
+	}
+	return seal.NewKeys(current, former...)
+}
+
+// keepChain keeps the chain of a key that is elsewhere, for the time after it.
+func (t *localTrust) keepChain(s *seal.Sealer) error {
+	path := t.chainFile(s.Certificate())
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return writeOver(path, s.PEM())
+}
+
 // UseSeal seals for a tenant with a key that is elsewhere. Its certificate stands
 // in the list of providers from then on, also when another has taken its place.
 func (t *localTrust) UseSeal(tenant string, s *seal.Sealer) error {
@@ -50,14 +90,20 @@ func (t *localTrust) UseSeal(tenant string, s *seal.Sealer) error {
 	if !ok {
 		return fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
+	if err := t.keepChain(s); err != nil {
+		return err
+	}
 	if err := t.hierarchy.ListSeal(tenant, s.Certificate(), t.now()); err != nil {
 		return err
 	}
 	if err := t.hierarchy.Update(t.dir); err != nil {
 		return err
 	}
+	if err := t.install(); err != nil {
+		return err
+	}
 	t.elsewhere[tenant] = true
-	return errors.Join(t.install(), keys.Rotate(s))
+	return keys.Rotate(s)
 }
 
 // The names under which the revocation lists are served.
@@ -84,7 +130,7 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.keys[tenant], err = body.Keys(now); err != nil {
+		if t.keys[tenant], err = t.keysOf(body); err != nil {
 			return nil, err
 		}
 		signer, err := body.MetadataSealer(now)

@@ -46,6 +46,9 @@ func withLists(t *testing.T) (*story, *publisher, *devca.Hierarchy) {
 	p.lists(t, 1, h.SealCA.Certificate, now.Add(-time.Minute))
 	c.Verifier.Trust.Lists = &TrustedListsConfig{Location: p.URL + "/lotl.xml", Certificates: filepath.Join(dir, "journal.pem")}
 	must(os.WriteFile(c.Verifier.Trust.Lists.Certificates, trust.EncodePEM(p.cert), 0o600))
+	for i := range c.Verifier.Accept {
+		c.Verifier.Accept[i].Qualification = "" // what the type asks
+	}
 	must(c.Check())
 	ctx, stop := context.WithCancel(t.Context())
 	d.app, err = open(ctx, c, slog.New(slog.DiscardHandler), time.Now)

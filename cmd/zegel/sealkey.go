@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
@@ -24,96 +26,157 @@ type signerKey struct {
 	signers.Signer
 	// chain is the certificate of the key and those above it, leaf first.
 	chain []*x509.Certificate
+	// field of the configuration names the certificate.
+	field string
 	// check asks whether the key can still be reached. It signs nothing.
 	check func(context.Context) error
+	// every is how often check may be called.
+	every time.Duration
 	// where is what people call the place, such as "token seal".
 	where string
 	// atOnce is how many signatures the place makes at once.
 	atOnce int
-	// every is how often check may be called.
-	every time.Duration
+	// close ends the use of the key.
+	close func() error
 }
 
-// sealKeys are the seal keys that are not in the key directory, by tenant. They
-// do not change once they are open.
+// sealKeys are the seal keys that are not in the key directory.
 type sealKeys struct {
-	keys   map[string]*sealKey
-	queues map[string]*signers.Queue // by signer: one before each
-	tokens map[string]*pkcs11.Token  // likewise; a token is opened once
+	opening sync.Mutex // guards what is opened: one key at a time
+	queues  map[string]*signers.Queue
+	terms   map[string]signerTerms
+	tokens  map[string]*pkcs11.Token // a token is opened once
+	closers []func() error
+
+	mu   sync.RWMutex // guards keys
+	keys map[string]*sealKey
+}
+
+func newSealKeys() *sealKeys {
+	return &sealKeys{queues: map[string]*signers.Queue{}, terms: map[string]signerTerms{}, tokens: map[string]*pkcs11.Token{}, keys: map[string]*sealKey{}}
+}
+
+// of is the key of a tenant; nil if it is in the key directory.
+func (s *sealKeys) of(tenant string) *sealKey {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.keys[tenant]
+}
+
+// use makes k the key of its tenant. Counts go on from those of the one before.
+func (s *sealKeys) use(k *sealKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.keys[k.tenant]; before != nil {
+		before.mu.Lock()
+		k.sealCounts = before.sealCounts.clone()
+		before.mu.Unlock()
+	}
+	s.keys[k.tenant] = k
+}
+
+// Close closes keys, and then the tokens they are in.
+func (s *sealKeys) Close() error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	var faults []error
+	for _, f := range s.closers {
+		faults = append(faults, f())
+	}
+	s.closers = nil
+	for _, token := range s.tokens {
+		faults = append(faults, token.Close())
+	}
+	clear(s.tokens)
+	return errors.Join(faults...)
 }
 
 // openSealKeys reaches the seal keys that are elsewhere, and makes a signature
 // with each. At the start they must be there: a wrong certificate, key or PIN is
 // told before anything is offered. Later a signer may go away and come back.
 func (a *app) openSealKeys(ctx context.Context) error {
-	a.seals = sealKeys{map[string]*sealKey{}, map[string]*signers.Queue{}, map[string]*pkcs11.Token{}}
+	a.seals = newSealKeys()
+	a.closers = append(a.closers, a.seals.Close)
 	for n, c := range a.c.Issuer.all() {
 		if c.Seal == nil {
 			continue
 		}
-		if err := a.useSealKey(ctx, c); err != nil {
+		key, err := a.useSealKey(ctx, c)
+		if err != nil {
 			return fmt.Errorf("issuer%s.seal%w", tenantAt(n), err)
 		}
+		a.every(key.key.every, "seal key", func(ctx context.Context) error { return a.seals.of(c.Tenant).ask(ctx) })
 	}
 	return nil
 }
 
 // useSealKey opens the key of one issuer and seals with it from then on.
-func (a *app) useSealKey(ctx context.Context, c *IssuerConfig) error {
+func (a *app) useSealKey(ctx context.Context, c *IssuerConfig) (*sealKey, error) {
+	a.seals.opening.Lock()
+	defer a.seals.opening.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	at, key, err := a.openSealKey(ctx, c.Seal)
+	name, terms := c.Seal.signer()
+	if before, ok := a.seals.terms[name]; ok && before != terms {
+		return nil, fmt.Errorf(": found another %s than when the signer was taken into use; start the server anew", before.differ(terms))
+	}
+	key, err := a.openSealKey(ctx, c.Seal)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := seal.CertifiesIssuer(key.chain[0], c.URL); err != nil {
-		return fmt.Errorf("%s: %w; have the key certified for %s, or make that issuer's url what the certificate names", at, err, c.URL)
+	own, sealer, err := a.seals.prepare(ctx, c, key, a.now)
+	if err == nil {
+		own.log = a.log.With("tenant", c.Tenant, "signer", key.where)
+		err = a.local.UseSeal(c.Tenant, sealer)
 	}
-	own := newSealKey(c.Tenant, key, a.log, a.now)
-	a.seals.keys[c.Tenant] = own
-	if own.queue, err = a.queue(c.Seal, key); err != nil {
-		return fmt.Errorf(".queue: %w", err)
-	}
-	sealer, err := seal.NewSealer(own.queue.Key(c.Tenant, lasting{key}), key.chain, seal.Options{
-		X5U: c.URL + "/seal/" + seal.CertificateID(key.chain[0]) + ".pem", RequireSeal: true, Now: a.now,
-	})
 	if err != nil {
-		return fmt.Errorf("%s: %w; name the certificate for electronic seals that was issued for this key", at, err)
+		return nil, errors.Join(err, key.close())
 	}
-	if err := probe(ctx, sealer, c.Seal.wait, a.now()); err != nil {
-		return fmt.Errorf(": the first signature, a probe: %w", err)
-	}
-	a.every(key.every, "seal key", own.ask)
-	return a.local.UseSeal(c.Tenant, sealer)
+	a.seals.closers = append(a.seals.closers, key.close)
+	a.seals.use(own)
+	return own, nil
 }
 
-// openSealKey opens a key, and names the field with its certificate. It is
-// closed with the app.
-func (a *app) openSealKey(ctx context.Context, c *SealConfig) (field string, key *signerKey, err error) {
+// openSealKey opens a key. It is held against nothing but its certificate.
+func (a *app) openSealKey(ctx context.Context, c *SealConfig) (*signerKey, error) {
 	if c.PKCS11 != nil {
-		key, err = a.openToken(ctx, c)
-		return ".pkcs11.certificate_file", key, err
+		return a.openToken(ctx, c)
 	}
-	key, err = a.openProvider(ctx, c.CSC)
-	if c.CSC.CertificateFile == "" {
-		return ".csc.certificate_sha256", key, err
+	return a.openProvider(ctx, c.CSC)
+}
+
+// prepare holds a key against what it is to be used for, makes a signature with
+// it, and puts it behind the queue of its signer.
+func (s *sealKeys) prepare(ctx context.Context, c *IssuerConfig, key *signerKey, now func() time.Time) (*sealKey, *seal.Sealer, error) {
+	if err := seal.CertifiesIssuer(key.chain[0], c.URL); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w; have the key certified for %s, or make that issuer's url what the certificate names", key.field, err, c.URL)
 	}
-	return ".csc.certificate_file", key, err
+	direct, err := seal.NewSealer(lasting{key.Signer}, key.chain, seal.Options{
+		X5U: c.URL + "/seal/" + seal.CertificateID(key.chain[0]) + ".pem", RequireSeal: true, Now: now,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w; name the certificate for electronic seals that was issued for this key", key.field, err)
+	}
+	if err := probe(ctx, direct, c.Seal.wait, now()); err != nil {
+		return nil, nil, fmt.Errorf(": the first signature, a probe: %w", err)
+	}
+	own := newSealKey(c, key, now)
+	if own.queue, err = s.queue(c.Seal, key, now); err != nil {
+		return nil, nil, fmt.Errorf(".queue: %w", err)
+	}
+	through, err := direct.Through(func(k crypto.Signer) crypto.Signer { return own.queue.Key(c.Tenant, k) })
+	return own, through, err
 }
 
 // queue is the one before a signer, made for the first key in it.
-func (a *app) queue(c *SealConfig, key *signerKey) (*signers.Queue, error) {
-	name, _ := c.signer()
-	if q := a.seals.queues[name]; q != nil {
+func (s *sealKeys) queue(c *SealConfig, key *signerKey, now func() time.Time) (*signers.Queue, error) {
+	name, terms := c.signer()
+	if q := s.queues[name]; q != nil {
 		return q, nil
 	}
-	slots := key.atOnce
-	if c.Queue.AtOnce > 0 {
-		slots = c.Queue.AtOnce
-	}
-	q, err := signers.NewQueue(key, signers.QueueOptions{Slots: slots, Limit: c.Queue.Waiting, Observer: a.seals, Now: a.now})
+	q, err := signers.NewQueue(key, signers.QueueOptions{Slots: cmp.Or(c.Queue.AtOnce, key.atOnce), Limit: c.Queue.Waiting, Observer: s, Now: now})
 	if err == nil {
-		a.seals.queues[name] = q
+		s.queues[name], s.terms[name] = q, terms
 	}
 	return q, err
 }

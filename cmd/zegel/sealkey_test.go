@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal/csc/csctest"
 	"github.com/zegel-id/zegel/seal/pkcs11/softhsmtest"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -175,12 +177,24 @@ func TestProviderGoesAwayAndComesBack(t *testing.T) {
 				t.Error("a seal that may have been made is not told")
 			}
 
-			hold := make(chan struct{})
+			// Both copies are asked for at once.
+			hold, together := make(chan struct{}), make(chan struct{})
 			p.Next("signatures/signHash", func(rw http.ResponseWriter, r *http.Request) {
+				for r.Context().Err() == nil && s.app.seals.of("").queue.Status().Busy < 2 {
+					time.Sleep(time.Millisecond)
+				}
+				if r.Context().Err() == nil {
+					close(together)
+				}
 				<-hold
 				p.ServeHTTP(rw, r)
 			})
 			w = putOff("slow", "membership")
+			select {
+			case <-together:
+			default:
+				t.Error("the copies were asked for one after the other")
+			}
 			close(hold)
 			collect("slow", w)
 
@@ -189,7 +203,7 @@ func TestProviderGoesAwayAndComesBack(t *testing.T) {
 			if mode == "explicit" {
 				s.file("csc-otp", "11112222")
 				w = putOff("refused", "membership")
-				if err := s.app.seals.keys[""].ask(t.Context()); err != nil || s.ready() != "degraded seal-key" {
+				if err := s.app.seals.of("").ask(t.Context()); err != nil || s.ready() != "degraded seal-key" {
 					t.Errorf("%v, %s", err, s.ready())
 				}
 				s.file("csc-otp", csctest.OTP)
@@ -199,7 +213,7 @@ func TestProviderGoesAwayAndComesBack(t *testing.T) {
 			// Away while nobody signs: the look notices, and that it is back.
 			look := func(want string) {
 				t.Helper()
-				if err := s.app.seals.keys[""].ask(t.Context()); err != nil || s.ready() != want {
+				if err := s.app.seals.of("").ask(t.Context()); err != nil || s.ready() != want {
 					t.Errorf("%v, %s, expected %s", err, s.ready(), want)
 				}
 			}
@@ -227,8 +241,8 @@ func TestNoisyTenant(t *testing.T) {
 	if err := s.tryOpen(); err != nil {
 		t.Fatal(err)
 	}
-	queue := s.app.seals.keys[""].queue
-	if queue != s.app.seals.keys["school"].queue {
+	queue := s.app.seals.of("").queue
+	if queue != s.app.seals.of("school").queue {
 		t.Fatal("a queue each before one token")
 	}
 	var mu sync.Mutex
@@ -286,7 +300,7 @@ func TestNoisyTenant(t *testing.T) {
 	text := s.metrics()
 	for _, line := range []string{
 		`zegel_seal_key_ready{tenant="",signer="token seal"} 1`, "# TYPE zegel_seal_signatures_total counter",
-		`zegel_seal_sign_seconds_bucket{tenant="school",signer="token seal",le="+Inf"} 3`, `zegel_seal_sign_seconds_count{tenant="school",signer="token seal"} 3`,
+		`zegel_seal_sign_seconds_bucket{tenant="school",signer="token seal",le="+Inf"} 2`, `zegel_seal_sign_seconds_count{tenant="school",signer="token seal"} 2`,
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("the metrics lack %s:\n%s", line, text)
@@ -336,5 +350,85 @@ func TestSealKeyElsewhereIsNotRotated(t *testing.T) {
 	}
 	if _, err := store.Certificates(certificates[:1], trust.UseSeal, s.now()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A key is replaced by another in the module while wallets ask: no request fails,
+// the new key seals from then on, and what cannot be taken changes nothing.
+func TestSealKeyReplaced(t *testing.T) {
+	hsm := softhsmtest.New(t)
+	s := newSite(t)
+	certificates := s.token(hsm, "")
+	next := s.tokenKey(hsm, "seal-2", "")
+	s.serve()
+	socket := filepath.Join(s.dir, "data", "admin.sock")
+	replace := func(args ...string) string {
+		out, _ := exec.Command("zegel", append([]string{"signers", "replace", "--socket", socket}, args...)...).CombinedOutput()
+		return string(out)
+	}
+	configured := func(old, other string) {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(s.dir, "zegel.yaml"))
+		if err != nil || !strings.Contains(string(b), old) {
+			t.Fatalf("%v: no %q", err, old)
+		}
+		s.file("zegel.yaml", strings.ReplaceAll(string(b), old, other))
+	}
+	first := s.ask(0, "membership")
+	s.sealedBy(first, certificates[0])
+
+	// What does not hold is told, and the key before goes on.
+	configured("key_label: seal-0", "key_label: seal-2")
+	if out := replace(); !strings.Contains(out, "The seal key was not taken") || !strings.Contains(out, "pkcs11.key_label") {
+		t.Error(out)
+	}
+	configured("certificate_file: seal-0.pem", "certificate_file: seal-2.pem")
+	configured("sessions: 8", "sessions: 9")
+	if out := replace(); !strings.Contains(out, "found another sessions than when the signer was taken into use") {
+		t.Error(out)
+	}
+	configured("sessions: 9", "sessions: 8")
+	if out := replace("--tenant", "nobody"); !strings.Contains(out, "Key is not elsewhere") {
+		t.Error(out)
+	}
+	s.sealedBy(s.ask(0, "membership"), certificates[0])
+
+	var wg sync.WaitGroup
+	ended := make(chan struct{})
+	for n := range s.urls {
+		for range 2 {
+			wg.Go(func() {
+				for {
+					if w := s.ask(n, "membership"); len(w.copies) != 2 {
+						t.Error("a request failed or was put off")
+					}
+					select {
+					case <-ended:
+						return
+					default:
+					}
+				}
+			})
+		}
+	}
+	out := replace()
+	close(ended)
+	wg.Wait()
+	if !strings.Contains(out, "Sealing with the certificate") {
+		t.Error(out)
+	}
+	s.sealedBy(s.ask(0, "membership"), next)
+	s.sealedBy(s.ask(1, "membership"), certificates[1])
+	// The former certificate is still served where what it sealed says.
+	compact, _, _ := strings.Cut(first.copies[0], "~")
+	token, err := jose.Parse(compact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _, text := s.send("GET", token.Header.X5U, ""); status != http.StatusOK || !strings.Contains(text, "BEGIN CERTIFICATE") {
+		t.Errorf("%s: %d %s", token.Header.X5U, status, text)
+	}
+	if log := s.log.String(); !strings.Contains(log, "seal key replaced") {
+		t.Error(log)
 	}
 }

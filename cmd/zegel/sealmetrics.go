@@ -34,6 +34,7 @@ type sealKeyState struct {
 func (a *app) sealRoutes() []rest.Route {
 	return []rest.Route{
 		{Method: "GET", Path: "/signers", Handler: a.signersState, Spec: "admin"},
+		{Method: "POST", Path: "/signers/replace", Handler: a.replaceSealKey, Spec: "admin", Timeout: 2 * time.Minute},
 		{Method: "GET", Path: "/metrics", Handler: a.metrics, Spec: "admin"},
 	}
 }
@@ -41,13 +42,15 @@ func (a *app) sealRoutes() []rest.Route {
 // sealChecks are the health checks of seal keys.
 func (a *app) sealChecks() map[string]rest.Check {
 	checks := map[string]rest.Check{}
-	for _, k := range a.seals.keys {
-		checks[k.name()] = k.health
+	for _, k := range a.seals.sorted() {
+		checks[k.name()] = a.seals.health(k.tenant)
 	}
 	return checks
 }
 
-func (s sealKeys) sorted() []*sealKey {
+func (s *sealKeys) sorted() []*sealKey {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	var out []*sealKey
 	for _, tenant := range slices.Sorted(maps.Keys(s.keys)) {
 		out = append(out, s.keys[tenant])

@@ -17,13 +17,18 @@ import (
 )
 
 // openProvider opens a key at a trust service provider.
-func (a *app) openProvider(ctx context.Context, c *CSCConfig) (*signerKey, error) {
+func (a *app) openProvider(ctx context.Context, c *CSCConfig) (key *signerKey, err error) {
 	// A provider may take all of the timeout before it begins to answer.
 	o := fetch.Options{Timeout: c.timeout, HeaderTimeout: c.timeout, PlainLoopback: a.c.Profile == ProfileDevelopment, Now: a.now}
 	calls := fetch.Operator(o)
 	o.ReturnRedirects = true
 	pages := fetch.Operator(o)
-	a.closers = append(a.closers, calls.Close, pages.Close)
+	end := func() error { return errors.Join(calls.Close(), pages.Close()) }
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, end())
+		}
+	}()
 	client, err := csc.NewClient(csc.Config{Base: c.URL, HTTP: calls, Timeout: c.timeout, Now: a.now, Service: &csc.ClientCredentials{
 		TokenURL: c.TokenURL, ClientID: c.ClientID, Secret: secretIn(c.ClientSecretFile), HTTP: calls, Timeout: c.timeout, Now: a.now,
 	}})
@@ -43,10 +48,14 @@ func (a *app) openProvider(ctx context.Context, c *CSCConfig) (*signerKey, error
 	if err != nil {
 		return nil, providerFault(err)
 	}
-	a.closers = append(a.closers, signer.Close)
+	field := ".csc.certificate_file"
+	if c.CertificateFile == "" {
+		field = ".csc.certificate_sha256"
+	}
 	return &signerKey{
-		Signer: signer, chain: chain, check: signer.Check, where: "provider " + hostOf(c.URL),
-		atOnce: batch * c.Parallel, every: time.Minute,
+		Signer: signer, chain: chain, field: field, check: signer.Check, every: time.Minute,
+		where: "provider " + hostOf(c.URL), atOnce: batch * c.Parallel,
+		close: func() error { return errors.Join(signer.Close(), end()) },
 	}, nil
 }
 

@@ -393,27 +393,33 @@ func (s *site) certify(tenant string, pub crypto.PublicKey) *x509.Certificate {
 // token makes a key in the HSM for each issuer, and says so under seal.
 func (s *site) token(hsm *softhsmtest.HSM, more string) []*x509.Certificate {
 	s.Helper()
-	token, err := pkcs11.Open(s.Context(), hsm.Config())
-	if err != nil {
-		s.Fatal(err)
-	}
 	s.file("pin", softhsmtest.PIN+"\n")
 	var certificates []*x509.Certificate
 	for n, tenant := range []string{"", "school"} {
 		label := fmt.Sprintf("seal-%d", n)
-		key, err := token.GenerateKey(s.Context(), label, elliptic.P256())
-		if err != nil {
-			s.Fatal(err)
-		}
-		c := s.certify(tenant, key.Public())
-		certificates = append(certificates, c)
-		s.file(label+".pem", string(trust.EncodePEM(c)))
-		s.seals[n] = fmt.Sprintf("pkcs11:\n  module: %s\n  token_label: %s\n  key_label: %s\n  pin_file: pin\n  certificate_file: %s.pem\n%s", hsm.Module, softhsmtest.Label, label, label, more)
+		certificates = append(certificates, s.tokenKey(hsm, label, tenant))
+		s.seals[n] = fmt.Sprintf("pkcs11:\n  module: %s\n  token_label: %s\n  key_label: %s\n  sessions: 8\n  pin_file: pin\n  certificate_file: %s.pem\n%s", hsm.Module, softhsmtest.Label, label, label, more)
 	}
+	return certificates
+}
+
+// tokenKey makes a key in the HSM and certifies it for an issuer.
+func (s *site) tokenKey(hsm *softhsmtest.HSM, label, tenant string) *x509.Certificate {
+	s.Helper()
+	token, err := pkcs11.Open(s.Context(), hsm.Config())
+	if err != nil {
+		s.Fatal(err)
+	}
+	key, err := token.GenerateKey(s.Context(), label, elliptic.P256())
+	if err != nil {
+		s.Fatal(err)
+	}
+	c := s.certify(tenant, key.Public())
+	s.file(label+".pem", string(trust.EncodePEM(c)))
 	if err := token.Close(); err != nil {
 		s.Fatal(err)
 	}
-	return certificates
+	return c
 }
 
 // wellKnown is the address of metadata of an issuer.

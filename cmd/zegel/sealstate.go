@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 // sealKey is a seal key of an issuer in use, and how it is.
 type sealKey struct {
 	tenant string
+	url    string // of the issuer
 	key    *signerKey
 	queue  *signers.Queue
 	log    *slog.Logger
@@ -36,6 +38,11 @@ type sealCounts struct {
 	took   histogram // the signer
 }
 
+func (c sealCounts) clone() sealCounts {
+	c.signed = maps.Clone(c.signed)
+	return c
+}
+
 // The outcomes of a signature.
 const (
 	sealOK        = "ok"
@@ -48,8 +55,8 @@ const (
 
 var sealOutcomes = []string{sealOK, sealFull, sealAway, sealUncertain, sealRefused, sealFailed}
 
-func newSealKey(tenant string, key *signerKey, log *slog.Logger, now func() time.Time) *sealKey {
-	return &sealKey{tenant: tenant, key: key, log: log.With("tenant", tenant, "signer", key.where), now: now, sealCounts: sealCounts{signed: map[string]uint64{}}}
+func newSealKey(c *IssuerConfig, key *signerKey, now func() time.Time) *sealKey {
+	return &sealKey{tenant: c.Tenant, url: c.URL, key: key, now: now, sealCounts: sealCounts{signed: map[string]uint64{}}}
 }
 
 // owner is the organisation and the country in the certificate.
@@ -69,8 +76,10 @@ func (k *sealKey) owner() (name, country string) {
 func (k *sealKey) name() string { return strings.TrimSuffix("seal-key-"+k.tenant, "-") }
 
 // Signed is told by a queue how a signature of a tenant went.
-func (s sealKeys) Signed(tenant string, waited, took time.Duration, err error) {
-	s.keys[tenant].signedIn(waited, took, err)
+func (s *sealKeys) Signed(tenant string, waited, took time.Duration, err error) {
+	if k := s.of(tenant); k != nil {
+		k.signedIn(waited, took, err)
+	}
 }
 
 func (k *sealKey) signedIn(waited, took time.Duration, err error) {
@@ -130,6 +139,11 @@ func (k *sealKey) ask(ctx context.Context) error {
 		k.note(err)
 	}
 	return nil
+}
+
+// health of the key that a tenant has now.
+func (s *sealKeys) health(tenant string) rest.Check {
+	return func(ctx context.Context) error { return s.of(tenant).health(ctx) }
 }
 
 // health is a degradation at most: what is issued meanwhile waits, everything

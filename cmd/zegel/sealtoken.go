@@ -9,7 +9,7 @@ import (
 	"github.com/zegel-id/zegel/seal/pkcs11"
 )
 
-// openToken opens a key in a hardware module. A token is opened once, however
+// openToken opens a key in a hardware module; with seals.opening. A token is opened once, however
 // many tenants have a key in it.
 func (a *app) openToken(ctx context.Context, s *SealConfig) (*signerKey, error) {
 	c := s.PKCS11
@@ -17,7 +17,7 @@ func (a *app) openToken(ctx context.Context, s *SealConfig) (*signerKey, error) 
 	if err != nil {
 		return nil, fmt.Errorf(".pkcs11.certificate_file: %w", err)
 	}
-	name, _ := s.signer()
+	name, terms := s.signer()
 	token := a.seals.tokens[name]
 	if token == nil {
 		token, err = pkcs11.Open(ctx, pkcs11.Config{
@@ -26,16 +26,15 @@ func (a *app) openToken(ctx context.Context, s *SealConfig) (*signerKey, error) 
 		if err != nil {
 			return nil, tokenFault(err)
 		}
-		a.closers = append(a.closers, token.Close)
-		a.seals.tokens[name] = token
+		a.seals.tokens[name], a.seals.terms[name] = token, terms
 	}
 	key, err := token.Key(ctx, pkcs11.Selector{Label: c.KeyLabel, ID: c.keyID, Public: chain[0].PublicKey})
 	if err != nil {
 		return nil, tokenFault(err)
 	}
 	return &signerKey{
-		Signer: key, chain: chain, check: token.Ping, where: "token " + c.TokenLabel,
-		atOnce: max(1, token.Status().Sessions), every: 10 * time.Second,
+		Signer: key, chain: chain, field: ".pkcs11.certificate_file", check: token.Ping, every: 10 * time.Second,
+		where: "token " + c.TokenLabel, atOnce: max(1, token.Status().Sessions), close: func() error { return nil },
 	}, nil
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/url"
 	"text/tabwriter"
 	"time"
 
@@ -57,9 +59,36 @@ before went. Keys in the key directory are not shown.`,
 			return nil
 		},
 	}
-	c.AddCommand(signersCertifyCommand())
+	c.AddCommand(signersCertifyCommand(), signersReplaceCommand())
 	socketFlag(c, &socket)
 	c.Flags().BoolVar(&asJSON, "json", false, "in JSON")
+	return c
+}
+
+func signersReplaceCommand() *cobra.Command {
+	var socket, tenant string
+	c := &cobra.Command{
+		Use:   "replace",
+		Short: "Take the seal key into use that the configuration names now",
+		Long: `Has a running server read its configuration again and seal with the key that stands
+there under seal, for the issuer or a tenant: another key in the same module, or
+elsewhere. The key is held against its certificate and tried first; if it does not
+hold, the one before stays in use. Nothing else of the configuration is taken over.`,
+		Example: "  zegel signers replace --socket /var/lib/zegel/admin.sock",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var out struct {
+				Certificate string `json:"certificate"`
+			}
+			if err := admin(cmd.Context(), socket, "POST", "/signers/replace?"+url.Values{"tenant": {tenant}}.Encode(), nil, &out); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Sealing with the certificate %s.\n", out.Certificate)
+			return nil
+		},
+	}
+	socketFlag(c, &socket)
+	c.Flags().StringVar(&tenant, "tenant", "", "a tenant; the issuer itself if left out")
 	return c
 }
 
@@ -77,6 +106,9 @@ provider (docs/runbooks/signers.md).`,
 		Example: "  zegel signers certify --dir ./keys --public-key seal-key.pub > seal.pem",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if public == "" {
+				return errors.New("--public-key is missing: a PEM file with the key to certify")
+			}
 			keys, err := readPublicKeys([]string{public})
 			if err != nil {
 				return fmt.Errorf("--public-key: %w", err)

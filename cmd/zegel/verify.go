@@ -107,6 +107,11 @@ func verifyEvidence(ctx context.Context, w io.Writer, text string, anchors trust
 	printChecks(w, "", r.Checks)
 	if r.Result != nil {
 		fmt.Fprintf(w, "Verdict of then, made again: verified %t, seal %s\n", r.Result.Verified, r.Result.Qualification)
+		for _, p := range r.Result.Presentations {
+			if p.Seal != nil && p.Seal.Statement != nil {
+				fmt.Fprintf(w, "  %s\n", p.Seal.Statement.Texts["en"])
+			}
+		}
 		printChecks(w, "  ", r.Result.Checks)
 		for _, p := range r.Result.Presentations {
 			fmt.Fprintf(w, "  %s: verified %t\n", printable(p.QueryID), p.Verified)
