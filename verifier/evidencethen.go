@@ -157,12 +157,16 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 			return nil, err
 		}
 	}
+	var revocation trust.RevocationSource = crls
+	if len(e.Trust.OCSPs) > 0 {
+		revocation = kept{crls, e.Trust.OCSPs}
+	}
 	statuses, err := status.NewChecker(keptLists(e.StatusLists), status.CheckerOptions{Now: now, InsecureLoopback: true})
 	if err != nil {
 		return nil, err
 	}
 	seconds := func(n int64) time.Duration { return time.Duration(min(max(n, 0), 24*3600)) * time.Second }
-	seals := &seal.Validator{Trust: store, Revocation: crls, InsecureAcceptUnknownRevocation: e.Settings.UnknownRevocationAccepted}
+	seals := &seal.Validator{Trust: store, Revocation: revocation, InsecureAcceptUnknownRevocation: e.Settings.UnknownRevocationAccepted}
 	if len(e.Trust.Listed) > 0 {
 		seals.Lists = listedThen(e.Trust.Listed)
 	}
@@ -170,6 +174,22 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 		Seals: seals, Statuses: statuses,
 		Lists: e.Settings.Lists, Skew: min(seconds(e.Settings.Skew), 5*time.Minute), RequestLife: seconds(e.Settings.RequestLife), Now: now,
 	}}, nil
+}
+
+// kept answers from the lists, and of what they do not know from the answers of
+// responders: one of the two was enough then.
+type kept struct {
+	lists   *trust.CRLs
+	answers [][]byte
+}
+
+// Revocation implements trust.RevocationSource.
+func (k kept) Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (trust.RevocationStatus, error) {
+	status, err := k.lists.Revocation(ctx, cert, issuer, at)
+	if err != nil || status.State != trust.Unknown {
+		return status, err
+	}
+	return trust.NewArchive(nil, k.answers).Revocation(ctx, cert, issuer, at)
 }
 
 // listedThen answers as the trusted lists did.
