@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/status"
@@ -174,6 +175,15 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 		Seals: seals, Statuses: statuses,
 		Lists: e.Settings.Lists, Skew: min(seconds(e.Settings.Skew), 5*time.Minute), RequestLife: seconds(e.Settings.RequestLife), Now: now,
 	}}, nil
+}
+
+// material says what there is to judge by.
+func (e *Evidence) material() string {
+	out := fmt.Sprintf("list of providers %d, %d revocation lists, %d status lists", e.Trust.ListSequence, len(e.Trust.CRLs), len(e.StatusLists))
+	if n := len(e.Trust.OCSPs); n > 0 {
+		out += fmt.Sprintf(", %d answers of responders", n)
+	}
+	return out
 }
 
 // kept answers from the lists, and of what they do not know from the answers of
