@@ -203,24 +203,6 @@ func (g *gathering) path(v *Verifier, use trust.Use, p *trust.Path) {
 	g.revocation(v.c.Seals.Revocation, p, chain)
 }
 
-// revocation keeps what the answers about a chain came from.
-func (g *gathering) revocation(source trust.RevocationSource, p *trust.Path, chain EvidenceChain) {
-	from, ok := source.(trust.ValueSource)
-	if !ok {
-		return
-	}
-	for i, issuer := range chain.Certificates[1:] {
-		_, value := from.Kept(p.Certificates[i], p.Certificates[i+1], g.at)
-		known := slices.ContainsFunc(g.trust.CRLs, func(c EvidenceCRL) bool { return c.Issuer == issuer })
-		if value.CRL != nil && !known {
-			g.trust.CRLs = append(g.trust.CRLs, EvidenceCRL{Issuer: issuer, List: value.CRL})
-		}
-		if value.OCSP != nil {
-			g.trust.OCSPs = append(g.trust.OCSPs, value.OCSP)
-		}
-	}
-}
-
 // evidence signs what was gathered; nil when the receiver asked for none, or
 // when it is too long to keep. Where a browser must bring a response code,
 // nothing that was presented is released without, and a response that does not

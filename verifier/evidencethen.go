@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/status"
@@ -175,31 +174,6 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 		Seals: seals, Statuses: statuses,
 		Lists: e.Settings.Lists, Skew: min(seconds(e.Settings.Skew), 5*time.Minute), RequestLife: seconds(e.Settings.RequestLife), Now: now,
 	}}, nil
-}
-
-// material says what there is to judge by.
-func (e *Evidence) material() string {
-	out := fmt.Sprintf("list of providers %d, %d revocation lists, %d status lists", e.Trust.ListSequence, len(e.Trust.CRLs), len(e.StatusLists))
-	if n := len(e.Trust.OCSPs); n > 0 {
-		out += fmt.Sprintf(", %d answers of responders", n)
-	}
-	return out
-}
-
-// kept answers from the lists, and of what they do not know from the answers of
-// responders: one of the two was enough then.
-type kept struct {
-	lists   *trust.CRLs
-	answers [][]byte
-}
-
-// Revocation implements trust.RevocationSource.
-func (k kept) Revocation(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (trust.RevocationStatus, error) {
-	status, err := k.lists.Revocation(ctx, cert, issuer, at)
-	if err != nil || status.State != trust.Unknown {
-		return status, err
-	}
-	return trust.NewArchive(nil, k.answers).Revocation(ctx, cert, issuer, at)
 }
 
 // listedThen answers as the trusted lists did.
