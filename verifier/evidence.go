@@ -91,6 +91,8 @@ type EvidenceTrust struct {
 	// Chains lead from what was verified to an anchor, which comes last.
 	Chains []EvidenceChain `json:"chains"`
 	CRLs   []EvidenceCRL   `json:"revocation_lists"`
+	// OCSPs are what responders answered, in DER.
+	OCSPs [][]byte `json:"ocsp_answers,omitempty"`
 	// Listed is what the trusted lists said of the seals' certificates. The lists
 	// themselves are too long to be kept here: they have megabytes.
 	Listed []EvidenceListed `json:"trusted_lists,omitempty"`
@@ -216,19 +218,7 @@ func (g *gathering) path(v *Verifier, use trust.Use, p *trust.Path) {
 		return
 	}
 	g.trust.Chains = append(g.trust.Chains, chain)
-	lists, ok := v.c.Seals.Revocation.(interface {
-		Raw(*x509.Certificate) []byte
-	})
-	if !ok {
-		return
-	}
-	for i, issuer := range chain.Certificates[1:] {
-		raw := lists.Raw(p.Certificates[i+1])
-		known := slices.ContainsFunc(g.trust.CRLs, func(c EvidenceCRL) bool { return c.Issuer == issuer })
-		if raw != nil && !known {
-			g.trust.CRLs = append(g.trust.CRLs, EvidenceCRL{Issuer: issuer, List: raw})
-		}
-	}
+	g.revocation(v.c.Seals.Revocation, p, chain)
 }
 
 // evidence signs what was gathered; nil when the receiver asked for none, or

@@ -157,12 +157,16 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 			return nil, err
 		}
 	}
+	var revocation trust.RevocationSource = crls
+	if len(e.Trust.OCSPs) > 0 {
+		revocation = kept{crls, e.Trust.OCSPs}
+	}
 	statuses, err := status.NewChecker(keptLists(e.StatusLists), status.CheckerOptions{Now: now, InsecureLoopback: true})
 	if err != nil {
 		return nil, err
 	}
 	seconds := func(n int64) time.Duration { return time.Duration(min(max(n, 0), 24*3600)) * time.Second }
-	seals := &seal.Validator{Trust: store, Revocation: crls, InsecureAcceptUnknownRevocation: e.Settings.UnknownRevocationAccepted}
+	seals := &seal.Validator{Trust: store, Revocation: revocation, InsecureAcceptUnknownRevocation: e.Settings.UnknownRevocationAccepted}
 	if len(e.Trust.Listed) > 0 {
 		seals.Lists = listedThen(e.Trust.Listed)
 	}

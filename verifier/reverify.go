@@ -153,7 +153,7 @@ func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors
 	check(CheckState, "OpenID4VP 1.0, Section 14.4.2; Appendix A.2", e.state(asked), "")
 	// Step 7. The judgement once more, and what came of it.
 	v, err := e.verifier(store)
-	if !check(CheckTrustMaterial, "ETSI TS 119 602; RFC 5280", err, fmt.Sprintf("list of providers %d, %d revocation lists, %d status lists", e.Trust.ListSequence, len(e.Trust.CRLs), len(e.StatusLists))) {
+	if !check(CheckTrustMaterial, "ETSI TS 119 602; RFC 5280", err, e.material()) {
 		return
 	}
 	if len(e.Trust.Listed) > 0 {

@@ -76,6 +76,10 @@ func (r responders) Revocation(ctx context.Context, cert, issuer *x509.Certifica
 	return status, err
 }
 
+func (r responders) Kept(*x509.Certificate, *x509.Certificate, time.Time) (trust.RevocationStatus, trust.RevocationValue) {
+	return trust.RevocationStatus{}, trust.RevocationValue{}
+}
+
 func (r responders) RevocationValue(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (trust.RevocationStatus, trust.RevocationValue, error) {
 	for _, by := range r.all {
 		if by.Issuer.Equal(issuer) {

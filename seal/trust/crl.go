@@ -187,6 +187,15 @@ func (c *CRLs) RevocationValue(ctx context.Context, cert, issuer *x509.Certifica
 	return list.status(cert, at), RevocationValue{CRL: bytes.Clone(list.raw)}, nil
 }
 
+// Kept is what RevocationValue answers from the list at hand, without fetching.
+func (c *CRLs) Kept(cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue) {
+	list := c.kept(issuer)
+	if list == nil {
+		return RevocationStatus{}, RevocationValue{}
+	}
+	return list.status(cert, at), RevocationValue{CRL: bytes.Clone(list.raw)}
+}
+
 // current is the list to answer from; without one the status says why.
 func (c *CRLs) current(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (*crl, RevocationStatus, error) {
 	if err := ctx.Err(); err != nil {

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -98,6 +99,15 @@ func (r *Responders) RevocationValue(ctx context.Context, cert, issuer *x509.Cer
 		return RevocationStatus{Detail: "the answer was not kept; ask again"}, RevocationValue{}, nil
 	}
 	return ocspStatus(kept.Response, cert, at), RevocationValue{OCSP: kept.raw}, nil
+}
+
+// Kept is what RevocationValue answers from the answer at hand, without asking.
+func (r *Responders) Kept(cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue) {
+	a := r.kept(keyOf(cert, issuer))
+	if a == nil {
+		return RevocationStatus{}, RevocationValue{}
+	}
+	return ocspStatus(a.Response, cert, at), RevocationValue{OCSP: bytes.Clone(a.raw)}
 }
 
 func (r *Responders) kept(key answerKey) *ocspAnswer {

@@ -295,6 +295,10 @@ func TestPreferred(t *testing.T) {
 		"nothing is configured": {nil, trust.Unknown, false},
 	} {
 		status, value, err := tc.sources.RevocationValue(t.Context(), a.leaf.cert, a.ca.cert, now)
+		keptStatus, keptValue := tc.sources.Kept(a.leaf.cert, a.ca.cert, now)
+		if keptStatus.State != tc.want || (keptValue.OCSP != nil) != tc.ocsp || (keptValue.CRL != nil) != (tc.want == trust.Revoked) {
+			t.Errorf("%s: kept is %s", name, keptStatus.State)
+		}
 		if err != nil || status.State != tc.want || (value.OCSP != nil) != tc.ocsp || (value.CRL != nil) != (tc.want == trust.Revoked) || status.Detail == "" {
 			t.Errorf("%s: %+v, %v", name, status, err)
 		}

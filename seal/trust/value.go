@@ -18,6 +18,9 @@ type RevocationValue struct {
 type ValueSource interface {
 	RevocationSource
 	RevocationValue(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue, error)
+	// Kept is the same from what is at hand, without a network. A status with
+	// nothing known has no detail.
+	Kept(cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue)
 }
 
 // Preferred asks its sources in order and takes the first answer that is not
@@ -48,4 +51,20 @@ func (p Preferred) RevocationValue(ctx context.Context, cert, issuer *x509.Certi
 		detail = "no source of revocation is configured"
 	}
 	return RevocationStatus{Detail: detail}, RevocationValue{}, nil
+}
+
+// Kept is what the first source says that knows without asking anybody; where none
+// knows, the first value there is.
+func (p Preferred) Kept(cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue) {
+	var first RevocationValue
+	for _, source := range p {
+		status, value := source.Kept(cert, issuer, at)
+		if status.State != Unknown {
+			return status, value
+		}
+		if first.CRL == nil && first.OCSP == nil {
+			first = value
+		}
+	}
+	return RevocationStatus{}, first
 }
