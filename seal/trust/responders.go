@@ -98,7 +98,7 @@ func (r *Responders) RevocationValue(ctx context.Context, cert, issuer *x509.Cer
 	if kept == nil { // pushed out by others since
 		return RevocationStatus{Detail: "the answer was not kept; ask again"}, RevocationValue{}, nil
 	}
-	return ocspStatus(kept.Response, cert, at), RevocationValue{OCSP: kept.raw}, nil
+	return ocspStatus(kept.Response, cert, at), RevocationValue{OCSP: bytes.Clone(kept.raw)}, nil
 }
 
 // Kept is what RevocationValue answers from the answer at hand, without asking.
