@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"crypto/x509"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,10 +13,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/seal/csc/csctest"
+	"github.com/zegel-id/zegel/seal/pkcs11"
 	"github.com/zegel-id/zegel/seal/pkcs11/softhsmtest"
 	"github.com/zegel-id/zegel/seal/trust"
 )
@@ -431,4 +437,43 @@ func TestSealKeyReplaced(t *testing.T) {
 	if log := s.log.String(); !strings.Contains(log, "seal key replaced") {
 		t.Error(log)
 	}
+}
+
+// A look that does not end says that the key is away, and one that ends because the
+// server stops says nothing. A certificate that has ended is told, too.
+func TestSealKeyLooked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fault error
+		key := &signerKey{where: "token x", chain: []*x509.Certificate{{NotAfter: time.Now().Add(time.Hour)}}, check: func(ctx context.Context) error {
+			if fault == nil {
+				return nil
+			}
+			<-ctx.Done()
+			return fault
+		}}
+		k := newSealKey(&IssuerConfig{}, key, time.Now)
+		k.log = slog.New(slog.DiscardHandler)
+		look := func(ctx context.Context, degraded bool, what string) {
+			t.Helper()
+			if err := k.ask(ctx); err != nil {
+				t.Error(err)
+			}
+			if err := k.health(t.Context()); errors.Is(err, rest.ErrDegraded) != degraded {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		look(t.Context(), false, "there")
+		fault = errors.New("no answer")
+		stopping, stop := context.WithCancel(t.Context())
+		stop()
+		look(stopping, false, "the server stops")
+		look(t.Context(), true, "no answer in a minute")
+		fault = nil
+		look(t.Context(), false, "there again")
+		fault = pkcs11.ErrBusy
+		look(t.Context(), false, "busy")
+		fault = nil
+		time.Sleep(2 * time.Hour)
+		look(t.Context(), true, "the certificate has ended")
+	})
 }

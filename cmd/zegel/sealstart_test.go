@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/zegel-id/zegel/seal/csc/csctest"
 	"github.com/zegel-id/zegel/seal/pkcs11"
 	"github.com/zegel-id/zegel/seal/pkcs11/softhsmtest"
@@ -264,5 +266,33 @@ func TestSealWithoutCgo(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "issuer.seal.pkcs11: PKCS #11 needs a program built with cgo: build with CGO_ENABLED=1") {
 		t.Error(err)
+	}
+}
+
+// What deploy/zegel.yaml shows under seal, commented out, are fields that there are.
+func TestSealAsDeployed(t *testing.T) {
+	b, err := os.ReadFile("../../deploy/zegel.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(b), "\n  #seal:\n")
+	block, _, ended := strings.Cut(block, "\n\n")
+	if !found || !ended {
+		t.Fatal("there is no seal")
+	}
+	var text strings.Builder
+	for line := range strings.Lines(block) {
+		line = strings.TrimPrefix(line, "  #")
+		if indent, rest, ok := strings.Cut(line, "#"); ok && strings.TrimSpace(indent) == "" && !strings.HasPrefix(rest, " ") {
+			line = indent + rest // an alternative
+		}
+		text.WriteString(line)
+	}
+	var s SealConfig
+	if err := yaml.UnmarshalWithOptions([]byte(text.String()), &s, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	if s.PKCS11.Sessions != 8 || s.CSC.AuthorizeURL == "" || s.CSC.SecretFiles["PIN"] == "" || s.Queue.Waiting != 1000 || s.Wait != "10s" {
+		t.Errorf("%+v", s)
 	}
 }

@@ -127,11 +127,14 @@ func (k *sealKey) note(err error) {
 // ask asks whether the key can be reached. That it can mends only what was an
 // absence: a signature that was refused is mended by one that is made.
 func (k *sealKey) ask(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	bounded, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	err := k.key.check(ctx)
+	err := k.key.check(bounded)
 	if err != nil && ctx.Err() != nil || errors.Is(err, pkcs11.ErrBusy) {
 		return nil // this server stops, or others use all that there is
+	}
+	if end := k.key.chain[0].NotAfter; err == nil && k.now().After(end) {
+		err = fmt.Errorf("the seal certificate ended on %s; replace the key", end.UTC().Format(time.RFC3339))
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

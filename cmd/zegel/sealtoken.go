@@ -9,8 +9,8 @@ import (
 	"github.com/zegel-id/zegel/seal/pkcs11"
 )
 
-// openToken opens a key in a hardware module; with seals.opening. A token is opened once, however
-// many tenants have a key in it.
+// openToken opens a key in a hardware module; with seals.opening. A token is
+// opened once, however many tenants have a key in it.
 func (a *app) openToken(ctx context.Context, s *SealConfig) (*signerKey, error) {
 	c := s.PKCS11
 	chain, err := readChain(c.CertificateFile)
