@@ -226,7 +226,7 @@ func (s *site) try(method, address, body string, header ...string) (int, map[str
 
 // wanted is a credential that a wallet asked for.
 type wanted struct {
-	n                   int
+	n, want             int
 	access, transaction string
 	copies              []string
 }
@@ -256,11 +256,16 @@ func (s *site) offer(n int, configuration string) string {
 // ask asks for a credential with two copies: it is there, or will be.
 func (s *site) ask(n int, configuration string) *wanted {
 	s.Helper()
-	w := &wanted{n: n, access: s.offer(n, configuration)}
+	return s.askCopies(n, configuration, 2)
+}
+
+func (s *site) askCopies(n int, configuration string, copies int) *wanted {
+	s.Helper()
+	w := &wanted{n: n, want: copies, access: s.offer(n, configuration)}
 	_, m, text := s.send("POST", s.urls[n]+"/nonce", "")
 	nonce, _ := m["c_nonce"].(string)
 	var proofs []string
-	for range 2 {
+	for range copies {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			s.Error(err)
@@ -294,8 +299,8 @@ func (w *wanted) take(s *site, status int, m map[string]any, text string) {
 			b, _ := json.Marshal(c.(map[string]any)["credential"])
 			w.copies = append(w.copies, strings.Trim(string(b), `"`))
 		}
-		if len(w.copies) != 2 {
-			s.Errorf("%d copies of 2", len(w.copies))
+		if len(w.copies) != w.want {
+			s.Errorf("%d copies of %d", len(w.copies), w.want)
 		}
 	case http.StatusAccepted:
 		w.transaction, _ = m["transaction_id"].(string)

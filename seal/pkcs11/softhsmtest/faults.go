@@ -45,6 +45,12 @@ func (f *Faults) Fail(function string, rv uint, times int) { f.set(function, rv,
 // FailAfter lets some calls of a function pass and makes the next answer rv.
 func (f *Faults) FailAfter(function string, pass int, rv uint) { f.set(function, rv, 1, uint(pass)) }
 
+// FailFrom is FailAfter for so many times. Not for C_Sign, whose answers are
+// changed meanwhile: C_SignInit stands for it.
+func (f *Faults) FailFrom(function string, pass int, rv uint, times int) {
+	f.set(function, rv, times, uint(pass))
+}
+
 // Change makes the next answers of a function wrong: C_Sign has the value
 // exclusive-ored into its last octet, C_GetTokenInfo its bits set in the flags,
 // and C_GetTokenInfo.sessions is the most sessions it allows.
