@@ -89,26 +89,65 @@ func (e *StampError) Unwrap() []error {
 // error is a *StampError that names why each of those asked gave none; when ctx
 // ends, no further one is asked.
 func (c *Client) Stamp(ctx context.Context, hash crypto.Hash, imprint []byte) (*Token, error) {
-	if c.HTTP == nil || c.Trust == nil || c.Random == nil || c.Now == nil || len(c.Authorities) == 0 {
-		return nil, errors.New("tsp: a client needs HTTP, Trust, Random, Now and an authority")
+	if err := c.ready(); err != nil {
+		return nil, err
 	}
-	var failed []Failure
-	for _, a := range c.Authorities {
+	var token *Token
+	err := c.each(ctx, func(a Authority) error {
 		r, err := NewRequest(hash, imprint, c.Random) // a nonce for each
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.Policy = a.Policy
-		t, err := c.ask(ctx, a, r)
+		token, _, err = c.ask(ctx, a, r)
+		return err
+	})
+	return token, err
+}
+
+// Relay asks in the name of another, who made the request and will judge the
+// answer, and returns the TimeStampResp of the first authority whose token holds
+// here too. A request that names no policy is for that of each authority. The
+// nonce is the one of the request, so that two authorities may see the same.
+func (c *Client) Relay(ctx context.Context, r Request) (reply []byte, err error) {
+	if err := c.ready(); err != nil {
+		return nil, err
+	}
+	if r.Nonce == nil || !r.Certificates {
+		return nil, fmt.Errorf("%w: it must have a nonce and ask for certificates (RFC 3161, Section 2.4.1)", ErrRequest)
+	}
+	err = c.each(ctx, func(a Authority) error {
+		asked := r
+		if asked.Policy == nil {
+			asked.Policy = a.Policy
+		}
+		_, reply, err = c.ask(ctx, a, asked)
+		return err
+	})
+	return reply, err
+}
+
+func (c *Client) ready() error {
+	if c.HTTP == nil || c.Trust == nil || c.Random == nil || c.Now == nil || len(c.Authorities) == 0 {
+		return errors.New("tsp: a client needs HTTP, Trust, Random, Now and an authority")
+	}
+	return nil
+}
+
+// each asks the authorities in order until one gives a token.
+func (c *Client) each(ctx context.Context, ask func(Authority) error) error {
+	var failed []Failure
+	for _, a := range c.Authorities {
+		err := ask(a)
 		if err == nil {
-			return t, nil
+			return nil
 		}
 		failed = append(failed, Failure{a.host(), err})
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return nil, &StampError{failed}
+	return &StampError{failed}
 }
 
 func (a Authority) host() string {
@@ -120,32 +159,32 @@ func (a Authority) host() string {
 }
 
 // ask makes one exchange and every check of the token.
-func (c *Client) ask(ctx context.Context, a Authority, r Request) (*Token, error) {
+func (c *Client) ask(ctx context.Context, a Authority, r Request) (*Token, []byte, error) {
 	der, err := r.Marshal()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	asked := c.Now()
 	body, err := c.post(ctx, a, der)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t, err := ParseReply(body, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	v := Verification{Hash: r.Hash, Imprint: r.Imprint, Trust: c.Trust, MaxAccuracy: c.MaxAccuracy}
 	if _, err := t.Verify(v); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	skew := c.Skew
 	if skew == 0 {
 		skew = DefaultSkew
 	}
 	if t.Time.Before(asked.Add(-skew)) || t.Time.After(c.Now().Add(skew)) {
-		return nil, fmt.Errorf("%w: genTime is more than %s from our clock; check both clocks", ErrReply, skew)
+		return nil, nil, fmt.Errorf("%w: genTime is more than %s from our clock; check both clocks", ErrReply, skew)
 	}
-	return t, nil
+	return t, body, nil
 }
 
 // post sends a query and reads a bounded reply. Sigstore's server answers 201

@@ -23,6 +23,8 @@ import (
 var (
 	// ErrToken: it cannot be read as a time-stamp token.
 	ErrToken = errors.New("not a well-formed time-stamp token")
+	// ErrRequest: it cannot be read as a request, or asks what is not relayed.
+	ErrRequest = errors.New("not a request for a time-stamp that can be relayed")
 	// ErrImprint: the token stamps another message, or with another digest.
 	ErrImprint = errors.New("the time-stamp is not of this message")
 	// ErrSigner: the certificate that the signed attributes name is not there,
