@@ -112,6 +112,8 @@ type Config struct {
 	// Issuers are those that vault handles are made for, and that are told of
 	// deletions.
 	Issuers []Issuer
+	// Stamps carries requests for time-stamps; nil refuses them.
+	Stamps Stamps
 	// Now is time.Now if nil.
 	Now func() time.Time
 	// Random is the source of identifiers; crypto/rand if nil.

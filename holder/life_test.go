@@ -650,7 +650,7 @@ func TestNoOperatorOperations(t *testing.T) {
 		"URL": "configuration", "HandleKeys": "public keys", "Profile": "public documents", "Citizen": "a keyed hash",
 		"SignedIn": "after the OpenID provider's answer", "StartSession": "with the one-time code", "Session": "with the access token",
 		"ConsumeProof": "a mark", "ProofNonce": "a number for proofs", "GaveProofNonce": "a check", "EndSessions": "ends access, gives none",
-		"PublishRegistration": "a token in the WebID document while a pod is made", "Resume": "goes on with what the citizen asked", "Run": "calls Resume",
+		"PublishRegistration": "a token in the WebID document while a pod is made", "Due": "months to remind of, and WebIDs, which are public", "Resume": "goes on with what the citizen asked", "Run": "calls Resume",
 	}
 	h := reflect.TypeFor[*holder.Holder]()
 	for n := range h.NumMethod() {

@@ -24,6 +24,8 @@ type stored struct {
 	// Keystore is sealed once more; KeystoreVersion counts its versions.
 	Keystore        []byte `json:"keystore,omitempty"`
 	KeystoreVersion uint64 `json:"keystore_version,omitzero"`
+	// OpenBefore is the month of the reminder.
+	OpenBefore string `json:"open_before,omitzero"`
 	// Revoke lists the issuers to be told of the deletion.
 	Revoke []revocation `json:"revoke,omitempty"`
 }

@@ -77,6 +77,9 @@ func (h *Holder) record(s stored) (store.Record, error) {
 	case Publishing, deactivatingState, reactivatingState, Deleting:
 		r.Tags = []string{unsettled}
 	case Active, Deactivated:
+		if s.OpenBefore != "" {
+			r.Tags = []string{reminder(s.OpenBefore)}
+		}
 	case endedState:
 		r.Expiry = h.now().Add(endedLife)
 	default:
@@ -114,6 +117,8 @@ type Info struct {
 	// Storage is the address of the pod, with a slash at its end, empty until
 	// the vault is active.
 	Storage string
+	// OpenBefore is the month before which the vault should be opened.
+	OpenBefore string
 }
 
 // Vault is the citizen's vault.
@@ -151,7 +156,7 @@ func (h *Holder) info(v vault) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	out := Info{Vault: string(h.subject(v)), State: v.s.State, WebID: webid, DID: id}
+	out := Info{Vault: string(h.subject(v)), State: v.s.State, WebID: webid, DID: id, OpenBefore: v.s.OpenBefore}
 	switch v.s.State {
 	case deactivatingState, reactivatingState:
 		out.State = Deactivated

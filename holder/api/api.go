@@ -105,6 +105,8 @@ func (a *api) routes() []rest.Route {
 		{Method: "GET", Path: "/vault/v1/items/:name", Handler: a.citizen(a.item), Spec: "vault API"},
 		{Method: "DELETE", Path: "/vault/v1/items/:name", Handler: a.citizen(a.deleteItem), Spec: "vault API"},
 		{Method: "POST", Path: "/vault/v1/handles", Handler: a.citizen(a.handle), MaxBody: small, Spec: "vault API: vault handle"},
+		{Method: "POST", Path: "/vault/v1/timestamps", Handler: a.citizen(a.stamp), MaxBody: small, Timeout: working, Spec: "RFC 3161, Section 3.4"},
+		{Method: "PUT", Path: "/vault/v1/reminder", Handler: a.citizen(a.remind), MaxBody: small, Spec: "vault API: reminder"},
 		{Method: "POST", Path: "/vault/v1/events", Handler: a.citizen(a.tell), MaxBody: small, Spec: "vault API: use log"},
 		{Method: "GET", Path: "/vault/v1/events", Handler: a.citizen(a.uses), Spec: "vault API: use log"},
 
@@ -132,6 +134,8 @@ var answers = []struct {
 	{holder.ErrBrokeOff, rest.Problem{Status: http.StatusConflict, Title: "An earlier activation broke off", Remedy: "Activate again."}},
 	{holder.ErrPrecondition, rest.Problem{Status: http.StatusPreconditionFailed, Remedy: "Read it again before another try.", Spec: "RFC 9110, Section 13.1"}},
 	{holder.ErrIssuer, rest.Problem{Status: http.StatusUnprocessableEntity, Title: "Issuer is not known", Field: "issuer", Expected: "the base URL of an issuer in this platform's configuration"}},
+	{holder.ErrNoStamps, rest.Problem{Status: http.StatusNotFound, Title: "No time-stamp authority", Detail: "This platform knows none.", Remedy: "The operator names one in holder.timestamps."}},
+	{holder.ErrStamps, rest.Problem{Status: http.StatusServiceUnavailable, Title: "No time-stamp now", Detail: "None of the authorities answered as it must.", Remedy: "Try again later; evidence that is owed is made at the next opening.", Header: http.Header{"Retry-After": {"60"}}}},
 	{holder.ErrLog, rest.Problem{Status: http.StatusServiceUnavailable, Title: "The use log cannot be written", Detail: "Nothing was done: what cannot be logged does not happen.", Remedy: "Try again later."}},
 	{holder.ErrInput, rest.Problem{Status: http.StatusUnprocessableEntity, Title: "Refused"}},
 

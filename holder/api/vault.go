@@ -25,6 +25,8 @@ type vaultInfo struct {
 	WebID   string       `json:"webid"`
 	DID     string       `json:"did"`
 	Storage string       `json:"storage,omitempty"`
+	// OpenBefore is the month before which the vault should be opened.
+	OpenBefore string `json:"open_before,omitempty"`
 }
 
 func answerVault(status int, i holder.Info) rest.Answer {

@@ -116,20 +116,27 @@ func (v *Vault) update(ctx context.Context, name string, value any, etag string)
 	return v.Platform.PutItem(ctx, name, etag, data)
 }
 
-// Remove deletes an item: from the index first, so that what is listed is
+// Remove deletes an item and the evidence of it: from the index first, so that what is listed is
 // there. When it was interrupted, calling it again removes the rest.
 func (v *Vault) Remove(ctx context.Context, name string) error {
 	if !isName(name) {
 		return ErrNotFound // above all, the index is no item
 	}
-	found := false
+	found, names := false, []string{name}
 	_, err := v.change(ctx, func(x *index) {
 		n := len(x.Entries)
-		x.Entries = slices.DeleteFunc(x.Entries, func(e Entry) bool { return e.Name == name })
+		names = withEvidence(x.Entries, name)
+		x.Entries = slices.DeleteFunc(x.Entries, func(e Entry) bool { return slices.Contains(names, e.Name) })
 		found = found || len(x.Entries) < n
 	})
 	if err != nil {
 		return err
+	}
+	// What is not listed is noise; but nothing should be left of it.
+	for _, evidence := range names[1:] {
+		if err := v.Platform.DeleteItem(ctx, evidence); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
 	}
 	err = v.Platform.DeleteItem(ctx, name)
 	if errors.Is(err, ErrNotFound) && found {

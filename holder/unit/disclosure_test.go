@@ -121,7 +121,7 @@ func TestCopies(t *testing.T) {
 	a := newAuthority(t, issuerURL)
 	r := newReceiver(t, a, newNetwork())
 	v, p := newVault(t, r.net)
-	it := a.hold(t, v, 3)
+	it := a.hold(t, v, 4) // the last is kept for evidence
 	seen := map[string]int{}
 	for range 7 {
 		w := r.wallet(yes)

@@ -94,6 +94,12 @@ type Entry struct {
 	Grant string `json:"grant,omitzero"`
 	// Kind is one of those below.
 	Kind string `json:"kind"`
+	// Of is the credential that evidence is of, Level what it was lifted to, and
+	// StampBefore when it must be stamped again. Its Added is that of the credential
+	// it was made of.
+	Of          string    `json:"of,omitzero"`
+	Level       string    `json:"level,omitzero"`
+	StampBefore time.Time `json:"stamp_before,omitzero"`
 }
 
 // Kinds of entries.
@@ -106,9 +112,12 @@ const (
 	KindGrant = "grant"
 	// KindAsking is a sign-in at an issuer that the citizen is sent to.
 	KindAsking = "asking"
+	// KindEvidence is what proves a credential's seal when its certificate has run
+	// out.
+	KindEvidence = "evidence"
 )
 
-var kinds = []string{KindCredential, KindReceipt, KindWaiting, KindGrant, KindAsking}
+var kinds = []string{KindCredential, KindReceipt, KindWaiting, KindGrant, KindAsking, KindEvidence}
 
 // Receipt is what the citizen keeps of a share.
 type Receipt struct {

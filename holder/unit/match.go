@@ -202,13 +202,17 @@ func (p Presentation) freshest(ctx context.Context, it Item) (pick, error) {
 	return pick{}, nil
 }
 
-// leastShown are the copies by how often they were shown.
+// leastShown are the copies by how often they were shown. The one that evidence is
+// made of comes last: it is shown when nothing else would do.
 func leastShown(it Item) []int {
-	order := make([]int, len(it.Copies))
+	order := make([]int, len(it.presentable()))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(it.Copies[a].Shown, it.Copies[b].Shown) })
+	if n := len(order); n < len(it.Copies) {
+		order = append(order, n)
+	}
 	return order
 }
 

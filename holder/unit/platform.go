@@ -79,6 +79,8 @@ type VaultInfo struct {
 	WebID   string `json:"webid"`
 	DID     string `json:"did"`
 	Storage string `json:"storage"`
+	// OpenBefore is the month that the platform reminds of.
+	OpenBefore string `json:"open_before,omitzero"`
 }
 
 // Activate asks for a vault for the signed-in citizen.

@@ -1,0 +1,275 @@
+package unit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zegel-id/zegel/credential"
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/evidence"
+)
+
+// DefaultMargin is how long before its end evidence is stamped again.
+const DefaultMargin = 90 * 24 * time.Hour
+
+// Archive keeps evidence of the seals in a vault: for each credential one copy
+// lifted to B-LTA (ETSI TS 119 182-1), which proves the seal after its certificate
+// has run out. Evidence lies encrypted in the pod beside the credential, and only
+// the wallet unit can read it, so only the wallet unit makes it and stamps it
+// again; what leaves it are digests.
+type Archive struct {
+	// Stamper gets time-stamps; Platform.Stamper asks the platform.
+	Stamper seal.Stamper
+	// Lists is what is published about revocation.
+	Lists seal.Lists
+	// Seals judges what was made before it is kept. Its Trust has the anchors of
+	// seals and of time-stamp authorities.
+	Seals *seal.Validator
+	Now   func() time.Time
+	// Margin is how long before its end evidence is stamped again; zero is
+	// DefaultMargin.
+	Margin time.Duration
+}
+
+// Done is what was done for a credential.
+type Done string
+
+// What Tend does.
+const (
+	DoneKept    Done = "kept"    // nothing was to be done
+	DoneMade    Done = "made"    // there was none, or only of an earlier issuance
+	DoneLifted  Done = "lifted"  // to a higher level
+	DoneRenewed Done = "renewed" // stamped again
+	DoneNothing Done = "none"    // nothing could be made
+)
+
+// Tended is how it stands with the evidence of one credential.
+type Tended struct {
+	// Credential and Evidence name resources in the vault; there may be no
+	// evidence.
+	Credential string
+	Evidence   string
+	Title      string
+	Done       Done
+	Level      seal.Level
+	// StampBefore is when the evidence proves nothing any more unless it is
+	// stamped again.
+	StampBefore time.Time
+	// Err is why not all could be done. It is tried again the next time.
+	Err error
+}
+
+// Archivable reports whether the seal on a credential of a format is one that
+// evidence can be made of: a JAdES seal on a compact token.
+func Archivable(format string) bool {
+	return format == string(credential.FormatSDJWTVC) || format == string(credential.FormatJWT)
+}
+
+// Tend makes the evidence that is missing, stamps again what nears its end, and
+// removes what belongs to no credential any more. Call it after credentials came
+// and whenever the vault is opened. Nothing is remembered between calls but what
+// is in the vault, so that it may break off anywhere and be called again. The
+// error is that of the vault; what could not be done for one credential stands
+// with it. When the platform knows when to remind the citizen, it is told.
+func (a Archive) Tend(ctx context.Context, v *Vault) ([]Tended, error) {
+	if a.Stamper == nil || a.Lists == nil || a.Seals == nil || a.Now == nil {
+		return nil, errors.New("unit: an archive needs Stamper, Lists, Seals and Now")
+	}
+	entries, err := v.Entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Tended
+	for _, e := range entries {
+		switch {
+		case e.Kind == KindEvidence && !isOf(entries, e):
+			if err := v.Remove(ctx, e.Name); err != nil {
+				return out, err
+			}
+		case e.Kind == KindCredential && Archivable(e.Format):
+			t, err := a.tend(ctx, v, e, evidenceOf(entries, e.Name))
+			if err != nil {
+				return out, err
+			}
+			out = append(out, t)
+		}
+	}
+	return out, v.remind(ctx, out)
+}
+
+// isOf reports whether a credential of evidence is there.
+func isOf(entries []Entry, e Entry) bool {
+	return slices.ContainsFunc(entries, func(c Entry) bool { return c.Kind == KindCredential && c.Name == e.Of })
+}
+
+// evidenceOf is the entry of a credential's evidence; zero when there is none.
+func evidenceOf(entries []Entry, credential string) Entry {
+	for _, e := range entries {
+		if e.Kind == KindEvidence && e.Of == credential {
+			return e
+		}
+	}
+	return Entry{}
+}
+
+// tend does it for one credential.
+func (a Archive) tend(ctx context.Context, v *Vault, c, have Entry) (Tended, error) {
+	t := Tended{Credential: c.Name, Evidence: have.Name, Title: c.Title, Done: DoneKept, Level: seal.Level(have.Level), StampBefore: have.StampBefore}
+	covers := have.Name != "" && have.Added.Equal(c.Added) // else it is of what was issued before
+	if covers && t.Level.Includes(seal.BaselineLTA) && a.lasts(have.StampBefore) {
+		return t, nil
+	}
+	var err error
+	if covers {
+		err = a.again(ctx, v, have, &t)
+	} else {
+		err = a.first(ctx, v, c, have, &t)
+	}
+	// What concerns this credential alone does not keep the others waiting.
+	if errors.Is(err, seal.ErrArchive) || errors.Is(err, ErrEvidence) || errors.Is(err, ErrItem) {
+		t.Err, err = err, nil
+	}
+	return t, err
+}
+
+// lasts reports whether evidence need not be stamped again yet.
+func (a Archive) lasts(before time.Time) bool {
+	margin := a.Margin
+	if margin == 0 {
+		margin = DefaultMargin
+	}
+	return a.Now().Before(before.Add(-margin))
+}
+
+// first makes the evidence of a credential, and what it could not be lifted to
+// stays owed. That of an earlier issuance goes when the new one is stored.
+func (a Archive) first(ctx context.Context, v *Vault, c, former Entry, t *Tended) error {
+	it, _, err := v.Item(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	f, err := liftCopy(it.archival())
+	if err != nil {
+		return err
+	}
+	t.Done, t.Evidence, t.Level, t.StampBefore = DoneNothing, "", "", time.Time{}
+	lifting := a.lift(ctx, f)
+	judged, err := a.judge(ctx, f)
+	if err != nil || !judged.Level.Includes(seal.BaselineT) {
+		return errors.Join(lifting, err)
+	}
+	e := Entry{Kind: KindEvidence, Of: c.Name, Title: c.Title, Format: c.Format, Type: c.Type, Issuer: c.Issuer, Added: c.Added, Level: string(judged.Level), StampBefore: judged.StampBefore}
+	if e.Name, err = NewName(v.Random); err != nil {
+		return err
+	}
+	if err := v.addEvidence(ctx, e, f); err != nil {
+		return err
+	}
+	if former.Name != "" {
+		if err := v.Remove(ctx, former.Name); err != nil {
+			return err
+		}
+	}
+	t.Done, t.Evidence, t.Level, t.StampBefore = DoneMade, e.Name, judged.Level, judged.StampBefore
+	return lifting
+}
+
+// again lifts or renews evidence that is there. The stored one changes in one
+// step, and only to one that holds.
+func (a Archive) again(ctx context.Context, v *Vault, have Entry, t *Tended) error {
+	f, etag, err := v.evidence(ctx, have)
+	if err != nil {
+		return err
+	}
+	before, err := a.judge(ctx, f)
+	if err != nil {
+		return err
+	}
+	working := error(nil)
+	if !before.Level.Includes(seal.BaselineLTA) {
+		working, t.Done = a.lift(ctx, f), DoneLifted
+	} else if !a.lasts(before.StampBefore) {
+		working, t.Done = a.archivist().Renew(ctx, f), DoneRenewed
+	}
+	after, err := a.judge(ctx, f)
+	if err != nil {
+		return errors.Join(working, err)
+	}
+	if working != nil && after.Level == before.Level {
+		t.Done = DoneKept
+		return working
+	}
+	if t.Done != DoneKept {
+		if err := v.update(ctx, have.Name, storedEvidence{Of: have.Of, File: marshalled(f)}, etag); err != nil {
+			return err
+		}
+	}
+	t.Level, t.StampBefore = after.Level, after.StampBefore
+	_, err = v.change(ctx, func(x *index) {
+		for i := range x.Entries {
+			if x.Entries[i].Name == have.Name {
+				x.Entries[i].Level, x.Entries[i].StampBefore = string(after.Level), after.StampBefore
+			}
+		}
+	})
+	return errors.Join(working, err)
+}
+
+func (a Archive) archivist() *seal.Archivist {
+	return &seal.Archivist{Stamper: a.Stamper, Lists: a.Lists, Trust: a.Seals.Trust, Now: a.Now}
+}
+
+func (a Archive) lift(ctx context.Context, f *evidence.File) error {
+	return a.archivist().Lift(ctx, f, seal.BaselineLTA)
+}
+
+// judge is what evidence proves now; what does not hold is not kept.
+func (a Archive) judge(ctx context.Context, f *evidence.File) (seal.Validation, error) {
+	v, err := a.Seals.ValidateEvidence(ctx, f, a.Now())
+	if err == nil {
+		err = v.Err()
+	}
+	if err != nil {
+		return v, fmt.Errorf("%w: %w", ErrEvidence, err)
+	}
+	return v, nil
+}
+
+// liftCopy takes an issued copy apart: a compact token, and the disclosures of an
+// SD-JWT after it.
+func liftCopy(c Copy) (*evidence.File, error) {
+	var text string
+	if err := jose.Unmarshal(c.Credential, &text); err != nil {
+		return nil, fmt.Errorf("%w: a sealed credential is a string: %w", ErrEvidence, err)
+	}
+	token, rest, _ := strings.Cut(text, "~")
+	var disclosures []string
+	for d := range strings.SplitSeq(strings.TrimSuffix(rest, "~"), "~") {
+		if d != "" {
+			disclosures = append(disclosures, d)
+		}
+	}
+	f, err := evidence.Lift(token, disclosures...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEvidence, err)
+	}
+	return f, nil
+}
+
+// archival is the copy that evidence is made of. Where there are several it is the
+// one that is presented last of all, so that what the platform and a time-stamp
+// authority see, the digest of its signature, is known to no receiver.
+func (it Item) archival() Copy { return it.Copies[len(it.Copies)-1] }
+
+// presentable are the copies that are presented first.
+func (it Item) presentable() []Copy {
+	if len(it.Copies) > 1 && Archivable(it.Format) {
+		return it.Copies[:len(it.Copies)-1]
+	}
+	return it.Copies
+}

@@ -1,0 +1,131 @@
+package unit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal/evidence"
+)
+
+// ErrEvidence is returned for evidence that does not hold, or that no evidence can
+// be made of.
+var ErrEvidence = errors.New("the evidence of the seal does not hold")
+
+// storedEvidence is evidence as the vault keeps it.
+type storedEvidence struct {
+	// Of names the credential.
+	Of string `json:"of"`
+	// File is JAdES in JSON, flattened (ETSI TS 119 182-1, clause 5.1).
+	File jsontext.Value `json:"file"`
+}
+
+// marshalled is evidence in JSON. What was read or lifted can always be written.
+func marshalled(f *evidence.File) jsontext.Value {
+	b, err := f.Marshal(evidence.Flattened)
+	if err != nil {
+		panic("unit: evidence that cannot be written: " + err.Error())
+	}
+	return b
+}
+
+// Evidence is the evidence of a credential's seal: JAdES in JSON with what proves
+// the seal when its certificate has run out. It holds all that the credential
+// says, and may be handed to whoever is to be shown it. ErrNotFound if there is
+// none.
+func (v *Vault) Evidence(ctx context.Context, credential string) ([]byte, Entry, error) {
+	entries, err := v.Entries(ctx)
+	if err != nil {
+		return nil, Entry{}, err
+	}
+	e := evidenceOf(entries, credential)
+	if e.Name == "" {
+		return nil, Entry{}, fmt.Errorf("%w: there is no evidence of this credential yet", ErrNotFound)
+	}
+	f, _, err := v.evidence(ctx, e)
+	if err != nil {
+		return nil, Entry{}, err
+	}
+	return marshalled(f), e, nil
+}
+
+// evidence reads evidence and its ETag. An envelope can be made by anyone who
+// knows the vault's key, so that it is held against its entry.
+func (v *Vault) evidence(ctx context.Context, e Entry) (*evidence.File, string, error) {
+	b, etag, err := v.read(ctx, e.Name)
+	if err != nil {
+		return nil, "", err
+	}
+	var s storedEvidence
+	if err := jose.UnmarshalClosed(b, &s); err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrItem, err)
+	}
+	if s.Of != e.Of {
+		return nil, "", fmt.Errorf("%w: expected the evidence of the credential that the index names", ErrItem)
+	}
+	f, err := evidence.Parse(s.File)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrItem, err)
+	}
+	return f, etag, nil
+}
+
+// addEvidence stores evidence and enters it, unless another device was first.
+func (v *Vault) addEvidence(ctx context.Context, e Entry, f *evidence.File) error {
+	if err := v.add(ctx, storedEvidence{Of: e.Of, File: marshalled(f)}, e); err != nil {
+		return err
+	}
+	entries, err := v.Entries(ctx)
+	if err != nil {
+		return err
+	}
+	// Of two devices the one whose entry came first keeps its own.
+	for _, other := range entries {
+		if other.Kind == KindEvidence && other.Of == e.Of && other.Added.Equal(e.Added) {
+			if other.Name != e.Name {
+				return v.Remove(ctx, e.Name)
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// remind tells the platform the month before which the vault should be opened,
+// and nothing else, when that is another than it knows.
+func (v *Vault) remind(ctx context.Context, all []Tended) error {
+	var first time.Time
+	for _, t := range all {
+		if at := t.StampBefore; !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	month := ""
+	if !first.IsZero() {
+		month = first.UTC().Format("2006-01")
+	}
+	if month == v.Info.OpenBefore {
+		return nil
+	}
+	if err := v.Platform.Remind(ctx, month); err != nil {
+		return fmt.Errorf("telling when to remind: %w", err)
+	}
+	v.Info.OpenBefore = month
+	return nil
+}
+
+// withEvidence are a resource and the evidence of it.
+func withEvidence(entries []Entry, name string) []string {
+	names := []string{name}
+	for _, e := range entries {
+		if e.Kind == KindEvidence && e.Of == name && !slices.Contains(names, e.Name) {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
