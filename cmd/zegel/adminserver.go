@@ -28,6 +28,7 @@ func (a *app) adminHandler() http.Handler {
 		rest.Route{Method: "POST", Path: "/audit/purge", Handler: a.auditPurge, Spec: "admin", Timeout: 10 * time.Minute},
 		rest.Route{Method: "POST", Path: "/keys/rotate", Handler: a.rotateKey, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/receivers/reload", Handler: a.receiversReload, Spec: "admin"},
+		rest.Route{Method: "GET", Path: "/vaults/due", Handler: a.vaultsDue, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},
 	)
 	e.Mount(a.trustRoutes()...)
@@ -145,6 +146,8 @@ type environment struct {
 	Suppliers map[string]string `json:"suppliers"`
 	// Anchors are PEM certificates: of the signer of the list of providers,
 	// and of the authority of receivers' access certificates.
+	// StampAnchors are roots of time-stamp authorities; empty when there are none.
+	StampAnchors  string   `json:"stamp_anchors,omitempty"`
 	SealAnchors   string   `json:"seal_anchors"`
 	ListAnchors   string   `json:"list_anchors"`
 	AccessAnchors string   `json:"access_anchors"`
@@ -194,6 +197,9 @@ func (a *app) environment() (environment, error) {
 		e.HandlesFor = append(e.HandlesFor, i.URL)
 	}
 	var err error
+	if e.StampAnchors, err = a.c.Holder.stampAnchors(); err != nil {
+		return e, err
+	}
 	if e.TrustedLists, err = a.c.Verifier.Trust.Lists.forWallets(); err != nil {
 		return e, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/zegel-id/zegel/holder"
 	"log/slog"
 	"maps"
 	"net"
@@ -35,8 +36,9 @@ type app struct {
 	names   *audit.Pseudonyms
 	secrets secrets
 	local   *localTrust
-	lists   *trustedLists // nil where none are configured
-	seals   *sealKeys     // those that are not in the key directory
+	lists   *trustedLists  // nil where none are configured
+	vaults  *holder.Holder // nil where there is no vault platform
+	seals   *sealKeys      // those that are not in the key directory
 	// public reaches addresses that come from input, operator those of the
 	// configuration.
 	public, operator *fetch.Client

@@ -271,6 +271,9 @@ type HolderConfig struct {
 	Pods         PodConfig     `yaml:"pods"`
 	// Issuers are told when a vault is deleted, so that they revoke.
 	Issuers []RemoteIssuer `yaml:"issuers"`
+	// TimeStamps are the authorities for the evidence of seals; without them there
+	// is none.
+	TimeStamps *TimeStampsConfig `yaml:"timestamps"`
 }
 
 // PodConfig says where vaults' ciphertext lives.

@@ -81,6 +81,9 @@ func (c *Config) relativeTo(dir string) {
 		for i := range h.Issuers {
 			paths = append(paths, &h.Issuers[i].KeyFile)
 		}
+		if h.TimeStamps != nil {
+			paths = append(paths, &h.TimeStamps.Anchors)
+		}
 	}
 	if v := c.Verifier; v != nil {
 		paths = append(paths, v.Trust.Revocation.paths()...)
@@ -147,6 +150,7 @@ func (c *Config) Check() error {
 		faults = append(faults, c.Issuer.checkSeals(c.Profile)...)
 	}
 	if h := c.Holder; h != nil {
+		faults = append(faults, h.TimeStamps.check(c.Profile)...)
 		faults = append(faults, h.check("holder", c.Profile)...)
 		if h.SignIn == nil {
 			fault("holder.sign_in: citizens need an OpenID provider to sign in with")

@@ -51,7 +51,7 @@ Neither is cleared at the start, as --data is.`,
 	c.Flags().BoolVar(&o.once, "once", false, "end after the steps: status 0 when all held")
 	c.Flags().BoolVar(&o.trace, "trace", false, "show every HTTP message of wallet, browser and receiver")
 	c.Flags().StringVar(&o.data, "data", "var/demo", "directory of the demonstration, cleared at each start")
-	c.Flags().IntVar(&o.port, "port", 8081, "first of five ports on loopback; 0 takes free ones")
+	c.Flags().IntVar(&o.port, "port", 8081, "first of six ports on loopback; 0 takes free ones")
 	c.Flags().StringVar(&o.store.URIFile, "mongodb-uri-file", "", "keep records in MongoDB: file with the connection string")
 	c.Flags().StringVar(&o.store.Database, "mongodb-database", "", "database of --mongodb-uri-file")
 	c.Flags().StringVar(&o.solid, "solid", "", "keep pods on the Solid server with this base URL")

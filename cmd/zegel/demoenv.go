@@ -32,6 +32,7 @@ import (
 	issuerapi "github.com/zegel-id/zegel/issuer/api"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
+	"github.com/zegel-id/zegel/seal/tsp/devtsa"
 	verifierapi "github.com/zegel-id/zegel/verifier/api"
 )
 
@@ -52,13 +53,14 @@ type demoEnvironment struct {
 	urls map[string]string
 	// keys of institutions, shown so that a reader can go on with curl.
 	schoolKey, employerKey, shopKey string
+	stamps                          *devtsa.Authority
 }
 
 // demoMarker tells a directory that a demonstration made and may clear.
 const demoMarker = ".zegel-demo"
 
 // demoServers are the servers of a demonstration, in the order of their ports.
-var demoServers = []string{"issuer", "holder", "verifier", "identity provider", "magda"}
+var demoServers = []string{"issuer", "holder", "verifier", "identity provider", "magda", "time-stamp authority"}
 
 // openDemo prepares data, keys and configuration and builds every role and
 // stand-in. Port 0 takes free ports.
@@ -196,6 +198,10 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 	if err != nil {
 		return nil, err
 	}
+	stampAnchors := filepath.Join(data, "time-stamps.pem")
+	if d.stamps, err = demoStamps(d.urls["time-stamp authority"], stampAnchors, now); err != nil {
+		return nil, err
+	}
 	var schoolDigest, employerDigest, shopDigest string
 	d.schoolKey, schoolDigest = rest.NewKey()
 	d.employerKey, employerDigest = rest.NewKey()
@@ -220,10 +226,11 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 		},
 		Holder: &HolderConfig{
 			ListenConfig: ListenConfig{URL: d.urls["holder"]}, SignIn: signIn,
-			Issuers: []RemoteIssuer{{URL: d.urls["issuer"], KeyFile: platformFile}},
+			Issuers:    []RemoteIssuer{{URL: d.urls["issuer"], KeyFile: platformFile}},
+			TimeStamps: &TimeStampsConfig{Authorities: []TimeStampAuthority{{URL: d.urls["time-stamp authority"]}}, Anchors: stampAnchors},
 		},
 		Verifier: &VerifierConfig{
-			ListenConfig: ListenConfig{URL: d.urls["verifier"]}, Receivers: receivers,
+			ListenConfig: ListenConfig{URL: d.urls["verifier"]}, Receivers: receivers, Trust: TrustConfig{TimestampAnchors: stampAnchors},
 			Accept: []AcceptConfig{ // there are no trusted lists, so no seal is a qualified one
 				{Type: vct, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}, SealNeedConfig: SealNeedConfig{Qualification: seal.AdESeal}},
 				{Type: demoELM, Issuers: []string{d.urls["issuer"]}, Registrations: []string{h.Registration()}},
@@ -316,7 +323,7 @@ func (d *demoEnvironment) standIns(data string, now func() time.Time) error {
 		Services: []magdadev.Service{{Declared: magda.LEDGeefBewijs(), Answers: fixtures.Answers(), Ready: readyAfter(demoWait, now)}},
 		Verify:   &wssecurity.Verification{Certificates: []*x509.Certificate{signer}, Now: now}, Now: now,
 	})
-	for name, handler := range map[string]http.Handler{"identity provider": idp, "magda": platform} {
+	for name, handler := range map[string]http.Handler{"identity provider": idp, "magda": platform, "time-stamp authority": demoStampServer(d.stamps, now)} {
 		d.app.servers = append(d.app.servers, server{name: name, listen: ListenConfig{URL: d.urls[name]}, handler: handler})
 	}
 	return nil

@@ -70,9 +70,13 @@ func (a *app) buildHolder(ctx context.Context) error {
 		return fmt.Errorf("holder.pods: %w", err)
 	}
 	a.closers = append(a.closers, config.Pods.Close)
+	if config.Stamps, err = a.stamps(); err != nil {
+		return err
+	}
 	if h, err = holder.New(config); err != nil {
 		return err
 	}
+	a.vaults = h
 	rp, err := a.relyingParty(*c.SignIn, c.URL+holderapi.CallbackPath, a.secrets.random["sign-in"])
 	if err != nil {
 		return fmt.Errorf("holder.sign_in: %w", err)

@@ -31,7 +31,7 @@ Start with "zegel demo": it runs issuer, wallet and verifier on this machine.`,
 		SilenceUsage:  true,
 		Version:       version(),
 	}
-	root.AddCommand(demoCommand(), serveCommand(), keysCommand(), receiversCommand(), trustCommand(), auditCommand(), verifyCommand(), sealCommand(), signersCommand(), walletCommand(), didCommand(), apiKeyCommand())
+	root.AddCommand(demoCommand(), serveCommand(), keysCommand(), receiversCommand(), trustCommand(), auditCommand(), verifyCommand(), sealCommand(), signersCommand(), walletCommand(), vaultsCommand(), didCommand(), apiKeyCommand())
 	err := root.ExecuteContext(ctx)
 	var status exitStatus
 	switch {

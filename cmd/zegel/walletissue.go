@@ -179,6 +179,7 @@ func (w *wallet) tellTaken(ctx context.Context, out io.Writer, s unit.Issuance, 
 		fmt.Fprintf(out, "put off by the issuer: %s  %s\n", x.Name, x.Title)
 		all = append(all, w.await(ctx, out, s, v, x.Name, patience))
 	}
+	w.afterwards(ctx, out, v)
 	return errors.Join(all...)
 }
 

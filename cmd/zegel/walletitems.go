@@ -15,7 +15,8 @@ import (
 func (f *walletFlags) list() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List what is in the vault", Args: cobra.NoArgs,
-		RunE: f.opened(func(ctx context.Context, out io.Writer, _ *wallet, v *unit.Vault, _ []string) error {
+		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, _ []string) error {
+			w.afterwards(ctx, out, v)
 			entries, err := v.Entries(ctx)
 			if err != nil {
 				return err
@@ -54,6 +55,9 @@ func (f *walletFlags) show() *cobra.Command {
 }
 
 func show(ctx context.Context, out io.Writer, v *unit.Vault, e unit.Entry) error {
+	if e.Kind == unit.KindEvidence {
+		return fmt.Errorf("%s is evidence of a seal; write it to a file with `zegel wallet evidence export %s FILE`", e.Name, e.Of)
+	}
 	if e.Kind == unit.KindReceipt {
 		r, err := v.Receipt(ctx, e.Name)
 		if err != nil {

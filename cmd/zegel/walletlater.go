@@ -71,6 +71,7 @@ of it, as often as the issuer allows and until your patience is over.`,
 			for _, name := range names {
 				all = append(all, w.await(ctx, out, s, v, name, i.patience))
 			}
+			w.afterwards(ctx, out, v)
 			return errors.Join(all...)
 		}),
 	}

@@ -167,7 +167,7 @@ type trusted struct {
 func (w *wallet) trusted(ctx context.Context) (trusted, error) {
 	e := w.state.Environment
 	anchors := trust.Anchors{}
-	for use, text := range map[trust.Use]string{trust.UseSeal: e.SealAnchors, trust.UseListSigner: e.ListAnchors, trust.UseAccessCertificate: e.AccessAnchors} {
+	for use, text := range map[trust.Use]string{trust.UseSeal: e.SealAnchors, trust.UseListSigner: e.ListAnchors, trust.UseAccessCertificate: e.AccessAnchors, trust.UseTimeStamp: e.StampAnchors} {
 		certs, err := trust.ParsePEM([]byte(text))
 		if err != nil {
 			return trusted{}, fmt.Errorf("trust anchors: %w", err)
@@ -189,7 +189,7 @@ func (w *wallet) trusted(ctx context.Context) (trusted, error) {
 	if err := store.Install(list); err != nil {
 		return trusted{}, err
 	}
-	crls := trust.NewCRLs(nil, w.now)
+	crls := trust.NewCRLs(ager{w}, w.now)
 	for _, c := range e.CRLs {
 		issuer, err := trust.ParsePEM([]byte(c.Issuer))
 		if err != nil || len(issuer) != 1 {

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/holder/unit"
+	"github.com/zegel-id/zegel/seal"
+
+	"github.com/zegel-id/zegel/seal/trust"
+)
+
+// On the roles as they are served: credentials that come have evidence of B-LTA in
+// the vault, formats without such a seal have none, the pod holds ciphertext, and
+// what is exported holds before the verifier's endpoint and the command, which
+// trusts a file.
+func TestEvidenceInTheVault(t *testing.T) {
+	s, _, _ := withLists(t)
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	home := t.TempDir()
+	w := &wallet{home: filepath.Join(home, "wallet"), now: time.Now, tell: func(string) {}}
+	w.state.SignInAs = "lotte"
+	var err error
+	w.state.Environment, err = s.env.app.environment()
+	must(err)
+	_, err = w.create(ctx)
+	must(err)
+	v, err := w.vault(ctx)
+	must(err)
+	var out bytes.Buffer
+	for _, configuration := range []string{"led_diploma", "led_diploma_mdoc", "led_diploma_elm"} {
+		must(w.fetch(ctx, &out, v, "led", configuration, issueFlags{clientID: defaultClientID, copies: 3, language: "en"}))
+	}
+	entries, err := v.Entries(ctx)
+	must(err)
+	made, archivable := 0, 0
+	var credential unit.Entry
+	for _, e := range entries {
+		switch {
+		case e.Kind == unit.KindEvidence:
+			made++
+			if e.Level != string(seal.BaselineLTA) {
+				t.Errorf("%+v", e)
+			}
+		case e.Kind == unit.KindCredential && unit.Archivable(e.Format):
+			archivable++
+			credential = e
+		}
+	}
+	if made == 0 || made != archivable || strings.Count(out.String(), "evidence made") != made {
+		t.Fatalf("%d of %d\n%s", made, archivable, out.String())
+	}
+	must(filepath.WalkDir(filepath.Join(s.env.app.c.Data, "pods"), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if bytes.Contains(b, []byte("etsiU")) || bytes.Contains(b, []byte("disclosures")) {
+			t.Errorf("%s can be read", path)
+		}
+		return err
+	}))
+
+	b, _, err := v.Evidence(ctx, credential.Name)
+	must(err)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.env.urls["verifier"]+"/verifier/v1/seals/validate", bytes.NewReader(b))
+	must(err)
+	req.Header.Set("Content-Type", "application/jose+json")
+	req.Header.Set("Authorization", "Bearer "+s.env.employerKey)
+	res, err := http.DefaultClient.Do(req)
+	must(err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	must(err)
+	for _, want := range []string{`"accepted":true`, `"level":"JAdES-BASELINE-LTA"`, `"qualification":"QESeal"`, `"indication":"TOTAL_PASSED"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s is not in %s", want, text)
+		}
+	}
+
+	// Anyone judges the file.
+	file, anchors := filepath.Join(home, "evidence.json"), filepath.Join(home, "anchors.pem")
+	must(os.WriteFile(file, b, 0o600))
+	must(os.WriteFile(anchors, append(trust.EncodePEM(s.env.app.local.hierarchy.SealCA.Certificate), trust.EncodePEM(s.env.stamps.Root)...), 0o600))
+	crl := filepath.Join(home, "tsa.crl")
+	list, err := w.get(ctx, s.env.urls["time-stamp authority"]+demoCRL)
+	must(err)
+	must(os.WriteFile(crl, list, 0o600))
+	o := sealVerify{trust: []string{anchors}, crls: []string{crl}}
+	judged, err := o.judge(ctx, file, nil, time.Now())
+	must(err)
+	if !judged.Accepted || judged.Level != seal.BaselineLTA {
+		t.Errorf("%+v", judged)
+	}
+
+	// The operator sees a month, and nobody to remind before it.
+	due, err := s.env.app.vaults.Due(ctx, time.Now().AddDate(2, 0, 0))
+	must(err)
+	if len(due) != 1 || due[0].WebID != v.Info.WebID || due[0].OpenBefore != time.Now().UTC().AddDate(0, 0, -1).AddDate(1, 0, 0).Format("2006-01") {
+		t.Errorf("%+v", due)
+	}
+	if none, err := s.env.app.vaults.Due(ctx, time.Now()); err != nil || len(none) != 0 {
+		t.Errorf("%+v, %v", none, err)
+	}
+	texts, err := due[0].Texts()
+	must(err)
+	for _, language := range []string{"nl", "fr", "de", "en"} {
+		if len(texts[language]) < 50 || strings.Contains(texts[language], "%") {
+			t.Errorf("%s: %s", language, texts[language])
+		}
+	}
+	must(v.Remove(ctx, credential.Name))
+	if _, _, err := v.Evidence(ctx, credential.Name); !errors.Is(err, unit.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTimeStampsConfig(t *testing.T) {
+	ok := TimeStampAuthority{URL: "https://tsa.example/", Policy: "0.4.0.2023.1.1"}
+	for want, c := range map[string]*TimeStampsConfig{
+		"":                              {Authorities: []TimeStampAuthority{ok}, Anchors: "a.pem"},
+		"holder.timestamps.authorities": {Anchors: "a.pem"},
+		"holder.timestamps.anchors":     {Authorities: []TimeStampAuthority{ok}},
+		"authorities[0].url":            {Authorities: []TimeStampAuthority{{URL: "http://tsa.example/"}}, Anchors: "a.pem"},
+		"authorities[1].policy":         {Authorities: []TimeStampAuthority{ok, {URL: ok.URL, Policy: "9.9"}}, Anchors: "a.pem"},
+	} {
+		err := errors.Join(c.check(ProfileProduction)...)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+}

@@ -1,0 +1,346 @@
+package unit_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/holder/unit"
+	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/evidence"
+	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/tsp/devtsa"
+)
+
+// archived is a vault whose platform carries requests to a time-stamp authority,
+// and the archive of its wallet unit. The clock of all moves.
+type archived struct {
+	*authority
+	net    *network
+	vault  *unit.Vault
+	pod    *pod
+	clock  time.Time
+	stamps http.Handler // at the platform
+	months []string     // that the platform was told
+}
+
+func (x *archived) now() time.Time { return x.clock }
+
+func newArchived(t testing.TB) *archived {
+	x := &archived{authority: newAuthority(t, issuerURL), net: newNetwork(), clock: at}
+	x.vault, x.pod = newVault(t, x.net)
+	x.vault.Platform.Now = x.now
+	items := x.net.hosts["vault.example"]
+	x.net.hosts["vault.example"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/vault/v1/timestamps":
+			x.stamps.ServeHTTP(w, r)
+		case "/vault/v1/reminder":
+			b, _ := io.ReadAll(r.Body)
+			x.months = append(x.months, string(b))
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			items.ServeHTTP(w, r)
+		}
+	})
+	return x
+}
+
+// authorityUntil is a time-stamp authority whose certificate runs out.
+func (x *archived) authorityUntil(t testing.TB, end time.Time) *devtsa.Authority {
+	t.Helper()
+	return must(devtsa.New(devtsa.Options{Now: x.now, NotBefore: x.clock.Add(-time.Hour), NotAfter: end}))(t)
+}
+
+// archive trusts authorities, with lists of today.
+func (x *archived) archive(t testing.TB, authorities ...*devtsa.Authority) unit.Archive {
+	t.Helper()
+	anchors := x.Anchors()
+	for _, a := range authorities {
+		anchors[trust.UseTimeStamp] = append(anchors[trust.UseTimeStamp], a.Root)
+	}
+	if err := x.Refresh(x.clock); err != nil {
+		t.Fatal(err)
+	}
+	store := must(trust.NewStore(anchors, 0))(t)
+	list := must(store.VerifyList(x.List, x.clock))(t)
+	if err := store.Install(list); err != nil {
+		t.Fatal(err)
+	}
+	crls := must(x.CRLs(nil, x.now))(t)
+	x.publish(t, crls, authorities...)
+	return unit.Archive{Stamper: x.vault.Platform.Stamper(store, rand.Reader), Lists: crls, Seals: &seal.Validator{Trust: store, Revocation: crls}, Now: x.now}
+}
+
+// court judges when nothing of the issuer is published any more.
+func (x *archived) court(t testing.TB, authorities ...*devtsa.Authority) *seal.Validator {
+	t.Helper()
+	anchors := trust.Anchors{trust.UseSeal: x.Anchors()[trust.UseSeal]}
+	for _, a := range authorities {
+		anchors[trust.UseTimeStamp] = append(anchors[trust.UseTimeStamp], a.Root)
+	}
+	crls := trust.NewCRLs(nil, x.now)
+	x.publish(t, crls, authorities...)
+	return &seal.Validator{Trust: must(trust.NewStore(anchors, 0))(t), Revocation: crls, SkipProviderList: true}
+}
+
+// publish is what authorities say of their certificates today.
+func (x *archived) publish(t testing.TB, crls *trust.CRLs, authorities ...*devtsa.Authority) {
+	t.Helper()
+	for _, a := range authorities {
+		der := must(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(x.clock.Unix()), ThisUpdate: x.clock.Add(-time.Minute), NextUpdate: x.clock.AddDate(0, 0, 7)}, a.Root, a.RootKey))(t)
+		if err := crls.Add(der, a.Root); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// relay serves an authority as the platform carries to it.
+func relay(a *devtsa.Authority) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		res, err := a.Do(r)
+		if err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", res.Header.Get("Content-Type"))
+		_, _ = io.Copy(w, res.Body)
+	})
+}
+
+func (x *archived) tend(t testing.TB, a unit.Archive) unit.Tended {
+	t.Helper()
+	all, err := a.Tend(t.Context(), x.vault)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	return all[0]
+}
+
+func (x *archived) judged(t testing.TB, seals *seal.Validator, credential string) seal.Validation {
+	t.Helper()
+	b, _, err := x.vault.Evidence(t.Context(), credential)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return must(seals.ValidateEvidence(t.Context(), must(evidence.Parse(b))(t), x.clock))(t)
+}
+
+// Evidence is made of one copy, lies encrypted beside the credential, is found
+// again, and goes with it. What leaves the unit for a time-stamp are digests.
+func TestArchive(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(2, 0, 0))
+	x.stamps = relay(tsa)
+	a := x.archive(t, tsa)
+	it := x.hold(t, x.vault, 3)
+	before := len(x.net.to("vault.example"))
+	got := x.tend(t, a)
+	if got.Done != unit.DoneMade || got.Level != seal.BaselineLTA || got.Credential != it.Name || got.Err != nil || !got.StampBefore.Equal(at.AddDate(2, 0, 0)) {
+		t.Fatalf("%+v", got)
+	}
+	if v := x.judged(t, a.Seals, it.Name); v.Indication != seal.TotalPassed || v.Level != seal.BaselineLTA || v.Err() != nil {
+		t.Errorf("%+v", v)
+	}
+	// Its disclosures are with it, of the copy that is presented last.
+	b, e, err := x.vault.Evidence(t.Context(), it.Name)
+	f := must(evidence.Parse(b))(t)
+	if err != nil || e.Of != it.Name || len(f.Disclosures()) == 0 {
+		t.Errorf("%+v, %v", e, err)
+	}
+	last := strings.Trim(string(it.Copies[2].Credential), `"`)
+	if token := must(f.Compact())(t); !strings.HasPrefix(last, token+"~") {
+		t.Error("the evidence is of another copy than the last")
+	}
+	for _, sent := range x.net.to("vault.example")[before:] {
+		for _, c := range it.Copies {
+			text := strings.Trim(string(c.Credential), `"`)
+			token, _, _ := strings.Cut(text, "~")
+			if strings.Contains(sent, token[len(token)-40:]) || strings.Contains(sent, token[:80]) {
+				t.Errorf("a credential left the unit: %.60s", sent)
+			}
+		}
+	}
+	if !slices.Equal(x.months, []string{`{"open_before":"2028-11"}`}) {
+		t.Errorf("%q", x.months)
+	}
+	// Nothing more is to be done.
+	n := len(x.net.to("vault.example"))
+	if got := x.tend(t, a); got.Done != unit.DoneKept || got.Level != seal.BaselineLTA || len(x.net.to("vault.example")) != n+1 {
+		t.Errorf("%+v, %d requests", got, len(x.net.to("vault.example"))-n)
+	}
+	if err := x.vault.Remove(t.Context(), it.Name); err != nil {
+		t.Fatal(err)
+	}
+	if names := x.pod.names(); len(names) != 1 {
+		t.Errorf("%v are left beside the index", names)
+	}
+}
+
+// A certificate that has run out, and an authority whose certificate has: stamped
+// again in time the seal holds, and without it does not.
+func TestArchiveOverTime(t *testing.T) {
+	for name, renews := range map[string]bool{"stamped again": true, "not": false} {
+		t.Run(name, func(t *testing.T) {
+			x := newArchived(t)
+			first := x.authorityUntil(t, at.AddDate(1, 0, 0))
+			x.stamps = relay(first)
+			it := x.hold(t, x.vault, 2)
+			if got := x.tend(t, x.archive(t, first)); got.Done != unit.DoneMade {
+				t.Fatalf("%+v", got)
+			}
+			// Ten months later; a new authority.
+			x.clock = at.AddDate(0, 10, 0)
+			second := x.authorityUntil(t, at.AddDate(20, 0, 0))
+			x.stamps = relay(second)
+			if renews {
+				got := x.tend(t, x.archive(t, first, second))
+				if got.Done != unit.DoneRenewed || got.Level != seal.BaselineLTA || !got.StampBefore.After(at.AddDate(3, 0, 0)) {
+					t.Fatalf("%+v", got)
+				}
+				if x.months[len(x.months)-1] == x.months[0] {
+					t.Errorf("%q", x.months)
+				}
+			}
+			// The certificates of the seal and of the first authority have run out.
+			end := x.Seal.Certificate.NotAfter
+			x.clock = end.AddDate(0, 0, 1)
+			v := x.judged(t, x.court(t, first, second), it.Name)
+			if holds := v.Indication == seal.TotalPassed && v.Err() == nil; holds != renews {
+				t.Errorf("%s %s: %v", v.Indication, v.SubIndication, v.Err())
+			}
+		})
+	}
+}
+
+// An authority that is away, or that lies, costs no credential: the evidence is
+// owed, and made when it can be.
+func TestArchiveOwed(t *testing.T) {
+	x := newArchived(t)
+	tsa, stranger := x.authorityUntil(t, at.AddDate(2, 0, 0)), x.authorityUntil(t, at.AddDate(2, 0, 0))
+	a := x.archive(t, tsa)
+	it := x.hold(t, x.vault, 2)
+	for name, h := range map[string]http.Handler{
+		"away":     http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
+		"stranger": relay(stranger),
+		"noise": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/timestamp-reply")
+			_, _ = w.Write([]byte("\x30\x03\x02\x01\x00"))
+		}),
+		"an earlier answer": func() http.Handler {
+			var kept []byte
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				res, _ := tsa.Do(r)
+				b, _ := io.ReadAll(res.Body)
+				if kept == nil {
+					kept = bytes.Clone(b)
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return
+				}
+				w.Header().Set("Content-Type", "application/timestamp-reply")
+				_, _ = w.Write(kept)
+			})
+		}(),
+	} {
+		x.stamps = h
+		for range 2 {
+			if got := x.tend(t, a); got.Done != unit.DoneNothing || !errors.Is(got.Err, seal.ErrArchive) || got.Evidence != "" {
+				t.Errorf("%s: %+v", name, got)
+			}
+		}
+		if _, _, err := x.vault.Evidence(t.Context(), it.Name); !errors.Is(err, unit.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// It goes away after the first time-stamp: that one is kept, the rest is owed.
+	n := 0
+	x.stamps = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n++; n > 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		relay(tsa).ServeHTTP(w, r)
+	})
+	if got := x.tend(t, a); got.Done != unit.DoneMade || got.Level != seal.BaselineLT || !errors.Is(got.Err, seal.ErrArchive) {
+		t.Errorf("%+v", got)
+	}
+	x.stamps = relay(tsa)
+	if got := x.tend(t, a); got.Done != unit.DoneLifted || got.Level != seal.BaselineLTA || got.Err != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Wherever it breaks off, calling it again makes one evidence, and the pod holds
+// nothing beside it.
+func TestArchiveBreaksOff(t *testing.T) {
+	for step := 1; ; step++ {
+		x := newArchived(t)
+		tsa := x.authorityUntil(t, at.AddDate(2, 0, 0))
+		x.stamps = relay(tsa)
+		a := x.archive(t, tsa)
+		it := x.hold(t, x.vault, 2)
+		n := 0
+		x.net.after = func(*http.Request) error {
+			if n++; n >= step {
+				return errLine
+			}
+			return nil
+		}
+		_, err := a.Tend(t.Context(), x.vault)
+		broke := n >= step
+		x.net.after = nil
+		got := x.tend(t, a)
+		if got.Level != seal.BaselineLTA || got.Err != nil {
+			t.Fatalf("step %d: %+v", step, got)
+		}
+		entries := must(x.vault.Entries(t.Context()))(t)
+		if len(entries) != 2 || x.judged(t, a.Seals, it.Name).Err() != nil {
+			t.Fatalf("step %d: %d entries", step, len(entries))
+		}
+		if !broke {
+			if err != nil {
+				t.Error(err)
+			}
+			if step < 6 {
+				t.Errorf("only %d steps", step)
+			}
+			return
+		}
+	}
+}
+
+// What an index or an envelope says that the platform, or who knows the vault's
+// key, put there is held against the credential.
+func TestArchiveSwapped(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(2, 0, 0))
+	x.stamps = relay(tsa)
+	a := x.archive(t, tsa)
+	one, two := x.hold(t, x.vault, 2), x.hold(t, x.vault, 2)
+	if _, err := a.Tend(t.Context(), x.vault); err != nil {
+		t.Fatal(err)
+	}
+	_, e1, err := x.vault.Evidence(context.Background(), one.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, e2, err := x.vault.Evidence(context.Background(), two.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.pod.mu.Lock()
+	x.pod.items[e1.Name] = x.pod.items[e2.Name]
+	x.pod.mu.Unlock()
+	if b, _, err := x.vault.Evidence(t.Context(), one.Name); err == nil || b != nil {
+		t.Error("the evidence of another credential is taken")
+	}
+}
