@@ -130,14 +130,19 @@ func printTended(out io.Writer, all []unit.Tended) {
 	}
 }
 
-// archive is the unit's keeper of evidence.
+// archive is the unit's keeper of evidence. Beside the lists of the platform it asks
+// those that certificates name: the authorities' of time-stamps are strangers'.
 func (w *wallet) archive(ctx context.Context, v *unit.Vault) (unit.Archive, error) {
 	t, err := w.trusted(ctx)
 	if err != nil {
 		return unit.Archive{}, err
 	}
-	client := fetch.Public(fetch.Options{InsecureAllowHTTP: true, InsecureAllowLoopback: w.state.Environment.Development, MaxBody: 8 << 20, Timeout: 30 * time.Second, HeaderTimeout: 20 * time.Second, Now: w.now})
-	lists := trust.Preferred{t.crls, trust.NewResponders(client, rand.Reader, w.now)}
+	profile := ProfileProduction
+	if w.state.Environment.Development {
+		profile = ProfileDevelopment
+	}
+	client := revocationClient(profile, w.now)
+	lists := trust.Preferred{t.crls, trust.NewCRLs(fetch.Aged{Fetcher: client}, w.now), trust.NewResponders(client, rand.Reader, w.now)}
 	return unit.Archive{
 		Stamper: v.Platform.Stamper(t.store, rand.Reader), Lists: lists, Now: w.now,
 		Seals: &seal.Validator{Trust: t.store, Revocation: lists},

@@ -189,7 +189,7 @@ func (w *wallet) trusted(ctx context.Context) (trusted, error) {
 	if err := store.Install(list); err != nil {
 		return trusted{}, err
 	}
-	crls := trust.NewCRLs(ager{w}, w.now)
+	crls := trust.NewCRLs(nil, w.now)
 	for _, c := range e.CRLs {
 		issuer, err := trust.ParsePEM([]byte(c.Issuer))
 		if err != nil || len(issuer) != 1 {
