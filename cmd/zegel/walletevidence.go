@@ -130,19 +130,24 @@ func printTended(out io.Writer, all []unit.Tended) {
 	}
 }
 
-// archive is the unit's keeper of evidence. Beside the lists of the platform it asks
-// those that certificates name: the authorities' of time-stamps are strangers'.
-func (w *wallet) archive(ctx context.Context, v *unit.Vault) (unit.Archive, error) {
-	t, err := w.trusted(ctx)
-	if err != nil {
-		return unit.Archive{}, err
-	}
+// revocation asks, beside the lists of the platform, the lists and responders that
+// certificates name: the authorities of time-stamps are strangers.
+func (w *wallet) revocation(t trusted) trust.Preferred {
 	profile := ProfileProduction
 	if w.state.Environment.Development {
 		profile = ProfileDevelopment
 	}
 	client := revocationClient(profile, w.now)
-	lists := trust.Preferred{t.crls, trust.NewCRLs(fetch.Aged{Fetcher: client}, w.now), trust.NewResponders(client, rand.Reader, w.now)}
+	return trust.Preferred{t.crls, trust.NewCRLs(fetch.Aged{Fetcher: client}, w.now), trust.NewResponders(client, rand.Reader, w.now)}
+}
+
+// archive is the unit's keeper of evidence.
+func (w *wallet) archive(ctx context.Context, v *unit.Vault) (unit.Archive, error) {
+	t, err := w.trusted(ctx)
+	if err != nil {
+		return unit.Archive{}, err
+	}
+	lists := w.revocation(t)
 	return unit.Archive{
 		Stamper: v.Platform.Stamper(t.store, rand.Reader), Lists: lists, Now: w.now,
 		Seals: &seal.Validator{Trust: t.store, Revocation: lists},

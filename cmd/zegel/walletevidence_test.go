@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ import (
 // what is exported holds before the verifier's endpoint and the command, which
 // trusts a file.
 func TestEvidenceInTheVault(t *testing.T) {
-	s, _, _ := withLists(t)
+	s, p, h := withLists(t)
 	ctx := t.Context()
 	must := func(err error) {
 		t.Helper()
@@ -120,6 +121,24 @@ func TestEvidenceInTheVault(t *testing.T) {
 	for _, language := range []string{"nl", "fr", "de", "en"} {
 		if len(texts[language]) < 50 || strings.Contains(texts[language], "%") {
 			t.Errorf("%s: %s", language, texts[language])
+		}
+	}
+	// The service is withdrawn: what was stamped before was a qualified seal then, and
+	// the sentence says when. A format without evidence has no more than its seal now.
+	p.withdraw(t, h, time.Now().UTC().Truncate(time.Second).Add(2*time.Second))
+	later := *w
+	later.now = func() time.Time { return time.Now().Add(26 * time.Hour) }
+	must(os.RemoveAll(filepath.Join(w.home, "trusted-lists")))
+	j, err := later.judge(ctx, v, "")
+	must(err)
+	for _, c := range j.Credentials {
+		e := entries[slices.IndexFunc(entries, func(e unit.Entry) bool { return e.Name == c.Name })]
+		want, by := seal.AdESeal, "when it was judged"
+		if unit.Archivable(e.Format) {
+			want, by = seal.QESeal, "time-stamp"
+		}
+		if !c.Holds || c.Statement.Qualification != want || !strings.Contains(c.Texts["en"], by) && want == seal.QESeal {
+			t.Errorf("%s: %+v", e.Format, c)
 		}
 	}
 	must(v.Remove(ctx, credential.Name))

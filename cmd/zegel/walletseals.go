@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,6 +119,9 @@ func (w *wallet) judge(ctx context.Context, v *unit.Vault, name string) (judgeme
 			return judgement{}, err
 		}
 		found, err := issuance.Sealed(ctx, it)
+		if proven, ok := w.proven(ctx, t, issuance, v, it, found); ok {
+			found, err = proven, nil
+		}
 		if ctx.Err() != nil {
 			return judgement{}, ctx.Err()
 		}
@@ -127,6 +131,30 @@ func (w *wallet) judge(ctx context.Context, v *unit.Vault, name string) (judgeme
 		return judgement{}, fmt.Errorf("there is no credential %s in the vault; see `zegel wallet list`", name)
 	}
 	return j, nil
+}
+
+// proven is what the evidence of a seal proves, where that is more than the seal
+// without it is worth now: its certificate ran out, or its service was withdrawn.
+func (w *wallet) proven(ctx context.Context, t trusted, issuance unit.Issuance, v *unit.Vault, it unit.Item, found seal.Validation) (seal.Validation, bool) {
+	if w.state.Environment.StampAnchors == "" || found.Err() == nil && found.Qualification == seal.QESeal {
+		return seal.Validation{}, false
+	}
+	text, _, err := v.Evidence(ctx, it.Name)
+	if err != nil {
+		return seal.Validation{}, false // there is none, or none that can be read
+	}
+	seals := *issuance.Seals
+	seals.Revocation, issuance.Seals = w.revocation(t), &seals
+	proven, err := issuance.Proven(ctx, it, text)
+	if err != nil || proven.Err() != nil || found.Err() == nil && !worthMore(proven.Qualification, found.Qualification) {
+		return seal.Validation{}, false
+	}
+	return proven, true
+}
+
+func worthMore(a, b seal.Qualification) bool {
+	worths := []seal.Qualification{seal.NotApplicable, seal.AdESeal, seal.AdESealQC, seal.QESeal}
+	return slices.Index(worths, a) > slices.Index(worths, b)
 }
 
 func heldOf(it unit.Item, found seal.Validation, fault error, at time.Time) held {

@@ -344,3 +344,45 @@ func TestArchiveSwapped(t *testing.T) {
 		t.Error("the evidence of another credential is taken")
 	}
 }
+
+// By its evidence a credential is judged when its certificate has run out; by that
+// of another one never.
+func TestProven(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(20, 0, 0))
+	x.stamps = relay(tsa)
+	a := x.archive(t, tsa)
+	one, two := x.hold(t, x.vault, 2), x.hold(t, x.vault, 2)
+	if _, err := a.Tend(t.Context(), x.vault); err != nil {
+		t.Fatal(err)
+	}
+	of := func(it unit.Item) []byte {
+		t.Helper()
+		b, _, err := x.vault.Evidence(t.Context(), it.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	x.clock = x.Seal.Certificate.NotAfter.AddDate(0, 0, 1)
+	s := unit.Issuance{Seals: x.court(t, tsa), Now: x.now}
+	if v, err := s.Sealed(t.Context(), one); err != nil || v.Err() == nil {
+		t.Errorf("without evidence: %s, %v", v.Indication, err)
+	}
+	v, err := s.Proven(t.Context(), one, of(one))
+	if err != nil || v.Err() != nil || v.Level != seal.BaselineLTA || !v.BestSignatureTime.Equal(at) {
+		t.Errorf("%s %s %s, %v, %v", v.Indication, v.Level, v.BestSignatureTime, err, v.Err())
+	}
+	if v, err := s.Proven(t.Context(), one, of(two)); err == nil || v.Certificate != nil {
+		t.Errorf("by the evidence of another: %s, %v", v.Indication, err)
+	}
+	if _, err := s.Proven(t.Context(), one, []byte("{}")); !errors.Is(err, unit.ErrEvidence) {
+		t.Error(err)
+	}
+	other := one
+	other.Copies = slices.Clone(one.Copies)
+	other.Copies[1].Credential = quoted(changed(t, one.Copies[1].Credential, '~', 5, "AA"))
+	if _, err := s.Proven(t.Context(), other, of(one)); err == nil {
+		t.Error("a changed disclosure is proven")
+	}
+}

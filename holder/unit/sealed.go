@@ -10,7 +10,9 @@ import (
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/format"
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/evidence"
 )
 
 // Sealed judges what the vault holds by the trust of the wallet unit itself, as of
@@ -27,7 +29,7 @@ func (s Issuance) Sealed(ctx context.Context, it Item) (seal.Validation, error) 
 	}
 	var all []seal.Validation
 	for n := range it.Copies {
-		v, err := s.sealed(ctx, f, it, n)
+		v, err := s.sealed(ctx, f, it, n, func(u format.Signature) (seal.Validation, error) { return u.Validate(ctx, s.Seals, s.Now()) })
 		if err != nil {
 			return seal.Validation{}, fmt.Errorf("copy %d: %w", n+1, err)
 		}
@@ -42,10 +44,31 @@ func (s Issuance) Sealed(ctx context.Context, it Item) (seal.Validation, error) 
 	}), nil
 }
 
+// Proven judges like Sealed, by the evidence of the seal: what time-stamps prove
+// decides at which time the certificate counts. Only one copy has evidence, and the
+// evidence must be of it; of the others it says nothing.
+func (s Issuance) Proven(ctx context.Context, it Item, text []byte) (seal.Validation, error) {
+	f := format.By(it.Format)
+	if f == nil || len(it.Copies) == 0 || s.Seals == nil || !Archivable(it.Format) {
+		return seal.Validation{}, fmt.Errorf("%w: no evidence is made of this credential", ErrEvidence)
+	}
+	file, err := evidence.Parse(text)
+	if err != nil {
+		return seal.Validation{}, fmt.Errorf("%w: %w", ErrEvidence, err)
+	}
+	return s.sealed(ctx, f, it, len(it.Copies)-1, func(u format.Signature) (seal.Validation, error) {
+		token, err := file.Compact()
+		if err != nil || u.Token == nil || token != u.Token.SigningInput()+"."+jose.Encode(u.Token.Signature) {
+			return seal.Validation{}, fmt.Errorf("%w: it is of another copy or credential", ErrEvidence)
+		}
+		return s.Seals.ValidateEvidence(ctx, file, s.Now())
+	})
+}
+
 // errSeal ends the verification of a copy whose seal does not hold.
 var errSeal = errors.New("the seal does not hold")
 
-func (s Issuance) sealed(ctx context.Context, f format.Format, it Item, n int) (seal.Validation, error) {
+func (s Issuance) sealed(ctx context.Context, f format.Format, it Item, n int, judge func(format.Signature) (seal.Validation, error)) (seal.Validation, error) {
 	held, err := it.Open(n)
 	if err != nil {
 		return seal.Validation{}, err
@@ -60,7 +83,7 @@ func (s Issuance) sealed(ctx context.Context, f format.Format, it Item, n int) (
 	}
 	var found *seal.Validation
 	p.Trust = func(u format.Signature) (crypto.PublicKey, error) {
-		v, err := u.Validate(ctx, s.Seals, s.Now())
+		v, err := judge(u)
 		if err != nil {
 			return nil, err
 		}
