@@ -146,8 +146,6 @@ type environment struct {
 	Suppliers map[string]string `json:"suppliers"`
 	// Anchors are PEM certificates: of the signer of the list of providers,
 	// and of the authority of receivers' access certificates.
-	// StampAnchors are roots of time-stamp authorities; empty when there are none.
-	StampAnchors  string   `json:"stamp_anchors,omitempty"`
 	SealAnchors   string   `json:"seal_anchors"`
 	ListAnchors   string   `json:"list_anchors"`
 	AccessAnchors string   `json:"access_anchors"`
@@ -155,6 +153,8 @@ type environment struct {
 	CRLs          []crl    `json:"crls"`
 	Registrar     jose.JWK `json:"registrar"`
 	Receivers     string   `json:"receivers"`
+	// StampAnchors are roots of time-stamp authorities; empty when there are none.
+	StampAnchors string `json:"stamp_anchors,omitempty"`
 	// TrustedLists are those of the Union, for the wallet to fetch and verify itself;
 	// nil for a platform that asks none.
 	TrustedLists *walletLists `json:"trusted_lists,omitempty"`

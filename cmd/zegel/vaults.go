@@ -24,8 +24,9 @@ func vaultsDueCommand() *cobra.Command {
 		Long: `Lists the WebIDs of vaults that their citizens should open before a month, because
 the evidence of seals in them has to be time-stamped again, which only the
 wallet of the citizen can do. The month is all that the platform knows of it.
+Opened earlier than about half a year before, nothing has to be done yet.
 With --json each has what to tell the citizen, in nl, fr, de and en.`,
-		Example: "  zegel vaults due --within 6 --json",
+		Example: "  zegel vaults due --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if within < 0 || within > 600 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +15,9 @@ import (
 	"github.com/zegel-id/zegel/seal/evidence"
 )
 
-// DefaultMargin is how long before its end evidence is stamped again.
-const DefaultMargin = 90 * 24 * time.Hour
+// DefaultMargin is how long before its end evidence is stamped again. It is longer
+// than citizens are reminded before, so that opening the vault then helps.
+const DefaultMargin = 180 * 24 * time.Hour
 
 // Archive keeps evidence of the seals in a vault: for each credential one copy
 // lifted to B-LTA (ETSI TS 119 182-1), which proves the seal after its certificate
@@ -99,7 +101,7 @@ func (a Archive) Tend(ctx context.Context, v *Vault) ([]Tended, error) {
 			out = append(out, t)
 		}
 	}
-	return out, v.remind(ctx, out)
+	return out, v.remind(ctx, out, a.Now())
 }
 
 // isOf reports whether a credential of evidence is there.
@@ -126,15 +128,27 @@ func (a Archive) tend(ctx context.Context, v *Vault, c, have Entry) (Tended, err
 	}
 	var err error
 	if covers {
-		err = a.again(ctx, v, have, &t)
+		err = a.again(ctx, v, c, have, &t)
 	} else {
 		err = a.first(ctx, v, c, have, &t)
 	}
 	// What concerns this credential alone does not keep the others waiting.
-	if errors.Is(err, seal.ErrArchive) || errors.Is(err, ErrEvidence) || errors.Is(err, ErrItem) {
+	if ofOne(err) {
 		t.Err, err = err, nil
 	}
 	return t, err
+}
+
+// ofOne reports whether an error is of one credential and its evidence, which may
+// also be too large for the vault.
+func ofOne(err error) bool {
+	for _, known := range []error{seal.ErrArchive, ErrEvidence, ErrItem, evidence.ErrAugment} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	r := (*Refusal)(nil)
+	return errors.As(err, &r) && r.Status == http.StatusRequestEntityTooLarge
 }
 
 // lasts reports whether evidence need not be stamped again yet.
@@ -149,19 +163,10 @@ func (a Archive) lasts(before time.Time) bool {
 // first makes the evidence of a credential, and what it could not be lifted to
 // stays owed. That of an earlier issuance goes when the new one is stored.
 func (a Archive) first(ctx context.Context, v *Vault, c, former Entry, t *Tended) error {
-	it, _, err := v.Item(ctx, c.Name)
-	if err != nil {
-		return err
-	}
-	f, err := liftCopy(it.archival())
-	if err != nil {
-		return err
-	}
 	t.Done, t.Evidence, t.Level, t.StampBefore = DoneNothing, "", "", time.Time{}
-	lifting := a.lift(ctx, f)
-	judged, err := a.judge(ctx, f)
-	if err != nil || !judged.Level.Includes(seal.BaselineT) {
-		return errors.Join(lifting, err)
+	f, judged, lifting, err := a.make(ctx, v, c)
+	if err != nil {
+		return err
 	}
 	e := Entry{Kind: KindEvidence, Of: c.Name, Title: c.Title, Format: c.Format, Type: c.Type, Issuer: c.Issuer, Added: c.Added, Level: string(judged.Level), StampBefore: judged.StampBefore}
 	if e.Name, err = NewName(v.Random); err != nil {
@@ -179,16 +184,42 @@ func (a Archive) first(ctx context.Context, v *Vault, c, former Entry, t *Tended
 	return lifting
 }
 
+// make lifts the copy of a credential that evidence is made of. What it could not
+// be lifted to is told beside evidence of B-T or more.
+func (a Archive) make(ctx context.Context, v *Vault, c Entry) (f *evidence.File, judged seal.Validation, lifting, err error) {
+	it, _, err := v.Item(ctx, c.Name)
+	if err != nil {
+		return nil, judged, nil, err
+	}
+	if f, err = liftCopy(it.archival()); err != nil {
+		return nil, judged, nil, err
+	}
+	lifting = a.lift(ctx, f)
+	if judged, err = a.judge(ctx, f); err == nil && !judged.Level.Includes(seal.BaselineT) {
+		err = ErrEvidence
+	}
+	if err != nil {
+		return nil, judged, nil, errors.Join(lifting, err)
+	}
+	return f, judged, lifting, nil
+}
+
 // again lifts or renews evidence that is there. The stored one changes in one
-// step, and only to one that holds.
-func (a Archive) again(ctx context.Context, v *Vault, have Entry, t *Tended) error {
+// step, and only to one that holds. Evidence that ran out is made anew, which works
+// while the seal holds without it.
+func (a Archive) again(ctx context.Context, v *Vault, c, have Entry, t *Tended) error {
 	f, etag, err := v.evidence(ctx, have)
 	if err != nil {
 		return err
 	}
 	before, err := a.judge(ctx, f)
 	if err != nil {
-		return err
+		made, judged, lifting, errMade := a.make(ctx, v, c)
+		if errMade != nil {
+			return errors.Join(err, errMade)
+		}
+		t.Done = DoneMade
+		return errors.Join(lifting, v.replaceEvidence(ctx, have, made, etag, judged, t))
 	}
 	working := error(nil)
 	if !before.Level.Includes(seal.BaselineLTA) {
@@ -204,20 +235,16 @@ func (a Archive) again(ctx context.Context, v *Vault, have Entry, t *Tended) err
 		t.Done = DoneKept
 		return working
 	}
-	if t.Done != DoneKept {
-		if err := v.update(ctx, have.Name, storedEvidence{Of: have.Of, File: marshalled(f)}, etag); err != nil {
-			return err
-		}
+	// An authority that still has the same certificate gives no more time; what it
+	// stamped is not kept, for evidence has room for a number of stamps.
+	if t.Done == DoneRenewed && !after.StampBefore.After(before.StampBefore) {
+		t.Done = DoneKept
+		return nil
 	}
-	t.Level, t.StampBefore = after.Level, after.StampBefore
-	_, err = v.change(ctx, func(x *index) {
-		for i := range x.Entries {
-			if x.Entries[i].Name == have.Name {
-				x.Entries[i].Level, x.Entries[i].StampBefore = string(after.Level), after.StampBefore
-			}
-		}
-	})
-	return errors.Join(working, err)
+	if t.Done == DoneKept {
+		f = nil // only the index did not know of it
+	}
+	return errors.Join(working, v.replaceEvidence(ctx, have, f, etag, after, t))
 }
 
 func (a Archive) archivist() *seal.Archivist {

@@ -386,3 +386,82 @@ func TestProven(t *testing.T) {
 		t.Error("a changed disclosure is proven")
 	}
 }
+
+// While an authority still has the same certificate nothing is gained by stamping
+// again, and evidence has room for a number of stamps: however often the vault is
+// opened, it is kept as it is, and can be stamped again when there is something to
+// gain.
+func TestArchiveGainsNothing(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(1, 0, 0))
+	x.stamps = relay(tsa)
+	it := x.hold(t, x.vault, 2)
+	made := x.tend(t, x.archive(t, tsa))
+	before, _, err := x.vault.Evidence(t.Context(), it.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.clock = at.AddDate(0, 10, 0)
+	a := x.archive(t, tsa)
+	for range 70 {
+		if got := x.tend(t, a); got.Done != unit.DoneKept || got.Err != nil || !got.StampBefore.Equal(made.StampBefore) {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if after, _, err := x.vault.Evidence(t.Context(), it.Name); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("it grew from %d to %d bytes, %v", len(before), len(after), err)
+	}
+	second := x.authorityUntil(t, at.AddDate(20, 0, 0))
+	x.stamps = relay(second)
+	if got := x.tend(t, x.archive(t, tsa, second)); got.Done != unit.DoneRenewed || !got.StampBefore.After(made.StampBefore) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Evidence that ran out is made anew while the seal holds without it; when nothing
+// can be made, the others are tended to all the same, and the citizen is reminded
+// of what is still to be saved.
+func TestArchiveRanOut(t *testing.T) {
+	x := newArchived(t)
+	first := x.authorityUntil(t, at.AddDate(0, 4, 0))
+	x.stamps = relay(first)
+	it := x.hold(t, x.vault, 2)
+	x.tend(t, x.archive(t, first))
+	x.clock = at.AddDate(0, 6, 0)
+	second := x.authorityUntil(t, at.AddDate(20, 0, 0))
+	a := x.archive(t, first, second)
+	x.stamps = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	if got := x.tend(t, a); !errors.Is(got.Err, unit.ErrEvidence) || len(x.months) != 2 || x.months[1] != `{"open_before":""}` {
+		t.Errorf("%+v, told %q", got, x.months)
+	}
+	x.stamps = relay(second)
+	got := x.tend(t, a)
+	if got.Done != unit.DoneMade || got.Level != seal.BaselineLTA || got.Err != nil || !got.StampBefore.After(at.AddDate(2, 0, 0)) || x.judged(t, a.Seals, it.Name).Err() != nil {
+		t.Errorf("%+v", got)
+	}
+	if entries := must(x.vault.Entries(t.Context()))(t); len(entries) != 2 || len(x.pod.names()) != 3 {
+		t.Errorf("%d entries, %d resources", len(entries), len(x.pod.names()))
+	}
+}
+
+// Evidence that the vault does not take keeps no other from being made.
+func TestArchiveTooLarge(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(2, 0, 0))
+	x.stamps = relay(tsa)
+	a := x.archive(t, tsa)
+	x.hold(t, x.vault, 2)
+	x.hold(t, x.vault, 2)
+	refused := false
+	x.pod.fail = func(r *http.Request) int {
+		if r.Method == http.MethodPut && !refused {
+			refused = true
+			return http.StatusRequestEntityTooLarge
+		}
+		return 0
+	}
+	all, err := a.Tend(t.Context(), x.vault)
+	if err != nil || len(all) != 2 || all[0].Err == nil || all[1].Err != nil || all[1].Level != seal.BaselineLTA {
+		t.Errorf("%+v, %v", all, err)
+	}
+}

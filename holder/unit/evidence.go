@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
 )
 
@@ -96,12 +97,31 @@ func (v *Vault) addEvidence(ctx context.Context, e Entry, f *evidence.File) erro
 	return nil
 }
 
+// replaceEvidence stores evidence in place of what was read, unless it is nil, and
+// what it proves in the index.
+func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, etag string, judged seal.Validation, t *Tended) error {
+	if f != nil {
+		if err := v.update(ctx, e.Name, storedEvidence{Of: e.Of, File: marshalled(f)}, etag); err != nil {
+			return err
+		}
+	}
+	t.Level, t.StampBefore = judged.Level, judged.StampBefore
+	_, err := v.change(ctx, func(x *index) {
+		for i := range x.Entries {
+			if x.Entries[i].Name == e.Name {
+				x.Entries[i].Level, x.Entries[i].StampBefore = string(judged.Level), judged.StampBefore
+			}
+		}
+	})
+	return err
+}
+
 // remind tells the platform the month before which the vault should be opened,
 // and nothing else, when that is another than it knows.
-func (v *Vault) remind(ctx context.Context, all []Tended) error {
+func (v *Vault) remind(ctx context.Context, all []Tended, now time.Time) error {
 	var first time.Time
 	for _, t := range all {
-		if at := t.StampBefore; !at.IsZero() && (first.IsZero() || at.Before(first)) {
+		if at := t.StampBefore; at.After(now) && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
