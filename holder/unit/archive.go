@@ -142,7 +142,7 @@ func (a Archive) tend(ctx context.Context, v *Vault, c, have Entry) (Tended, err
 // ofOne reports whether an error is of one credential and its evidence, which may
 // also be too large for the vault.
 func ofOne(err error) bool {
-	for _, known := range []error{seal.ErrArchive, ErrEvidence, ErrItem, evidence.ErrAugment} {
+	for _, known := range []error{seal.ErrArchive, ErrEvidence, ErrItem, ErrEnvelope, ErrNotFound, evidence.ErrAugment} {
 		if errors.Is(err, known) {
 			return true
 		}
@@ -209,6 +209,12 @@ func (a Archive) make(ctx context.Context, v *Vault, c Entry) (f *evidence.File,
 // while the seal holds without it.
 func (a Archive) again(ctx context.Context, v *Vault, c, have Entry, t *Tended) error {
 	f, etag, err := v.evidence(ctx, have)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrEnvelope) { // the pod lost or damaged it
+		if err := v.Remove(ctx, have.Name); err != nil {
+			return err
+		}
+		return a.first(ctx, v, c, Entry{}, t)
+	}
 	if err != nil {
 		return err
 	}

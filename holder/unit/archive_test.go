@@ -465,3 +465,34 @@ func TestArchiveTooLarge(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
+
+// Evidence that the pod lost or damaged is made anew.
+func TestArchiveLost(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(1, 0, 0))
+	x.stamps = relay(tsa)
+	one, two := x.hold(t, x.vault, 2), x.hold(t, x.vault, 2)
+	if _, err := x.archive(t, tsa).Tend(t.Context(), x.vault); err != nil {
+		t.Fatal(err)
+	}
+	_, e1, err := x.vault.Evidence(t.Context(), one.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, e2, err := x.vault.Evidence(t.Context(), two.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.pod.mu.Lock()
+	delete(x.pod.items, e1.Name)
+	x.pod.items[e2.Name] = []byte(`{"jwe":"damaged"}`)
+	x.pod.mu.Unlock()
+	x.clock = at.AddDate(0, 10, 0)
+	all, err := x.archive(t, tsa).Tend(t.Context(), x.vault)
+	if err != nil || len(all) != 2 || all[0].Done != unit.DoneMade || all[0].Err != nil || all[1].Done != unit.DoneMade || all[1].Err != nil {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if entries := must(x.vault.Entries(t.Context()))(t); len(entries) != 4 {
+		t.Errorf("%d entries", len(entries))
+	}
+}
