@@ -33,6 +33,9 @@ type Platform struct {
 	// Key binds the session; AccessToken is the session's token, a secret.
 	Key         crypto.Signer
 	AccessToken string
+	// Wait lets time pass when the platform asks for it; nil waits by the clock of the
+	// system.
+	Wait func(ctx context.Context, d time.Duration) error
 	// nonce is the last one that the platform gave (RFC 9449, Section 8.2).
 	nonce atomic.Pointer[string]
 }
@@ -269,9 +272,10 @@ func (p *Platform) raw(ctx context.Context, method, path string, h http.Header, 
 
 // send sends a request with a proof of the unit's key. When the platform wants
 // its nonce in the proof, the request is sent once more with it (RFC 9449,
-// Sections 8 and 9).
+// Sections 8 and 9). When it wants the unit to slow down, the unit does: a request
+// that was refused for that was not carried out.
 func (p *Platform) send(ctx context.Context, method, target, token string, h http.Header, body []byte) ([]byte, http.Header, error) {
-	for try := 0; ; try++ {
+	for try, waited := 0, 0; ; try++ {
 		req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 		if err != nil {
 			return nil, nil, err
@@ -293,6 +297,13 @@ func (p *Platform) send(ctx context.Context, method, target, token string, h htt
 		challenged(err, answer)
 		if n := answer.Values(oauth.NonceHeader); len(n) == 1 && len(n[0]) <= maxNonce {
 			p.nonce.Store(&n[0])
+		}
+		if d, ok := slower(err, answer); ok && waited < maxWaits {
+			if err := p.wait(ctx, d); err != nil {
+				return nil, nil, err
+			}
+			waited, try = waited+1, -1
+			continue
 		}
 		r := (*Refusal)(nil)
 		if try > 0 || !errors.As(err, &r) || !demandsNonce(r, answer) {
