@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,6 +77,9 @@ standard output.`,
 		Example: "  zegel wallet evidence export 0f1c… diploma.json\n  zegel seal verify diploma.json --trust authority.pem",
 		RunE: f.opened(func(ctx context.Context, out io.Writer, _ *wallet, v *unit.Vault, args []string) error {
 			b, e, err := v.Evidence(ctx, args[0])
+			if errors.Is(err, unit.ErrNotFound) {
+				return fmt.Errorf("%s: %w; see `zegel wallet list` for the credentials, and `zegel wallet evidence tend` for those without", args[0], err)
+			}
 			if err != nil {
 				return err
 			}
@@ -83,7 +87,11 @@ standard output.`,
 				_, err := fmt.Fprintf(out, "%s\n", b)
 				return err
 			}
-			if err := writeNew(args[1], append(b, '\n')); err != nil {
+			err = writeNew(args[1], append(b, '\n'))
+			if errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("%s is there already; choose another FILE, or remove it first", args[1])
+			}
+			if err != nil {
 				return err
 			}
 			fmt.Fprintf(out, "Written to %s: %s, good until %s.\n", args[1], e.Level, e.StampBefore.Local().Format(time.DateOnly))

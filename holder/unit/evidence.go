@@ -26,13 +26,13 @@ type storedEvidence struct {
 	File jsontext.Value `json:"file"`
 }
 
-// marshalled is evidence in JSON. What was read or lifted can always be written.
-func marshalled(f *evidence.File) jsontext.Value {
+// stored is evidence as it is stored.
+func stored(of string, f *evidence.File) (storedEvidence, error) {
 	b, err := f.Marshal(evidence.Flattened)
 	if err != nil {
-		panic("unit: evidence that cannot be written: " + err.Error())
+		return storedEvidence{}, fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
-	return b
+	return storedEvidence{Of: of, File: b}, nil
 }
 
 // Evidence is the evidence of a credential's seal: JAdES in JSON with what proves
@@ -52,7 +52,8 @@ func (v *Vault) Evidence(ctx context.Context, credential string) ([]byte, Entry,
 	if err != nil {
 		return nil, Entry{}, err
 	}
-	return marshalled(f), e, nil
+	s, err := stored(e.Of, f)
+	return s.File, e, err
 }
 
 // evidence reads evidence and its ETag. An envelope can be made by anyone who
@@ -78,7 +79,11 @@ func (v *Vault) evidence(ctx context.Context, e Entry) (*evidence.File, string, 
 
 // addEvidence stores evidence and enters it, unless another device was first.
 func (v *Vault) addEvidence(ctx context.Context, e Entry, f *evidence.File) error {
-	if err := v.add(ctx, storedEvidence{Of: e.Of, File: marshalled(f)}, e); err != nil {
+	s, err := stored(e.Of, f)
+	if err != nil {
+		return err
+	}
+	if err := v.add(ctx, s, e); err != nil {
 		return err
 	}
 	entries, err := v.Entries(ctx)
@@ -101,7 +106,11 @@ func (v *Vault) addEvidence(ctx context.Context, e Entry, f *evidence.File) erro
 // what it proves in the index.
 func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, etag string, judged seal.Validation, t *Tended) error {
 	if f != nil {
-		if err := v.update(ctx, e.Name, storedEvidence{Of: e.Of, File: marshalled(f)}, etag); err != nil {
+		s, err := stored(e.Of, f)
+		if err != nil {
+			return err
+		}
+		if err := v.update(ctx, e.Name, s, etag); err != nil {
 			return err
 		}
 	}
