@@ -107,7 +107,7 @@ func (w *wallet) http() unit.Doer {
 // platform is the vault platform with a session: the one that is kept, or a
 // new one.
 func (w *wallet) platform(ctx context.Context) (*unit.Platform, error) {
-	p := &unit.Platform{Base: w.state.Environment.Holder, HTTP: w.http(), Now: w.now}
+	p := &unit.Platform{Base: w.state.Environment.Holder, HTTP: w.http(), Now: w.now, Wait: wait}
 	if s := w.state.Session; s != nil && w.now().Before(s.Expires.Add(-30*time.Second)) {
 		key, err := s.Key.Private()
 		if err != nil {

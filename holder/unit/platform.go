@@ -33,8 +33,8 @@ type Platform struct {
 	// Key binds the session; AccessToken is the session's token, a secret.
 	Key         crypto.Signer
 	AccessToken string
-	// Wait lets time pass when the platform asks for it; nil waits by the clock of the
-	// system.
+	// Wait lets time pass when the platform asks for it, or returns the context's
+	// error; without it the refusal is told at once.
 	Wait func(ctx context.Context, d time.Duration) error
 	// nonce is the last one that the platform gave (RFC 9449, Section 8.2).
 	nonce atomic.Pointer[string]
@@ -298,8 +298,8 @@ func (p *Platform) send(ctx context.Context, method, target, token string, h htt
 		if n := answer.Values(oauth.NonceHeader); len(n) == 1 && len(n[0]) <= maxNonce {
 			p.nonce.Store(&n[0])
 		}
-		if d, ok := slower(err, answer); ok && waited < maxWaits {
-			if err := p.wait(ctx, d); err != nil {
+		if d, ok := slower(err, answer); ok && p.Wait != nil && waited < maxWaits {
+			if err := p.Wait(ctx, d); err != nil {
 				return nil, nil, err
 			}
 			waited, try = waited+1, -1

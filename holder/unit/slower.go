@@ -1,7 +1,6 @@
 package unit
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -25,18 +24,4 @@ func slower(err error, h http.Header) (time.Duration, bool) {
 	seconds, errNumber := strconv.ParseUint(h.Get("Retry-After"), 10, 16)
 	d := time.Duration(seconds) * time.Second
 	return d, errNumber == nil && d > 0 && d <= maxWait
-}
-
-func (p *Platform) wait(ctx context.Context, d time.Duration) error {
-	if p.Wait != nil {
-		return p.Wait(ctx, d)
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

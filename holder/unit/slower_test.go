@@ -57,6 +57,7 @@ func TestSlower(t *testing.T) {
 	// Who goes away does not wait.
 	n := newNetwork()
 	v, _ := newVault(t, n)
+	v.Platform.Wait = func(ctx context.Context, _ time.Duration) error { <-ctx.Done(); return ctx.Err() }
 	ctx, stop := context.WithCancel(t.Context())
 	n.hosts["vault.example"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		stop()
