@@ -53,8 +53,8 @@ func (v *Validator) provider(out *Validation, now time.Time) {
 		return
 	}
 	p, err := v.Trust.Provider(out.Path, trust.Issuance, out.Statements.PublicBody, out.BestSignatureTime)
-	if l := v.Trust.List(); err == nil && l != nil && !now.Before(l.NextUpdate) {
-		err = fmt.Errorf("%w: NextUpdate was %s, fetch the list again (ETSI TS 119 602, Annex H)", trust.ErrListExpired, l.NextUpdate.UTC().Format(time.RFC3339))
+	if l := v.Trust.List(); err == nil && l != nil {
+		err = l.Fresh(now)
 	}
 	if err != nil {
 		out.Checks.Fail(CheckProviderList, spec, err.Error())

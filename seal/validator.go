@@ -201,6 +201,8 @@ func (v *Validator) chain(out *Validation, path *trust.Path, err error) {
 		out.Checks.Pass(CheckChain, spec, "to "+subject(path.Anchor()))
 		out.Checks.Pass(CheckValidity, validity, "")
 		out.Checks.Pass(CheckKeyUsage, usage, "")
+	case errors.Is(err, trust.ErrListExpired):
+		out.indeterminate(TryLater, CheckChain, spec, err)
 	case errors.Is(err, trust.ErrNoPath):
 		out.indeterminate(NoCertificateChainFound, CheckChain, spec, err)
 	case errors.Is(err, trust.ErrValidity):
@@ -264,7 +266,7 @@ func askPath(ctx context.Context, source trust.RevocationSource, path *trust.Pat
 			status = trust.RevocationStatus{State: trust.Good, Detail: "the certificate is that of a service which its trusted list says is granted"}
 		case i+1 == len(certs) && path.Named(at):
 			// So too with the list of providers (EN 319 102-1, clause 5.2.6.4, step 1).
-			status = trust.RevocationStatus{State: trust.Good, Detail: "the list of PuB-EAA providers names the certificate itself, as that of a notified service"}
+			status = trust.RevocationStatus{State: trust.Good, Detail: "the list of PuB-EAA providers names the certificate itself, as that of a service that was notified then"}
 		case i+1 == len(certs):
 			status.Detail = "the issuer of the certificate is not in the chain"
 		case source != nil:

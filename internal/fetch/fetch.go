@@ -329,37 +329,67 @@ type Fetcher interface {
 // body of any other answer is not read. accept is the Accept header, if not
 // empty.
 func (c *Client) Fetch(ctx context.Context, address, accept string) (Document, error) {
+	d, _, err := c.get(ctx, address, accept, "")
+	return d, err
+}
+
+// maxTag is the longest ETag that is kept and sent.
+const maxTag = 256
+
+// FetchUnless is Fetch of a resource that has changed: one that still has the
+// ETag is no error, and has no body (RFC 9110, Section 13.1.2).
+func (c *Client) FetchUnless(ctx context.Context, address, accept, etag string) (body []byte, tag string, maxAge time.Duration, err error) {
+	d, unchanged, err := c.get(ctx, address, accept, etag)
+	switch {
+	case err != nil:
+		return nil, "", 0, err
+	case unchanged:
+		return nil, etag, d.MaxAge, nil
+	case d.Body == nil:
+		d.Body = []byte{}
+	}
+	if len(d.ETag) > maxTag {
+		d.ETag = ""
+	}
+	return d.Body, d.ETag, d.MaxAge, nil
+}
+
+func (c *Client) get(ctx context.Context, address, accept, etag string) (d Document, unchanged bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return Document{}, &Error{Reason: ReasonURL, Detail: "the address is not a URL (RFC 3986)"}
+		return Document{}, false, &Error{Reason: ReasonURL, Detail: "the address is not a URL (RFC 3986)"}
 	}
 	req.URL.Fragment, req.URL.RawFragment = "", "" // never part of a request
 	if accept != "" {
 		req.Header.Set("Accept", accept)
 	}
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
 	res, err := c.Do(req)
 	if err != nil {
-		return Document{}, err
+		return Document{}, false, err
 	}
 	defer res.Body.Close()
 	host := res.Request.URL.Hostname()
-	if res.StatusCode != http.StatusOK {
-		return Document{}, &Error{Reason: ReasonStatus, Host: host, Status: res.StatusCode, Detail: fmt.Sprintf("status %d, expected 200", res.StatusCode)}
+	unchanged = etag != "" && res.StatusCode == http.StatusNotModified
+	if res.StatusCode != http.StatusOK && !unchanged {
+		return Document{}, false, &Error{Reason: ReasonStatus, Host: host, Status: res.StatusCode, Detail: fmt.Sprintf("status %d, expected 200", res.StatusCode)}
 	}
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		return Document{}, classify(host, err)
-	}
-	d := Document{
-		Body:        b,
+	d = Document{
 		ContentType: res.Header.Get("Content-Type"),
 		URL:         res.Request.URL.String(),
 		ETag:        res.Header.Get("ETag"),
+	}
+	if !unchanged {
+		if d.Body, err = io.ReadAll(res.Body); err != nil {
+			return Document{}, false, classify(host, err)
+		}
 	}
 	now := c.o.Now()
 	d.MaxAge, d.NoStore = freshness(res.Header, now)
 	if d.MaxAge > 0 {
 		d.Expires = now.Add(d.MaxAge)
 	}
-	return d, nil
+	return d, unchanged, nil
 }

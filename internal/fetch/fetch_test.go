@@ -519,3 +519,42 @@ func TestErrorHidesURL(t *testing.T) {
 		t.Errorf("error %q", err)
 	}
 }
+
+// A document that still has its tag is not sent again, and is no error.
+func TestFetchUnless(t *testing.T) {
+	tag := `"1"`
+	address, o := site(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=60")
+		switch {
+		case r.URL.Path == "/always":
+			w.WriteHeader(http.StatusNotModified)
+			return
+		case r.Header.Get("If-None-Match") == tag:
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("ETag", tag)
+		io.WriteString(w, "text")
+	})
+	c := Public(o)
+	defer c.Close()
+	body, got, age, err := c.FetchUnless(t.Context(), address, "", "")
+	if err != nil || string(body) != "text" || got != tag || age != time.Minute {
+		t.Fatalf("%q %q %s %v", body, got, age, err)
+	}
+	if body, got, age, err = c.FetchUnless(t.Context(), address, "", tag); err != nil || body != nil || got != tag || age != time.Minute {
+		t.Errorf("unchanged: %q %q %s %v", body, got, age, err)
+	}
+	if body, _, _, err = c.FetchUnless(t.Context(), address, "", `"2"`); err != nil || string(body) != "text" {
+		t.Errorf("another tag: %q %v", body, err)
+	}
+	// Nobody asked whether it is unchanged.
+	_, _, _, err = c.FetchUnless(t.Context(), address+"/always", "", "")
+	wantReason(t, err, ReasonStatus)
+	_, err = c.Fetch(t.Context(), address+"/always", "")
+	wantReason(t, err, ReasonStatus)
+	tag = `"` + strings.Repeat("x", 300) + `"`
+	if _, got, _, err = c.FetchUnless(t.Context(), address, "", ""); err != nil || got != "" {
+		t.Errorf("a long tag is kept: %d bytes, %v", len(got), err)
+	}
+}

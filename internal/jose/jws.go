@@ -79,6 +79,20 @@ func ParseBytes(compact []byte) (*Token, error) {
 	return t, err
 }
 
+// ParseLong is Parse for signed documents that are longer than a token, such as
+// lists of trusted entities: of up to most bytes, with a header that would fit a
+// token.
+func ParseLong(compact string, most int) (*Token, error) {
+	if len(compact) > most {
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrToken, most)
+	}
+	if strings.IndexByte(compact, '.') > MaxToken {
+		return nil, tooLong()
+	}
+	t, _, err := split(nil, []byte(compact))
+	return t, err
+}
+
 // AppendParse is ParseBytes that appends what it decodes to store: header,
 // payload, signature. The token keeps these, too, each capped so that none runs
 // into the next.
@@ -86,6 +100,10 @@ func AppendParse(store, compact []byte) (*Token, []byte, error) {
 	if len(compact) > MaxToken {
 		return nil, nil, tooLong()
 	}
+	return split(store, compact)
+}
+
+func split(store, compact []byte) (*Token, []byte, error) {
 	head, rest, ok := bytes.Cut(compact, dot)
 	payload, sig, ok2 := bytes.Cut(rest, dot)
 	if !ok || !ok2 || bytes.Contains(sig, dot) {

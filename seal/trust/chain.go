@@ -23,30 +23,50 @@ var (
 // anchors are the certificates trusted for one use. An authority anchors what
 // it issued; an end entity's certificate is trusted as it is.
 type anchors struct {
-	authorities []*x509.Certificate
+	authorities []*x509.Certificate // that a chain must leave out
 	pool        *x509.CertPool
 	pinned      map[[sha256.Size]byte]bool
-	granted     map[[sha256.Size]byte][]Period // of listed services
-	named       map[[sha256.Size]byte]Period   // by the list of PuB-EAA providers
+	always      map[[sha256.Size]byte]bool     // configured
+	granted     map[[sha256.Size]byte][]Period // of services of trusted lists
+	named       map[[sha256.Size]byte][]term   // by lists of trusted entities
 }
 
 func newAnchors(certs []*x509.Certificate) (*anchors, error) {
-	a := &anchors{pool: x509.NewCertPool(), pinned: map[[sha256.Size]byte]bool{}, granted: map[[sha256.Size]byte][]Period{}}
+	a := &anchors{
+		pool: x509.NewCertPool(), pinned: map[[sha256.Size]byte]bool{}, always: map[[sha256.Size]byte]bool{},
+		granted: map[[sha256.Size]byte][]Period{}, named: map[[sha256.Size]byte][]term{},
+	}
 	for _, c := range certs {
 		if err := checkKey(c); err != nil {
 			return nil, err
 		}
-		if !c.IsCA {
-			a.pinned[sha256.Sum256(c.Raw)] = true
-			continue
-		}
-		if !c.BasicConstraintsValid || c.KeyUsage&x509.KeyUsageCertSign == 0 {
+		if c.IsCA && !isAuthority(c) {
 			return nil, fmt.Errorf("%w: anchor %s has no keyUsage keyCertSign (RFC 5280, Section 4.2.1.3)", ErrUse, name(c))
 		}
-		a.authorities = append(a.authorities, c)
-		a.pool.AddCert(c)
+		sum := sha256.Sum256(c.Raw)
+		a.always[sum] = true
+		a.trust(c, sum)
+		if c.IsCA {
+			a.authorities = append(a.authorities, c)
+		}
 	}
 	return a, nil
+}
+
+// trust lets paths end at a certificate.
+func (a *anchors) trust(c *x509.Certificate, sum [sha256.Size]byte) {
+	if c.IsCA {
+		a.pool.AddCert(c)
+	} else {
+		a.pinned[sum] = true
+	}
+}
+
+// end notes what a path ends at.
+func (a *anchors) end(p *Path) *Path {
+	sum := sha256.Sum256(p.Anchor().Raw)
+	p.always, p.granted, p.named = a.always[sum], a.granted[sum], a.named[sum]
+	return p
 }
 
 // verify makes the whole decision about a chain as presented, leaf first
@@ -88,12 +108,11 @@ func (a *anchors) verify(chain []*x509.Certificate, use Use, at time.Time) (*Pat
 	// Step 5. Path to an anchor: signatures, validity, path length, name
 	// constraints and critical extensions.
 	path, err := a.path(chain, at)
-	if err != nil {
-		if !pinned {
-			return nil, err
-		}
-		path = newPath(chain[:1])
-		path.granted, path.named = a.grantedOf(leaf), a.named[sha256.Sum256(leaf.Raw)]
+	switch {
+	case pinned && (err != nil || path.ValidAt(at) != nil):
+		path = a.end(newPath(chain[:1]))
+	case err != nil:
+		return nil, err
 	}
 
 	// Step 6. Validity of every certificate of the path.
@@ -139,8 +158,7 @@ func (a *anchors) path(chain []*x509.Certificate, at time.Time) (*Path, error) {
 		if !a.presented(p, chain) {
 			continue
 		}
-		path := newPath(p)
-		path.granted = a.grantedOf(path.Anchor())
+		path := a.end(newPath(p))
 		if path.ValidAt(at) == nil {
 			return path, nil
 		}

@@ -1,8 +1,13 @@
 package trust
 
 import (
+	"bytes"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,21 +19,17 @@ import (
 	"github.com/zegel-id/zegel/seal/qc"
 )
 
-// Errors of looking up a provider.
-var (
-	ErrNoList     = errors.New("no list of PuB-EAA providers is installed")
-	ErrNotListed  = errors.New("the certificate is not that of a listed PuB-EAA provider's service")
-	ErrWithdrawn  = errors.New("the listed service is withdrawn")
-	ErrProvider   = errors.New("the certificate does not match its entry in the list")
-	errWithoutLaw = errors.New("no QcPSB")
-)
+// MaxList is the longest signed list that is read, in bytes.
+const MaxList = 8 << 20
 
-// List is a verified list of PuB-EAA providers. It does not change.
+// List is a verified list of trusted entities. It does not change.
 type List struct {
+	Profile    Profile
 	Sequence   int64
 	Issued     time.Time
 	NextUpdate time.Time
 	Operator   string
+	Territory  string
 
 	services []service
 	byCert   map[[sha256.Size]byte][]int // into services
@@ -40,17 +41,33 @@ type List struct {
 // trusted.
 func (l *List) Compact() string { return l.compact }
 
-// service is one listed service with its states, newest first.
+// Content is a digest of what was signed. A list that is signed anew without a
+// change has the same.
+func (l *List) Content() [sha256.Size]byte { return l.digest }
+
+// Fresh is ErrListExpired from NextUpdate on.
+func (l *List) Fresh(now time.Time) error {
+	if now.Before(l.NextUpdate) {
+		return nil
+	}
+	return expired(l.NextUpdate)
+}
+
+// service is one listed service with its states, newest first. One of a profile
+// without states has one, of all times.
 type service struct {
 	provider *provider
+	name     string
 	kind     Service
+	anchors  Use
 	states   []serviceState
 }
 
 type serviceState struct {
-	since  time.Time
-	status string
-	certs  []*x509.Certificate
+	since   time.Time
+	status  string // empty in a profile without states
+	granted bool   // whoever trusts the list trusts the service
+	certs   []*x509.Certificate
 }
 
 type provider struct {
@@ -58,30 +75,33 @@ type provider struct {
 	numbers []qc.Organization
 	laws    []string
 	infoURI string
-}
-
-// Provider is an entry of the list that a certificate was found under.
-type Provider struct {
-	Name         string          // in English where the list has it
-	Registration qc.Organization // the number that matches the certificate
-	Law          string          // the law that matches the certificate, else the first listed
-	Laws         []string
-	Information  string // address of the provider's own page
-	Service      Service
-	Status       string
-	Since        time.Time
-	Sequence     int64 // of the list
+	country string // that answers for it; may be empty
 }
 
 // listAlgs are the signature algorithms accepted on a list.
 var listAlgs = []jose.Alg{jose.ES256, jose.ES384, jose.ES512, jose.PS256}
 
-// VerifyList reads a list signed as compact JAdES B-B (ETSI TS 119 602, clause
-// 6.8), verifies it against the anchors of UseListSigner, and holds it against
-// the PuB-EAA profile. A list with any fault is refused whole.
+// VerifyList is Verify against PubEAAProviders.
 func (s *Store) VerifyList(compact string, now time.Time) (*List, error) {
+	return s.Verify(compact, PubEAAProviders, now)
+}
+
+// ReadList reads a signed list and judges nothing but its form.
+func ReadList(compact string) (*Document, error) {
+	t, err := jose.ParseLong(strings.TrimRight(compact, "\r\n"), MaxList)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrList, err)
+	}
+	return Parse(t.Payload)
+}
+
+// Verify reads a list signed as compact JAdES B-B (ETSI TS 119 602, clause 6.8),
+// verifies it against the anchors of UseListSigner, and holds it against the
+// profile. A list with any fault is refused whole.
+func (s *Store) Verify(compact string, p Profile, now time.Time) (*List, error) {
 	// Step 1. Form. The typ is "jose" by the habit of JAdES, or absent.
-	t, err := jose.Parse(strings.TrimRight(compact, "\r\n"))
+	compact = strings.TrimRight(compact, "\r\n")
+	t, err := jose.ParseLong(compact, MaxList)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrList, err)
 	}
@@ -102,6 +122,9 @@ func (s *Store) VerifyList(compact string, now time.Time) (*List, error) {
 	}
 	if err := errors.Join(h.Constraints(now), h.Baseline()); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrList, err)
+	}
+	if claimed := h.ClaimedTime(); claimed.After(now.Add(clockSkew)) {
+		return nil, fmt.Errorf("%w: it was signed at %s, which is in the future", ErrList, claimed.UTC().Format(instantLayout))
 	}
 
 	// Step 3. The signer's certificate is trusted for lists and is the one
@@ -124,28 +147,42 @@ func (s *Store) VerifyList(compact string, now time.Time) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.CheckPubEAA(now); err != nil {
+	if err := d.Check(p, now); err != nil {
 		return nil, err
 	}
-	l := d.index()
-	l.digest, l.compact = sha256.Sum256(t.Payload), strings.TrimRight(compact, "\r\n")
+	l := d.index(p)
+	l.digest, l.compact = sha256.Sum256(t.Payload), compact
 	return l, nil
 }
 
 // index prepares a checked list for look-ups.
-func (d *Document) index() *List {
+func (d *Document) index(p Profile) *List {
+	scheme := d.LoTE.Scheme
 	l := &List{
-		Sequence: d.LoTE.Scheme.Sequence, Issued: d.LoTE.Scheme.Issued.Time, NextUpdate: d.LoTE.Scheme.NextUpdate.Time,
-		Operator: first(d.LoTE.Scheme.OperatorName, "en"), byCert: map[[sha256.Size]byte][]int{},
+		Profile: p, Sequence: scheme.Sequence, Issued: scheme.Issued.Time, NextUpdate: scheme.NextUpdate.Time,
+		Operator: first(scheme.OperatorName, "en"), Territory: scheme.Territory, byCert: map[[sha256.Size]byte][]int{},
 	}
 	for _, e := range d.LoTE.Entities {
-		p := &provider{name: first(e.Information.Name, "en"), infoURI: e.Information.InformationURI[0].Value}
-		p.numbers, p.laws = e.Information.identifiers()
+		owner := &provider{name: first(e.Information.Name, "en"), infoURI: e.Information.InformationURI[0].Value, country: e.Information.country(p.Role)}
+		owner.numbers, owner.laws = e.Information.identifiers()
 		for _, v := range e.Services {
-			s := service{provider: p, kind: v.Information.Type}
-			s.states = append(s.states, serviceState{v.Information.StatusSince.Time, v.Information.Status, v.Information.Identity.parsed()})
+			kind, _ := p.service(v.Information.Type)
+			s := service{provider: owner, name: first(v.Information.Name, "en"), kind: kind.Type, anchors: kind.Anchors}
+			if !p.states() {
+				s.states = []serviceState{{granted: true, certs: v.Information.Identity.parsed()}}
+				l.add(s)
+				continue
+			}
+			state := func(since time.Time, status string, certs []*x509.Certificate) {
+				s.states = append(s.states, serviceState{since, status, status == p.Notified, certs})
+			}
+			state(v.Information.StatusSince.Time, v.Information.Status, v.Information.Identity.parsed())
 			for _, h := range v.History {
-				s.states = append(s.states, serviceState{h.StatusSince.Time, h.Status, h.Identity.parsed()})
+				certs := h.Identity.parsed()
+				if certs == nil {
+					certs = v.keyed(h.Identity)
+				}
+				state(h.StatusSince.Time, h.Status, certs)
 			}
 			l.add(s)
 		}
@@ -177,114 +214,51 @@ func (id Identity) parsed() []*x509.Certificate {
 	return out
 }
 
-// anchors are the certificates that the list makes trusted for a use: those of
-// services that are notified now. A withdrawn service anchors nothing.
-func (l *List) anchors(use Use) []*x509.Certificate {
-	var kind Service
-	switch use {
-	case UseSeal:
-		kind = Issuance
-	case UseStatus:
-		kind = Revocation
-	default:
-		return nil
-	}
+// keyed are the certificates of a service, as it is now, whose keys a former
+// state names by their identifiers.
+func (v EntityService) keyed(id Identity) []*x509.Certificate {
 	var out []*x509.Certificate
-	for _, s := range l.services {
-		if s.kind != kind || s.states[0].status != StatusNotified {
-			continue
-		}
-		for _, c := range s.states[0].certs {
-			// A listed authority without keyCertSign could not have issued.
-			if !c.IsCA || c.KeyUsage&x509.KeyUsageCertSign != 0 {
-				out = append(out, c)
-			}
+	for _, c := range v.Information.Identity.parsed() {
+		if slices.ContainsFunc(id.KeyIdentifiers, func(text string) bool {
+			ski, err := base64.StdEncoding.Strict().DecodeString(text)
+			return err == nil && len(ski) > 0 && bytes.Equal(ski, keyIdentifier(c))
+		}) {
+			out = append(out, c)
 		}
 	}
 	return out
 }
 
-// at is the state at a time; the zero state when the service was not listed
-// yet.
-func (s service) at(t time.Time) serviceState {
-	for _, state := range s.states {
-		if !t.Before(state.since) {
-			return state
-		}
+// keyIdentifier is that of the certificate, or the one that it would have by RFC
+// 5280, Section 4.2.1.2 (1). SHA-1 identifies there, and secures nothing: it
+// chooses between the certificates of one service.
+func keyIdentifier(c *x509.Certificate) []byte {
+	var spki struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
 	}
-	return serviceState{}
+	if len(c.SubjectKeyId) > 0 {
+		return c.SubjectKeyId
+	}
+	if _, err := asn1.Unmarshal(c.RawSubjectPublicKeyInfo, &spki); err != nil {
+		return nil
+	}
+	sum := sha1.Sum(spki.Key.RightAlign())
+	return sum[:]
 }
 
-// Provider finds the listed service of a verified chain at a time (ETSI TS 119
-// 602, Annex H). The list holds the certificate itself or an authority of the
-// path; an authority may issue to others, so the registration number of the
-// certificate must be the entry's. body is what QcPSB of a seal certificate
-// says, its law must be a listed one; for Revocation it may be nil.
-func (s *Store) Provider(p *Path, kind Service, body *qc.PublicBody, at time.Time) (*Provider, error) {
-	l := s.List()
-	if l == nil {
-		return nil, ErrNoList
-	}
-	if !at.Before(l.NextUpdate) {
-		return nil, fmt.Errorf("%w: NextUpdate was %s, fetch the list again (ETSI TS 119 602, Annex H)", ErrListExpired, l.NextUpdate.Format(instantLayout))
-	}
-	// The answer with most to say wins: a match, else why the nearest failed.
-	fault := error(ErrNotListed)
-	p.facts()
-	for i, c := range p.Certificates {
-		for _, at2 := range l.byCert[p.digests[i]] {
-			sv := l.services[at2]
-			if sv.kind != kind {
-				continue
-			}
-			found, err := l.match(sv, p, c, i == 0, body, at)
-			if err == nil {
-				return found, nil
-			}
-			if errors.Is(fault, ErrNotListed) {
-				fault = err
-			}
-		}
-	}
-	return nil, fault
+// at is the place of the state at a time; -1 when the service was not listed yet.
+func (s service) at(t time.Time) int {
+	return slices.IndexFunc(s.states, func(state serviceState) bool { return !t.Before(state.since) })
 }
 
-func (l *List) match(sv service, p *Path, listed *x509.Certificate, direct bool, body *qc.PublicBody, at time.Time) (*Provider, error) {
-	state := sv.at(at)
-	if !slices.ContainsFunc(state.certs, listed.Equal) {
-		return nil, fmt.Errorf("%w at this time", ErrNotListed)
+// period is the time of a state.
+func (s service) period(i int) Period {
+	p := Period{From: s.states[i].since}
+	if i > 0 {
+		p.Until = s.states[i-1].since
 	}
-	if state.status != StatusNotified {
-		return nil, fmt.Errorf("%w since %s (ETSI TS 119 602, Annex H)", ErrWithdrawn, state.since.Format(instantLayout))
-	}
-	out := &Provider{
-		Name: sv.provider.name, Laws: sv.provider.laws, Law: sv.provider.laws[0], Information: sv.provider.infoURI,
-		Service: sv.kind, Status: state.status, Since: state.since, Sequence: l.Sequence,
-	}
-	o, err := p.Organization()
-	switch {
-	case err == nil && slices.Contains(sv.provider.numbers, o):
-		out.Registration = o
-	case err == nil:
-		return nil, fmt.Errorf("%w: its organizationIdentifier is not a registration number of the entry", ErrProvider)
-	case direct && sv.kind == Revocation:
-		out.Registration = sv.provider.numbers[0]
-	default:
-		return nil, fmt.Errorf("%w: %w", ErrProvider, err)
-	}
-	if sv.kind == Revocation {
-		return out, nil
-	}
-	if body == nil {
-		return nil, fmt.Errorf("%w: %w names the law that makes the provider responsible (Regulation (EU) No 910/2014, Article 45f(1)(b))", ErrProvider, errWithoutLaw)
-	}
-	for _, law := range sv.provider.laws {
-		if SameLaw(law, *body) {
-			out.Law = law
-			return out, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: the law in QcPSB is not one of the entry (ETSI TS 119 602, Annex H)", ErrProvider)
+	return p
 }
 
 // SealSigner makes compact JAdES B-B signatures; *seal.Sealer is one.
@@ -292,12 +266,22 @@ type SealSigner interface {
 	SignCompact(typ string, iat time.Time, payload []byte) (string, error)
 }
 
-// Sign signs the list, which must pass CheckPubEAA at now.
+// Sign signs the list, which must pass Check against the profile of its type at
+// now.
 func (d *Document) Sign(signer SealSigner, now time.Time) (string, error) {
+	p, known := ProfileOf(d.LoTE.Scheme.Type)
+	if !known {
+		return "", fmt.Errorf("%w: LoTEType is %q, which no profile has", ErrList, clip(d.LoTE.Scheme.Type))
+	}
+	return d.SignAs(p, signer, now)
+}
+
+// SignAs signs the list, which must pass Check against a profile at now.
+func (d *Document) SignAs(p Profile, signer SealSigner, now time.Time) (string, error) {
 	if err := d.LoTE.required(); err != nil {
 		return "", err
 	}
-	if err := d.CheckPubEAA(now); err != nil {
+	if err := d.Check(p, now); err != nil {
 		return "", err
 	}
 	b, err := jose.Marshal(d)

@@ -427,6 +427,11 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	h := newHierarchy(f)
+	if b, err = jose.Marshal(accessDocument(h.AccessCA.Certificate)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := trust.Parse(b)
 		if err != nil {
@@ -435,7 +440,9 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		_ = d.CheckPubEAA(now) // must not panic
+		for _, p := range []trust.Profile{trust.PubEAAProviders, trust.AccessProviders} {
+			_ = d.Check(p, now) // must not panic
+		}
 		again, err := jose.Marshal(d)
 		if err != nil {
 			t.Fatalf("cannot write what was read: %v", err)

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
-	"fmt"
-	"slices"
 	"time"
 )
 
@@ -39,7 +37,7 @@ func (s *Store) InstallListed(listed map[Use][]Listed) (unusable int, err error)
 		if old.listedDigest == digest {
 			return old.unusable, nil
 		}
-		st, err := s.build(old.list, listed)
+		st, err := s.build(old.lists, listed)
 		if err != nil {
 			return 0, err
 		}
@@ -78,20 +76,15 @@ func (a *anchors) addListed(l Listed, use Use) bool {
 	switch {
 	case len(l.Granted) == 0 || checkKey(c) != nil:
 		return false
-	case c.IsCA && (!c.BasicConstraintsValid || c.KeyUsage&x509.KeyUsageCertSign == 0):
+	case c.IsCA && !isAuthority(c):
 		return false
 	case !c.IsCA && use == UseSeal:
 		return false
 	}
 	sum := sha256.Sum256(c.Raw)
-	if a.pinned[sum] && a.granted[sum] == nil || slices.ContainsFunc(a.authorities, c.Equal) {
-		return true // trusted anyway, at any time
-	}
-	a.granted[sum] = append(a.granted[sum], l.Granted...)
-	if c.IsCA {
-		a.pool.AddCert(c)
-	} else {
-		a.pinned[sum] = true
+	if !a.always[sum] { // else it is trusted anyway, at any time
+		a.granted[sum] = append(a.granted[sum], l.Granted...)
+		a.trust(c, sum)
 	}
 	return true
 }
@@ -99,15 +92,6 @@ func (a *anchors) addListed(l Listed, use Use) bool {
 // grantedOf are the times of an anchor that is a listed service; nil for others.
 func (a *anchors) grantedOf(c *x509.Certificate) []Period { return a.granted[sha256.Sum256(c.Raw)] }
 
-// Listed reports whether the anchor of the path is a service of a trusted list,
-// and nothing else makes it trusted.
+// Listed reports whether the anchor of the path is a service of a trusted list
+// (ETSI TS 119 612), and not configured.
 func (p *Path) Listed() bool { return p.granted != nil }
-
-// grantedAt is ErrNoPath at times at which a listed anchor was not granted (ETSI
-// EN 319 102-1, clause 5.2.6).
-func (p *Path) grantedAt(at time.Time) error {
-	if p.granted == nil || slices.ContainsFunc(p.granted, func(g Period) bool { return g.holds(at) }) {
-		return nil
-	}
-	return fmt.Errorf("%w: the service at its end was not granted at %s (ETSI TS 119 615, clause 4.3)", ErrNoPath, at.UTC().Format(time.RFC3339))
-}

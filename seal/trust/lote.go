@@ -14,29 +14,6 @@ import (
 // ErrList is returned for a list that is not what ETSI TS 119 602 says.
 var ErrList = errors.New("not an acceptable list of trusted entities")
 
-// Identifiers of the list of public bodies that issue attestations (ETSI TS
-// 119 602, Annex H).
-const (
-	PubEAAListType       = "http://uri.etsi.org/19602/LoTEType/EUPubEAAProvidersList"
-	PubEAAStatusApproach = "http://uri.etsi.org/19602/PubEAAProvidersList/StatusDetn/EU"
-	PubEAASchemeRules    = "http://uri.etsi.org/19602/PubEAAProvidersList/schemerules/EU"
-	PubEAATerritory      = "EU"
-	PubEAAHistory        = 65535
-
-	StatusNotified  = "http://uri.etsi.org/19602/PubEAAProvidersList/SvcStatus/notified"
-	StatusWithdrawn = "http://uri.etsi.org/19602/PubEAAProvidersList/SvcStatus/withdrawn"
-)
-
-// Service is the type of a listed service.
-type Service string
-
-const (
-	// Issuance seals attestations.
-	Issuance Service = "http://uri.etsi.org/19602/SvcType/PubEAA/Issuance"
-	// Revocation signs the status lists of attestations.
-	Revocation Service = "http://uri.etsi.org/19602/SvcType/PubEAA/Revocation"
-)
-
 // Document is a list of trusted entities in the JSON binding of ETSI TS 119
 // 602 V1.1.1, clause 6, with the names of that binding.
 type Document struct {
@@ -155,11 +132,13 @@ type ServiceHistory struct {
 	Extensions  []jsontext.Value `json:"ServiceInformationExtensions,omitempty"`
 }
 
-// Identity holds the certificates of a service. The other ways to name a key
-// are kept as they are and not used: ETSI's own schema leaves their names open.
+// Identity holds the certificates of a service. A former state may name them by
+// their key identifiers instead. The other ways to name a key are kept as they
+// are and not used: ETSI's own schema leaves their names open.
 type Identity struct {
-	Certificates []ListedCertificate `json:"X509Certificates,omitempty"`
-	Others       jsontext.Value      `json:",unknown"`
+	Certificates   []ListedCertificate `json:"X509Certificates,omitempty"`
+	KeyIdentifiers []string            `json:"X509SKIs,omitempty"` // standard base64
+	Others         jsontext.Value      `json:",unknown"`
 }
 
 // ListedCertificate is a certificate in standard base64.
@@ -197,7 +176,7 @@ const (
 
 // Parse reads the JSON of a list. Members that the binding does not define are
 // refused, because the list is closed; so are missing members that it requires.
-// What a PuB-EAA list needs beyond that is checked by CheckPubEAA.
+// What a kind of list needs beyond that is checked by Check.
 func Parse(b []byte) (*Document, error) {
 	var d Document
 	if err := jose.UnmarshalClosed(b, &d); err != nil {

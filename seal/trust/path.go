@@ -23,8 +23,9 @@ type Path struct {
 	Certificates []*x509.Certificate
 
 	notBefore, notAfter time.Time
-	granted             []Period // of an anchor that is a listed service
-	named               Period   // of a leaf that the list of providers names
+	always              bool     // the anchor is configured
+	granted             []Period // of an anchor that is a service of a trusted list
+	named               []term   // of an anchor that lists of trusted entities name
 
 	// What the certificates say beside, read when it is first asked for: most
 	// paths are met more than once.
@@ -67,7 +68,8 @@ func newPath(certs []*x509.Certificate) *Path {
 
 // ValidAt is ErrValidity unless every certificate of the path, the anchor
 // included, is valid at this time, and ErrNoPath where the anchor is a listed
-// service that was not granted then.
+// service that was not granted then, or ErrListExpired where its list says
+// nothing of then.
 func (p *Path) ValidAt(at time.Time) error {
 	if at.Before(p.notBefore) || at.After(p.notAfter) {
 		return fmt.Errorf("%w: expected a time from %s to %s (RFC 5280, Section 6.1.3)", ErrValidity,

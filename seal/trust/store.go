@@ -28,13 +28,14 @@ type Store struct {
 	size       int
 	lists      *cache[crl] // kept lists that were verified, of anybody
 	now        atomic.Pointer[state]
+	missed     atomic.Pointer[func(Use)]
 }
 
 // state is everything that changes together when a list is installed, so that
 // no chain verified under an older list is found under a newer.
 type state struct {
 	anchors map[Use]*anchors
-	list    *List
+	lists   map[string]*List // of trusted entities, by LoTEType
 	cache   *cache[Path]
 
 	listed       map[Use][]Listed // services of trusted lists
@@ -42,7 +43,7 @@ type state struct {
 	unusable     int // of them
 }
 
-// NewStore returns a Store without a provider list. cacheSize 0 is
+// NewStore returns a Store without lists. cacheSize 0 is
 // DefaultCache.
 func NewStore(a Anchors, cacheSize int) (*Store, error) {
 	if cacheSize == 0 {
@@ -60,19 +61,17 @@ func NewStore(a Anchors, cacheSize int) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) build(l *List, listed map[Use][]Listed) (*state, error) {
-	st := &state{anchors: map[Use]*anchors{}, list: l, cache: newCache[Path](s.size), listed: listed, listedDigest: digestListed(listed)}
+func (s *Store) build(lists map[string]*List, listed map[Use][]Listed) (*state, error) {
+	st := &state{anchors: map[Use]*anchors{}, lists: lists, cache: newCache[Path](s.size), listed: listed, listedDigest: digestListed(listed)}
 	for use := UseSeal; use <= lastUse; use++ {
-		certs := s.configured[use]
-		if l != nil {
-			certs = append(certs[:len(certs):len(certs)], l.anchors(use)...)
-		}
-		a, err := newAnchors(certs)
+		a, err := newAnchors(s.configured[use])
 		if err != nil {
 			return nil, fmt.Errorf("anchors for %s: %w", use, err)
 		}
-		if l != nil {
-			a.named = l.named(use)
+		for _, l := range lists {
+			for _, n := range l.anchors(use) {
+				a.addNamed(n)
+			}
 		}
 		for _, c := range listed[use] {
 			if !a.addListed(c, use) {
@@ -87,22 +86,31 @@ func (s *Store) build(l *List, listed map[Use][]Listed) (*state, error) {
 // ErrRollback is returned for a list older than the one installed.
 var ErrRollback = errors.New("the list is older than the one installed")
 
-// Install makes a verified list the current one. Certificates of its notified
-// services become anchors for seals (issuance) and status lists (revocation).
-// A list with a lower sequence number, or another list with the same one, is
-// refused.
+// Install makes a verified list the current one of its type. Certificates of its
+// services become anchors for the use that the profile names, and for no other: of
+// a list of PuB-EAA providers for seals (issuance) and status lists (revocation),
+// of one of providers of access certificates for these. They are anchors at the
+// times at which the service is granted, until the NextUpdate of the list. A list
+// with a lower sequence number, or another list with the same one, is refused.
 func (s *Store) Install(l *List) error {
 	if l == nil {
 		return errors.New("trust: no list to install")
 	}
 	for {
 		old := s.now.Load()
-		if o := old.list; o != nil {
-			if l.Sequence < o.Sequence || l.Sequence == o.Sequence && l.digest != o.digest {
-				return fmt.Errorf("%w: found sequence number %d, expected more than %d (ETSI TS 119 602, clause 6.3.3)", ErrRollback, l.Sequence, o.Sequence)
-			}
+		before := old.lists[l.Profile.Type]
+		if err := l.after(before); err != nil {
+			return err
 		}
-		st, err := s.build(l, old.listed)
+		if before != nil && before.digest == l.digest {
+			return nil // chains that were verified stay so
+		}
+		lists := maps.Clone(old.lists)
+		if lists == nil {
+			lists = map[string]*List{}
+		}
+		lists[l.Profile.Type] = l
+		st, err := s.build(lists, old.listed)
 		if err != nil {
 			return err
 		}
@@ -112,12 +120,35 @@ func (s *Store) Install(l *List) error {
 	}
 }
 
+// after is ErrRollback unless the list may take the place of another, which may be
+// nil.
+func (l *List) after(before *List) error {
+	if before == nil || l.Sequence > before.Sequence || l.Sequence == before.Sequence && l.digest == before.digest {
+		return nil
+	}
+	return fmt.Errorf("%w: found sequence number %d, expected more than %d (ETSI TS 119 602, clause 6.3.3)", ErrRollback, l.Sequence, before.Sequence)
+}
+
+// OnMiss is told the use of a chain that leads to no anchor, or whose certificate
+// is in no list: a list may have been changed since it was fetched. Anybody can
+// cause it, so it must be quick and bounded. nil tells nobody.
+func (s *Store) OnMiss(told func(Use)) { s.missed.Store(&told) }
+
+func (s *Store) miss(use Use) {
+	if told := s.missed.Load(); told != nil && *told != nil {
+		(*told)(use)
+	}
+}
+
 // Configured are the anchors of a use that were configured, without those that a
 // list adds.
 func (s *Store) Configured(use Use) []*x509.Certificate { return slices.Clone(s.configured[use]) }
 
-// List is the list installed, or nil.
-func (s *Store) List() *List { return s.now.Load().list }
+// List is the list of PuB-EAA providers that is installed, or nil.
+func (s *Store) List() *List { return s.ListOf(PubEAAProviders) }
+
+// ListOf is the list of a profile that is installed, or nil.
+func (s *Store) ListOf(p Profile) *List { return s.now.Load().lists[p.Type] }
 
 // Certificates verifies a chain, leaf first and without its anchor.
 func (s *Store) Certificates(chain []*x509.Certificate, use Use, at time.Time) (*Path, error) {
@@ -177,7 +208,7 @@ func (s *Store) verify(k cacheKey, use Use, at time.Time, parse func() ([]*x509.
 		if err == nil {
 			return p, nil
 		}
-		if !p.Listed() { // another service may have the same authority at that time
+		if p.granted == nil && p.named == nil { // else another service may have the same authority at that time
 			return nil, err
 		}
 	}
@@ -191,6 +222,9 @@ func (s *Store) verify(k cacheKey, use Use, at time.Time, parse func() ([]*x509.
 	}
 	p, err := a.verify(chain, use, at)
 	if err != nil {
+		if errors.Is(err, ErrNoPath) || errors.Is(err, ErrListExpired) {
+			s.miss(use)
+		}
 		return nil, err
 	}
 	st.cache.put(k, p)
