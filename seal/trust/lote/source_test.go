@@ -356,7 +356,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("fetched %d times in an hour", n)
 		}
 		s.web.set(func(w *web) { w.age = time.Nanosecond })
-		time.Sleep(11*time.Minute + 30*time.Second)
+		time.Sleep(11 * time.Minute)
 		before = s.web.fetched()
 		time.Sleep(10 * time.Minute)
 		if n := s.web.fetched() - before; n != 10 {
