@@ -20,6 +20,7 @@ import (
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal/trust/lote"
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/store/embedded"
 	"github.com/zegel-id/zegel/store/mongo"
@@ -36,9 +37,12 @@ type app struct {
 	names   *audit.Pseudonyms
 	secrets secrets
 	local   *localTrust
-	lists   *trustedLists  // nil where none are configured
-	vaults  *holder.Holder // nil where there is no vault platform
-	seals   *sealKeys      // those that are not in the key directory
+	lists   *trustedLists // nil where none are configured
+	// providers is the list of PuB-EAA providers that others publish; nil where the
+	// local one is trusted.
+	providers *lote.Source
+	vaults    *holder.Holder // nil where there is no vault platform
+	seals     *sealKeys      // those that are not in the key directory
 	// public reaches addresses that come from input, operator those of the
 	// configuration.
 	public, operator *fetch.Client

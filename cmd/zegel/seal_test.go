@@ -154,7 +154,7 @@ func TestSealVerifyConfig(t *testing.T) {
 		t.Errorf("status %d, asked %d\n%s%s", status, asked, stdout, stderr)
 	}
 	lists.Close()
-	if status, _, stderr = sealed(t, text, "-", "--config", foreign); status != 2 || !strings.Contains(stderr, "fetching the list of providers") {
+	if status, _, stderr = sealed(t, text, "-", "--config", foreign); status != 2 || !strings.Contains(stderr, "fetching the list of PuB-EAA providers") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 }

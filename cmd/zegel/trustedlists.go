@@ -66,7 +66,7 @@ func keptTrustedLists(ctx context.Context, c *Config, store *trust.Store, log *s
 		return nil, errNoTrustedLists
 	}
 	l := &trustedLists{store: store, log: log, now: now}
-	return l, l.follow(ctx, c.Verifier.Trust.Lists, noFetcher{}, keptLists{keptListsDir(c)})
+	return l, l.follow(ctx, c.Verifier.Trust.Lists, noFetcher{}, unionLists(keptListsDir(c)))
 }
 
 var errNoTrustedLists = errors.New("the configuration follows no trusted lists; name the list of lists in verifier.trust.lists")

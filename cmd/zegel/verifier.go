@@ -44,6 +44,9 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		return fmt.Errorf("verifier.trust: %w", err)
 	}
 	health := a.checks()
+	if a.providers != nil {
+		health["provider-list"] = entityHealth(a.providers)
+	}
 	seals := &seal.Validator{Trust: store, Revocation: crls}
 	if c.Trust.Lists != nil {
 		if a.lists, err = a.openTrustedLists(ctx, c.Trust.Lists, store); err != nil {

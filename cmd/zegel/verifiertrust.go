@@ -9,6 +9,7 @@ import (
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/devca"
+	"github.com/zegel-id/zegel/seal/trust/lote"
 )
 
 // timestampAnchors are those of time-stamp authorities that the configuration
@@ -45,15 +46,14 @@ func (a *app) verifierTrust(ctx context.Context) (*trust.Store, *trust.CRLs, err
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := openForeignList(c, stamps, a.operator, a.now)
+	store, err := c.listStore(stamps)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := l.update(ctx); err != nil {
-		a.log.Error("list of providers; nothing verifies until it can be fetched", "error", err)
+	if a.providers, err = a.followEntities(ctx, lote.Config{Location: c.PubEAAList, Profile: trust.PubEAAProviders, Store: store}); err != nil {
+		return nil, nil, err
 	}
-	a.every(time.Hour, "list of providers", l.update)
-	return l.store, trust.NewCRLs(fetch.Aged{Fetcher: a.revocation}, a.now), nil
+	return store, trust.NewCRLs(fetch.Aged{Fetcher: a.revocation}, a.now), nil
 }
 
 // configuredTrust is whom the verifier of a configuration trusts, and more, for a
@@ -82,13 +82,23 @@ func configuredTrust(ctx context.Context, c *Config, more trust.Anchors, now tim
 		crls, err := h.CRLs(revocation, clock)
 		return store, crls, err
 	}
-	client := fetch.Operator(fetch.Options{PlainLoopback: c.Profile == ProfileDevelopment, Now: clock})
-	defer client.Close()
-	l, err := openForeignList(t, more, client, clock)
+	store, err := t.listStore(more)
 	if err != nil {
 		return nil, nil, fmt.Errorf("verifier.trust: %w", err)
 	}
-	return l.store, trust.NewCRLs(revocation, clock), l.update(ctx)
+	client := entityClient(c.Profile, clock)
+	defer client.Close()
+	source, err := lote.NewSource(ctx, lote.Config{
+		Location: t.PubEAAList, Profile: trust.PubEAAProviders, Store: store, Fetcher: client, Keeper: readOnly{entityLists(entityListsDir(c))}, Now: clock,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("verifier.trust: %w", err)
+	}
+	// What the installation kept stands in for a list that cannot be had.
+	if err := source.Refresh(ctx); err != nil && source.Health(ctx) != nil {
+		return nil, nil, err
+	}
+	return store, trust.NewCRLs(revocation, clock), nil
 }
 
 // localStore trusts a hierarchy, its list, and more.
@@ -116,36 +126,14 @@ func (t *localTrust) trustAlso(more trust.Anchors, lists trust.Fetcher) (err err
 	return err
 }
 
-// foreignList is a list of providers that others publish, for a verifier that is
-// not beside its issuer, and the store that trusts what it names.
-type foreignList struct {
-	address string
-	client  *fetch.Client
-	now     func() time.Time
-	store   *trust.Store
-}
-
-// openForeignList fetches nothing yet.
-func openForeignList(c TrustConfig, more trust.Anchors, client *fetch.Client, now func() time.Time) (*foreignList, error) {
+// listStore trusts the signers of the list of providers that others publish, for a
+// verifier that is not beside its issuer, and more.
+func (c TrustConfig) listStore(more trust.Anchors) (*trust.Store, error) {
 	signers, err := readCertificates(c.ListSigner)
 	if err != nil {
 		return nil, fmt.Errorf("list_signer: %w", err)
 	}
-	store, err := trust.NewStore(with(trust.Anchors{trust.UseListSigner: signers}, more), 0)
-	return &foreignList{c.PubEAAList, client, now, store}, err
-}
-
-// update fetches the list anew. One that does not hold changes nothing.
-func (l *foreignList) update(ctx context.Context) error {
-	doc, err := l.client.Fetch(ctx, l.address, "")
-	if err != nil {
-		return fmt.Errorf("fetching the list of providers: %w", err)
-	}
-	list, err := l.store.VerifyList(string(doc.Body), l.now())
-	if err != nil {
-		return err
-	}
-	return l.store.Install(list)
+	return trust.NewStore(with(trust.Anchors{trust.UseListSigner: signers}, more), 0)
 }
 
 // revocationClient fetches the revocation lists of certificates whose chain was

@@ -239,7 +239,8 @@ func (s server) providerList(*rest.Request) (rest.Answer, error) {
 	if err != nil {
 		return rest.Answer{}, err
 	}
-	return rest.Text(http.StatusOK, "application/jose", b).Cache(5 * time.Minute), nil
+	sum := sha256.Sum256(b)
+	return rest.Text(http.StatusOK, "application/jose", b).Cache(5 * time.Minute).ETag(jose.Encode(sum[:16])), nil
 }
 
 func (s server) revocationList(r *rest.Request) (rest.Answer, error) {

@@ -1,5 +1,7 @@
 package trust
 
+import "slices"
+
 // Identifiers of the list of public bodies that issue attestations (ETSI TS
 // 119 602, Annex H).
 const (
@@ -121,6 +123,11 @@ func (p Profile) types() []Service {
 		out = append(out, s.Type)
 	}
 	return out
+}
+
+// For reports whether certificates of lists of the profile are trusted for a use.
+func (p Profile) For(use Use) bool {
+	return use != 0 && slices.ContainsFunc(p.Services, func(s ProfileService) bool { return s.Anchors == use })
 }
 
 func (p Profile) service(t Service) (ProfileService, bool) {

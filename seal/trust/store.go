@@ -28,7 +28,7 @@ type Store struct {
 	size       int
 	lists      *cache[crl] // kept lists that were verified, of anybody
 	now        atomic.Pointer[state]
-	missed     atomic.Pointer[func(Use)]
+	missed     atomic.Pointer[[]func(Use)]
 }
 
 // state is everything that changes together when a list is installed, so that
@@ -129,14 +129,28 @@ func (l *List) after(before *List) error {
 	return fmt.Errorf("%w: found sequence number %d, expected more than %d (ETSI TS 119 602, clause 6.3.3)", ErrRollback, l.Sequence, before.Sequence)
 }
 
-// OnMiss is told the use of a chain that leads to no anchor, or whose certificate
-// is in no list: a list may have been changed since it was fetched. Anybody can
-// cause it, so it must be quick and bounded. nil tells nobody.
-func (s *Store) OnMiss(told func(Use)) { s.missed.Store(&told) }
+// OnMiss has somebody told, beside those before, the use of a chain that leads to no
+// anchor, or whose certificate is in no list: a list may have been changed since it
+// was fetched. Anybody can cause it, so what is called must be quick and bounded.
+func (s *Store) OnMiss(told func(Use)) {
+	for {
+		old := s.missed.Load()
+		var all []func(Use)
+		if old != nil {
+			all = slices.Clone(*old)
+		}
+		all = append(all, told)
+		if s.missed.CompareAndSwap(old, &all) {
+			return
+		}
+	}
+}
 
 func (s *Store) miss(use Use) {
-	if told := s.missed.Load(); told != nil && *told != nil {
-		(*told)(use)
+	if all := s.missed.Load(); all != nil {
+		for _, told := range *all {
+			told(use)
+		}
 	}
 }
 

@@ -402,8 +402,9 @@ func TestStoreTellsMisses(t *testing.T) {
 	if _, err := store.Certificates(chain, trust.UseSeal, s.now); err != nil || len(told) != 1 {
 		t.Errorf("told %v, %v", told, err)
 	}
-	store.OnMiss(nil)
-	if _, err := store.Certificates([]*x509.Certificate{s.h.Registrar.Certificate}, trust.UseSeal, s.now); err == nil {
-		t.Error("a stranger")
+	also := 0
+	store.OnMiss(func(trust.Use) { also++ })
+	if _, err := store.Certificates([]*x509.Certificate{s.h.Registrar.Certificate}, trust.UseAccessCertificate, s.now); err == nil || len(told) != 2 || told[1] != trust.UseAccessCertificate || also != 1 {
+		t.Errorf("told %v, the other %d times, %v", told, also, err)
 	}
 }
