@@ -131,8 +131,9 @@ type Hierarchy struct {
 	// Tenants are further public bodies, by the name of their tenant.
 	Tenants map[string]*Body
 
-	// List is the local list of PuB-EAA providers, signed.
-	List string
+	// List is the local list of PuB-EAA providers, signed; AccessList that of
+	// providers of access certificates.
+	List, AccessList string
 	// SealCRL and AccessCRL are the revocation lists of the authorities, DER.
 	SealCRL, AccessCRL []byte
 
@@ -470,6 +471,15 @@ func (h *Hierarchy) Store(now time.Time) (*trust.Store, error) {
 	}
 	l, err := s.VerifyList(h.List, now)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Install(l); err != nil {
+		return nil, err
+	}
+	if h.AccessList == "" { // of before there was one, and not refreshed yet
+		return s, nil
+	}
+	if l, err = s.Verify(h.AccessList, trust.AccessProviders, now); err != nil {
 		return nil, err
 	}
 	return s, s.Install(l)

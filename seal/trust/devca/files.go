@@ -31,6 +31,7 @@ var (
 const (
 	manifestFile  = "hierarchy.json"
 	listFile      = "provider-list.jwt"
+	accessFile    = "access-list.jwt"
 	sealCRLFile   = "seal-ca.crl"
 	accessCRLFile = "access-ca.crl"
 )
@@ -58,6 +59,9 @@ type bodyManifest struct {
 	Seal         string        `json:"seal"` // serial number, hexadecimal
 	FormerSeal   []string      `json:"former_seal"`
 	Metadata     string        `json:"metadata"` // serial number, hexadecimal
+	// States are the changes of listed services, oldest first, by the SHA-256 of
+	// their certificate in hexadecimal.
+	States map[string][]change `json:"states,omitempty"`
 }
 
 func bodyOf(o Options) bodyManifest {
@@ -172,7 +176,7 @@ func sealFile(serial, ext string) string { return "seal-" + serial + ext }
 func metadataFile(serial, ext string) string { return "metadata-" + serial + ext }
 
 func (h *Hierarchy) write(dir string) error {
-	files := map[string][]byte{listFile: []byte(h.List), sealCRLFile: h.SealCRL, accessCRLFile: h.AccessCRL}
+	files := map[string][]byte{listFile: []byte(h.List), accessFile: []byte(h.AccessList), sealCRLFile: h.SealCRL, accessCRLFile: h.AccessCRL}
 	pair := func(base string, p Pair) error {
 		key, err := x509.MarshalPKCS8PrivateKey(p.Key)
 		if err != nil {
@@ -307,6 +311,12 @@ func Load(dir string) (*Hierarchy, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
 	}
 	h.List = string(list)
+	// Directories of before the list of access providers have none: Refresh makes it.
+	access, err := os.ReadFile(filepath.Join(dir, accessFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
+	}
+	h.AccessList = string(access)
 	if h.SealCRL, err = os.ReadFile(filepath.Join(dir, sealCRLFile)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
 	}

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -25,6 +24,9 @@ func (h *Hierarchy) RotateSeal(tenant string, now time.Time) error {
 	now = now.UTC().Truncate(time.Second)
 	b, err := h.Tenant(tenant)
 	if err != nil {
+		return err
+	}
+	if err := b.certifiable(); err != nil {
 		return err
 	}
 	next, err := h.sealLeaf(b, now)
@@ -50,6 +52,9 @@ func (h *Hierarchy) ListSeal(tenant string, c *x509.Certificate, now time.Time) 
 	}
 	if c.Equal(b.Seal.Certificate) || slices.ContainsFunc(b.FormerSeal, c.Equal) {
 		return nil
+	}
+	if err := b.certifiable(); err != nil {
+		return err
 	}
 	before := b.FormerSeal
 	b.FormerSeal = append(slices.Clone(before), c)
@@ -97,11 +102,15 @@ func (h *Hierarchy) Revoke(c *x509.Certificate, reason int, now time.Time) error
 	return h.Refresh(now)
 }
 
-// Refresh makes the provider list and both revocation lists anew, before they
+// Refresh makes the lists of providers and both revocation lists anew, before they
 // run out.
 func (h *Hierarchy) Refresh(now time.Time) error {
 	now = now.UTC().Truncate(time.Second)
 	list, err := h.providerList(now)
+	if err != nil {
+		return err
+	}
+	accessList, err := h.accessList(now)
 	if err != nil {
 		return err
 	}
@@ -113,7 +122,7 @@ func (h *Hierarchy) Refresh(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	h.List, h.SealCRL, h.AccessCRL = list, sealCRL, accessCRL
+	h.List, h.AccessList, h.SealCRL, h.AccessCRL = list, accessList, sealCRL, accessCRL
 	return nil
 }
 
@@ -141,33 +150,54 @@ func (h *Hierarchy) crl(by Pair, former []byte, list []revoked, now time.Time) (
 // service for every seal certificate, a revocation service for the status
 // signer (ETSI TS 119 602, Annex H).
 func (h *Hierarchy) providerList(now time.Time) (string, error) {
+	var entities []trust.TrustedEntity
+	for _, b := range h.bodies() {
+		entities = append(entities, b.entity())
+	}
+	return h.signList(trust.PubEAAProviders, h.List, "BE:Local list of PuB-EAA providers (TEST)", entities, now)
+}
+
+// accessList signs a list of the one who issues access certificates here (ETSI TS
+// 119 602, Annex F).
+func (h *Hierarchy) accessList(now time.Time) (string, error) {
+	page := uris("https://example.org/test-list")
+	service := func(name string, kind trust.Service) trust.EntityService {
+		return trust.EntityService{Information: trust.ServiceInformation{Name: en(name), Type: kind, Identity: identity(h.AccessCA.Certificate)}}
+	}
+	return h.signList(trust.AccessProviders, h.AccessList, "BE:Local list of providers of access certificates (TEST)", []trust.TrustedEntity{{
+		Information: trust.EntityInformation{
+			Name: en("Zegel (TEST)"), Address: trust.EntityAddress{Postal: postal, Electronic: page}, InformationURI: append(page, uris(trust.AccessRole+"BE")...),
+		},
+		Services: []trust.EntityService{
+			service("Access certificates of receivers", trust.AccessIssuance), service("Revocation of access certificates", trust.AccessRevocation),
+		},
+	}}, now)
+}
+
+// signList signs a list that follows the one before.
+func (h *Hierarchy) signList(p trust.Profile, before, name string, entities []trust.TrustedEntity, now time.Time) (string, error) {
 	sequence := int64(1)
-	if h.List != "" {
-		old, err := listOf(h.List)
+	if before != "" {
+		old, err := trust.ReadList(before)
 		if err != nil {
 			return "", err
 		}
 		sequence = old.LoTE.Scheme.Sequence + 1
 	}
-	history := trust.PubEAAHistory
-	operator := "Zegel List Operator (TEST)"
-	page := "https://example.org/test-list"
 	d := &trust.Document{LoTE: trust.LoTE{
 		Scheme: trust.Scheme{
-			Version: 1, Sequence: sequence, Type: trust.PubEAAListType, OperatorName: en(operator),
-			OperatorAddress: &trust.OperatorAddress{Postal: postal, Electronic: []trust.URI{{Lang: "en", Value: "mailto:test@example.org"}}},
-			Name:            en("BE:Local list of PuB-EAA providers (TEST)"), InformationURI: []trust.URI{{Lang: "en", Value: page}},
-			StatusApproach: trust.PubEAAStatusApproach, Rules: []trust.URI{{Lang: "en", Value: trust.PubEAASchemeRules}},
-			Territory: trust.PubEAATerritory, History: &history,
+			Version: 1, Sequence: sequence, Type: p.Type, OperatorName: en("Zegel List Operator (TEST)"),
+			OperatorAddress: &trust.OperatorAddress{Postal: postal, Electronic: uris("mailto:test@example.org")},
+			Name:            en(name), InformationURI: uris("https://example.org/test-list"),
+			StatusApproach: p.StatusApproach, Rules: uris(p.Rules), Territory: p.Territory,
 			Issued: trust.Instant{Time: now}, NextUpdate: trust.Instant{Time: now.Add(h.info.Validity.List)},
 		},
+		Entities: entities,
 	}}
-	for _, b := range h.bodies() {
-		d.LoTE.Entities = append(d.LoTE.Entities, b.entity())
+	if p.History != 0 {
+		d.LoTE.Scheme.History = &p.History
 	}
-
-	clock := func() time.Time { return now }
-	signer, err := seal.NewSealer(h.ListSigner.Key, h.ListSigner.chain(), seal.Options{Now: clock})
+	signer, err := seal.NewSealer(h.ListSigner.Key, h.ListSigner.chain(), seal.Options{Now: func() time.Time { return now }})
 	if err != nil {
 		return "", err
 	}
@@ -182,39 +212,23 @@ func (b *Body) entity() trust.TrustedEntity {
 	if !strings.HasPrefix(law, "OJ:") {
 		law = "OJ:" + b.body.Source.Country + law
 	}
-	home := []trust.URI{{Lang: "en", Value: b.body.Issuer}}
+	home := uris(b.body.Issuer)
 	e := trust.TrustedEntity{Information: trust.EntityInformation{
-		Name: en(b.body.Organization), TradeName: en2(b.body.Registration, law),
-		Address: trust.EntityAddress{Postal: postal, Electronic: home}, InformationURI: home,
+		Name: en(b.body.Organization), TradeName: append(en(b.body.Registration), en(law)...),
+		Address: trust.EntityAddress{Postal: postal, Electronic: home}, InformationURI: append(home, uris(trust.PubEAARole+b.body.Source.Country)...),
 	}}
-	for _, c := range append([]*x509.Certificate{b.Seal.Certificate}, b.FormerSeal...) {
-		e.Services = append(e.Services, service("Issuance of sealed credentials", trust.Issuance, c))
+	for _, s := range b.services() {
+		e.Services = append(e.Services, b.listed(s))
 	}
-	e.Services = append(e.Services, service("Status lists of sealed credentials", trust.Revocation, b.Status.Certificate))
 	return e
 }
 
 func en(s string) []trust.Text { return []trust.Text{{Lang: "en", Value: s}} }
 
-func en2(a, b string) []trust.Text {
-	return []trust.Text{{Lang: "en", Value: a}, {Lang: "en", Value: b}}
-}
+func uris(s string) []trust.URI { return []trust.URI{{Lang: "en", Value: s}} }
 
-func service(name string, kind trust.Service, c *x509.Certificate) trust.EntityService {
-	return trust.EntityService{Information: trust.ServiceInformation{
-		Name:     []trust.Text{{Lang: "en", Value: name}},
-		Identity: trust.Identity{Certificates: []trust.ListedCertificate{{Value: base64.StdEncoding.EncodeToString(c.Raw)}}},
-		Type:     kind, Status: trust.StatusNotified, StatusSince: &trust.Instant{Time: c.NotBefore},
-	}}
-}
-
-// listOf reads a list of our own without judging it.
-func listOf(compact string) (*trust.Document, error) {
-	t, err := jose.Parse(compact)
-	if err != nil {
-		return nil, err
-	}
-	return trust.Parse(t.Payload)
+func identity(c *x509.Certificate) trust.Identity {
+	return trust.Identity{Certificates: []trust.ListedCertificate{{Value: base64.StdEncoding.EncodeToString(c.Raw)}}}
 }
 
 // AccessRequest says for which receiver an access certificate is made (ETSI TS
