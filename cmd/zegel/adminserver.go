@@ -32,6 +32,7 @@ func (a *app) adminHandler() http.Handler {
 		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},
 	)
 	e.Mount(a.trustRoutes()...)
+	e.Mount(a.entityRoutes()...)
 	e.Mount(a.sealRoutes()...)
 	return e
 }
@@ -102,6 +103,9 @@ func (a *app) rotateKey(r *rest.Request) (rest.Answer, error) {
 	sealer, err := rotate(tenant)
 	if errors.Is(err, errElsewhere) {
 		return rest.Answer{}, &rest.Problem{Status: http.StatusConflict, Title: "Key is elsewhere", Field: "use", Detail: "The seal key is in a hardware module or at a provider.", Remedy: "Make a key and have it certified there, name both under seal in the configuration, and use zegel signers replace.", Cause: err}
+	}
+	if errors.Is(err, devca.ErrWithdrawn) {
+		return rest.Answer{}, &rest.Problem{Status: http.StatusConflict, Title: "Services are withdrawn", Detail: err.Error(), Cause: err}
 	}
 	if errors.Is(err, devca.ErrOptions) {
 		return rest.Answer{}, &rest.Problem{Status: http.StatusNotFound, Title: "No such tenant", Field: "tenant", Detail: "This server has no keys of that tenant.", Remedy: "Make them with zegel keys tenant and start the server anew."}

@@ -209,6 +209,12 @@ func (t *localTrust) install() error {
 	if err := t.store.Install(list); err != nil {
 		return err
 	}
+	if list, err = t.store.Verify(t.hierarchy.AccessList, trust.AccessProviders, t.now()); err != nil {
+		return err
+	}
+	if err := t.store.Install(list); err != nil {
+		return err
+	}
 	if err := t.crls.Add(t.hierarchy.SealCRL, t.hierarchy.SealCA.Certificate); err != nil {
 		return err
 	}
@@ -289,6 +295,32 @@ func (t *localTrust) List() ([]byte, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return []byte(t.hierarchy.List), nil
+}
+
+// AccessList is the list of providers of access certificates as it is served.
+func (t *localTrust) AccessList() ([]byte, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return []byte(t.hierarchy.AccessList), nil
+}
+
+// ChangeServices withdraws services of a tenant, or notifies them again, in the
+// list of providers.
+func (t *localTrust) ChangeServices(tenant string, which devca.Services, withdraw bool) ([]devca.ListedService, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change := t.hierarchy.Notify
+	if withdraw {
+		change = t.hierarchy.Withdraw
+	}
+	changed, err := change(tenant, which, t.now())
+	if err != nil {
+		return nil, err
+	}
+	if err := t.hierarchy.Update(t.dir); err != nil {
+		return nil, err
+	}
+	return changed, t.install()
 }
 
 // CRL is a revocation list as it is served.

@@ -26,7 +26,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"waitfile": waitFile, "api": callAPI, "get": get, "absent": absent, "flip": flip, "nocanary": noCanary,
+			"waitfile": waitFile, "api": callAPI, "get": get, "absent": absent, "flip": flip, "nocanary": noCanary, "await": await,
 		},
 	})
 }

@@ -18,8 +18,8 @@ import (
 )
 
 func trustCommand() *cobra.Command {
-	c := &cobra.Command{Use: "trust", Short: "Show, fetch and explain the trusted lists of the Union"}
-	c.AddCommand(trustShowCommand(), trustFetchCommand(), trustExplainCommand())
+	c := &cobra.Command{Use: "trust", Short: "Show, fetch and explain the trusted lists of the Union, and lists of trusted entities"}
+	c.AddCommand(trustShowCommand(), trustFetchCommand(), trustExplainCommand(), entitiesCommand())
 	return c
 }
 

@@ -70,6 +70,8 @@ type Options struct {
 	// ProviderList is the list of PuB-EAA providers this issuer serves itself,
 	// nil if it serves none.
 	ProviderList func() ([]byte, error)
+	// AccessList is the list of providers of access certificates, likewise.
+	AccessList func() ([]byte, error)
 	// CRL is a certificate revocation list this issuer serves itself, by its
 	// name below /crl/; nil if it serves none.
 	CRL func(name string) ([]byte, bool)
@@ -157,6 +159,7 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 		{Method: "GET", Path: "/seal/:id", Handler: s.certificate, Spec: "RFC 7515, Section 4.1.5", CORS: true},
 		{Method: "GET", Path: "/status/:list", Handler: s.statusList, Spec: "Token Status List, Section 8.1", CORS: true},
 		{Method: "GET", Path: "/trust/pub-eaa.jwt", Handler: s.providerList, Spec: "ETSI TS 119 602, Annex H", CORS: true},
+		{Method: "GET", Path: "/trust/access-providers.jwt", Handler: s.accessList, Spec: "ETSI TS 119 602, Annex F", CORS: true},
 		{Method: "GET", Path: "/crl/:name", Handler: s.revocationList, Spec: "RFC 5280, Section 5", CORS: true},
 		{Method: "GET", Path: "/suppliers", Handler: s.suppliers, Spec: "decree on electronic government data exchange, art. 8", CORS: true},
 

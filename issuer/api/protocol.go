@@ -232,10 +232,19 @@ func published(p status.Published) rest.Answer {
 }
 
 func (s server) providerList(*rest.Request) (rest.Answer, error) {
-	if s.o.ProviderList == nil {
+	return entityList(s.o.ProviderList)
+}
+
+func (s server) accessList(*rest.Request) (rest.Answer, error) {
+	return entityList(s.o.AccessList)
+}
+
+// entityList serves a signed list of trusted entities.
+func entityList(list func() ([]byte, error)) (rest.Answer, error) {
+	if list == nil {
 		return rest.Answer{}, issuer.ErrNotFound
 	}
-	b, err := s.o.ProviderList()
+	b, err := list()
 	if err != nil {
 		return rest.Answer{}, err
 	}
