@@ -83,8 +83,8 @@ var advices = map[seal.SubIndication]advice{
 		"A proof is missing that something which was signed is old enough.",
 		"Look for the evidence that was kept beside the document."},
 	seal.TryLater: {
-		"Nothing current is known of the revocation of a certificate, or it is suspended.",
-		"Judge again when a new revocation list is there, or with the list named; its address stands in the certificate."},
+		"Nothing current is known of the revocation of a certificate, or it is suspended, or the list that names whom to trust has run out.",
+		"Judge again when a new list is there, or with the revocation list named; its address stands in the certificate."},
 	seal.SignedDataNotFound: {
 		"What was sealed is not in the document but elsewhere.",
 		"Ask for the document that holds what was sealed."},
