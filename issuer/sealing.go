@@ -56,10 +56,13 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, d *delivery, claims []by
 	if i.signer.resting(i.c.Now()) {
 		return nil, errResting
 	}
+	sealer := i.c.Keys.Current()
+	if err := sealer.Usable(i.c.Now()); err != nil {
+		return nil, err
+	}
 	if err := i.allocate(ctx, d); err != nil {
 		return nil, err
 	}
-	sealer := i.c.Keys.Current()
 	template, err := t.template(sealer)
 	if err != nil {
 		return nil, err
