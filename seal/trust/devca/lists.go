@@ -6,10 +6,10 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
@@ -32,7 +32,9 @@ func (h *Hierarchy) RotateSeal(tenant string, now time.Time) error {
 		return err
 	}
 	before := *b
-	b.FormerSeal = append(slices.Clone(b.FormerSeal), b.Seal.Certificate)
+	if b.Seal.Key != nil {
+		b.FormerSeal = append(slices.Clone(b.FormerSeal), b.Seal.Certificate)
+	}
 	b.Seal = next
 	if err := h.Refresh(now); err != nil {
 		*b = before
@@ -48,7 +50,7 @@ func (h *Hierarchy) ListSeal(tenant string, c *x509.Certificate, now time.Time) 
 	if err != nil {
 		return err
 	}
-	if c.Equal(b.Seal.Certificate) || slices.ContainsFunc(b.FormerSeal, c.Equal) {
+	if b.Seal.Key != nil && c.Equal(b.Seal.Certificate) || slices.ContainsFunc(b.FormerSeal, c.Equal) {
 		return nil
 	}
 	before := b.FormerSeal
@@ -58,6 +60,77 @@ func (h *Hierarchy) ListSeal(tenant string, c *x509.Certificate, now time.Time) 
 		return err
 	}
 	return nil
+}
+
+// DropSeal takes the seal key of a body that seals with another one, which ListSeal
+// has put into the list. Its certificate stays in the list.
+func (h *Hierarchy) DropSeal(tenant string) error {
+	b, err := h.Tenant(tenant)
+	if err != nil || b.Seal.Key == nil {
+		return err
+	}
+	b.FormerSeal = append(slices.Clone(b.FormerSeal), b.Seal.Certificate)
+	b.Seal = Pair{}
+	return nil
+}
+
+// RotateStatus replaces the key that signs the status lists of a tenant (empty: of
+// the first body). The certificate before stays in the list of providers, for the
+// lists that others keep; its key is dropped.
+func (h *Hierarchy) RotateStatus(tenant string, now time.Time) error {
+	now = now.UTC().Truncate(time.Second)
+	b, err := h.Tenant(tenant)
+	if err != nil {
+		return err
+	}
+	next, err := h.statusLeaf(b, now)
+	if err != nil {
+		return err
+	}
+	before := *b
+	b.FormerStatus = append(slices.Clone(b.FormerStatus), b.Status.Certificate)
+	b.Status, b.body.Status = next, statusFile(serialOf(next.Certificate), "")
+	if err := h.Refresh(now); err != nil {
+		*b = before
+		return err
+	}
+	return nil
+}
+
+// Withdraw has the list say that the service of a former certificate is withdrawn
+// from now on (ETSI TS 119 602, Annex H). What is proven to be older stays valid.
+func (h *Hierarchy) Withdraw(tenant string, c *x509.Certificate, now time.Time) error {
+	now = now.UTC().Truncate(time.Second)
+	b, err := h.Tenant(tenant)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(b.FormerSeal, c.Equal) && !slices.ContainsFunc(b.FormerStatus, c.Equal) {
+		return fmt.Errorf("%w: only a former certificate can be withdrawn", ErrOptions)
+	}
+	if _, done := b.Withdrawn(c); done {
+		return nil
+	}
+	before := b.body.Withdrawn
+	b.body.Withdrawn = maps.Clone(before)
+	if b.body.Withdrawn == nil {
+		b.body.Withdrawn = map[string]time.Time{}
+	}
+	if first := c.NotBefore.Add(time.Second); now.Before(first) {
+		now = first // it was notified before
+	}
+	b.body.Withdrawn[seal.CertificateID(c)] = now
+	if err := h.Refresh(now); err != nil {
+		b.body.Withdrawn = before
+		return err
+	}
+	return nil
+}
+
+// Withdrawn reports since when the list says that a certificate is withdrawn.
+func (b *Body) Withdrawn(c *x509.Certificate) (since time.Time, ok bool) {
+	since, ok = b.body.Withdrawn[seal.CertificateID(c)]
+	return since, ok
 }
 
 // RotateMetadata replaces the key that signs the metadata of a tenant (empty:
@@ -138,7 +211,7 @@ func (h *Hierarchy) crl(by Pair, former []byte, list []revoked, now time.Time) (
 }
 
 // providerList signs a list with an entry for each public body: an issuance
-// service for every seal certificate, a revocation service for the status
+// service for every seal certificate, a revocation service for every status
 // signer (ETSI TS 119 602, Annex H).
 func (h *Hierarchy) providerList(now time.Time) (string, error) {
 	sequence := int64(1)
@@ -178,19 +251,21 @@ func (h *Hierarchy) providerList(now time.Time) (string, error) {
 var postal = []trust.PostalAddress{{Lang: "en", Street: "Teststraat 1", Locality: "Brussel", PostalCode: "1000", Country: "BE"}}
 
 func (b *Body) entity() trust.TrustedEntity {
-	law := b.body.Source.Legislation
-	if !strings.HasPrefix(law, "OJ:") {
-		law = "OJ:" + b.body.Source.Country + law
-	}
 	home := []trust.URI{{Lang: "en", Value: b.body.Issuer}}
 	e := trust.TrustedEntity{Information: trust.EntityInformation{
-		Name: en(b.body.Organization), TradeName: en2(b.body.Registration, law),
+		Name: en(b.body.Organization), TradeName: en2(b.body.Registration, b.Law()),
 		Address: trust.EntityAddress{Postal: postal, Electronic: home}, InformationURI: home,
 	}}
-	for _, c := range append([]*x509.Certificate{b.Seal.Certificate}, b.FormerSeal...) {
-		e.Services = append(e.Services, service("Issuance of sealed credentials", trust.Issuance, c))
+	certs := slices.Clone(b.FormerSeal)
+	if b.Seal.Key != nil {
+		certs = slices.Insert(certs, 0, b.Seal.Certificate)
 	}
-	e.Services = append(e.Services, service("Status lists of sealed credentials", trust.Revocation, b.Status.Certificate))
+	for _, c := range certs {
+		e.Services = append(e.Services, b.service("Issuance of sealed credentials", trust.Issuance, c))
+	}
+	for _, c := range append([]*x509.Certificate{b.Status.Certificate}, b.FormerStatus...) {
+		e.Services = append(e.Services, b.service("Status lists of sealed credentials", trust.Revocation, c))
+	}
 	return e
 }
 
@@ -200,12 +275,17 @@ func en2(a, b string) []trust.Text {
 	return []trust.Text{{Lang: "en", Value: a}, {Lang: "en", Value: b}}
 }
 
-func service(name string, kind trust.Service, c *x509.Certificate) trust.EntityService {
-	return trust.EntityService{Information: trust.ServiceInformation{
-		Name:     []trust.Text{{Lang: "en", Value: name}},
-		Identity: trust.Identity{Certificates: []trust.ListedCertificate{{Value: base64.StdEncoding.EncodeToString(c.Raw)}}},
-		Type:     kind, Status: trust.StatusNotified, StatusSince: &trust.Instant{Time: c.NotBefore},
-	}}
+func (b *Body) service(name string, kind trust.Service, c *x509.Certificate) trust.EntityService {
+	id := trust.Identity{Certificates: []trust.ListedCertificate{{Value: base64.StdEncoding.EncodeToString(c.Raw)}}}
+	names := []trust.Text{{Lang: "en", Value: name}}
+	notified := &trust.Instant{Time: c.NotBefore}
+	if since, ok := b.Withdrawn(c); ok {
+		return trust.EntityService{
+			Information: trust.ServiceInformation{Name: names, Identity: id, Type: kind, Status: trust.StatusWithdrawn, StatusSince: &trust.Instant{Time: since}},
+			History:     []trust.ServiceHistory{{Name: names, Identity: id, Type: kind, Status: trust.StatusNotified, StatusSince: *notified}},
+		}
+	}
+	return trust.EntityService{Information: trust.ServiceInformation{Name: names, Identity: id, Type: kind, Status: trust.StatusNotified, StatusSince: notified}}
 }
 
 // listOf reads a list of our own without judging it.
