@@ -79,6 +79,8 @@ var fences = []struct {
 	{"github.com/consensys/gnark-crypto", []string{"credential/bbs"}, "pairings and their curve stay behind the signature scheme"},
 	{"github.com/beevik/etree", []string{"internal/provider/magda", "seal/trust/tsl"}, "XML stays where a counterpart speaks it: signed SOAP and trusted lists"},
 	{"github.com/russellhaering/goxmldsig", []string{"internal/provider/magda/wssecurity", "seal/trust/tsl"}, "its canonicaliser is used, its validation is not"},
+	{"software.sslmate.com/src/go-pkcs12", []string{"seal/keyring"}, "one format, one package"},
+	{"golang.org/x/term", []string{"cmd"}, "only cmd has a terminal"},
 	{"github.com/piglig/go-qr", []string{"verifier/api"}, "the code on the verifier's page"},
 	{"github.com/zitadel/oidc", []string{"internal/devidp"}, "the development identity provider"},
 	{"github.com/spf13/cobra", []string{"cmd"}, "only cmd reads flags"},

@@ -34,8 +34,10 @@ require (
 	golang.org/x/net v0.59.0
 	golang.org/x/oauth2 v0.37.0
 	golang.org/x/sync v0.25.0
+	golang.org/x/term v0.46.0
 	golang.org/x/text v0.43.0
 	golang.org/x/time v0.3.0
+	software.sslmate.com/src/go-pkcs12 v0.7.1
 )
 
 require (
