@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -49,6 +50,7 @@ type app struct {
 	// verifier role.
 	reloadReceivers func(context.Context) error
 
+	noting  sync.Mutex // of changed keys, one at a time
 	servers []server
 	// background work ends with its context.
 	background []func(context.Context) error
@@ -93,6 +95,9 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	a.public = fetch.Public(fetch.Options{InsecureAllowLoopback: loopback, Now: now})
 	a.operator = fetch.Operator(fetch.Options{PlainLoopback: loopback, Now: now})
 	a.closers = append(a.closers, a.public.Close, a.operator.Close)
+	if err := a.noteKeys(ctx); err != nil {
+		return a, err
+	}
 	return a, a.openSealKeys(ctx)
 }
 

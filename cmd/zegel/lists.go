@@ -36,13 +36,14 @@ type localTrust struct {
 	crls      *trust.CRLs
 	keys      map[string]*seal.Keys // by tenant, "" the issuer itself
 	metadata  map[string]*seal.Keys // those that sign metadata, likewise
-	elsewhere map[string]bool       // tenants whose seal key is not in the hierarchy
+	statuses  map[string]*statusKeys
+	elsewhere map[string]bool // tenants whose seal key is not in the key directory
 }
 
 // errElsewhere: the seal key cannot be replaced from here.
 var errElsewhere = errors.New("the seal key is not in the key directory")
 
-// chainsDir is where the chains of seal keys lie that are, or were, elsewhere.
+// chainsDir is where the chains of seal keys lie that are not of the hierarchy.
 const chainsDir = "seal-chains"
 
 func (t *localTrust) chainFile(c *x509.Certificate) string {
@@ -51,8 +52,8 @@ func (t *localTrust) chainFile(c *x509.Certificate) string {
 
 // keysOf are the seal keys of a body. The certificates of former ones are served
 // with those above them, as they were when they sealed.
-func (t *localTrust) keysOf(body *devca.Body) (*seal.Keys, error) {
-	current, err := body.Sealer("", t.now)
+func (t *localTrust) keysOf(tenant string, body *devca.Body) (*seal.Keys, error) {
+	current, err := t.sealerOf(tenant, body)
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +70,14 @@ func (t *localTrust) keysOf(body *devca.Body) (*seal.Keys, error) {
 		}
 		former = append(former, chain)
 	}
+	if current == nil {
+		return seal.FormerKeys(former...)
+	}
 	return seal.NewKeys(current, former...)
 }
 
-// keepChain keeps the chain of a key that is elsewhere, for the time after it.
+// keepChain keeps the chain of a key that is not of the hierarchy, for the time
+// after it.
 func (t *localTrust) keepChain(s *seal.Sealer) error {
 	path := t.chainFile(s.Certificate())
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -90,16 +95,7 @@ func (t *localTrust) UseSeal(tenant string, s *seal.Sealer) error {
 	if !ok {
 		return fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
-	if err := t.keepChain(s); err != nil {
-		return err
-	}
-	if err := t.hierarchy.ListSeal(tenant, s.Certificate(), t.now()); err != nil {
-		return err
-	}
-	if err := t.hierarchy.Update(t.dir); err != nil {
-		return err
-	}
-	if err := t.install(); err != nil {
+	if err := t.listSeal(tenant, s); err != nil {
 		return err
 	}
 	t.elsewhere[tenant] = true
@@ -117,20 +113,25 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &localTrust{dir: filepath.Join(keys, hierarchyDir), now: now, hierarchy: h}
+	t := newLocalTrust(keys, h, now)
+	if err := t.dropUnused(); err != nil {
+		return nil, err
+	}
 	if _, err := t.renewMetadata(); err != nil {
+		return nil, err
+	}
+	if _, err := t.renewStatus(); err != nil {
 		return nil, err
 	}
 	if err := t.remake(); err != nil {
 		return nil, err
 	}
-	t.keys, t.metadata, t.elsewhere = map[string]*seal.Keys{}, map[string]*seal.Keys{}, map[string]bool{}
+	if err := t.openSeals(); err != nil {
+		return nil, err
+	}
 	for _, tenant := range t.tenants() {
 		body, err := h.Tenant(tenant)
 		if err != nil {
-			return nil, err
-		}
-		if t.keys[tenant], err = t.keysOf(body); err != nil {
 			return nil, err
 		}
 		signer, err := body.MetadataSealer(now)
@@ -138,6 +139,9 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 			return nil, err
 		}
 		if t.metadata[tenant], err = seal.NewKeys(signer); err != nil {
+			return nil, err
+		}
+		if t.statuses[tenant], err = newStatusKeys(body, now); err != nil {
 			return nil, err
 		}
 	}
@@ -148,13 +152,45 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 	return t, err
 }
 
+func newLocalTrust(keys string, h *devca.Hierarchy, now func() time.Time) *localTrust {
+	return &localTrust{
+		dir: filepath.Join(keys, hierarchyDir), now: now, hierarchy: h,
+		keys: map[string]*seal.Keys{}, metadata: map[string]*seal.Keys{}, statuses: map[string]*statusKeys{}, elsewhere: map[string]bool{},
+	}
+}
+
+// readLocalTrust reads the keys of a directory that a server may use, and changes
+// nothing.
+func readLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
+	h, err := loadHierarchy(keys)
+	if err != nil {
+		return nil, err
+	}
+	t := newLocalTrust(keys, h, now)
+	return t, t.openSeals()
+}
+
+func (t *localTrust) openSeals() error {
+	for _, tenant := range t.tenants() {
+		body, err := t.hierarchy.Tenant(tenant)
+		if err != nil {
+			return err
+		}
+		if t.keys[tenant], err = t.keysOf(tenant, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // tenants are the names of all, "" the issuer itself.
 func (t *localTrust) tenants() []string {
 	return append(slices.Collect(maps.Keys(t.hierarchy.Tenants)), "")
 }
 
 // renewBefore is how long before its end a metadata certificate is replaced.
-// Nobody keeps it, as there is one with every signature.
+// Nobody keeps it, as there is one with every signature. It is the same for the
+// certificate of status lists.
 const renewBefore = 30 * 24 * time.Hour
 
 // renewMetadata replaces the keys of metadata whose certificates run out soon,
@@ -220,19 +256,31 @@ func (t *localTrust) install() error {
 func (t *localTrust) Refresh(context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	renewed, err := t.renewMetadata()
+	metadata, err := t.renewMetadata()
+	if err != nil {
+		return err
+	}
+	status, err := t.renewStatus()
 	if err != nil {
 		return err
 	}
 	if err := t.remake(); err != nil {
 		return err
 	}
-	for _, tenant := range renewed {
+	for _, tenant := range metadata {
 		if _, err := t.useMetadata(tenant); err != nil {
 			return err
 		}
 	}
-	return t.install()
+	if err := t.install(); err != nil {
+		return err
+	}
+	for _, tenant := range status {
+		if _, err := t.useStatus(tenant); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RotateSeal replaces the seal key of a tenant, or of the issuer itself. Those
@@ -246,6 +294,9 @@ func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 	}
 	if t.elsewhere[tenant] {
 		return nil, errElsewhere
+	}
+	if _, own, err := t.ring(tenant).Active(); own || err != nil {
+		return nil, errors.Join(err, errAuthority)
 	}
 	if err := t.hierarchy.RotateSeal(tenant, t.now()); err != nil {
 		return nil, err
