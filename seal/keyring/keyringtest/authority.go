@@ -27,17 +27,16 @@ type Authority struct {
 	t testing.TB
 
 	Root, Between *x509.Certificate
-	key           crypto.Signer
+	rootKey, key  crypto.Signer
 }
 
 // New makes an authority.
 func New(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{t: t}
-	rootKey := Key(t)
-	a.Root = a.issue(ca("Keyring Root (TEST)", false), nil, rootKey.Public(), rootKey)
-	a.key = Key(t)
-	a.Between = a.issue(ca("Keyring Seal CA (TEST)", true), a.Root, a.key.Public(), rootKey)
+	a.rootKey, a.key = Key(t), Key(t)
+	a.Root = a.issue(ca("Keyring Root (TEST)", false), nil, a.rootKey.Public(), a.rootKey)
+	a.Between = a.issue(ca("Keyring Seal CA (TEST)", true), a.Root, a.key.Public(), a.rootKey)
 	return a
 }
 
@@ -102,6 +101,24 @@ func (a *Authority) Certify(pub crypto.PublicKey, s Seal) []*x509.Certificate {
 		s.Change(t)
 	}
 	return []*x509.Certificate{a.issue(t, a.Between, pub, a.key), a.Between}
+}
+
+// CRLs are the revocation lists of both authorities, with nothing in them.
+func (a *Authority) CRLs() [][]byte {
+	a.t.Helper()
+	var out [][]byte
+	for _, by := range []struct {
+		c   *x509.Certificate
+		key crypto.Signer
+	}{{a.Root, a.rootKey}, {a.Between, a.key}} {
+		t := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(24 * time.Hour)}
+		der, err := x509.CreateRevocationList(rand.Reader, t, by.c, by.key)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		out = append(out, der)
+	}
+	return out
 }
 
 func (a *Authority) issue(t, by *x509.Certificate, pub crypto.PublicKey, key crypto.Signer) *x509.Certificate {
