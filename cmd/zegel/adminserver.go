@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -95,11 +96,11 @@ func (a *app) rotateKey(r *rest.Request) (rest.Answer, error) {
 		return rest.Answer{}, err
 	}
 	tenant, use := q.Value("tenant"), q.Value("use")
-	rotate := map[string]func(string) (*seal.Sealer, error){useSeal: a.local.RotateSeal, useMetadata: a.local.RotateMetadata}[use]
+	rotate := map[string]func(context.Context, string) (*seal.Sealer, error){useSeal: a.local.RotateSeal, useMetadata: a.local.RotateMetadata}[use]
 	if rotate == nil {
 		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown use of a key", Field: "use", Expected: useSeal + " or " + useMetadata}
 	}
-	sealer, err := rotate(tenant)
+	sealer, err := rotate(r.Context(), tenant)
 	if errors.Is(err, errElsewhere) {
 		return rest.Answer{}, &rest.Problem{Status: http.StatusConflict, Title: "Key is elsewhere", Field: "use", Detail: "The seal key is in a hardware module or at a provider.", Remedy: "Make a key and have it certified there, name both under seal in the configuration, and use zegel signers replace.", Cause: err}
 	}
