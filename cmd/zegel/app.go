@@ -21,6 +21,7 @@ import (
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/store/embedded"
 	"github.com/zegel-id/zegel/store/mongo"
@@ -36,6 +37,7 @@ type app struct {
 	uses    *audit.Log
 	names   *audit.Pseudonyms
 	secrets secrets
+	history *history.Log // of keys, public
 	local   *localTrust
 	lists   *trustedLists  // nil where none are configured
 	vaults  *holder.Holder // nil where there is no vault platform
@@ -82,10 +84,13 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	if a.secrets, err = loadSecrets(c.Keys); err != nil {
 		return a, err
 	}
-	if err := a.openTrust(); err != nil {
+	if err := a.openStore(ctx); err != nil {
 		return a, err
 	}
-	if err := a.openStore(ctx); err != nil {
+	if err := a.openHistory(ctx); err != nil {
+		return a, err
+	}
+	if err := a.openTrust(ctx); err != nil {
 		return a, err
 	}
 	if err := a.openUseLog(); err != nil {
@@ -98,11 +103,14 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	if err := a.noteKeys(ctx); err != nil {
 		return a, err
 	}
-	return a, a.openSealKeys(ctx)
+	if err := a.openSealKeys(ctx); err != nil {
+		return a, err
+	}
+	return a, a.local.settle(ctx)
 }
 
-func (a *app) openTrust() (err error) {
-	if a.local, err = openLocalTrust(a.c.Keys, a.now); err != nil {
+func (a *app) openTrust(ctx context.Context) (err error) {
+	if a.local, err = openLocalTrust(ctx, a.c.Keys, a.history, a.now); err != nil {
 		return err
 	}
 	a.revocation = revocationClient(a.c.Profile, a.now)

@@ -179,7 +179,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 	}
 	o := issuerapi.Options{
 		Clients: known, Lists: statuses, ListCredentials: statuses, Certificates: a.keys, Suppliers: source.published, SupplierName: source.name,
-		ProviderList: a.local.List, CRL: a.local.CRL, TrustedProxies: c.TrustedProxies,
+		ProviderList: a.local.List, CRL: a.local.CRL, KeyHistory: a.history, TrustedProxies: c.TrustedProxies,
 		Store: a.store, Secret: a.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
 	}
 	if c.SignIn != nil {

@@ -126,7 +126,7 @@ func TestImportedKeysSeal(t *testing.T) {
 	}
 	s.serve()
 	list := s.zegel("keys", "list", "--socket", s.socket())
-	for _, want := range []string{ids[0] + "  seal ", "active", "former", filepath.Join("seal", "_", ids[0]+".key"), filepath.Join("seal", "school", ids[1]+".key"), "secret-issuer", "use-log"} {
+	for _, want := range []string{ids[0] + "  seal ", "active", "former", filepath.Join("seal", "_", ids[0]+".key"), filepath.Join("seal", "school", ids[1]+".key"), "secret-issuer", "use-log", "key-history"} {
 		if !strings.Contains(list, want) {
 			t.Errorf("no %q in\n%s", want, list)
 		}
@@ -246,7 +246,7 @@ func TestStatusKeyIsRetired(t *testing.T) {
 		t.Error(status, text)
 	}
 	for _, k := range s.inventory() {
-		if k.State != keyring.Active || k.ID == "" || slices.Contains(signingNames, k.Use) {
+		if k.State != keyring.Active || k.ID == "" || slices.Contains(signingNames, k.Use) || k.Use == "key-history" {
 			continue
 		}
 		if status, text := s.admin("POST", "/keys/retire?key="+k.ID); status != http.StatusConflict {

@@ -253,6 +253,24 @@ func (t *localTrust) Inventory(s secrets) ([]keyInfo, error) {
 	for _, name := range signingNames {
 		out = append(out, keyInfo{Use: name, State: keyring.Active, Where: filepath.Join(secretsDir, name+".pem")}.describe(s.signing[name].Public(), nil, t.now()))
 	}
+	instances, err := filepath.Glob(filepath.Join(keys, "vc-api", "*.pem"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range append(instances, filepath.Join(keys, secretsDir, historySecret)) {
+		key, err := signingKey(path)
+		if missing(path) {
+			continue
+		}
+		info := keyInfo{Use: "vc-api", State: keyring.Active, Algorithm: "other", Where: filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path))}
+		if filepath.Base(path) == historySecret {
+			info.Use = "key-history"
+		}
+		if err == nil {
+			info = info.describe(key.Public(), nil, t.now())
+		}
+		out = append(out, info)
+	}
 	for _, tenant := range slices.Sorted(slices.Values(t.tenants())) {
 		names, dir := secretNames, secretsDir
 		if tenant != "" {

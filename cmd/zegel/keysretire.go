@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/keyring"
 )
 
 // Retire ends a key that is not in use, named by its ID or the fingerprint of its
 // certificate. The list of providers says so before the private key is removed.
 // kept is how long others may keep a status list of a tenant.
-func (t *localTrust) Retire(_ context.Context, name string, kept func(tenant string) time.Duration) (keyInfo, error) {
+func (t *localTrust) Retire(ctx context.Context, name string, kept func(tenant string) time.Duration) (keyInfo, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key, err := t.named(name)
@@ -39,6 +40,9 @@ func (t *localTrust) Retire(_ context.Context, name string, kept func(tenant str
 		key.listed = true
 	}
 	if key.listed {
+		if err := t.announce(ctx, history.Use(key.Use), key.Tenant, key.chain[0], history.Retired); err != nil {
+			return key, err
+		}
 		if err := t.hierarchy.Withdraw(key.Tenant, key.chain[0], t.now()); err != nil {
 			return key, err
 		}

@@ -122,11 +122,11 @@ func (a *app) rotateKey(r *rest.Request) (rest.Answer, error) {
 	case to != "":
 		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "No choice of this key", Field: "to", Expected: "a key for use " + useSeal, Remedy: "Leave to out: the server makes the others itself."}
 	case use == useSeal:
-		rotate = func(_ context.Context, tenant string) (*seal.Sealer, error) { return a.local.RotateSeal(tenant) }
+		rotate = a.local.RotateSeal
 	case use == useStatus:
 		rotate = a.local.RotateStatus
 	case use == useMetadata:
-		rotate = func(_ context.Context, tenant string) (*seal.Sealer, error) { return a.local.RotateMetadata(tenant) }
+		rotate = a.local.RotateMetadata
 	default:
 		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown use of a key", Field: "use", Expected: useSeal + ", " + useStatus + " or " + useMetadata}
 	}

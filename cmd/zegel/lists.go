@@ -19,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/store"
@@ -27,8 +28,9 @@ import (
 // localTrust is the local hierarchy with what is published of it. Everything
 // that changes it, and everything that reads what changes, goes through here.
 type localTrust struct {
-	dir string
-	now func() time.Time
+	dir     string
+	now     func() time.Time
+	history keyHistory
 
 	mu        sync.Mutex // guards what follows
 	hierarchy *devca.Hierarchy
@@ -88,18 +90,28 @@ func (t *localTrust) keepChain(s *seal.Sealer) error {
 
 // UseSeal seals for a tenant with a key that is elsewhere. Its certificate stands
 // in the list of providers from then on, also when another has taken its place.
-func (t *localTrust) UseSeal(tenant string, s *seal.Sealer) error {
+func (t *localTrust) UseSeal(ctx context.Context, tenant string, s *seal.Sealer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	keys, ok := t.keys[tenant]
 	if !ok {
 		return fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
+	if err := t.notWithdrawn(tenant, s.Certificate()); err != nil {
+		return err
+	}
+	if err := t.announce(ctx, history.UseSeal, tenant, s.Certificate(), history.Added); err != nil {
+		return err
+	}
 	if err := t.listSeal(tenant, s); err != nil {
 		return err
 	}
 	t.elsewhere[tenant] = true
-	return keys.Rotate(s)
+	if err := keys.Rotate(s); err != nil {
+		return err
+	}
+	_ = t.supersede(ctx, history.UseSeal, tenant, s.Certificate()) // else settle does it
+	return nil
 }
 
 // The names under which the revocation lists are served.
@@ -108,19 +120,25 @@ const (
 	accessCRL = "access.crl"
 )
 
-func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
+// openLocalTrust loads the hierarchy. Its keys stand in the history before one of
+// them signs.
+func openLocalTrust(ctx context.Context, keys string, known keyHistory, now func() time.Time) (*localTrust, error) {
 	h, err := loadHierarchy(keys)
 	if err != nil {
 		return nil, err
 	}
 	t := newLocalTrust(keys, h, now)
+	t.history = known
 	if err := t.dropUnused(); err != nil {
 		return nil, err
 	}
-	if _, err := t.renewMetadata(); err != nil {
+	if err := t.announceAll(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := t.renewStatus(); err != nil {
+	if _, err := t.renewMetadata(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := t.renewStatus(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.remake(); err != nil {
@@ -195,7 +213,7 @@ const renewBefore = 30 * 24 * time.Hour
 
 // renewMetadata replaces the keys of metadata whose certificates run out soon,
 // and names whose they are. The next remake keeps them.
-func (t *localTrust) renewMetadata() (renewed []string, err error) {
+func (t *localTrust) renewMetadata(ctx context.Context) (renewed []string, err error) {
 	for _, tenant := range t.tenants() {
 		body, err := t.hierarchy.Tenant(tenant)
 		if err != nil {
@@ -204,12 +222,31 @@ func (t *localTrust) renewMetadata() (renewed []string, err error) {
 		if t.now().Before(body.Metadata.Certificate.NotAfter.Add(-renewBefore)) {
 			continue
 		}
-		if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
-			return nil, err
+		if err := t.nextMetadata(ctx, tenant); err != nil {
+			return renewed, err
 		}
 		renewed = append(renewed, tenant)
 	}
 	return renewed, nil
+}
+
+// nextMetadata makes a key of metadata and writes it down; nothing is kept yet.
+func (t *localTrust) nextMetadata(ctx context.Context, tenant string) error {
+	undo, err := t.undo(tenant)
+	if err != nil {
+		return err
+	}
+	if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
+		return err
+	}
+	body, err := t.hierarchy.Tenant(tenant)
+	if err == nil {
+		err = t.announce(ctx, history.UseMetadata, tenant, body.Metadata.Certificate, history.Added)
+	}
+	if err != nil {
+		undo()
+	}
+	return err
 }
 
 // useMetadata signs the metadata of a tenant with the key that it has now.
@@ -253,39 +290,38 @@ func (t *localTrust) install() error {
 
 // Refresh makes the lists, and keys of metadata, anew before they run out; call
 // it each day.
-func (t *localTrust) Refresh(context.Context) error {
+func (t *localTrust) Refresh(ctx context.Context) error {
+	return errors.Join(t.refresh(ctx), t.settle(ctx))
+}
+
+func (t *localTrust) refresh(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	metadata, err := t.renewMetadata()
-	if err != nil {
-		return err
-	}
-	status, err := t.renewStatus()
-	if err != nil {
-		return err
-	}
+	metadata, fault := t.renewMetadata(ctx) // the lists are made anew all the same
+	status, late := t.renewStatus(ctx)
+	fault = errors.Join(fault, late)
 	if err := t.remake(); err != nil {
-		return err
+		return errors.Join(fault, err)
 	}
 	for _, tenant := range metadata {
 		if _, err := t.useMetadata(tenant); err != nil {
-			return err
+			return errors.Join(fault, err)
 		}
 	}
 	if err := t.install(); err != nil {
-		return err
+		return errors.Join(fault, err)
 	}
 	for _, tenant := range status {
 		if _, err := t.useStatus(tenant); err != nil {
-			return err
+			return errors.Join(fault, err)
 		}
 	}
-	return nil
+	return fault
 }
 
 // RotateSeal replaces the seal key of a tenant, or of the issuer itself. Those
 // who trust the list know the new certificate before it seals.
-func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
+func (t *localTrust) RotateSeal(ctx context.Context, tenant string) (*seal.Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	keys, ok := t.keys[tenant]
@@ -298,7 +334,19 @@ func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 	if _, own, err := t.ring(tenant).Active(); own || err != nil {
 		return nil, errors.Join(err, errAuthority)
 	}
+	undo, err := t.undo(tenant)
+	if err != nil {
+		return nil, err
+	}
 	if err := t.hierarchy.RotateSeal(tenant, t.now()); err != nil {
+		return nil, err
+	}
+	body, err := t.hierarchy.Tenant(tenant)
+	if err == nil {
+		err = t.announce(ctx, history.UseSeal, tenant, body.Seal.Certificate, history.Added)
+	}
+	if err != nil {
+		undo()
 		return nil, err
 	}
 	if err := t.hierarchy.Update(t.dir); err != nil {
@@ -307,32 +355,37 @@ func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 	if err := t.install(); err != nil {
 		return nil, err
 	}
-	body, err := t.hierarchy.Tenant(tenant)
-	if err != nil {
-		return nil, err
-	}
 	sealer, err := body.Sealer("", t.now)
 	if err != nil {
 		return nil, err
 	}
-	return sealer, keys.Rotate(sealer)
+	if err := keys.Rotate(sealer); err != nil {
+		return nil, err
+	}
+	_ = t.supersede(ctx, history.UseSeal, tenant, sealer.Certificate()) // else settle does it
+	return sealer, nil
 }
 
 // RotateMetadata replaces the key that signs the metadata of a tenant, or of
 // the issuer itself.
-func (t *localTrust) RotateMetadata(tenant string) (*seal.Sealer, error) {
+func (t *localTrust) RotateMetadata(ctx context.Context, tenant string) (*seal.Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.metadata[tenant] == nil {
 		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
-	if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
+	if err := t.nextMetadata(ctx, tenant); err != nil {
 		return nil, err
 	}
 	if err := t.hierarchy.Update(t.dir); err != nil {
 		return nil, err
 	}
-	return t.useMetadata(tenant)
+	signer, err := t.useMetadata(tenant)
+	if err != nil {
+		return nil, err
+	}
+	_ = t.supersede(ctx, history.UseMetadata, tenant, signer.Certificate()) // else settle does it
+	return signer, nil
 }
 
 // List is the provider list as it is served.

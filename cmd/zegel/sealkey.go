@@ -127,7 +127,7 @@ func (a *app) useSealKey(ctx context.Context, c *IssuerConfig) (*sealKey, error)
 	own, sealer, err := a.seals.prepare(ctx, c, key, a.now)
 	if err == nil {
 		own.log = a.log.With("tenant", c.Tenant, "signer", key.where)
-		err = a.local.UseSeal(c.Tenant, sealer)
+		err = a.local.UseSeal(ctx, c.Tenant, sealer)
 	}
 	if err != nil {
 		return nil, errors.Join(err, key.close())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/keyring"
 	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -103,7 +104,7 @@ func sealingOf(b *devca.Body, at time.Time) keyring.Sealing {
 // UseRing seals for a tenant with a key of its ring. Its certificate stands in the
 // list of providers before it seals; the key before it is left, one of the
 // hierarchy removed.
-func (t *localTrust) UseRing(_ context.Context, tenant, id string) (*seal.Sealer, error) {
+func (t *localTrust) UseRing(ctx context.Context, tenant, id string) (*seal.Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	keys, ok := t.keys[tenant]
@@ -139,6 +140,12 @@ func (t *localTrust) UseRing(_ context.Context, tenant, id string) (*seal.Sealer
 	if err != nil {
 		return nil, err
 	}
+	if err := t.notWithdrawn(tenant, sealer.Certificate()); err != nil {
+		return nil, err
+	}
+	if err := t.announce(ctx, history.UseSeal, tenant, sealer.Certificate(), history.Added); err != nil {
+		return nil, err
+	}
 	if err := t.listSeal(tenant, sealer); err != nil {
 		return nil, err
 	}
@@ -151,19 +158,25 @@ func (t *localTrust) UseRing(_ context.Context, tenant, id string) (*seal.Sealer
 	if err := t.hierarchy.DropSeal(tenant); err != nil {
 		return nil, err
 	}
+	_ = t.supersede(ctx, history.UseSeal, tenant, sealer.Certificate()) // else settle does it
 	return sealer, t.hierarchy.Update(t.dir)
+}
+
+// notWithdrawn refuses a certificate that was retired: it cannot be taken back.
+func (t *localTrust) notWithdrawn(tenant string, c *x509.Certificate) error {
+	body, err := t.hierarchy.Tenant(tenant)
+	if err != nil {
+		return err
+	}
+	if since, gone := body.Withdrawn(c); gone {
+		return fmt.Errorf("%w: its certificate was retired on %s, and the list of providers says so; make another", keyring.ErrState, since.Format(time.DateOnly))
+	}
+	return nil
 }
 
 // listSeal puts the certificate of a key that is not of the hierarchy into the list
 // of providers, and keeps its chain.
 func (t *localTrust) listSeal(tenant string, s *seal.Sealer) error {
-	body, err := t.hierarchy.Tenant(tenant)
-	if err != nil {
-		return err
-	}
-	if since, gone := body.Withdrawn(s.Certificate()); gone {
-		return fmt.Errorf("%w: its certificate was retired on %s, and the list of providers says so; make another", keyring.ErrState, since.Format(time.DateOnly))
-	}
 	if err := t.keepChain(s); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zegel-id/zegel/credential/status"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 )
 
@@ -76,7 +77,7 @@ func (k *statusKeys) use(b *devca.Body, now func() time.Time) (*seal.Sealer, err
 
 // renewStatus replaces the keys of status lists whose certificates run out soon,
 // and names whose they are. The next remake keeps them.
-func (t *localTrust) renewStatus() (renewed []string, err error) {
+func (t *localTrust) renewStatus(ctx context.Context) (renewed []string, err error) {
 	for _, tenant := range t.tenants() {
 		body, err := t.hierarchy.Tenant(tenant)
 		if err != nil {
@@ -85,24 +86,43 @@ func (t *localTrust) renewStatus() (renewed []string, err error) {
 		if t.now().Before(body.Status.Certificate.NotAfter.Add(-renewBefore)) {
 			continue
 		}
-		if err := t.hierarchy.RotateStatus(tenant, t.now()); err != nil {
-			return nil, err
+		if err := t.nextStatus(ctx, tenant); err != nil {
+			return renewed, err
 		}
 		renewed = append(renewed, tenant)
 	}
 	return renewed, nil
 }
 
+// nextStatus makes a key of status lists and writes it down; nothing is kept yet.
+func (t *localTrust) nextStatus(ctx context.Context, tenant string) error {
+	undo, err := t.undo(tenant)
+	if err != nil {
+		return err
+	}
+	if err := t.hierarchy.RotateStatus(tenant, t.now()); err != nil {
+		return err
+	}
+	body, err := t.hierarchy.Tenant(tenant)
+	if err == nil {
+		err = t.announce(ctx, history.UseStatus, tenant, body.Status.Certificate, history.Added)
+	}
+	if err != nil {
+		undo()
+	}
+	return err
+}
+
 // RotateStatus replaces the key that signs the status lists of a tenant, or of the
 // issuer itself. Those who trust the list of providers know the new certificate
 // before it signs, and still the one before: lists may be kept.
-func (t *localTrust) RotateStatus(_ context.Context, tenant string) (*seal.Sealer, error) {
+func (t *localTrust) RotateStatus(ctx context.Context, tenant string) (*seal.Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.statuses[tenant] == nil {
 		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
-	if err := t.hierarchy.RotateStatus(tenant, t.now()); err != nil {
+	if err := t.nextStatus(ctx, tenant); err != nil {
 		return nil, err
 	}
 	if err := t.hierarchy.Update(t.dir); err != nil {
@@ -111,7 +131,12 @@ func (t *localTrust) RotateStatus(_ context.Context, tenant string) (*seal.Seale
 	if err := t.install(); err != nil {
 		return nil, err
 	}
-	return t.useStatus(tenant)
+	signer, err := t.useStatus(tenant)
+	if err != nil {
+		return nil, err
+	}
+	_ = t.supersede(ctx, history.UseStatus, tenant, signer.Certificate()) // else settle does it
+	return signer, nil
 }
 
 // useStatus signs the status lists of a tenant with the key that it has now.

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/seal/history"
+	"github.com/zegel-id/zegel/seal/trust/devca"
+	"github.com/zegel-id/zegel/store/embedded"
+)
+
+// newHistory is a history that takes the keys of everybody.
+func newHistory(t *testing.T) *history.Log {
+	t.Helper()
+	st, err := embedded.Open(filepath.Join(t.TempDir(), "store"), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := history.Open(t.Context(), st, history.Options{
+		Origin: "issuer.example.org/key-history", Signers: []crypto.Signer{key}, Own: func(string) bool { return true }, Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+// linesOf are the entries of a history, as "event use subject".
+func linesOf(t *testing.T, log *history.Log) []string {
+	t.Helper()
+	size, err := log.Size(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := log.Entries(t.Context(), 0, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, b := range all {
+		e, err := history.ParseEntry(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fmt.Sprint(e.Event, " ", e.Use, " ", e.Subject))
+	}
+	return out
+}
+
+// A history that may fail.
+type failing struct {
+	*history.Log
+	err error
+}
+
+func (f *failing) Announce(ctx context.Context, event history.Event, k history.Key) error {
+	if f.err != nil {
+		return f.err
+	}
+	return f.Log.Announce(ctx, event, k)
+}
+
+// The history has each key before it is used, once, and says which were replaced.
+func TestKeysStandInTheHistory(t *testing.T) {
+	const issuer = "https://issuer.example.org"
+	dir := filepath.Join(t.TempDir(), "keys")
+	if err := initKeys(dir, devca.Options{Now: time.Now(), Issuer: issuer}); err != nil {
+		t.Fatal(err)
+	}
+	log := newHistory(t)
+	known := &failing{Log: log, err: errors.New("the store is away")}
+	if _, err := openLocalTrust(t.Context(), dir, known, time.Now); !errors.Is(err, known.err) {
+		t.Fatalf("keys that nobody was told of are used: %v", err)
+	}
+	if _, err := openLocalTrust(t.Context(), dir, nil, time.Now); err == nil {
+		t.Fatal("keys are used without a history")
+	}
+	known.err = nil
+	open := func() *localTrust {
+		local, err := openLocalTrust(t.Context(), dir, known, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := local.settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return local
+	}
+	local := open()
+	want := []string{"added history https://issuer.example.org/key-history"}
+	for _, use := range []string{"seal-ca", "access-ca", "scheme-ca", "list-signer", "registrar", "seal", "status", "metadata"} {
+		want = append(want, "added "+use+" "+issuer)
+	}
+	if got := linesOf(t, log); !slices.Equal(got, want) {
+		t.Errorf("at the start: %q", got)
+	}
+	local = open()
+	if got := linesOf(t, log); !slices.Equal(got, want) {
+		t.Errorf("at the second start: %q", got)
+	}
+
+	// What cannot be written down is not used, now or after a restart.
+	known.err = errors.New("the store is away")
+	sealing, signing, list := local.keys[""].Current(), local.metadata[""].Current(), local.hierarchy.List
+	if _, err := local.RotateSeal(t.Context(), ""); !errors.Is(err, known.err) {
+		t.Error(err)
+	}
+	if _, err := local.RotateMetadata(t.Context(), ""); !errors.Is(err, known.err) {
+		t.Error(err)
+	}
+	if err := local.UseSeal(t.Context(), "", sealing); !errors.Is(err, known.err) {
+		t.Error(err)
+	}
+	if served, err := local.List(); err != nil || string(served) != list || local.keys[""].Current() != sealing || local.metadata[""].Current() != signing || local.elsewhere[""] {
+		t.Error("something of a refused rotation is used")
+	}
+	known.err = nil
+	local = open()
+	if !local.keys[""].Current().Certificate().Equal(sealing.Certificate()) || !local.metadata[""].Current().Certificate().Equal(signing.Certificate()) {
+		t.Error("a refused rotation was kept")
+	}
+	if got := linesOf(t, log); !slices.Equal(got, want) {
+		t.Errorf("after refusals: %q", got)
+	}
+
+	if _, err := local.RotateSeal(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := local.RotateMetadata(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, "added seal "+issuer, "retired seal "+issuer, "added metadata "+issuer, "retired metadata "+issuer)
+	if got := linesOf(t, log); !slices.Equal(got, want) {
+		t.Errorf("after rotations: %q", got)
+	}
+	open()
+	if got := linesOf(t, log); !slices.Equal(got, want) {
+		t.Errorf("after rotations and a start: %q", got)
+	}
+}
+
+// A process that ends between the announcement and the use leaves a line about a
+// key that nobody used. A later start adds none, and the next rotation retires it.
+func TestKeyAnnouncedAndNeverUsed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	if err := initKeys(dir, devca.Options{Now: time.Now(), Issuer: "https://issuer.example.org"}); err != nil {
+		t.Fatal(err)
+	}
+	log := newHistory(t)
+	local, err := openLocalTrust(t.Context(), dir, log, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := local.settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := local.hierarchy.RotateSeal("", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := local.announce(t.Context(), history.UseSeal, "", local.hierarchy.Seal.Certificate, history.Added); err != nil {
+		t.Fatal(err)
+	}
+	before := linesOf(t, log)
+	for range 2 {
+		if local, err = openLocalTrust(t.Context(), dir, log, time.Now); err != nil {
+			t.Fatal(err)
+		}
+		if err := local.settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := linesOf(t, log); !slices.Equal(got, before) {
+		t.Errorf("%q", got)
+	}
+	if _, err := local.RotateSeal(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	after := linesOf(t, log)[len(before):]
+	if want := []string{"added seal", "retired seal", "retired seal"}; len(after) != 3 || after[0][:10] != want[0] || after[1][:12] != want[1] || after[2][:12] != want[2] {
+		t.Errorf("%q", after)
+	}
+}
+
+// Nobody's keys but the installation's get in.
+func TestHistoryTakesOwnKeysOnly(t *testing.T) {
+	s := newSite(t)
+	if err := s.tryOpen(); err != nil {
+		t.Fatal(err)
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"did:web:vault.example.org:6f1c", "https://vault.example.org/6f1c", s.urls[0] + "/6f1c"} {
+		if err := s.app.announceDID(t.Context(), id, key.Public()); !errors.Is(err, history.ErrSubject) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	status, _, text := s.send("GET", s.urls[1]+"/key-history/checkpoint", "")
+	if status != 200 || len(text) == 0 {
+		t.Errorf("%d %s", status, text)
+	}
+	status, m, text := s.send("GET", s.urls[0]+"/key-history/entries?start=0&end=1000", "")
+	if status != 400 || m["title"] != "Out of range" {
+		t.Errorf("%d %s", status, text)
+	}
+}
