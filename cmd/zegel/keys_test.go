@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +22,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/keyring"
 	"github.com/zegel-id/zegel/seal/keyring/keyringtest"
 	"github.com/zegel-id/zegel/seal/pkcs11/softhsmtest"
@@ -256,6 +259,65 @@ func TestStatusKeyIsRetired(t *testing.T) {
 	for path, want := range map[string]int{"/keys/retire?key=": 404, "/keys/retire?key=0123456789abcdef": 404, "/keys/rotate?use=tls": 400, "/keys/rotate?use=status&tenant=nobody": 404} {
 		if status, text := s.admin("POST", path); status != want {
 			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+}
+
+// silent is a history in which nothing can be written down.
+type silent struct{ keyHistory }
+
+func (silent) Announce(context.Context, history.Event, history.Key) error {
+	return errors.New("nothing can be written")
+}
+
+// What cannot be written into the history is not used, and nothing is changed: not by
+// a new key, and not at a retirement. What is used stands there.
+func TestKeysAreAnnouncedFirst(t *testing.T) {
+	s, a := newSite(t), keyringtest.New(t)
+	id, chain := s.imported(a, 0, nil)
+	if err := s.tryOpen(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/keys/rotate?use=status", "/keys/rotate?use=seal"} {
+		if status, text := s.admin("POST", path); status != http.StatusOK {
+			t.Fatal(status, text)
+		}
+	}
+	s.pass(20 * time.Minute)
+	var former []string
+	for _, k := range s.inventory() {
+		if k.State == keyring.Former {
+			former = append(former, "/keys/retire?key="+k.ID)
+		}
+	}
+	local := s.app.local
+	list, known := local.hierarchy.List, local.history
+	local.history = silent{known}
+	for _, path := range append(former, "/keys/rotate?use=status", "/keys/rotate?use=seal", "/keys/rotate?use=metadata", "/keys/rotate?use=seal&to="+id) {
+		if status, text := s.admin("POST", path); status != http.StatusInternalServerError {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	if len(former) != 2 || local.hierarchy.List != list {
+		t.Error("the list of providers was changed", former)
+	}
+	if on, err := os.ReadFile(filepath.Join(s.keys, hierarchyDir, "provider-list.jwt")); err != nil || string(on) != list {
+		t.Error("another list was kept", err)
+	}
+	if k, err := local.ring("").Key(id); err != nil || k.State != keyring.Ready {
+		t.Error(k, err)
+	}
+	local.history = known
+	if status, text := s.admin("POST", "/keys/rotate?use=seal&to="+id); status != http.StatusOK {
+		t.Fatal(status, text)
+	}
+	for use, c := range map[history.Use]*x509.Certificate{history.UseSeal: chain[0], history.UseStatus: local.hierarchy.Status.Certificate} {
+		k, err := local.historyKey(use, "", c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := known.Known(t.Context(), k); err != nil || !ok {
+			t.Errorf("the %s key is not in the history: %v", use, err)
 		}
 	}
 }
