@@ -263,6 +263,111 @@ func TestStatusKeyIsRetired(t *testing.T) {
 	}
 }
 
+// It is the same for a key in a token; one that has ended is not taken in the place of
+// another.
+func TestEndedCertificateOfToken(t *testing.T) {
+	hsm := softhsmtest.New(t)
+	s, a := newSite(t), keyringtest.New(t)
+	certificates := s.token(hsm, "")
+	s.seals[1] = ""
+	s.file("seal-0.pem", string(trust.EncodePEM(s.authorityChain(a, 0, certificates[0].PublicKey, nil)...)))
+	s.pass(366 * 24 * time.Hour)
+	if err := s.tryOpen(); err != nil {
+		t.Fatalf("it does not start: %v", err)
+	}
+	access := s.offer(0, "membership")
+	status, m, _ := s.send("POST", s.urls[0]+"/credential", s.proven(0, "membership", 1), "Authorization", "Bearer "+access, "Content-Type", "application/json")
+	if status != http.StatusServiceUnavailable || !strings.Contains(fmt.Sprint(m["error_description"]), "Seal certificate has ended: ") {
+		t.Error(status, m)
+	}
+	if got := s.ready(); got != "degraded seal-key" {
+		t.Error(got)
+	}
+	if status, text := s.admin("POST", "/signers/replace"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "which is not now") {
+		t.Error(status, text)
+	}
+	s.sealedBy(s.ask(1, "membership"), s.app.local.keys["school"].Current().Certificate())
+}
+
+// A rotation that was cut off after any of its steps leaves a server that starts and
+// seals with the one key or the other, and can be asked again.
+func TestRotationCutOff(t *testing.T) {
+	s, a := newSite(t), keyringtest.New(t)
+	id, chain := s.imported(a, 0, nil)
+	reopen := func() *localTrust {
+		t.Helper()
+		if s.app != nil {
+			if err := s.app.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.tryOpen(); err != nil {
+			t.Fatal(err)
+		}
+		return s.app.local
+	}
+	local := reopen()
+	own := local.hierarchy.Seal.Certificate
+	body, err := local.hierarchy.Tenant("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := local.ring("").Key(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := local.ringSealer("", body, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Cut off when it is listed and does not seal yet.
+	if err := local.listSeal("", sealer); err != nil {
+		t.Fatal(err)
+	}
+	local = reopen()
+	s.sealedBy(s.ask(0, "membership"), own)
+	if !slices.ContainsFunc(s.inventory(), func(k keyInfo) bool { return k.ID == id && k.State == keyring.Ready }) {
+		t.Error("it is not ready any more")
+	}
+	// Cut off when the ring says that it seals, and the hierarchy still has a key.
+	if err := local.ring("").Use(id, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	local = reopen()
+	s.sealedBy(s.ask(0, "membership"), chain[0])
+	if local.hierarchy.Seal.Key != nil {
+		t.Error("the hierarchy still has a seal key")
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.keys, hierarchyDir, "seal-*.key")); len(left) != 2 { // the authority's, and the tenant's
+		t.Errorf("%v", left)
+	}
+	// Cut off when the list says that the one before is withdrawn.
+	if err := errors.Join(local.hierarchy.Withdraw("", own, time.Now()), local.hierarchy.Update(local.dir)); err != nil {
+		t.Fatal(err)
+	}
+	reopen()
+	if !slices.ContainsFunc(s.inventory(), func(k keyInfo) bool { return k.Serial == serialText(own) && k.State == keyring.Retired }) {
+		t.Error("it is not retired")
+	}
+	s.sealedBy(s.ask(0, "membership"), chain[0])
+	// Cut off when the list says so of a key of the ring, whose private key is there.
+	next, _ := s.imported(a, 0, nil)
+	if status, text := s.admin("POST", "/keys/rotate?use=seal&to="+next); status != http.StatusOK {
+		t.Fatal(status, text)
+	}
+	local = s.app.local
+	if err := errors.Join(local.hierarchy.Withdraw("", chain[0], time.Now()), local.hierarchy.Update(local.dir)); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := s.admin("POST", "/keys/rotate?use=seal&to="+id); status != http.StatusConflict || !strings.Contains(text, "was retired on") {
+		t.Error(status, text)
+	}
+	local = reopen()
+	if local.ring("").Has(id) {
+		t.Error("its private key is still there")
+	}
+}
+
 // silent is a history in which nothing can be written down.
 type silent struct{ keyHistory }
 

@@ -26,6 +26,9 @@ func (t *localTrust) Retire(ctx context.Context, name string, kept func(tenant s
 	case keyring.Active:
 		return key, fmt.Errorf("%w: it is in use; take another into use first with `zegel keys rotate --use %s`", keyring.ErrState, key.Use)
 	case keyring.Retired:
+		if key.inRing && t.ring(key.Tenant).Has(key.ID) { // it was cut off
+			return key, t.retireInRing(key)
+		}
 		return key, fmt.Errorf("%w: it was retired already", keyring.ErrState)
 	}
 	if key.Use == useStatus && key.State == keyring.Former {

@@ -58,22 +58,36 @@ func (t *localTrust) ringSealer(tenant string, body *devca.Body, k keyring.Key) 
 	return seal.NewSealer(key, k.Chain, seal.Options{X5U: x5u, RequireSeal: true, AllowEnded: true, Now: t.now})
 }
 
-// dropUnused takes seal keys out of the hierarchy that others have replaced, which
-// a crash may have left there.
+// dropUnused finishes what a crash may have left: seal keys of the hierarchy that
+// others have replaced, and private keys of certificates that are withdrawn.
 func (t *localTrust) dropUnused() error {
 	for _, tenant := range t.tenants() {
-		_, own, err := t.ring(tenant).Active()
+		body, err := t.hierarchy.Tenant(tenant)
 		if err != nil {
 			return err
 		}
-		if !own {
-			continue
-		}
-		if err := t.hierarchy.DropSeal(tenant); err != nil {
+		ring := t.ring(tenant)
+		keys, err := ring.Keys()
+		if err != nil {
 			return err
+		}
+		for _, k := range keys {
+			if k.State == keyring.Active {
+				err = t.hierarchy.DropSeal(tenant)
+			} else if k.State == keyring.Former && isWithdrawn(body, k.Chain[0]) {
+				err = ring.Retire(k.ID, t.now().UTC().Truncate(time.Second))
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func isWithdrawn(b *devca.Body, c *x509.Certificate) bool {
+	_, ok := b.Withdrawn(c)
+	return ok
 }
 
 // fitsBody holds a seal certificate against the entry of its body in the list of
