@@ -17,7 +17,7 @@ import (
 
 func keysCommand() *cobra.Command {
 	c := &cobra.Command{Use: "keys", Short: "Make, show and rotate keys"}
-	c.AddCommand(keysInitCommand(), keysTenantCommand(), keysInstanceCommand(), keysRotateCommand())
+	c.AddCommand(keysInitCommand(), keysTenantCommand(), keysInstanceCommand(), keysRotateCommand(), keysHistoryCommand())
 	return c
 }
 
