@@ -19,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/trust/devca"
+	"github.com/zegel-id/zegel/store"
 )
 
 // keyHistory is where keys are written down before they are used; *history.Log is
@@ -43,10 +44,16 @@ func (a *app) openHistory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	st := a.store
+	if a.c.historyIn != "" {
+		if st, err = store.ForTenant(a.store, a.c.historyIn); err != nil {
+			return err
+		}
+	}
 	path := filepath.Join(a.c.Keys, secretsDir, historySecret)
 	key, err := signingKey(path)
 	if missing(path) {
-		begun, asked := history.Begun(ctx, a.store)
+		begun, asked := history.Begun(ctx, st)
 		switch {
 		case asked != nil:
 			return fmt.Errorf("history of keys: %w", asked)
@@ -65,7 +72,7 @@ func (a *app) openHistory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.history, err = history.Open(ctx, a.store, history.Options{
+	a.history, err = history.Open(ctx, st, history.Options{
 		Origin: at.Host + at.EscapedPath() + historyPath, Signers: []crypto.Signer{key}, Now: a.now,
 		Own: func(subject string) bool { return slices.Contains(own, subject) },
 	})

@@ -7,8 +7,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -216,5 +220,133 @@ func TestHistoryTakesOwnKeysOnly(t *testing.T) {
 	status, m, text := s.send("GET", s.urls[0]+"/key-history/entries?start=0&end=1000", "")
 	if status != 400 || m["title"] != "Out of range" {
 		t.Errorf("%d %s", status, text)
+	}
+}
+
+// A server that is killed goes on with the history that it had, with nothing twice,
+// and a monitor sees no break. Who serves another one in its place is found out, and
+// the proof is kept.
+func TestHistoryOutlivesKills(t *testing.T) {
+	s := newSite(t)
+	config := s.config()
+	state := filepath.Join(s.dir, "state")
+	watch := func() (string, error) {
+		out, err := exec.Command("zegel", "keys", "history", s.urls[0], "--state", state).CombinedOutput()
+		return string(out), err
+	}
+	run := func(while func(kill func())) {
+		t.Helper()
+		cmd := exec.Command("zegel", "serve", "--config", config)
+		cmd.Stderr = &s.log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		once := sync.OnceFunc(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
+		defer once()
+		s.wait("the server serves", func() bool {
+			status, _, _ := s.try("GET", s.urls[0]+"/health/live", "")
+			return status == 200
+		})
+		while(once)
+	}
+	for n := range 3 {
+		run(func(kill func()) {
+			out, err := watch()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if n > 0 && !strings.Contains(out, " added    seal ") {
+				t.Errorf("what was rotated before the kill is not there:\n%s", out)
+			}
+			s.zegel("keys", "rotate", "--socket", filepath.Join(s.dir, "data", "admin.sock"))
+			kill()
+		})
+	}
+	st, err := embedded.Open(filepath.Join(s.dir, "data", "store"), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if st != nil {
+			_ = st.Close()
+		}
+	}()
+	key, err := signingKey(filepath.Join(s.keys, secretsDir, historySecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := history.Open(t.Context(), st, history.Options{Origin: "x", Signers: []crypto.Signer{key}, Own: func(string) bool { return false }, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := linesOf(t, log)
+	// Own key, three authorities, list signer, registrar, three keys of each issuer,
+	// three rotations.
+	if len(lines) != 1+3+2+2*3+3*2 {
+		t.Errorf("%q", lines)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	st = nil
+
+	// The store is begun anew, with the same key: what was signed is contradicted.
+	if err := os.RemoveAll(filepath.Join(s.dir, "data")); err != nil {
+		t.Fatal(err)
+	}
+	run(func(func()) {
+		kept, err := os.ReadFile(state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := watch()
+		if err == nil || !strings.Contains(out, "the history of keys contradicts itself: ") || !strings.Contains(out, "keep both and tell others") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if after, err := os.ReadFile(state); err != nil || string(after) != string(kept) {
+			t.Error("the state was changed")
+		}
+		proof, err := os.ReadFile(state + ".fork")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := history.ParseWatched(kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := history.OpenCheckpoint(proof, log.Origin(), w.Keys...); err != nil {
+			t.Errorf("the proof: %v", err)
+		}
+	})
+}
+
+// The key of the history is made where an older key directory lacks it, and not
+// where there is a history that it must have signed.
+func TestHistoryKeyIsMade(t *testing.T) {
+	s := newSite(t)
+	path := filepath.Join(s.keys, secretsDir, historySecret)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.tryOpen(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Error(info, err)
+	}
+	if err := s.app.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.tryOpen(); err == nil || !strings.Contains(err.Error(), "put it back from the backup") || !missing(path) {
+		t.Errorf("%v", err)
+	}
+	if err := makeHistoryKey(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.tryOpen(); !errors.Is(err, history.ErrKey) {
+		t.Errorf("another key: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 func keysCommand() *cobra.Command {
 	c := &cobra.Command{Use: "keys", Short: "Make, import, list, rotate and retire keys"}
 	c.AddCommand(keysInitCommand(), keysTenantCommand(), keysInstanceCommand(),
-		keysRequestCommand(), keysInstallCommand(), keysImportCommand(), keysListCommand(), keysRotateCommand(), keysRetireCommand())
+		keysRequestCommand(), keysInstallCommand(), keysImportCommand(), keysListCommand(), keysRotateCommand(), keysRetireCommand(), keysHistoryCommand())
 	return c
 }
 
@@ -28,8 +28,8 @@ func keysInitCommand() *cobra.Command {
 		Short: "Make the secrets of the roles and a test hierarchy of certificates",
 		Long: `Makes, in an empty directory:
 
-  secrets/    random keys of the roles, the signing keys of the use log and of
-              vault handles
+  secrets/    random keys of the roles, the signing keys of the use log, of
+              vault handles and of the public history of keys
   hierarchy/  an authority, an eSeal certificate with the statements of a
               qualified one, a status list signer, a local list of PuB-EAA
               providers with its signer, an authority for access certificates

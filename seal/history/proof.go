@@ -163,8 +163,3 @@ func NewEdge(size int64, hashes []string) (*Edge, error) {
 	}
 	return &Edge{size: size, roots: roots}, nil
 }
-
-// clone is a copy to go on with.
-func (e *Edge) clone() *Edge {
-	return &Edge{size: e.size, roots: append([]tlog.Hash(nil), e.roots...)}
-}
