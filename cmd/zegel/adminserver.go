@@ -28,6 +28,7 @@ func (a *app) adminHandler() http.Handler {
 		rest.Route{Method: "POST", Path: "/audit/checkpoint", Handler: a.auditCheckpoint, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/audit/purge", Handler: a.auditPurge, Spec: "admin", Timeout: 10 * time.Minute},
 		rest.Route{Method: "POST", Path: "/keys/rotate", Handler: a.rotateKey, Spec: "admin"},
+		rest.Route{Method: "POST", Path: "/keys/rotate-history", Handler: a.rotateHistoryKey, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/receivers/reload", Handler: a.receiversReload, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/vaults/due", Handler: a.vaultsDue, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},

@@ -148,14 +148,24 @@ then on.
                   in the list of providers and is still served, so that what it
                   sealed stays valid.
   --use metadata  the key that signs the issuer's metadata. The former one is
-                  dropped: what it signed holds for a day.`,
+                  dropped: what it signed holds for a day.
+  --use history   the key that signs the public history of keys. For 90 days
+                  the former one signs beside it, so that monitors learn of the
+                  new one.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var out struct {
 				Certificate string `json:"certificate"`
 			}
+			if use == useHistory {
+				if err := admin(cmd.Context(), socket, "POST", "/keys/rotate-history", nil, &out); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "The history of keys is now signed by %s\n", out.Certificate)
+				return nil
+			}
 			if use != useSeal && use != useMetadata {
-				return fmt.Errorf("--use: found %q, expected %s or %s", use, useSeal, useMetadata)
+				return fmt.Errorf("--use: found %q, expected %s, %s or %s", use, useSeal, useMetadata, useHistory)
 			}
 			if err := admin(cmd.Context(), socket, "POST", "/keys/rotate?"+url.Values{"tenant": {tenant}, "use": {use}}.Encode(), nil, &out); err != nil {
 				return err
@@ -166,7 +176,7 @@ then on.
 	}
 	socketFlag(c, &socket)
 	c.Flags().StringVar(&tenant, "tenant", "", "the tenant whose key it is; empty for the issuer itself")
-	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal or metadata")
+	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal, metadata or history")
 	return c
 }
 
