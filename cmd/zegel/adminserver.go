@@ -26,6 +26,7 @@ func (a *app) adminHandler() http.Handler {
 		rest.Route{Method: "POST", Path: "/keys/changed", Handler: a.keysChanged, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/keys/rotate", Handler: a.rotateKey, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/keys/retire", Handler: a.retireKey, Spec: "admin"},
+		rest.Route{Method: "POST", Path: "/keys/rotate-history", Handler: a.rotateHistoryKey, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/receivers/reload", Handler: a.receiversReload, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/vaults/due", Handler: a.vaultsDue, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},

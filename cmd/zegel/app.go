@@ -38,10 +38,12 @@ type app struct {
 	names   *audit.Pseudonyms
 	secrets secrets
 	history *history.Log // of keys, public
-	local   *localTrust
-	lists   *trustedLists  // nil where none are configured
-	vaults  *holder.Holder // nil where there is no vault platform
-	seals   *sealKeys      // those that are not in the key directory
+	// historyKeys guards the files of the history's own keys.
+	historyKeys sync.Mutex
+	local       *localTrust
+	lists       *trustedLists  // nil where none are configured
+	vaults      *holder.Holder // nil where there is no vault platform
+	seals       *sealKeys      // those that are not in the key directory
 	// public reaches addresses that come from input, operator those of the
 	// configuration.
 	public, operator *fetch.Client

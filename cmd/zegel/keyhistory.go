@@ -9,13 +9,16 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zegel-id/zegel/did"
+	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/trust/devca"
@@ -30,8 +33,18 @@ type keyHistory interface {
 	Supersede(ctx context.Context, k history.Key) error
 }
 
-// historySecret is the key that signs the history's roots.
-const historySecret = "key-history.pem"
+// useHistory is the use of the history's own key, which can be rotated.
+const useHistory = "history"
+
+// The keys that sign the history's roots: the one in use, one that is about to take
+// its place, and the one before, which signs beside it for historyOverlap.
+const (
+	historySecret       = "key-history.pem"
+	nextHistorySecret   = "key-history-next.pem"
+	formerHistorySecret = "key-history-former.pem"
+
+	historyOverlap = 90 * 24 * time.Hour
+)
 
 // historyPath is where the history is served, below the address of a role.
 const historyPath = "/key-history"
@@ -72,14 +85,90 @@ func (a *app) openHistory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	signers := []crypto.Signer{key}
+	former := filepath.Join(a.c.Keys, secretsDir, formerHistorySecret)
+	if !missing(former) {
+		before, err := signingKey(former)
+		if err != nil {
+			return fmt.Errorf("%s: %w", former, err)
+		}
+		signers = append(signers, before)
+	}
 	a.history, err = history.Open(ctx, st, history.Options{
-		Origin: at.Host + at.EscapedPath() + historyPath, Signers: []crypto.Signer{key}, Now: a.now,
+		Origin: at.Host + at.EscapedPath() + historyPath, Signers: signers, Now: a.now,
 		Own: func(subject string) bool { return slices.Contains(own, subject) },
 	})
 	if err != nil {
 		return fmt.Errorf("history of keys: %w", err)
 	}
+	if !missing(filepath.Join(a.c.Keys, secretsDir, nextHistorySecret)) { // a rotation was cut off
+		if _, err := a.rotateHistory(ctx); err != nil {
+			return fmt.Errorf("history of keys: %w", err)
+		}
+	}
+	a.every(12*time.Hour, "history of keys", a.endFormerHistory)
 	return nil
+}
+
+// errOverlap: two keys sign the history already.
+var errOverlap = errors.New("the key of the history before still signs beside the present one, so that monitors learn of it; wait until its time is over")
+
+// rotateHistory has a new key sign the history, beside the one before for as long as
+// historyOverlap. The next key is kept before it is written down, and takes its place
+// after that: a start goes on with what was cut off.
+func (a *app) rotateHistory(ctx context.Context) (string, error) {
+	a.historyKeys.Lock()
+	defer a.historyKeys.Unlock()
+	dir := filepath.Join(a.c.Keys, secretsDir)
+	path, next, former := filepath.Join(dir, historySecret), filepath.Join(dir, nextHistorySecret), filepath.Join(dir, formerHistorySecret)
+	if !missing(former) && missing(next) {
+		return "", errOverlap
+	}
+	if err := makeHistoryKey(next); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	key, err := signingKey(next)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", next, err)
+	}
+	if err := a.history.Rotate(ctx, key); err != nil {
+		return "", err
+	}
+	if err := os.Link(path, former); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	return a.history.Keys()[0], os.Rename(next, path)
+}
+
+// endFormerHistory retires the key of the history before, when its time is over, and
+// removes it.
+func (a *app) endFormerHistory(ctx context.Context) error {
+	a.historyKeys.Lock()
+	defer a.historyKeys.Unlock()
+	ended, err := a.history.EndFormer(ctx, historyOverlap)
+	if err != nil || !ended {
+		return err
+	}
+	if err := os.Remove(filepath.Join(a.c.Keys, secretsDir, formerHistorySecret)); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// rotateHistoryKey is what zegel keys rotate --use history asks for.
+func (a *app) rotateHistoryKey(r *rest.Request) (rest.Answer, error) {
+	key, err := a.rotateHistory(r.Context())
+	if errors.Is(err, errOverlap) {
+		return rest.Answer{}, &rest.Problem{Status: http.StatusConflict, Title: "The key of the history was replaced lately", Detail: "The one before still signs beside it, so that monitors learn of the new one.", Remedy: "Wait until 90 days after the last time.", Cause: err}
+	}
+	if err != nil {
+		return rest.Answer{}, err
+	}
+	a.log.Info("key rotated", "use", useHistory, "key", key)
+	if err := a.logKeyChange(r.Context(), r.ID, useHistory+" key"); err != nil {
+		return rest.Answer{}, err
+	}
+	return rest.JSON(http.StatusOK, map[string]string{"certificate": key}), nil
 }
 
 func missing(path string) bool {

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,7 +104,7 @@ func TestKeysStandInTheHistory(t *testing.T) {
 		}
 		return local
 	}
-	local := open()
+	open()
 	want := []string{"added history https://issuer.example.org/key-history"}
 	for _, use := range []string{"seal-ca", "access-ca", "scheme-ca", "list-signer", "registrar", "seal", "status", "metadata"} {
 		want = append(want, "added "+use+" "+issuer)
@@ -111,7 +112,7 @@ func TestKeysStandInTheHistory(t *testing.T) {
 	if got := linesOf(t, log); !slices.Equal(got, want) {
 		t.Errorf("at the start: %q", got)
 	}
-	local = open()
+	local := open()
 	if got := linesOf(t, log); !slices.Equal(got, want) {
 		t.Errorf("at the second start: %q", got)
 	}
@@ -348,5 +349,97 @@ func TestHistoryKeyIsMade(t *testing.T) {
 	}
 	if err := s.tryOpen(); !errors.Is(err, history.ErrKey) {
 		t.Errorf("another key: %v", err)
+	}
+}
+
+// The key of the history is replaced in a running server, also when it ends at any
+// step of that, and the former one is removed when its time is over.
+func TestHistoryKeyIsRotated(t *testing.T) {
+	s := newSite(t)
+	file := func(name string) string { return filepath.Join(s.keys, secretsDir, name) }
+	reopen := func() {
+		t.Helper()
+		if s.app != nil {
+			if err := s.app.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.tryOpen(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys := func(n int) []string {
+		t.Helper()
+		keys := s.app.history.Keys()
+		if len(keys) != n {
+			t.Errorf("%q sign", keys)
+		}
+		return keys
+	}
+	reopen()
+	first := keys(1)[0]
+	w := httptest.NewRecorder()
+	s.app.adminHandler().ServeHTTP(w, httptest.NewRequest("POST", "/keys/rotate-history", nil))
+	if w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	second := keys(2)[0]
+	if second == first || !strings.Contains(w.Body.String(), second) || keys(2)[1] != first {
+		t.Errorf("%s", w.Body)
+	}
+	w = httptest.NewRecorder()
+	s.app.adminHandler().ServeHTTP(w, httptest.NewRequest("POST", "/keys/rotate-history", nil))
+	if w.Code != 409 {
+		t.Errorf("twice: %d %s", w.Code, w.Body)
+	}
+	reopen()
+	if got := keys(2); got[0] != second || got[1] != first {
+		t.Errorf("%q", got)
+	}
+	s.pass(historyOverlap + time.Hour)
+	if err := s.app.endFormerHistory(t.Context()); err != nil || !missing(file(formerHistorySecret)) {
+		t.Error(err)
+	}
+	keys(1)
+	reopen()
+	keys(1)
+
+	// Cut off after the key was made, written down, and linked.
+	for n, until := range []func() error{
+		func() error { return makeHistoryKey(file(nextHistorySecret)) },
+		func() error {
+			if err := makeHistoryKey(file(nextHistorySecret)); err != nil {
+				return err
+			}
+			key, err := signingKey(file(nextHistorySecret))
+			if err != nil {
+				return err
+			}
+			return s.app.history.Rotate(t.Context(), key)
+		},
+		func() error {
+			if err := makeHistoryKey(file(nextHistorySecret)); err != nil {
+				return err
+			}
+			key, err := signingKey(file(nextHistorySecret))
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.app.history.Rotate(t.Context(), key), os.Link(file(historySecret), file(formerHistorySecret)))
+		},
+	} {
+		before := keys(1)[0]
+		if err := until(); err != nil {
+			t.Fatal(err)
+		}
+		reopen()
+		if got := keys(2); got[0] == before || got[1] != before || !missing(file(nextHistorySecret)) || missing(file(formerHistorySecret)) {
+			t.Errorf("cut off at %d: %q", n, got)
+		}
+		s.pass(historyOverlap + time.Hour)
+		if err := s.app.endFormerHistory(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		reopen()
 	}
 }

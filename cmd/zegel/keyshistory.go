@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -120,7 +121,7 @@ func (o watch) before(ctx context.Context) (w history.Watched, pinned bool, err 
 			if w.URL != strings.TrimSuffix(o.monitor.URL, "/") {
 				return w, false, fmt.Errorf("--state: %s is about %s; take another file for each history", o.state, w.URL)
 			}
-			if o.key != "" && (len(w.Keys) != 1 || w.Keys[0] != o.key) {
+			if o.key != "" && !slices.Contains(w.Keys, o.key) {
 				return w, false, fmt.Errorf("--key: %s was begun with %s", o.state, strings.Join(w.Keys, ", "))
 			}
 			return w, false, nil

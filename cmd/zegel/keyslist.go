@@ -257,14 +257,17 @@ func (t *localTrust) Inventory(s secrets) ([]keyInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range append(instances, filepath.Join(keys, secretsDir, historySecret)) {
+	for _, path := range append(instances, filepath.Join(keys, secretsDir, historySecret), filepath.Join(keys, secretsDir, formerHistorySecret)) {
 		key, err := signingKey(path)
 		if missing(path) {
 			continue
 		}
 		info := keyInfo{Use: "vc-api", State: keyring.Active, Algorithm: "other", Where: filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path))}
-		if filepath.Base(path) == historySecret {
+		switch filepath.Base(path) {
+		case historySecret:
 			info.Use = "key-history"
+		case formerHistorySecret:
+			info.Use, info.State = "key-history", keyring.Former
 		}
 		if err == nil {
 			info = info.describe(key.Public(), nil, t.now())

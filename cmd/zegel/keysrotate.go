@@ -40,7 +40,10 @@ meanwhile.
                   in the list of providers before it signs; the former one
                   stays there for the lists that others keep.
   --use metadata  the key that signs the issuer's metadata. The former one is
-                  dropped: what it signed holds for a day.`,
+                  dropped: what it signed holds for a day.
+  --use history   the key that signs the public history of keys. For 90 days
+                  the former one signs beside it, so that monitors learn of the
+                  new one.`,
 		Example: `  zegel keys rotate --socket /var/lib/zegel/admin.sock
   zegel keys rotate --use seal --to 9f86d081884c7d65
   zegel keys rotate --use status --tenant school`,
@@ -49,11 +52,18 @@ meanwhile.
 			var out struct {
 				Certificate string `json:"certificate"`
 			}
-			if use != useSeal && use != useMetadata && use != useStatus {
-				return fmt.Errorf("--use: found %q, expected %s, %s or %s", use, useSeal, useStatus, useMetadata)
+			if use != useSeal && use != useMetadata && use != useStatus && use != useHistory {
+				return fmt.Errorf("--use: found %q, expected %s, %s, %s or %s", use, useSeal, useStatus, useMetadata, useHistory)
 			}
 			if to != "" && use != useSeal {
 				return fmt.Errorf("--to: for --use %s only; the server makes the others itself", useSeal)
+			}
+			if use == useHistory {
+				if err := admin(cmd.Context(), socket, "POST", "/keys/rotate-history", nil, &out); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "The history of keys is now signed by %s\n", out.Certificate)
+				return nil
 			}
 			q := url.Values{"tenant": {tenant}, "use": {use}}
 			if to != "" {
@@ -68,7 +78,7 @@ meanwhile.
 	}
 	socketFlag(c, &socket)
 	c.Flags().StringVar(&tenant, "tenant", "", "the tenant whose key it is; empty for the issuer itself")
-	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal, status or metadata")
+	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal, status, metadata or history")
 	c.Flags().StringVar(&to, "to", "", "the key to seal with, as zegel keys list names it; empty makes one of the test hierarchy")
 	return c
 }

@@ -49,17 +49,17 @@ type Options struct {
 // Log is a history in a store. Its methods may be called from many goroutines, and
 // several processes may have one on the same records.
 type Log struct {
-	st      store.Store
-	o       Options
-	origin  string
-	signers []*signer
+	st     store.Store
+	o      Options
+	origin string
 
-	mu     sync.Mutex // guards what follows
-	hashes memory     // of the tree, as x/mod's tlog stores them
-	size   int64
-	last   time.Time
-	keys   map[identity]state
-	signed []byte // the checkpoint of size, nil until it is asked for
+	mu      sync.Mutex // guards what follows
+	signers []*signer  // the key in use first
+	hashes  memory     // of the tree, as x/mod's tlog stores them
+	size    int64
+	last    time.Time
+	keys    map[identity]state
+	signed  []byte // the checkpoint of size, nil until it is asked for
 }
 
 // identity is what tells a key from others.
@@ -76,6 +76,7 @@ func identityOf(e Entry) identity { return identity{e.Use, e.Subject, e.Key, e.C
 type state struct {
 	event Event
 	added int64 // the entry by which it was last added
+	since time.Time
 }
 
 // Open reads the history of a store and holds it against the last checkpoint that
@@ -97,7 +98,9 @@ func Open(ctx context.Context, st store.Store, o Options) (*Log, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.signers = append(l.signers, s)
+		if !slices.Contains(l.verifiers(), s.verifier) { // a rotation may be half done
+			l.signers = append(l.signers, s)
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,6 +110,10 @@ func Open(ctx context.Context, st store.Store, o Options) (*Log, error) {
 	if err := l.begin(ctx); err != nil {
 		return nil, err
 	}
+	inUse := l.signers[0]
+	l.signers = append([]*signer{inUse}, slices.DeleteFunc(l.signers[1:], func(s *signer) bool {
+		return l.stateOf(s).event != Added // it was retired
+	})...)
 	return l, l.advance(ctx)
 }
 
@@ -211,7 +218,7 @@ func (l *Log) take(r store.Record) error {
 	l.hashes = append(l.hashes, more...)
 	s := l.keys[identityOf(e)]
 	if s.event = e.Event; e.Event == Added {
-		s.added = e.Sequence
+		s.added, s.since = e.Sequence, e.When()
 	}
 	l.keys[identityOf(e)] = s
 	l.size++
@@ -238,12 +245,10 @@ func (l *Log) sync(ctx context.Context) error {
 // begin makes sure that the key in use stands in the history, and begins an empty
 // one with it; with mu. A key that does not stand there is another's.
 func (l *Log) begin(ctx context.Context) error {
-	own := l.signers[0]
-	e, err := Key{Use: UseHistory, Subject: l.subject(), Public: own.key.Public()}.entry(Added)
+	e, err := l.own(l.signers[0])
 	if err != nil {
 		return err
 	}
-	e.Verifier = own.verifier
 	for l.size == 0 {
 		if err := l.write(ctx, e); err != nil && !errors.Is(err, store.ErrExists) {
 			return err

@@ -115,8 +115,8 @@ func (m Monitor) Pin(ctx context.Context) (Watched, error) {
 // NewWatched begins to watch a history with keys that are known.
 func NewWatched(url string, keys ...string) (Watched, error) {
 	w := Watched{Version: Version, URL: strings.TrimSuffix(url, "/"), Keys: keys}
-	if len(keys) == 0 || len(keys) > 8 {
-		return Watched{}, fmt.Errorf("%d keys of the history, expected 1 to 8", len(keys))
+	if len(keys) == 0 || len(keys) > maxKeys {
+		return Watched{}, fmt.Errorf("%d keys of the history, expected 1 to %d", len(keys), maxKeys)
 	}
 	_, err := w.origin()
 	return w, err
@@ -129,7 +129,8 @@ func NewWatched(url string, keys ...string) (Watched, error) {
 //  1. The checkpoint is signed by a key of before.
 //  2. It is not smaller than the one before, and of the same size it is the same.
 //  3. The tree before is its beginning (RFC 6962, Section 2.1.2).
-//  4. The new entries are well-formed, in order, and hash to its root.
+//  4. The new entries are well-formed, in order, and hash to its root. A key of the
+//     history that they add counts from the next time on.
 func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error) {
 	origin, err := w.origin()
 	if err != nil {
@@ -184,7 +185,7 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 		}
 	}
 
-	last := w.Time
+	last, next := w.Time, w
 	var added []Entry
 	err = m.entries(ctx, before.Size, now.Size, func(line []byte, e Entry) error { // Step 4.
 		if e.Time < last {
@@ -193,7 +194,7 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 		last = e.Time
 		edge.Add(line)
 		added = append(added, e)
-		return nil
+		return next.follow(e, origin)
 	})
 	if err != nil {
 		return w, nil, err
@@ -201,8 +202,8 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 	if root, ok := edge.Root(); !ok || root != now.Root {
 		return w, nil, fmt.Errorf("the entries that are served do not hash to the root that was signed: one of %d to %d was altered", before.Size, now.Size-1)
 	}
-	w.Checkpoint, w.Edge, w.Time = string(signed), edge.Hashes(), last
-	return w, added, nil
+	next.Checkpoint, next.Edge, next.Time = string(signed), edge.Hashes(), last
+	return next, added, nil
 }
 
 // entries fetches entries start to end, without end. Each is well-formed and has

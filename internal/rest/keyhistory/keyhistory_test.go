@@ -369,3 +369,68 @@ func TestRoutes(t *testing.T) {
 		t.Error("routes without a history")
 	}
 }
+
+// The history's own key is replaced: a monitor that knew the former one follows to
+// the new one, which it learns of from a tree that the former one signed, and does not
+// take the former one any more when that is retired. One that was away is refused.
+func TestMonitorFollowsTheKey(t *testing.T) {
+	s := newSite(t)
+	w := s.watched(2)
+	away := w
+	_, next, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() {
+		t.Helper()
+		s.add(s.log)
+		if w, _, err = s.monitor().Update(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the second time nothing changes
+		if err := s.log.Rotate(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys := s.log.Keys(); len(keys) != 2 || keys[1] != w.Keys[0] {
+		t.Fatalf("%q", keys)
+	}
+	both, err := s.monitor().Pin(t.Context())
+	if err != nil || len(both.Keys) != 2 {
+		t.Error(both, err)
+	}
+	look()
+	if len(w.Keys) != 2 {
+		t.Errorf("%q", w.Keys)
+	}
+	if ended, err := s.log.EndFormer(t.Context(), time.Hour); ended || err != nil {
+		t.Error(ended, err)
+	}
+	for range 2 {
+		if ended, err := s.log.EndFormer(t.Context(), 0); !ended || err != nil {
+			t.Error(ended, err)
+		}
+	}
+	look()
+	look()
+	if len(w.Keys) != 1 || w.Keys[0] != s.log.Keys()[0] || w.Keys[0] == away.Keys[0] {
+		t.Errorf("%q", w.Keys)
+	}
+	if _, _, err := s.monitor().Update(t.Context(), away); !errors.Is(err, history.ErrKey) {
+		t.Errorf("who missed the overlap: %v", err)
+	}
+	// From the beginning, with the new key, the same is seen.
+	fresh, err := history.NewWatched(s.url, s.log.Keys()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fresh, _, err = s.monitor().Update(t.Context(), fresh); err != nil || len(fresh.Keys) != 1 || fresh.Keys[0] != w.Keys[0] {
+		t.Errorf("%q %v", fresh.Keys, err)
+	}
+	// The former key alone signs nothing that is believed any more.
+	s.next = s.history(s.key)
+	if _, _, err := s.monitor().Update(t.Context(), w); !errors.Is(err, history.ErrKey) {
+		t.Errorf("the retired key: %v", err)
+	}
+}
