@@ -56,6 +56,7 @@ var rooms = []struct {
 	{"credential/dataintegrity/internal/sdtest", append([]string{"internal/cputime"}, ground...), "tests and benchmarks"},
 	{"credential", ground, "formats"},
 	{"protocol", ground, "wire words"},
+	{"seal/history", []string{"store", "internal/jose", "credential/jcs", "credential/internal/jsontree", "seal/qc"}, "the history knows keys, and nobody who uses them"},
 	{"seal", ground, "seals"},
 	{"did", ground, "identifiers"},
 	{"contexts", ground, "contexts"},
@@ -79,12 +80,15 @@ var fences = []struct {
 	{"github.com/consensys/gnark-crypto", []string{"credential/bbs"}, "pairings and their curve stay behind the signature scheme"},
 	{"github.com/beevik/etree", []string{"internal/provider/magda", "seal/trust/tsl"}, "XML stays where a counterpart speaks it: signed SOAP and trusted lists"},
 	{"github.com/russellhaering/goxmldsig", []string{"internal/provider/magda/wssecurity", "seal/trust/tsl"}, "its canonicaliser is used, its validation is not"},
+	{"software.sslmate.com/src/go-pkcs12", []string{"seal/keyring"}, "one format, one package"},
+	{"golang.org/x/term", []string{"cmd"}, "only cmd has a terminal"},
 	{"github.com/piglig/go-qr", []string{"verifier/api"}, "the code on the verifier's page"},
 	{"github.com/zitadel/oidc", []string{"internal/devidp"}, "the development identity provider"},
 	{"github.com/spf13/cobra", []string{"cmd"}, "only cmd reads flags"},
 	{"github.com/goccy/go-yaml", []string{"cmd", "internal/provider", "verifier", "issuer"}, "configuration and declared mappings"},
 	{"log/slog", []string{"cmd", "vcapi/api", "issuer", "holder/api", "holder", "verifier", "internal", "e2e"}, "ground packages are silent"},
 	{"C", nil, "cgo in one library"},
+	{"golang.org/x/mod", []string{"seal/history"}, "the Merkle tree and its signed roots stay behind the history of keys"},
 	{"github.com/miekg/pkcs11", []string{"seal/pkcs11"}, "the only library that needs cgo stays in one room"},
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -126,12 +128,28 @@ func (i *Issuer) deliver(ctx context.Context, d *delivery, claims []byte, reques
 	return out, nil
 }
 
+// authority is the issuing public body as the certificate that seals names it, where
+// credentials name it at all: one that takes over may spell it otherwise.
+func (i *Issuer) authority(sealing *x509.Certificate) format.Authority {
+	a := format.Authority{Name: i.c.Authority.Name, Country: i.c.Authority.Country}
+	if a.Name == "" || sealing.Equal(i.first) {
+		return a
+	}
+	if of := sealing.Subject.Organization; len(of) > 0 && !slices.Contains(of, a.Name) {
+		a.Name = of[0]
+	}
+	if in := sealing.Subject.Country; len(in) > 0 && !slices.Contains(in, a.Country) {
+		a.Country = in[0]
+	}
+	return a
+}
+
 // draft is one copy before it is prepared.
-func (i *Issuer) draft(claims []byte, now time.Time, key jose.JWK, ref status.Ref) format.Copy {
+func (i *Issuer) draft(claims []byte, now time.Time, key jose.JWK, ref status.Ref, sealing *x509.Certificate) format.Copy {
 	return format.Copy{
 		ID: "urn:uuid:" + uuid.NewString(), Subject: "urn:uuid:" + uuid.NewString(),
 		IssuedAt: now, NotBefore: now, Expires: now.Add(i.c.Life), Holder: key.Public(),
-		Status: ref, Authority: format.Authority{Name: i.c.Authority.Name, Country: i.c.Authority.Country}, Claims: claims,
+		Status: ref, Authority: i.authority(sealing), Claims: claims,
 	}
 }
 

@@ -48,6 +48,9 @@ func (i *Issuer) Europass(ctx context.Context, e Export) ([]byte, error) {
 		return nil, &ClaimsError{Type: t.vct, Err: err}
 	}
 	sealer := i.c.Keys.Current()
+	if err := sealer.Usable(i.c.Now()); err != nil {
+		return nil, err
+	}
 	kind := t.kind
 	kind.Chain = sealer.Chain()
 	names, err := kind.DocumentIssuer()

@@ -13,6 +13,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -139,7 +140,8 @@ type Config struct {
 	// Profile of the attestation payload.
 	Profile sdjwt.Profile
 	// Authority is the issuing public body, for the CIR profile; it must equal
-	// the seal certificate.
+	// the seal certificate. A certificate that takes over later may spell it
+	// otherwise.
 	Authority struct{ Name, Country string }
 	// Encryption of requests and responses of the credential endpoint.
 	Encryption Encryption
@@ -212,6 +214,7 @@ type Issuer struct {
 	requestKeys requestKeys
 	documents   documents
 	signer      signerRest
+	first       *x509.Certificate // that seals at the start
 	controller  controller
 	types       map[string]*prepared
 	tagKey      []byte
@@ -234,6 +237,7 @@ func New(c Config) (*Issuer, error) {
 	}
 	c.Types = slices.Clone(c.Types)
 	i := &Issuer{
+		first:  c.Keys.Current().Certificate(),
 		c:      c,
 		authz:  &authz.Server{Store: c.Store, Now: c.Now, RefreshLife: c.RefreshLife, Renewable: renewable, Renewed: renewed},
 		proofs: &authz.Nonces{Key: derive("DPoP nonces"), Now: c.Now},

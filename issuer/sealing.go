@@ -56,10 +56,13 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, d *delivery, claims []by
 	if i.signer.resting(i.c.Now()) {
 		return nil, errResting
 	}
+	sealer := i.c.Keys.Current()
+	if err := sealer.Usable(i.c.Now()); err != nil {
+		return nil, err
+	}
 	if err := i.allocate(ctx, d); err != nil {
 		return nil, err
 	}
-	sealer := i.c.Keys.Current()
 	template, err := t.template(sealer)
 	if err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func (i *Issuer) seal(ctx context.Context, t *prepared, d *delivery, claims []by
 	now := issueTime(i.c.Now(), sealer.Certificate())
 	drafts := make([]format.Draft, len(d.Keys))
 	for n, key := range d.Keys {
-		c := i.draft(claims, now, key, d.refs[n])
+		c := i.draft(claims, now, key, d.refs[n], sealer.Certificate())
 		if t.Format.W3C() {
 			if c.Entries, err = i.c.Statuses.Entries(ctx, d.refs[n]); err != nil {
 				return nil, err

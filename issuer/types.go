@@ -251,7 +251,7 @@ func (p *prepared) try(i *Issuer, claims []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.Prepare(i.draft(claims, issueTime(i.c.Now(), sealer.Certificate()), sampleHolder, status.Ref{URI: i.c.URL + "/status/0"}), rand.Reader)
+	_, err = t.Prepare(i.draft(claims, issueTime(i.c.Now(), sealer.Certificate()), sampleHolder, status.Ref{URI: i.c.URL + "/status/0"}, sealer.Certificate()), rand.Reader)
 	return err
 }
 

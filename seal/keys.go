@@ -25,13 +25,23 @@ func NewKeys(current *Sealer, former ...[]*x509.Certificate) (*Keys, error) {
 		return nil, fmt.Errorf("%w: no key in use", ErrSealer)
 	}
 	k := &Keys{current: current, pem: map[string][]byte{current.ID(): current.PEM()}}
+	return k, k.addFormer(former)
+}
+
+// FormerKeys returns Keys without a key in use: Current is nil until Rotate.
+func FormerKeys(former ...[]*x509.Certificate) (*Keys, error) {
+	k := &Keys{pem: map[string][]byte{}}
+	return k, k.addFormer(former)
+}
+
+func (k *Keys) addFormer(former [][]*x509.Certificate) error {
 	for _, chain := range former {
 		if len(chain) == 0 {
-			return nil, fmt.Errorf("%w: an empty former chain", ErrSealer)
+			return fmt.Errorf("%w: an empty former chain", ErrSealer)
 		}
 		k.pem[CertificateID(chain[0])] = trust.EncodePEM(chain...)
 	}
-	return k, nil
+	return nil
 }
 
 // Rotate makes next the key in use. Seals being made with the one before are
@@ -57,12 +67,20 @@ func (k *Keys) Current() *Sealer {
 
 // SignCompact seals with the key in use.
 func (k *Keys) SignCompact(typ string, iat time.Time, payload []byte) (string, error) {
-	return k.Current().SignCompact(typ, iat, payload)
+	s := k.Current()
+	if s == nil {
+		return "", fmt.Errorf("%w: no key in use", ErrSealer)
+	}
+	return s.SignCompact(typ, iat, payload)
 }
 
 // AppendCompact seals with the key in use into a buffer of the caller.
 func (k *Keys) AppendCompact(dst []byte, typ string, iat time.Time, payload []byte) ([]byte, error) {
-	return k.Current().AppendCompact(dst, typ, iat, payload)
+	s := k.Current()
+	if s == nil {
+		return nil, fmt.Errorf("%w: no key in use", ErrSealer)
+	}
+	return s.AppendCompact(dst, typ, iat, payload)
 }
 
 // PEM is the chain of a certificate by its id, in use or former.

@@ -24,6 +24,9 @@ import (
 // with.
 var ErrSealer = errors.New("cannot seal")
 
+// ErrEnded is the ErrSealer of a certificate whose time is over.
+var ErrEnded = fmt.Errorf("%w: the certificate has ended", ErrSealer)
+
 // Options of a Sealer.
 type Options struct {
 	// X5U is where PEM is served (RFC 7515, Section 4.1.5). Required for
@@ -33,6 +36,9 @@ type Options struct {
 	// QcType eseal, an organization identifier. Leave it off for status lists,
 	// request objects and lists of trusted entities.
 	RequireSeal bool
+	// AllowEnded takes a chain whose time is over: nothing is sealed with it, and a
+	// server that has nothing better still serves what it sealed before.
+	AllowEnded bool
 	// Now is the clock the certificates are held against; nil is time.Now.
 	Now func() time.Time
 }
@@ -65,7 +71,7 @@ func NewSealer(key crypto.Signer, chain []*x509.Certificate, o Options) (*Sealer
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSealer, err)
 	}
-	if err := checkSealingChain(chain, o.Now()); err != nil {
+	if err := checkSealingChain(chain, o.Now(), o.AllowEnded); err != nil {
 		return nil, err
 	}
 	if o.RequireSeal {
@@ -79,7 +85,7 @@ func NewSealer(key crypto.Signer, chain []*x509.Certificate, o Options) (*Sealer
 	return &Sealer{key: key, alg: alg, chain: append([]*x509.Certificate(nil), chain...), x5u: o.X5U, prefixes: &sync.Map{}}, nil
 }
 
-func checkSealingChain(chain []*x509.Certificate, now time.Time) error {
+func checkSealingChain(chain []*x509.Certificate, now time.Time, allowEnded bool) error {
 	if len(chain) >= trust.MaxPath {
 		return fmt.Errorf("%w: the chain has %d certificates, expected at most %d", ErrSealer, len(chain), trust.MaxPath-1)
 	}
@@ -95,7 +101,7 @@ func checkSealingChain(chain []*x509.Certificate, now time.Time) error {
 		switch {
 		case bytes.Equal(c.RawIssuer, c.RawSubject):
 			return fmt.Errorf("%w: certificate %d of the chain is self-signed; leave the anchor out (HAIP 1.0, Section 6.1.1)", ErrSealer, i)
-		case now.Before(c.NotBefore) || now.After(c.NotAfter):
+		case now.Before(c.NotBefore) || now.After(c.NotAfter) && !allowEnded:
 			return fmt.Errorf("%w: certificate %d of the chain is valid from %s to %s, which is not now", ErrSealer, i, c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339))
 		}
 		if i+1 < len(chain) {
@@ -214,8 +220,34 @@ func (k inContext) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]b
 	return k.SignContext(k.ctx, digest, opts)
 }
 
+// Usable is ErrEnded when a certificate of the chain has ended: what is sealed now
+// must not be sealed as of an hour ago.
+func (s *Sealer) Usable(now time.Time) error {
+	for _, c := range s.chain {
+		if now.After(c.NotAfter) {
+			return fmt.Errorf("%w: it was valid until %s; rotate the key", ErrEnded, c.NotAfter.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}
+
+// Until is when the first certificate of the chain ends.
+func (s *Sealer) Until() time.Time {
+	until := s.chain[0].NotAfter
+	for _, c := range s.chain {
+		if c.NotAfter.Before(until) {
+			until = c.NotAfter
+		}
+	}
+	return until
+}
+
 func (s *Sealer) valid(at time.Time) error {
-	if leaf := s.chain[0]; at.Before(leaf.NotBefore) || at.After(leaf.NotAfter) {
+	leaf := s.chain[0]
+	if at.After(leaf.NotAfter) {
+		return s.Usable(at)
+	}
+	if at.Before(leaf.NotBefore) {
 		return fmt.Errorf("%w: the certificate is valid from %s to %s, the signing time is outside; rotate the key", ErrSealer,
 			leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
 	}

@@ -280,3 +280,49 @@ func TestIssuerNamed(t *testing.T) {
 		}
 	}
 }
+
+// A certificate that has ended is no error before something is sealed, where that is
+// asked for; then it is one of its own.
+func TestEnded(t *testing.T) {
+	now := time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)
+	h, err := devca.New(devca.Options{Now: now, Issuer: "https://issuer.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := h.Seal.Certificate.NotAfter.Add(time.Second)
+	o := seal.Options{RequireSeal: true, Now: func() time.Time { return after }}
+	if _, err := seal.NewSealer(h.Seal.Key, []*x509.Certificate{h.Seal.Certificate}, o); !errors.Is(err, seal.ErrSealer) {
+		t.Error("taken without being asked for:", err)
+	}
+	o.AllowEnded = true
+	s, err := seal.NewSealer(h.Seal.Key, []*x509.Certificate{h.Seal.Certificate}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SignCompact("dc+sd-jwt", after, nil); !errors.Is(err, seal.ErrEnded) || !errors.Is(err, seal.ErrSealer) {
+		t.Error("sealed after its end:", err)
+	}
+	if err := s.Usable(after); !errors.Is(err, seal.ErrEnded) {
+		t.Error(err)
+	}
+	if err := s.Usable(s.Until()); err != nil {
+		t.Error(err)
+	}
+	o.Now = func() time.Time { return now.Add(-time.Hour) }
+	if _, err := seal.NewSealer(h.Seal.Key, []*x509.Certificate{h.Seal.Certificate}, o); !errors.Is(err, seal.ErrSealer) {
+		t.Error("taken before its beginning:", err)
+	}
+	// Keys without one in use seal nothing.
+	k, err := seal.FormerKeys([]*x509.Certificate{h.Seal.Certificate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := k.PEM(seal.CertificateID(h.Seal.Certificate)); !ok || k.Current() != nil {
+		t.Error("the former certificate is not served, or a key is in use")
+	}
+	_, compact := k.SignCompact("dc+sd-jwt", now, nil)
+	_, appended := k.AppendCompact(nil, "dc+sd-jwt", now, nil)
+	if !errors.Is(compact, seal.ErrSealer) || !errors.Is(appended, seal.ErrSealer) {
+		t.Error(compact, appended)
+	}
+}

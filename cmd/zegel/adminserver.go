@@ -1,19 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
-	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
-	"github.com/zegel-id/zegel/seal/trust/devca"
 )
 
 // adminHandler is what the commands `audit`, `keys`, `trust` and `wallet` ask of a
@@ -26,7 +22,11 @@ func (a *app) adminHandler() http.Handler {
 		rest.Route{Method: "GET", Path: "/audit/entries", Handler: a.auditEntries, Spec: "admin", Timeout: 10 * time.Minute},
 		rest.Route{Method: "POST", Path: "/audit/checkpoint", Handler: a.auditCheckpoint, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/audit/purge", Handler: a.auditPurge, Spec: "admin", Timeout: 10 * time.Minute},
+		rest.Route{Method: "GET", Path: "/keys", Handler: a.listKeys, Spec: "admin"},
+		rest.Route{Method: "POST", Path: "/keys/changed", Handler: a.keysChanged, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/keys/rotate", Handler: a.rotateKey, Spec: "admin"},
+		rest.Route{Method: "POST", Path: "/keys/retire", Handler: a.retireKey, Spec: "admin"},
+		rest.Route{Method: "POST", Path: "/keys/rotate-history", Handler: a.rotateHistoryKey, Spec: "admin"},
 		rest.Route{Method: "POST", Path: "/receivers/reload", Handler: a.receiversReload, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/vaults/due", Handler: a.vaultsDue, Spec: "admin"},
 		rest.Route{Method: "GET", Path: "/wallet/environment", Handler: a.walletEnvironment, Spec: "admin"},
@@ -89,42 +89,6 @@ func (a *app) auditPurge(r *rest.Request) (rest.Answer, error) {
 	}
 	return rest.JSON(http.StatusOK, purged), nil
 }
-
-func (a *app) rotateKey(r *rest.Request) (rest.Answer, error) {
-	q, err := r.Query()
-	if err != nil {
-		return rest.Answer{}, err
-	}
-	tenant, use := q.Value("tenant"), q.Value("use")
-	rotate := map[string]func(string) (*seal.Sealer, error){useSeal: a.local.RotateSeal, useMetadata: a.local.RotateMetadata}[use]
-	if rotate == nil {
-		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown use of a key", Field: "use", Expected: useSeal + " or " + useMetadata}
-	}
-	sealer, err := rotate(tenant)
-	if errors.Is(err, errElsewhere) {
-		return rest.Answer{}, &rest.Problem{Status: http.StatusConflict, Title: "Key is elsewhere", Field: "use", Detail: "The seal key is in a hardware module or at a provider.", Remedy: "Make a key and have it certified there, name both under seal in the configuration, and use zegel signers replace.", Cause: err}
-	}
-	if errors.Is(err, devca.ErrWithdrawn) {
-		return rest.Answer{}, &rest.Problem{Status: http.StatusConflict, Title: "Services are withdrawn", Detail: err.Error(), Cause: err}
-	}
-	if errors.Is(err, devca.ErrOptions) {
-		return rest.Answer{}, &rest.Problem{Status: http.StatusNotFound, Title: "No such tenant", Field: "tenant", Detail: "This server has no keys of that tenant.", Remedy: "Make them with zegel keys tenant and start the server anew."}
-	}
-	if err != nil {
-		return rest.Answer{}, err
-	}
-	a.log.Info("key rotated", "use", use, "certificate", sealer.ID(), "tenant", tenant)
-	if err := a.logKeyChange(r.Context(), r.ID, strings.TrimSpace(use+" key "+tenant)); err != nil {
-		return rest.Answer{}, err
-	}
-	return rest.JSON(http.StatusOK, map[string]string{"certificate": sealer.ID()}), nil
-}
-
-// Uses of keys that can be rotated.
-const (
-	useSeal     = "seal"
-	useMetadata = "metadata"
-)
 
 func (a *app) receiversReload(r *rest.Request) (rest.Answer, error) {
 	if a.reloadReceivers == nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,6 +21,7 @@ import (
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/trust/lote"
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/store/embedded"
@@ -36,8 +38,11 @@ type app struct {
 	uses    *audit.Log
 	names   *audit.Pseudonyms
 	secrets secrets
-	local   *localTrust
-	lists   *trustedLists // nil where none are configured
+	history *history.Log // of keys, public
+	// historyKeys guards the files of the history's own keys.
+	historyKeys sync.Mutex
+	local       *localTrust
+	lists       *trustedLists // nil where none are configured
 	// providers is the list of PuB-EAA providers that others publish; nil where the
 	// local one is trusted.
 	providers *lote.Source
@@ -53,6 +58,7 @@ type app struct {
 	// verifier role.
 	reloadReceivers func(context.Context) error
 
+	noting  sync.Mutex // of changed keys, one at a time
 	servers []server
 	// background work ends with its context.
 	background []func(context.Context) error
@@ -84,10 +90,13 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	if a.secrets, err = loadSecrets(c.Keys); err != nil {
 		return a, err
 	}
-	if err := a.openTrust(); err != nil {
+	if err := a.openStore(ctx); err != nil {
 		return a, err
 	}
-	if err := a.openStore(ctx); err != nil {
+	if err := a.openHistory(ctx); err != nil {
+		return a, err
+	}
+	if err := a.openTrust(ctx); err != nil {
 		return a, err
 	}
 	if err := a.openUseLog(); err != nil {
@@ -97,11 +106,17 @@ func open(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time
 	a.public = fetch.Public(fetch.Options{InsecureAllowLoopback: loopback, Now: now})
 	a.operator = fetch.Operator(fetch.Options{PlainLoopback: loopback, Now: now})
 	a.closers = append(a.closers, a.public.Close, a.operator.Close)
-	return a, a.openSealKeys(ctx)
+	if err := a.noteKeys(ctx); err != nil {
+		return a, err
+	}
+	if err := a.openSealKeys(ctx); err != nil {
+		return a, err
+	}
+	return a, a.local.settle(ctx)
 }
 
-func (a *app) openTrust() (err error) {
-	if a.local, err = openLocalTrust(a.c.Keys, a.now); err != nil {
+func (a *app) openTrust(ctx context.Context) (err error) {
+	if a.local, err = openLocalTrust(ctx, a.c.Keys, a.history, a.now); err != nil {
 		return err
 	}
 	a.revocation = revocationClient(a.c.Profile, a.now)

@@ -36,6 +36,9 @@ type Config struct {
 	VCAPI    *VCAPIConfig    `yaml:"vc_api"`
 
 	path string // where it was read
+	// historyIn is the part of the store with the history of keys; empty is the
+	// store itself. Only a demonstration has one, whose keys are new each time.
+	historyIn string
 }
 
 // StoreConfig chooses the store driver.

@@ -245,6 +245,7 @@ func (d *demoEnvironment) configure(o demoOptions, now func() time.Time) (*Confi
 	if o.store.URIFile != "" {
 		c.Store = o.store
 		c.Store.Kind = "mongodb"
+		c.historyIn = "demo" + strings.ToLower(rand.Text())[:20]
 	}
 	if o.solid != "" {
 		c.Holder.Pods = PodConfig{Kind: "solid", URL: o.solid}

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -73,6 +73,7 @@ type tenant struct {
 	body    *devca.Body
 	keys    *seal.Keys
 	signs   *seal.Keys // the metadata
+	lists   *statusKeys
 	store   store.Store
 	random  map[string][]byte
 	names   *audit.Pseudonyms
@@ -85,7 +86,7 @@ func (a *app) tenant(c *IssuerConfig) (t tenant, err error) {
 	if t.body, err = a.local.hierarchy.Tenant(c.Tenant); err != nil {
 		return t, err
 	}
-	t.keys, t.signs = a.local.keys[c.Tenant], a.local.metadata[c.Tenant]
+	t.keys, t.signs, t.lists = a.local.keys[c.Tenant], a.local.metadata[c.Tenant], a.local.statuses[c.Tenant]
 	if c.Tenant == "" {
 		return t, nil
 	}
@@ -121,29 +122,22 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 	if err := a.noteRegister(ctx, a.listing, text); err != nil {
 		return nil, err
 	}
-	statusSealer, err := a.body.StatusSealer(a.now)
-	if err != nil {
-		return nil, err
-	}
-	cwtSigner, err := status.NewCWTSigner(a.body.Status.Key, []*x509.Certificate{a.body.Status.Certificate})
-	if err != nil {
-		return nil, err
-	}
 	statuses, err := status.NewRegister(a.store, status.Options{
-		Base: c.URL, Signer: statusSealer, CWT: cwtSigner, TTL: c.statusTTL, Interval: publicationInterval(c.statusTTL), Now: a.now,
-		Bitstring: &status.BitstringOptions{Issuer: c.URL, Securer: listSecurer{statusSealer, a.now}, MediaType: listMediaType},
+		Base: c.URL, Signer: a.lists, CWT: a.lists, TTL: c.statusTTL, Interval: publicationInterval(c.statusTTL), Now: a.now,
+		Bitstring: &status.BitstringOptions{Issuer: c.URL, Securer: listSecurer{a.lists, a.now}, MediaType: listMediaType},
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.lists.onChange(statuses.Renew)
 	types, err := c.types()
 	if err != nil {
 		return nil, err
 	}
-	name, country := a.body.Organization(), "BE"
-	if k := a.seals.of(c.Tenant); k != nil {
-		name, country = k.owner()
+	if a.keys.Current() == nil {
+		return nil, errors.New("no seal key of it is in the key directory any more; name one under seal")
 	}
+	name, country := owner(a.keys.Current().Certificate())
 	config := issuer.Config{
 		URL: c.URL, Store: a.store, Source: source, Types: types, Keys: a.keys, Statuses: statuses,
 		Display: []issuer.Display{{Name: name, Locale: "nl"}},
@@ -185,7 +179,7 @@ func (a tenant) build(ctx context.Context) (http.Handler, error) {
 	}
 	o := issuerapi.Options{
 		Clients: known, Lists: statuses, ListCredentials: statuses, Certificates: a.keys, Suppliers: source.published, SupplierName: source.name,
-		ProviderList: a.local.List, AccessList: a.local.AccessList, CRL: a.local.CRL, TrustedProxies: c.TrustedProxies,
+		ProviderList: a.local.List, AccessList: a.local.AccessList, CRL: a.local.CRL, KeyHistory: a.history, TrustedProxies: c.TrustedProxies,
 		Store: a.store, Secret: a.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), Health: a.checks(),
 	}
 	if c.SignIn != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,8 +15,9 @@ import (
 )
 
 func keysCommand() *cobra.Command {
-	c := &cobra.Command{Use: "keys", Short: "Make, show and rotate keys"}
-	c.AddCommand(keysInitCommand(), keysTenantCommand(), keysInstanceCommand(), keysRotateCommand())
+	c := &cobra.Command{Use: "keys", Short: "Make, import, list, rotate and retire keys"}
+	c.AddCommand(keysInitCommand(), keysTenantCommand(), keysInstanceCommand(),
+		keysRequestCommand(), keysInstallCommand(), keysImportCommand(), keysListCommand(), keysRotateCommand(), keysRetireCommand(), keysHistoryCommand())
 	return c
 }
 
@@ -28,8 +28,8 @@ func keysInitCommand() *cobra.Command {
 		Short: "Make the secrets of the roles and a test hierarchy of certificates",
 		Long: `Makes, in an empty directory:
 
-  secrets/    random keys of the roles, the signing keys of the use log and of
-              vault handles
+  secrets/    random keys of the roles, the signing keys of the use log, of
+              vault handles and of the public history of keys
   hierarchy/  an authority, an eSeal certificate with the statements of a
               qualified one, a status list signer, a local list of PuB-EAA
               providers with its signer, an authority for access certificates
@@ -134,40 +134,6 @@ func initTenant(dir, tenant string, o devca.Options) error {
 		return err
 	}
 	return h.Update(filepath.Join(dir, hierarchyDir))
-}
-
-func keysRotateCommand() *cobra.Command {
-	var socket, tenant, use string
-	c := &cobra.Command{
-		Use:   "rotate",
-		Short: "Replace a key of a running server",
-		Long: `Makes a new key and certificate and has the running server sign with it from
-then on.
-
-  --use seal      the key that seals credentials. The former certificate stays
-                  in the list of providers and is still served, so that what it
-                  sealed stays valid.
-  --use metadata  the key that signs the issuer's metadata. The former one is
-                  dropped: what it signed holds for a day.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var out struct {
-				Certificate string `json:"certificate"`
-			}
-			if use != useSeal && use != useMetadata {
-				return fmt.Errorf("--use: found %q, expected %s or %s", use, useSeal, useMetadata)
-			}
-			if err := admin(cmd.Context(), socket, "POST", "/keys/rotate?"+url.Values{"tenant": {tenant}, "use": {use}}.Encode(), nil, &out); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "The %s certificate is now %s\n", use, out.Certificate)
-			return nil
-		},
-	}
-	socketFlag(c, &socket)
-	c.Flags().StringVar(&tenant, "tenant", "", "the tenant whose key it is; empty for the issuer itself")
-	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal or metadata")
-	return c
 }
 
 func apiKeyCommand() *cobra.Command {

@@ -19,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/internal/audit"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/store"
@@ -27,8 +28,9 @@ import (
 // localTrust is the local hierarchy with what is published of it. Everything
 // that changes it, and everything that reads what changes, goes through here.
 type localTrust struct {
-	dir string
-	now func() time.Time
+	dir     string
+	now     func() time.Time
+	history keyHistory
 
 	mu        sync.Mutex // guards what follows
 	hierarchy *devca.Hierarchy
@@ -36,13 +38,14 @@ type localTrust struct {
 	crls      *trust.CRLs
 	keys      map[string]*seal.Keys // by tenant, "" the issuer itself
 	metadata  map[string]*seal.Keys // those that sign metadata, likewise
-	elsewhere map[string]bool       // tenants whose seal key is not in the hierarchy
+	statuses  map[string]*statusKeys
+	elsewhere map[string]bool // tenants whose seal key is not in the key directory
 }
 
 // errElsewhere: the seal key cannot be replaced from here.
 var errElsewhere = errors.New("the seal key is not in the key directory")
 
-// chainsDir is where the chains of seal keys lie that are, or were, elsewhere.
+// chainsDir is where the chains of seal keys lie that are not of the hierarchy.
 const chainsDir = "seal-chains"
 
 func (t *localTrust) chainFile(c *x509.Certificate) string {
@@ -51,8 +54,8 @@ func (t *localTrust) chainFile(c *x509.Certificate) string {
 
 // keysOf are the seal keys of a body. The certificates of former ones are served
 // with those above them, as they were when they sealed.
-func (t *localTrust) keysOf(body *devca.Body) (*seal.Keys, error) {
-	current, err := body.Sealer("", t.now)
+func (t *localTrust) keysOf(tenant string, body *devca.Body) (*seal.Keys, error) {
+	current, err := t.sealerOf(tenant, body)
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +72,14 @@ func (t *localTrust) keysOf(body *devca.Body) (*seal.Keys, error) {
 		}
 		former = append(former, chain)
 	}
+	if current == nil {
+		return seal.FormerKeys(former...)
+	}
 	return seal.NewKeys(current, former...)
 }
 
-// keepChain keeps the chain of a key that is elsewhere, for the time after it.
+// keepChain keeps the chain of a key that is not of the hierarchy, for the time
+// after it.
 func (t *localTrust) keepChain(s *seal.Sealer) error {
 	path := t.chainFile(s.Certificate())
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -83,27 +90,28 @@ func (t *localTrust) keepChain(s *seal.Sealer) error {
 
 // UseSeal seals for a tenant with a key that is elsewhere. Its certificate stands
 // in the list of providers from then on, also when another has taken its place.
-func (t *localTrust) UseSeal(tenant string, s *seal.Sealer) error {
+func (t *localTrust) UseSeal(ctx context.Context, tenant string, s *seal.Sealer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	keys, ok := t.keys[tenant]
 	if !ok {
 		return fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
-	if err := t.keepChain(s); err != nil {
+	if err := t.notRetired(tenant, s.Certificate()); err != nil {
 		return err
 	}
-	if err := t.hierarchy.ListSeal(tenant, s.Certificate(), t.now()); err != nil {
+	if err := t.announce(ctx, history.UseSeal, tenant, s.Certificate(), history.Added); err != nil {
 		return err
 	}
-	if err := t.hierarchy.Update(t.dir); err != nil {
-		return err
-	}
-	if err := t.install(); err != nil {
+	if err := t.listSeal(tenant, s); err != nil {
 		return err
 	}
 	t.elsewhere[tenant] = true
-	return keys.Rotate(s)
+	if err := keys.Rotate(s); err != nil {
+		return err
+	}
+	_ = t.supersede(ctx, history.UseSeal, tenant, s.Certificate()) // else settle does it
+	return nil
 }
 
 // The names under which the revocation lists are served.
@@ -112,25 +120,36 @@ const (
 	accessCRL = "access.crl"
 )
 
-func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
+// openLocalTrust loads the hierarchy. Its keys stand in the history before one of
+// them signs.
+func openLocalTrust(ctx context.Context, keys string, known keyHistory, now func() time.Time) (*localTrust, error) {
 	h, err := loadHierarchy(keys)
 	if err != nil {
 		return nil, err
 	}
-	t := &localTrust{dir: filepath.Join(keys, hierarchyDir), now: now, hierarchy: h}
-	if _, err := t.renewMetadata(); err != nil {
+	t := newLocalTrust(keys, h, now)
+	t.history = known
+	if err := t.dropUnused(); err != nil {
+		return nil, err
+	}
+	if err := t.announceAll(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := t.renewMetadata(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := t.renewStatus(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.remake(); err != nil {
 		return nil, err
 	}
-	t.keys, t.metadata, t.elsewhere = map[string]*seal.Keys{}, map[string]*seal.Keys{}, map[string]bool{}
+	if err := t.openSeals(); err != nil {
+		return nil, err
+	}
 	for _, tenant := range t.tenants() {
 		body, err := h.Tenant(tenant)
 		if err != nil {
-			return nil, err
-		}
-		if t.keys[tenant], err = t.keysOf(body); err != nil {
 			return nil, err
 		}
 		signer, err := body.MetadataSealer(now)
@@ -138,6 +157,9 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 			return nil, err
 		}
 		if t.metadata[tenant], err = seal.NewKeys(signer); err != nil {
+			return nil, err
+		}
+		if t.statuses[tenant], err = newStatusKeys(body, now); err != nil {
 			return nil, err
 		}
 	}
@@ -148,18 +170,50 @@ func openLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
 	return t, err
 }
 
+func newLocalTrust(keys string, h *devca.Hierarchy, now func() time.Time) *localTrust {
+	return &localTrust{
+		dir: filepath.Join(keys, hierarchyDir), now: now, hierarchy: h,
+		keys: map[string]*seal.Keys{}, metadata: map[string]*seal.Keys{}, statuses: map[string]*statusKeys{}, elsewhere: map[string]bool{},
+	}
+}
+
+// readLocalTrust reads the keys of a directory that a server may use, and changes
+// nothing.
+func readLocalTrust(keys string, now func() time.Time) (*localTrust, error) {
+	h, err := loadHierarchy(keys)
+	if err != nil {
+		return nil, err
+	}
+	t := newLocalTrust(keys, h, now)
+	return t, t.openSeals()
+}
+
+func (t *localTrust) openSeals() error {
+	for _, tenant := range t.tenants() {
+		body, err := t.hierarchy.Tenant(tenant)
+		if err != nil {
+			return err
+		}
+		if t.keys[tenant], err = t.keysOf(tenant, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // tenants are the names of all, "" the issuer itself.
 func (t *localTrust) tenants() []string {
 	return append(slices.Collect(maps.Keys(t.hierarchy.Tenants)), "")
 }
 
 // renewBefore is how long before its end a metadata certificate is replaced.
-// Nobody keeps it, as there is one with every signature.
+// Nobody keeps it, as there is one with every signature. It is the same for the
+// certificate of status lists.
 const renewBefore = 30 * 24 * time.Hour
 
 // renewMetadata replaces the keys of metadata whose certificates run out soon,
 // and names whose they are. The next remake keeps them.
-func (t *localTrust) renewMetadata() (renewed []string, err error) {
+func (t *localTrust) renewMetadata(ctx context.Context) (renewed []string, err error) {
 	for _, tenant := range t.tenants() {
 		body, err := t.hierarchy.Tenant(tenant)
 		if err != nil {
@@ -168,12 +222,31 @@ func (t *localTrust) renewMetadata() (renewed []string, err error) {
 		if t.now().Before(body.Metadata.Certificate.NotAfter.Add(-renewBefore)) {
 			continue
 		}
-		if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
-			return nil, err
+		if err := t.nextMetadata(ctx, tenant); err != nil {
+			return renewed, err
 		}
 		renewed = append(renewed, tenant)
 	}
 	return renewed, nil
+}
+
+// nextMetadata makes a key of metadata and writes it down; nothing is kept yet.
+func (t *localTrust) nextMetadata(ctx context.Context, tenant string) error {
+	undo, err := t.undo(tenant)
+	if err != nil {
+		return err
+	}
+	if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
+		return err
+	}
+	body, err := t.hierarchy.Tenant(tenant)
+	if err == nil {
+		err = t.announce(ctx, history.UseMetadata, tenant, body.Metadata.Certificate, history.Added)
+	}
+	if err != nil {
+		undo()
+	}
+	return err
 }
 
 // useMetadata signs the metadata of a tenant with the key that it has now.
@@ -223,27 +296,38 @@ func (t *localTrust) install() error {
 
 // Refresh makes the lists, and keys of metadata, anew before they run out; call
 // it each day.
-func (t *localTrust) Refresh(context.Context) error {
+func (t *localTrust) Refresh(ctx context.Context) error {
+	return errors.Join(t.refresh(ctx), t.settle(ctx))
+}
+
+func (t *localTrust) refresh(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	renewed, err := t.renewMetadata()
-	if err != nil {
-		return err
-	}
+	metadata, fault := t.renewMetadata(ctx) // the lists are made anew all the same
+	status, late := t.renewStatus(ctx)
+	fault = errors.Join(fault, late)
 	if err := t.remake(); err != nil {
-		return err
+		return errors.Join(fault, err)
 	}
-	for _, tenant := range renewed {
+	for _, tenant := range metadata {
 		if _, err := t.useMetadata(tenant); err != nil {
-			return err
+			return errors.Join(fault, err)
 		}
 	}
-	return t.install()
+	if err := t.install(); err != nil {
+		return errors.Join(fault, err)
+	}
+	for _, tenant := range status {
+		if _, err := t.useStatus(tenant); err != nil {
+			return errors.Join(fault, err)
+		}
+	}
+	return fault
 }
 
 // RotateSeal replaces the seal key of a tenant, or of the issuer itself. Those
 // who trust the list know the new certificate before it seals.
-func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
+func (t *localTrust) RotateSeal(ctx context.Context, tenant string) (*seal.Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	keys, ok := t.keys[tenant]
@@ -253,7 +337,22 @@ func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 	if t.elsewhere[tenant] {
 		return nil, errElsewhere
 	}
+	if _, own, err := t.ring(tenant).Active(); own || err != nil {
+		return nil, errors.Join(err, errAuthority)
+	}
+	undo, err := t.undo(tenant)
+	if err != nil {
+		return nil, err
+	}
 	if err := t.hierarchy.RotateSeal(tenant, t.now()); err != nil {
+		return nil, err
+	}
+	body, err := t.hierarchy.Tenant(tenant)
+	if err == nil {
+		err = t.announce(ctx, history.UseSeal, tenant, body.Seal.Certificate, history.Added)
+	}
+	if err != nil {
+		undo()
 		return nil, err
 	}
 	if err := t.hierarchy.Update(t.dir); err != nil {
@@ -262,32 +361,37 @@ func (t *localTrust) RotateSeal(tenant string) (*seal.Sealer, error) {
 	if err := t.install(); err != nil {
 		return nil, err
 	}
-	body, err := t.hierarchy.Tenant(tenant)
-	if err != nil {
-		return nil, err
-	}
 	sealer, err := body.Sealer("", t.now)
 	if err != nil {
 		return nil, err
 	}
-	return sealer, keys.Rotate(sealer)
+	if err := keys.Rotate(sealer); err != nil {
+		return nil, err
+	}
+	_ = t.supersede(ctx, history.UseSeal, tenant, sealer.Certificate()) // else settle does it
+	return sealer, nil
 }
 
 // RotateMetadata replaces the key that signs the metadata of a tenant, or of
 // the issuer itself.
-func (t *localTrust) RotateMetadata(tenant string) (*seal.Sealer, error) {
+func (t *localTrust) RotateMetadata(ctx context.Context, tenant string) (*seal.Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.metadata[tenant] == nil {
 		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
-	if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
+	if err := t.nextMetadata(ctx, tenant); err != nil {
 		return nil, err
 	}
 	if err := t.hierarchy.Update(t.dir); err != nil {
 		return nil, err
 	}
-	return t.useMetadata(tenant)
+	signer, err := t.useMetadata(tenant)
+	if err != nil {
+		return nil, err
+	}
+	_ = t.supersede(ctx, history.UseMetadata, tenant, signer.Certificate()) // else settle does it
+	return signer, nil
 }
 
 // List is the provider list as it is served.

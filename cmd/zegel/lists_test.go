@@ -24,7 +24,7 @@ func TestMetadataKeyIsRenewed(t *testing.T) {
 	now := func() time.Time { return at }
 	const last = 730 * 24 * time.Hour // the first issuer's certificates
 	at = made.Add(last - renewBefore - time.Hour)
-	local, err := openLocalTrust(dir, now)
+	local, err := openLocalTrust(t.Context(), dir, newHistory(t), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestMetadataKeyIsRenewed(t *testing.T) {
 	if second[0].Equal(first[0]) || !second[1].Equal(first[1]) || local.keys[""].Current() != sealing {
 		t.Error("not the one that runs out was replaced")
 	}
-	again, err := openLocalTrust(dir, now)
+	again, err := openLocalTrust(t.Context(), dir, newHistory(t), now)
 	if err != nil || !signers(again)[0].Equal(second[0]) {
 		t.Fatalf("the renewed key was not kept: %v", err)
 	}

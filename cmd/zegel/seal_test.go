@@ -249,10 +249,10 @@ func TestTimestampAnchors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := &app{c: server, log: slog.New(slog.DiscardHandler), now: time.Now, operator: fetch.Operator(fetch.Options{PlainLoopback: true}), revocation: revocationClient(ProfileDevelopment, time.Now)}
+			a := &app{c: server, log: slog.New(slog.DiscardHandler), now: time.Now, history: newHistory(t), operator: fetch.Operator(fetch.Options{PlainLoopback: true}), revocation: revocationClient(ProfileDevelopment, time.Now)}
 			defer a.Close()
 			if server.Verifier.Trust.PubEAAList == "" {
-				if err := a.openTrust(); err != nil {
+				if err := a.openTrust(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}

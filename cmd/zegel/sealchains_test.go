@@ -26,7 +26,7 @@ func TestFormerChainIsServed(t *testing.T) {
 	if err := initKeys(keys, devca.Options{Now: time.Now(), Issuer: "https://issuer.example"}); err != nil {
 		t.Fatal(err)
 	}
-	local, err := openLocalTrust(keys, time.Now)
+	local, err := openLocalTrust(t.Context(), keys, newHistory(t), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,10 +55,10 @@ func TestFormerChainIsServed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := local.UseSeal("", s); err != nil {
+	if err := local.UseSeal(t.Context(), "", s); err != nil {
 		t.Fatal(err)
 	}
-	if local, err = openLocalTrust(keys, time.Now); err != nil {
+	if local, err = openLocalTrust(t.Context(), keys, newHistory(t), time.Now); err != nil {
 		t.Fatal(err)
 	}
 	if got, ok := local.keys[""].PEM(s.ID()); !ok || !bytes.Equal(got, s.PEM()) {
@@ -69,7 +69,7 @@ func TestFormerChainIsServed(t *testing.T) {
 	if err := os.WriteFile(path, local.keys[""].Current().PEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openLocalTrust(keys, time.Now); err == nil || !strings.Contains(err.Error(), "another certificate than its name says") {
+	if _, err := openLocalTrust(t.Context(), keys, newHistory(t), time.Now); err == nil || !strings.Contains(err.Error(), "another certificate than its name says") {
 		t.Error(err)
 	}
 }

@@ -101,7 +101,7 @@ func (a *app) openSealKeys(ctx context.Context) error {
 		if c.Seal == nil {
 			continue
 		}
-		key, err := a.useSealKey(ctx, c)
+		key, err := a.useSealKey(ctx, c, true)
 		if err != nil {
 			return fmt.Errorf("issuer%s.seal%w", tenantAt(n), err)
 		}
@@ -110,8 +110,10 @@ func (a *app) openSealKeys(ctx context.Context) error {
 	return nil
 }
 
-// useSealKey opens the key of one issuer and seals with it from then on.
-func (a *app) useSealKey(ctx context.Context, c *IssuerConfig) (*sealKey, error) {
+// useSealKey opens the key of one issuer and seals with it from then on. One whose
+// certificate has ended is taken at the start, where there is no other: it seals
+// nothing until it is replaced.
+func (a *app) useSealKey(ctx context.Context, c *IssuerConfig, start bool) (*sealKey, error) {
 	a.seals.opening.Lock()
 	defer a.seals.opening.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -124,10 +126,15 @@ func (a *app) useSealKey(ctx context.Context, c *IssuerConfig) (*sealKey, error)
 	if err != nil {
 		return nil, err
 	}
-	own, sealer, err := a.seals.prepare(ctx, c, key, a.now)
+	own, sealer, err := a.seals.prepare(ctx, c, key, start, a.now)
 	if err == nil {
 		own.log = a.log.With("tenant", c.Tenant, "signer", key.where)
-		err = a.local.UseSeal(c.Tenant, sealer)
+		if ended := sealer.Usable(a.now()); ended != nil {
+			own.mu.Lock()
+			own.note(ended)
+			own.mu.Unlock()
+		}
+		err = a.local.UseSeal(ctx, c.Tenant, sealer)
 	}
 	if err != nil {
 		return nil, errors.Join(err, key.close())
@@ -147,18 +154,20 @@ func (a *app) openSealKey(ctx context.Context, c *SealConfig) (*signerKey, error
 
 // prepare holds a key against what it is to be used for, makes a signature with
 // it, and puts it behind the queue of its signer.
-func (s *sealKeys) prepare(ctx context.Context, c *IssuerConfig, key *signerKey, now func() time.Time) (*sealKey, *seal.Sealer, error) {
+func (s *sealKeys) prepare(ctx context.Context, c *IssuerConfig, key *signerKey, allowEnded bool, now func() time.Time) (*sealKey, *seal.Sealer, error) {
 	if err := seal.CertifiesIssuer(key.chain[0], c.URL); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w; have the key certified for %s, or make that issuer's url what the certificate names", key.field, err, c.URL)
 	}
 	direct, err := seal.NewSealer(lasting{key.Signer}, key.chain, seal.Options{
-		X5U: c.URL + "/seal/" + seal.CertificateID(key.chain[0]) + ".pem", RequireSeal: true, Now: now,
+		X5U: c.URL + "/seal/" + seal.CertificateID(key.chain[0]) + ".pem", RequireSeal: true, AllowEnded: allowEnded, Now: now,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w; name the certificate for electronic seals that was issued for this key", key.field, err)
 	}
-	if err := probe(ctx, direct, c.Seal.wait, now()); err != nil {
-		return nil, nil, fmt.Errorf(": the first signature, a probe: %w", err)
+	if direct.Usable(now()) == nil { // with one that has ended nothing can be tried
+		if err := probe(ctx, direct, c.Seal.wait, now()); err != nil {
+			return nil, nil, fmt.Errorf(": the first signature, a probe: %w", err)
+		}
 	}
 	own := newSealKey(c, key, now)
 	if own.queue, err = s.queue(c.Seal, key, now); err != nil {

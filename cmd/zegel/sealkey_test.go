@@ -342,7 +342,7 @@ func TestSealKeyElsewhereIsNotRotated(t *testing.T) {
 	if err := s.tryOpen(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.app.local.RotateSeal(""); !errors.Is(err, errElsewhere) {
+	if _, err := s.app.local.RotateSeal(t.Context(), ""); !errors.Is(err, errElsewhere) {
 		t.Error(err)
 	}
 	w := httptest.NewRecorder()
@@ -350,7 +350,7 @@ func TestSealKeyElsewhereIsNotRotated(t *testing.T) {
 	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "name both under seal in the configuration") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if _, err := s.app.local.RotateSeal("school"); err != nil {
+	if _, err := s.app.local.RotateSeal(t.Context(), "school"); err != nil {
 		t.Errorf("the other's, which is there: %v", err)
 	}
 	s.sealedBy(s.ask(0, "membership"), certificates[0])

@@ -45,6 +45,14 @@ func (a *app) sealChecks() map[string]rest.Check {
 	for _, k := range a.seals.sorted() {
 		checks[k.name()] = a.seals.health(k.tenant)
 	}
+	if a.c.Issuer == nil {
+		return checks
+	}
+	for _, c := range a.c.Issuer.all() {
+		if c.Seal == nil {
+			checks[sealCheckName(c.Tenant)] = a.local.sealHealth(c.Tenant)
+		}
+	}
 	return checks
 }
 

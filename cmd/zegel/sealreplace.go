@@ -34,7 +34,7 @@ func (a *app) replaceSealKey(r *rest.Request) (rest.Answer, error) {
 	if n < 0 || all[n].Seal == nil || all[n].URL != before.url {
 		return rest.Answer{}, &rest.Problem{Status: http.StatusConflict, Title: "Not the same issuer", Field: "tenant", Detail: "The configuration names another url for it, or no key elsewhere.", Remedy: "Start the server anew."}
 	}
-	next, err := a.useSealKey(r.Context(), all[n])
+	next, err := a.useSealKey(r.Context(), all[n], false)
 	if err != nil {
 		return rest.Answer{}, refused(err)
 	}

@@ -262,6 +262,15 @@ func (s *site) ask(n int, configuration string) *wanted {
 func (s *site) askCopies(n int, configuration string, copies int) *wanted {
 	s.Helper()
 	w := &wanted{n: n, want: copies, access: s.offer(n, configuration)}
+	body := s.proven(n, configuration, copies)
+	status, m, text := s.send("POST", s.urls[n]+"/credential", body, "Authorization", "Bearer "+w.access, "Content-Type", "application/json")
+	w.take(s, status, m, text)
+	return w
+}
+
+// proven is a credential request with proven keys.
+func (s *site) proven(n int, configuration string, copies int) string {
+	s.Helper()
 	_, m, text := s.send("POST", s.urls[n]+"/nonce", "")
 	nonce, _ := m["c_nonce"].(string)
 	var proofs []string
@@ -276,10 +285,7 @@ func (s *site) askCopies(n int, configuration string, copies int) *wanted {
 		}
 		proofs = append(proofs, `"`+proof+`"`)
 	}
-	body := `{"credential_configuration_id":"` + configuration + `","proofs":{"jwt":[` + strings.Join(proofs, ",") + `]}}`
-	status, m, text := s.send("POST", s.urls[n]+"/credential", body, "Authorization", "Bearer "+w.access, "Content-Type", "application/json")
-	w.take(s, status, m, text)
-	return w
+	return `{"credential_configuration_id":"` + configuration + `","proofs":{"jwt":[` + strings.Join(proofs, ",") + `]}}`
 }
 
 // again asks for what was put off.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,9 +60,9 @@ func newSealKey(c *IssuerConfig, key *signerKey, now func() time.Time) *sealKey 
 	return &sealKey{tenant: c.Tenant, url: c.URL, key: key, now: now, sealCounts: sealCounts{signed: map[string]uint64{}}}
 }
 
-// owner is the organisation and the country in the certificate.
-func (k *sealKey) owner() (name, country string) {
-	subject := k.key.chain[0].Subject
+// owner is the organisation and the country in a seal certificate.
+func owner(c *x509.Certificate) (name, country string) {
+	subject := c.Subject
 	name = subject.CommonName
 	if len(subject.Organization) > 0 {
 		name = subject.Organization[0]
@@ -73,7 +74,9 @@ func (k *sealKey) owner() (name, country string) {
 }
 
 // name is that of the health check.
-func (k *sealKey) name() string { return strings.TrimSuffix("seal-key-"+k.tenant, "-") }
+func (k *sealKey) name() string { return sealCheckName(k.tenant) }
+
+func sealCheckName(tenant string) string { return strings.TrimSuffix("seal-key-"+tenant, "-") }
 
 // Signed is told by a queue how a signature of a tenant went.
 func (s *sealKeys) Signed(tenant string, waited, took time.Duration, err error) {

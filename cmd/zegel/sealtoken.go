@@ -20,9 +20,7 @@ func (a *app) openToken(ctx context.Context, s *SealConfig) (*signerKey, error) 
 	name, terms := s.signer()
 	token := a.seals.tokens[name]
 	if token == nil {
-		token, err = pkcs11.Open(ctx, pkcs11.Config{
-			Module: c.Module, Token: c.TokenLabel, Serial: c.TokenSerial, PIN: pkcs11.PINFile(c.PINFile), Sessions: c.Sessions, Timeout: c.timeout, Now: a.now,
-		})
+		token, err = c.open(ctx, a.now)
 		if err != nil {
 			return nil, tokenFault(err)
 		}
@@ -36,6 +34,12 @@ func (a *app) openToken(ctx context.Context, s *SealConfig) (*signerKey, error) 
 		Signer: key, chain: chain, field: ".pkcs11.certificate_file", check: token.Ping, every: 10 * time.Second,
 		where: "token " + c.TokenLabel, atOnce: max(1, token.Status().Sessions), close: func() error { return nil },
 	}, nil
+}
+
+func (c *PKCS11Config) open(ctx context.Context, now func() time.Time) (*pkcs11.Token, error) {
+	return pkcs11.Open(ctx, pkcs11.Config{
+		Module: c.Module, Token: c.TokenLabel, Serial: c.TokenSerial, PIN: pkcs11.PINFile(c.PINFile), Sessions: c.Sessions, Timeout: c.timeout, Now: now,
+	})
 }
 
 // tokenFault names the field that an error is about, and what to do.

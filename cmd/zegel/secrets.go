@@ -62,7 +62,7 @@ func initSecrets(dir string) error {
 			return err
 		}
 	}
-	return nil
+	return makeHistoryKey(filepath.Join(dir, historySecret))
 }
 
 func writeRandom(path string) error {

@@ -19,7 +19,7 @@ const listMediaType = "application/" + vcjose.TypCredential
 // listSecurer signs status list credentials as vc+jwt, with the key of status
 // lists.
 type listSecurer struct {
-	sealer *seal.Sealer
+	sealer vcjose.Signer
 	now    func() time.Time
 }
 

@@ -530,10 +530,10 @@ func TestTenantsSignTheirMetadata(t *testing.T) {
 	for _, base := range w.urls {
 		before[base] = fetch(base)
 	}
-	if _, err := w.app.local.RotateMetadata("school"); err != nil {
+	if _, err := w.app.local.RotateMetadata(t.Context(), "school"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.app.local.RotateMetadata("nobody"); !errors.Is(err, devca.ErrOptions) {
+	if _, err := w.app.local.RotateMetadata(t.Context(), "nobody"); !errors.Is(err, devca.ErrOptions) {
 		t.Errorf("%v", err)
 	}
 	for n, base := range w.urls {

@@ -13,7 +13,7 @@ import (
 	vcapihttp "github.com/zegel-id/zegel/vcapi/api"
 )
 
-func (a *app) buildVCAPI(context.Context) error {
+func (a *app) buildVCAPI(ctx context.Context) error {
 	c := a.c.VCAPI
 	if c == nil {
 		return nil
@@ -23,9 +23,9 @@ func (a *app) buildVCAPI(context.Context) error {
 		return err
 	}
 	o := vcapihttp.Options{
-		Contexts: known, UnverifiedStatus: c.UnverifiedStatus, Random: rand.Reader, Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), TrustedProxies: c.TrustedProxies, Health: a.checks(),
+		Contexts: known, UnverifiedStatus: c.UnverifiedStatus, Random: rand.Reader, Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), TrustedProxies: c.TrustedProxies, Health: a.checks(), KeyHistory: a.history,
 	}
-	if o.Issuers, err = a.vcIssuers(known); err != nil {
+	if o.Issuers, err = a.vcIssuers(ctx, known); err != nil {
 		return err
 	}
 	if o.Holders, err = a.vcHolders(known); err != nil {
@@ -68,7 +68,7 @@ func (v *VCAPIConfig) contexts() (*vcapi.Contexts, error) {
 	return vcapi.NewContexts(more, v.InsecureInlineContexts)
 }
 
-func (a *app) vcIssuers(known *vcapi.Contexts) ([]*vcapi.Issuer, error) {
+func (a *app) vcIssuers(ctx context.Context, known *vcapi.Contexts) ([]*vcapi.Issuer, error) {
 	var out []*vcapi.Issuer
 	var faults []error
 	for n := range a.c.VCAPI.Issuers {
@@ -85,6 +85,10 @@ func (a *app) vcIssuers(known *vcapi.Contexts) ([]*vcapi.Issuer, error) {
 		i, err := vcapi.NewIssuer(c)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("vc_api.issuers[%d]: %w", n, err))
+			continue
+		}
+		if err := a.announceDID(ctx, id, key.Public()); err != nil {
+			faults = append(faults, fmt.Errorf("vc_api.issuers[%d]: history of keys: %w", n, err))
 			continue
 		}
 		out = append(out, i)

@@ -18,6 +18,7 @@ import (
 	"github.com/zegel-id/zegel/did/controlled"
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/protocol/oid4vp"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/verifier"
@@ -107,7 +108,7 @@ func (a *app) buildVerifier(ctx context.Context) error {
 		return fmt.Errorf("verifier.clients: %w", err)
 	}
 	handler, err := verifierapi.New(v, verifierapi.Options{
-		Clients: known, Store: a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), TrustedProxies: c.TrustedProxies, Health: health,
+		Clients: known, Store: a.store, Secret: a.secrets.random["idempotency"], Log: a.log, Now: a.now, HTTPS: isHTTPS(c.ListenConfig), TrustedProxies: c.TrustedProxies, Health: health, KeyHistory: a.history,
 	})
 	if err != nil {
 		return err
@@ -142,6 +143,14 @@ func (a *app) readReceivers(ctx context.Context) (*receivers.Register, map[strin
 	}
 	if err := a.c.Verifier.identify(register, access); err != nil {
 		return nil, nil, err
+	}
+	for _, i := range a.c.Verifier.Identifiers {
+		if oid4vp.Prefix(i.Prefix) != oid4vp.PrefixDecentralized {
+			continue
+		}
+		if err := a.announceDID(ctx, didOf(i.KeyID), access[i.Receiver].Signer.Public()); err != nil {
+			return nil, nil, fmt.Errorf("key of receiver %q: history of keys: %w", i.Receiver, err)
+		}
 	}
 	return register, access, a.noteRegister(ctx, "receivers", text)
 }

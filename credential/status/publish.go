@@ -41,8 +41,9 @@ type form string
 // built is what is served of a form.
 type built struct {
 	Published
-	seq  uint64    // the last change in it
-	seen time.Time // when changes were last looked for
+	seq    uint64    // the last change in it
+	seen   time.Time // when changes were last looked for
+	signer uint64    // which of the keys signed it, see Renew
 }
 
 // Token is the list as JWT (Token Status List, Section 5.1), with every change
@@ -152,8 +153,8 @@ func (r *Register) publish(ctx context.Context, listID string, f form, sign func
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := r.o.Now()
-	b := p.forms[f]
-	fresh := b != nil && now.Before(b.Issued.Add(r.o.Lifetime/2)) && !now.Before(b.Issued)
+	b, signer := p.forms[f], r.signers.Load() // before it signs: a list of the key before is never taken for one of the next
+	fresh := b != nil && b.signer == signer && now.Before(b.Issued.Add(r.o.Lifetime/2)) && !now.Before(b.Issued)
 	if fresh && now.Before(b.seen.Add(r.o.Interval)) && !now.Before(b.seen) {
 		return b.Published, nil
 	}
@@ -171,7 +172,7 @@ func (r *Register) publish(ctx context.Context, listID string, f form, sign func
 		return Published{}, fmt.Errorf("signing status list: %w", err)
 	}
 	sum := sha256.Sum256(body)
-	p.forms[f] = &built{seq: p.seq, seen: now, Published: Published{
+	p.forms[f] = &built{seq: p.seq, seen: now, signer: signer, Published: Published{
 		Body: body, MediaType: mediaType, ETag: `"` + jose.Encode(sum[:16]) + `"`,
 		Issued: issued, Expires: claims.Expires, TTL: r.o.TTL,
 	}}

@@ -336,6 +336,31 @@ func TestInterval(t *testing.T) {
 	}
 }
 
+// After another key has taken over every list is signed anew when it is asked for
+// next, though nothing changed and the interval is not over; once.
+func TestRenew(t *testing.T) {
+	var signed atomic.Int32
+	r, err := NewRegister(open(t), Options{Base: "https://issuer.example", Signer: counting{keySigner{newKey(t)}, &signed}, Size: 1024, Interval: time.Hour, Now: newClock().now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := r.Allocate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, renew := range []bool{false, false, true, false} {
+		if renew {
+			r.Renew()
+		}
+		if _, err := r.Token(t.Context(), listID(r, ref)); err != nil {
+			t.Fatal(err)
+		}
+		if want := []int32{1, 1, 2, 2}[n]; signed.Load() != want {
+			t.Errorf("after request %d: signed %d times, expected %d", n, signed.Load(), want)
+		}
+	}
+}
+
 // Sixteen at a time take what is there exactly once, from two registers.
 func TestAllocateRace(t *testing.T) {
 	s, now, key := open(t), newClock(), newKey(t)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -83,10 +84,16 @@ type Register struct {
 	o     Options
 	base  string
 
+	signers atomic.Uint64 // counts Renew
+
 	mu    sync.Mutex // guards open and lists
 	open  *openList
 	lists map[string]*published
 }
+
+// Renew says that another key signs from now on: every list is signed anew when it
+// is asked for next, whether it changed or not.
+func (r *Register) Renew() { r.signers.Add(1) }
 
 // openList is the list that indexes are taken from now.
 type openList struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/zegel-id/zegel/internal/capsule"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/rest/keyhistory"
 	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/store"
@@ -75,6 +76,8 @@ type Options struct {
 	// CRL is a certificate revocation list this issuer serves itself, by its
 	// name below /crl/; nil if it serves none.
 	CRL func(name string) ([]byte, bool)
+	// KeyHistory is the public history of keys; nil serves none.
+	KeyHistory keyhistory.History
 	// TrustedProxies are addresses whose X-Forwarded-For is believed.
 	TrustedProxies []string
 	Store          store.Store
@@ -177,5 +180,5 @@ func (s server) routes(idempotent *rest.Idempotency) []rest.Route {
 	if s.o.ListCredentials != nil {
 		routes = append(routes, rest.Route{Method: "GET", Path: "/status/:list/:purpose", Handler: s.listCredential, Spec: "Bitstring Status List 1.0, Section 2.2", CORS: true})
 	}
-	return routes
+	return append(routes, keyhistory.Routes(s.o.KeyHistory)...)
 }

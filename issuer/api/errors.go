@@ -11,6 +11,7 @@ import (
 	"github.com/zegel-id/zegel/internal/signin"
 	"github.com/zegel-id/zegel/issuer"
 	"github.com/zegel-id/zegel/protocol/oid4vci"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/signers"
 )
 
@@ -74,6 +75,8 @@ func problem(err error) error {
 		return &rest.Problem{Status: http.StatusBadGateway, Title: titleUnusable, Detail: "The supplier answered something that cannot be used.", Remedy: "Report it to the supplier's contact in /suppliers.", Cause: err}
 	case errors.Is(err, signers.ErrUnavailable), errors.Is(err, signers.ErrUncertain):
 		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: "Signer not available", Detail: "The credential could not be sealed now, and nothing was issued.", Remedy: "Try again in some seconds, with a new proof.", Header: http.Header{"Retry-After": {"5"}}, Cause: err}
+	case errors.Is(err, seal.ErrEnded):
+		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: "Seal certificate has ended", Detail: "The certificate of the issuer's seal key has ended, and nothing is issued until the operator replaces the key with zegel keys rotate.", Spec: "ETSI EN 319 102-1, clause 5.2.6", Remedy: "Try again later, with a new proof.", Header: http.Header{"Retry-After": {"3600"}}, Cause: err}
 	case errors.Is(err, signin.ErrProvider):
 		return &rest.Problem{Status: http.StatusServiceUnavailable, Title: titleSignInOff, Detail: "The identity provider does not answer now.", Remedy: "Try again in some minutes.", Header: http.Header{"Retry-After": {"60"}}, Cause: err}
 	case errors.Is(err, signin.ErrTicket), errors.Is(err, signin.ErrAnswer), errors.Is(err, signin.ErrRefused):

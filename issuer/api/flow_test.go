@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"crypto"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"github.com/zegel-id/zegel/credential/sdjwt"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
+	"github.com/zegel-id/zegel/seal/keyring/keyringtest"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -170,6 +172,35 @@ func checkCopy(t *testing.T, w *world, text, vct string, seen map[string]bool) {
 	certs, err := trust.ParsePEM(pem.body)
 	if pem.status != 200 || err != nil || !reflect.DeepEqual(jose.EncodeX5C(certs), h.X5C) {
 		t.Errorf("x5u: %d %v", pem.status, err)
+	}
+}
+
+// A certificate that takes over may spell the name of the body otherwise; credentials
+// of the CIR profile then have the name that it has.
+func TestRotationToAnotherName(t *testing.T) {
+	w := start(t, func(w *world) { w.profile = sdjwt.ProfileCIR })
+	token, ids := w.redeem(w.offer("OVO000001"))
+	key := keyringtest.Key(t)
+	chain := keyringtest.New(t).Certify(key.Public(), keyringtest.Seal{
+		Issuer: w.base, Organization: "Otherwise (TEST)", Registration: w.hierarchy.Registration(), Statements: keyringtest.Statements(),
+		Change: func(c *x509.Certificate) { c.NotBefore = w.clock.now().Add(-2 * time.Hour) },
+	})
+	next, err := seal.NewSealer(key, chain[:1], seal.Options{X5U: w.base + "/seal/x.pem", RequireSeal: true, Now: w.clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.seals.Rotate(next); err != nil {
+		t.Fatal(err)
+	}
+	_, copies := w.obtain(token, ids[0], 1)
+	compact, _, _ := strings.Cut(copies[0], "~")
+	sealed, err := jose.Parse(compact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p map[string]any
+	if err := jose.Unmarshal(sealed.Payload, &p); err != nil || p["issuing_authority"] != "Otherwise (TEST)" {
+		t.Error(p["issuing_authority"], err)
 	}
 }
 

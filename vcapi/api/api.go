@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/rest/keyhistory"
 	"github.com/zegel-id/zegel/vcapi"
 )
 
@@ -49,6 +50,8 @@ type Options struct {
 	TrustedProxies []string
 	// Health checks for /health/ready.
 	Health map[string]rest.Check
+	// KeyHistory is the public history of keys; nil serves none.
+	KeyHistory keyhistory.History
 }
 
 type server struct {
@@ -92,6 +95,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	e.Mount(routes...)
 	e.Mount(rest.Health(o.Health)...)
+	e.Mount(keyhistory.Routes(o.KeyHistory)...)
 	return e, nil
 }
 

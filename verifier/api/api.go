@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/rest/keyhistory"
 	"github.com/zegel-id/zegel/seal/report"
 	"github.com/zegel-id/zegel/store"
 	"github.com/zegel-id/zegel/verifier"
@@ -38,6 +39,8 @@ type Options struct {
 	TrustedProxies []string
 	// Health checks for /health/ready.
 	Health map[string]rest.Check
+	// KeyHistory is the public history of keys; nil serves none.
+	KeyHistory keyhistory.History
 	// Streams bounds the event streams; 50 for a receiver and 2,000 in all if nil.
 	Streams *rest.Slots
 	// Seals bounds how many documents are judged at once; 4 for a receiver and 16 in
@@ -81,6 +84,7 @@ func New(v *verifier.Verifier, o Options) (http.Handler, error) {
 	}
 	e.Mount(s.routes(idempotent)...)
 	e.Mount(rest.Health(o.Health)...)
+	e.Mount(keyhistory.Routes(o.KeyHistory)...)
 	return e, nil
 }
 

@@ -110,10 +110,13 @@ type Pair struct {
 
 // Body is a public body that seals credentials and signs their status lists.
 type Body struct {
+	// Seal is empty after DropSeal: the body seals with a key of its own.
 	Seal       Pair
 	FormerSeal []*x509.Certificate // seals of these stay valid; their keys are gone
 	Status     Pair
-	Metadata   Pair // signs the metadata of the issuer
+	// FormerStatus signed status lists that others may still keep.
+	FormerStatus []*x509.Certificate
+	Metadata     Pair // signs the metadata of the issuer
 
 	body bodyManifest
 }
@@ -246,6 +249,15 @@ func (b *Body) Issuer() string { return b.body.Issuer }
 
 // Registration is the public body's registration, such as NTRBE-0999999922.
 func (b *Body) Registration() string { return b.body.Registration }
+
+// Law is that of the authentic source, as the list of providers names it.
+func (b *Body) Law() string {
+	law := b.body.Source.Legislation
+	if !strings.HasPrefix(law, "OJ:") {
+		law = "OJ:" + b.body.Source.Country + law
+	}
+	return law
+}
 
 // Organization is the public body's name.
 func (b *Body) Organization() string { return b.body.Organization }
@@ -414,12 +426,16 @@ func certify(t *x509.Certificate, pub crypto.PublicKey, by Pair) (*x509.Certific
 }
 
 // Sealer seals with the seal key. x5u is where its PEM is served; empty is
-// <issuer>/seal/<id>.pem.
+// <issuer>/seal/<id>.pem. A certificate that has ended is no error before something
+// is sealed.
 func (b *Body) Sealer(x5u string, now func() time.Time) (*seal.Sealer, error) {
+	if b.Seal.Key == nil {
+		return nil, fmt.Errorf("%w: %s has no seal key here", ErrOptions, b.Organization())
+	}
 	if x5u == "" {
 		x5u = b.body.Issuer + "/seal/" + seal.CertificateID(b.Seal.Certificate) + ".pem"
 	}
-	return seal.NewSealer(b.Seal.Key, b.Seal.chain(), seal.Options{X5U: x5u, RequireSeal: true, Now: now})
+	return seal.NewSealer(b.Seal.Key, b.Seal.chain(), seal.Options{X5U: x5u, RequireSeal: true, AllowEnded: true, Now: now})
 }
 
 // Keys is the Sealer of Sealer with the former certificates.

@@ -342,6 +342,129 @@ func TestRotateOnDisk(t *testing.T) {
 	}
 }
 
+// A status key is replaced: the list names both certificates, also after it was kept
+// and read back, and the former key is gone. Then the former one is withdrawn.
+func TestRotateStatus(t *testing.T) {
+	h, err := devca.New(devca.Options{Now: now, Issuer: "https://issuer.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "keys")
+	if err := h.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	later := now.Add(time.Hour)
+	first := h.Status.Certificate
+	for range 2 {
+		if err := h.RotateStatus("", later); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Update(dir); err != nil {
+			t.Fatal(err)
+		}
+		if h, err = devca.Load(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listed := func(c *x509.Certificate) error {
+		s, err := h.Store(later)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, err := s.Certificates([]*x509.Certificate{c}, trust.UseStatus, later)
+		if err == nil {
+			_, err = s.Provider(path, trust.Revocation, nil, later)
+		}
+		return err
+	}
+	if len(h.FormerStatus) != 2 || !h.FormerStatus[0].Equal(first) {
+		t.Fatal(h.FormerStatus)
+	}
+	for _, c := range append(h.FormerStatus, h.Status.Certificate) {
+		if err := listed(c); err != nil {
+			t.Error(err)
+		}
+	}
+	keys, err := filepath.Glob(filepath.Join(dir, "status*.key"))
+	if err != nil || len(keys) != 1 {
+		t.Error("former keys are still there:", keys, err)
+	}
+	if err := h.Retire("", h.Status.Certificate, later); !errors.Is(err, devca.ErrOptions) {
+		t.Error("a status key in use was withdrawn:", err)
+	}
+	if err := errors.Join(h.Retire("", first, later), h.Update(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if h, err = devca.Load(dir); err != nil {
+		t.Fatal(err)
+	}
+	if since, ok := h.Retired(first); !ok || !since.Equal(later) {
+		t.Error(since, ok)
+	}
+	if err := listed(first); err == nil {
+		t.Error("a withdrawn status key is taken")
+	}
+	if err := listed(h.FormerStatus[1]); err != nil {
+		t.Error(err)
+	}
+	if err := h.RotateStatus("other", later); !errors.Is(err, devca.ErrOptions) {
+		t.Error(err)
+	}
+}
+
+// A body that seals with a key of its own has none in the hierarchy, and a former
+// seal certificate that is withdrawn holds for what is older.
+func TestDropSeal(t *testing.T) {
+	h, err := devca.New(devca.Options{Now: now, Issuer: "https://issuer.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "keys")
+	if err := h.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	first, later := h.Seal.Certificate, now.Add(time.Hour)
+	if err := errors.Join(h.DropSeal(""), h.Refresh(later), h.Update(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if h, err = devca.Load(dir); err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := filepath.Glob(filepath.Join(dir, "seal-*.key")); err != nil || len(keys) != 1 {
+		t.Error(keys, err)
+	}
+	if _, err := h.Sealer("", func() time.Time { return later }); !errors.Is(err, devca.ErrOptions) {
+		t.Error("sealed without a key:", err)
+	}
+	at := func(when time.Time) error {
+		s, err := h.Store(later)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, err := s.Certificates([]*x509.Certificate{first}, trust.UseSeal, when)
+		if err == nil {
+			_, err = s.Provider(path, trust.Issuance, &qc.PublicBody{Country: "BE", Legislation: h.Law()}, when)
+		}
+		return err
+	}
+	if err := at(later); err != nil {
+		t.Error(err)
+	}
+	if err := h.Retire("", first, later); err != nil {
+		t.Fatal(err)
+	}
+	if err := at(later.Add(-time.Minute)); err != nil {
+		t.Error("what is older is not taken:", err)
+	}
+	if err := at(later); !errors.Is(err, trust.ErrWithdrawn) {
+		t.Error(err)
+	}
+	// A key of the hierarchy can take over again.
+	if err := h.RotateSeal("", later); err != nil || h.Seal.Key == nil {
+		t.Error(err)
+	}
+}
+
 // No private key may be printed by accident.
 func TestRotateMetadata(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")

@@ -1,6 +1,7 @@
 package devca
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -56,12 +57,17 @@ type bodyManifest struct {
 	Organization string        `json:"organization"`
 	Registration string        `json:"registration"`
 	Source       qc.PublicBody `json:"source"`
-	Seal         string        `json:"seal"` // serial number, hexadecimal
+	Seal         string        `json:"seal"` // serial number, hexadecimal; empty for a key of the body's own
 	FormerSeal   []string      `json:"former_seal"`
-	Metadata     string        `json:"metadata"` // serial number, hexadecimal
+	Metadata     string        `json:"metadata"`         // serial number, hexadecimal
+	Status       string        `json:"status,omitempty"` // likewise; empty for the first one
+	FormerStatus []string      `json:"former_status,omitempty"`
 	// States are the changes of listed services, oldest first, by the SHA-256 of
 	// their certificate in hexadecimal.
 	States map[string][]change `json:"states,omitempty"`
+	// Retired are former certificates whose service is withdrawn for good, likewise,
+	// and since when.
+	Retired map[string]time.Time `json:"retired,omitempty"`
 }
 
 func bodyOf(o Options) bodyManifest {
@@ -126,45 +132,72 @@ func (h *Hierarchy) Update(dir string) error {
 	}
 	for _, b := range h.bodies() {
 		for _, c := range b.FormerSeal {
-			if err := os.Remove(filepath.Join(dir, sealFile(serialOf(c), ".key"))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := remove(dir, sealFile(serialOf(c), ".key")); err != nil {
 				return err
 			}
 		}
 	}
-	if err := h.removeFormerMetadata(dir); err != nil {
+	if err := h.removeUnnamed(dir); err != nil {
 		return err
 	}
 	return syncDir(dir)
 }
 
-// removeFormerMetadata removes the keys and certificates of metadata signers
-// that the manifest does not name.
-func (h *Hierarchy) removeFormerMetadata(dir string) error {
+func remove(dir, file string) error {
+	if err := os.Remove(filepath.Join(dir, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// removeUnnamed removes the keys and certificates of metadata and status list
+// signers that the manifest does not name.
+func (h *Hierarchy) removeUnnamed(dir string) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, file := range files {
+		name := file.Name()
 		named := func(b *Body) bool {
-			return strings.HasPrefix(file.Name(), metadataFile(serialOf(b.Metadata.Certificate), "."))
+			if strings.HasPrefix(name, statusFile("", "")) {
+				return strings.HasPrefix(name, b.body.Status+".") || slices.ContainsFunc(b.FormerStatus, func(c *x509.Certificate) bool { return name == statusFile(serialOf(c), ".pem") })
+			}
+			return strings.HasPrefix(name, metadataFile(serialOf(b.Metadata.Certificate), "."))
 		}
-		if !strings.HasPrefix(file.Name(), metadataFile("", "")) || slices.ContainsFunc(h.bodies(), named) {
+		if !strings.HasPrefix(name, metadataFile("", "")) && !strings.HasPrefix(name, statusFile("", "")) || slices.ContainsFunc(h.bodies(), named) {
 			continue
 		}
-		if err := os.Remove(filepath.Join(dir, file.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := remove(dir, name); err != nil {
 			return err
+		}
+	}
+	for first, b := range h.firstStatus() {
+		if b.body.Status != "" {
+			if err := errors.Join(remove(dir, first+".key"), remove(dir, first+".pem")); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// firstStatus are the bodies by the file of their first status list signer.
+func (h *Hierarchy) firstStatus() map[string]*Body {
+	out := map[string]*Body{"status": &h.Body}
+	for name, b := range h.Tenants {
+		out["status-"+name] = b
+	}
+	return out
+}
+
 func (h *Hierarchy) pairs() map[string]*Pair {
 	pairs := map[string]*Pair{
 		"seal-ca": &h.SealCA, "access-ca": &h.AccessCA, "scheme-ca": &h.SchemeCA,
-		"status": &h.Status, "list-signer": &h.ListSigner, "registrar": &h.Registrar,
+		"list-signer": &h.ListSigner, "registrar": &h.Registrar,
 	}
-	for name, b := range h.Tenants {
-		pairs["status-"+name] = &b.Status
+	for first, b := range h.firstStatus() {
+		pairs[cmp.Or(b.body.Status, first)] = &b.Status
 	}
 	return pairs
 }
@@ -174,6 +207,10 @@ func serialOf(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
 func sealFile(serial, ext string) string { return "seal-" + serial + ext }
 
 func metadataFile(serial, ext string) string { return "metadata-" + serial + ext }
+
+// statusFile is that of a status list signer after the first; no tenant has a
+// name with a hyphen.
+func statusFile(serial, ext string) string { return "status-list-" + serial + ext }
 
 func (h *Hierarchy) write(dir string) error {
 	files := map[string][]byte{listFile: []byte(h.List), accessFile: []byte(h.AccessList), sealCRLFile: h.SealCRL, accessCRLFile: h.AccessCRL}
@@ -195,13 +232,21 @@ func (h *Hierarchy) write(dir string) error {
 	m.Tenants = map[string]bodyManifest{}
 	describe := func(b *Body) (bodyManifest, error) {
 		d := b.body
-		d.Seal, d.FormerSeal = serialOf(b.Seal.Certificate), []string{}
+		d.FormerSeal, d.FormerStatus = []string{}, nil
 		for _, c := range b.FormerSeal {
 			d.FormerSeal = append(d.FormerSeal, serialOf(c))
 			files[sealFile(serialOf(c), ".pem")] = trust.EncodePEM(c)
 		}
-		d.Metadata = serialOf(b.Metadata.Certificate)
-		return d, errors.Join(pair(sealFile(d.Seal, ""), b.Seal), pair(metadataFile(d.Metadata, ""), b.Metadata))
+		for _, c := range b.FormerStatus {
+			d.FormerStatus = append(d.FormerStatus, serialOf(c))
+			files[statusFile(serialOf(c), ".pem")] = trust.EncodePEM(c)
+		}
+		d.Metadata, d.Seal = serialOf(b.Metadata.Certificate), ""
+		if err := pair(metadataFile(d.Metadata, ""), b.Metadata); err != nil || b.Seal.Key == nil {
+			return d, err
+		}
+		d.Seal = serialOf(b.Seal.Certificate)
+		return d, pair(sealFile(d.Seal, ""), b.Seal)
 	}
 	var err error
 	if m.bodyManifest, err = describe(&h.Body); err != nil {
@@ -292,8 +337,10 @@ func Load(dir string) (*Hierarchy, error) {
 		}
 	}
 	for _, b := range h.bodies() {
-		if b.Seal, err = readPair(dir, sealFile(b.body.Seal, "")); err != nil {
-			return nil, err
+		if b.body.Seal != "" {
+			if b.Seal, err = readPair(dir, sealFile(b.body.Seal, "")); err != nil {
+				return nil, err
+			}
 		}
 		if b.Metadata, err = readPair(dir, metadataFile(b.body.Metadata, "")); err != nil {
 			return nil, err
@@ -304,6 +351,13 @@ func Load(dir string) (*Hierarchy, error) {
 				return nil, err
 			}
 			b.FormerSeal = append(b.FormerSeal, c)
+		}
+		for _, serial := range b.body.FormerStatus {
+			c, err := readCertificate(dir, statusFile(serial, ".pem"))
+			if err != nil {
+				return nil, err
+			}
+			b.FormerStatus = append(b.FormerStatus, c)
 		}
 	}
 	list, err := os.ReadFile(filepath.Join(dir, listFile))

@@ -9,7 +9,6 @@ import (
 	"math/big"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/zegel-id/zegel/seal"
@@ -34,7 +33,9 @@ func (h *Hierarchy) RotateSeal(tenant string, now time.Time) error {
 		return err
 	}
 	before := *b
-	b.FormerSeal = append(slices.Clone(b.FormerSeal), b.Seal.Certificate)
+	if b.Seal.Key != nil {
+		b.FormerSeal = append(slices.Clone(b.FormerSeal), b.Seal.Certificate)
+	}
 	b.Seal = next
 	if err := h.Refresh(now); err != nil {
 		*b = before
@@ -50,7 +51,7 @@ func (h *Hierarchy) ListSeal(tenant string, c *x509.Certificate, now time.Time) 
 	if err != nil {
 		return err
 	}
-	if c.Equal(b.Seal.Certificate) || slices.ContainsFunc(b.FormerSeal, c.Equal) {
+	if b.Seal.Key != nil && c.Equal(b.Seal.Certificate) || slices.ContainsFunc(b.FormerSeal, c.Equal) {
 		return nil
 	}
 	if err := b.certifiable(); err != nil {
@@ -60,6 +61,41 @@ func (h *Hierarchy) ListSeal(tenant string, c *x509.Certificate, now time.Time) 
 	b.FormerSeal = append(slices.Clone(before), c)
 	if err := h.Refresh(now.UTC().Truncate(time.Second)); err != nil {
 		b.FormerSeal = before
+		return err
+	}
+	return nil
+}
+
+// DropSeal takes the seal key of a body that seals with another one, which ListSeal
+// has put into the list. Its certificate stays in the list.
+func (h *Hierarchy) DropSeal(tenant string) error {
+	b, err := h.Tenant(tenant)
+	if err != nil || b.Seal.Key == nil {
+		return err
+	}
+	b.FormerSeal = append(slices.Clone(b.FormerSeal), b.Seal.Certificate)
+	b.Seal = Pair{}
+	return nil
+}
+
+// RotateStatus replaces the key that signs the status lists of a tenant (empty: of
+// the first body). The certificate before stays in the list of providers, for the
+// lists that others keep; its key is dropped.
+func (h *Hierarchy) RotateStatus(tenant string, now time.Time) error {
+	now = now.UTC().Truncate(time.Second)
+	b, err := h.Tenant(tenant)
+	if err != nil {
+		return err
+	}
+	next, err := h.statusLeaf(b, now)
+	if err != nil {
+		return err
+	}
+	before := *b
+	b.FormerStatus = append(slices.Clone(b.FormerStatus), b.Status.Certificate)
+	b.Status, b.body.Status = next, statusFile(serialOf(next.Certificate), "")
+	if err := h.Refresh(now); err != nil {
+		*b = before
 		return err
 	}
 	return nil
@@ -147,7 +183,7 @@ func (h *Hierarchy) crl(by Pair, former []byte, list []revoked, now time.Time) (
 }
 
 // providerList signs a list with an entry for each public body: an issuance
-// service for every seal certificate, a revocation service for the status
+// service for every seal certificate, a revocation service for every status
 // signer (ETSI TS 119 602, Annex H).
 func (h *Hierarchy) providerList(now time.Time) (string, error) {
 	var entities []trust.TrustedEntity
@@ -208,13 +244,9 @@ func (h *Hierarchy) signList(p trust.Profile, before, name string, entities []tr
 var postal = []trust.PostalAddress{{Lang: "en", Street: "Teststraat 1", Locality: "Brussel", PostalCode: "1000", Country: "BE"}}
 
 func (b *Body) entity() trust.TrustedEntity {
-	law := b.body.Source.Legislation
-	if !strings.HasPrefix(law, "OJ:") {
-		law = "OJ:" + b.body.Source.Country + law
-	}
 	home := uris(b.body.Issuer)
 	e := trust.TrustedEntity{Information: trust.EntityInformation{
-		Name: en(b.body.Organization), TradeName: append(en(b.body.Registration), en(law)...),
+		Name: en(b.body.Organization), TradeName: append(en(b.body.Registration), en(b.Law())...),
 		Address: trust.EntityAddress{Postal: postal, Electronic: home}, InformationURI: append(home, uris(trust.PubEAARole+b.body.Source.Country)...),
 	}}
 	for _, s := range b.services() {

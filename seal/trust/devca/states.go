@@ -47,11 +47,18 @@ func (s Services) holds(l ListedService) bool {
 
 // services are those that the list has of a body.
 func (b *Body) services() []ListedService {
-	out := []ListedService{{trust.Issuance, b.Seal.Certificate}}
+	var out []ListedService
+	if b.Seal.Key != nil {
+		out = append(out, ListedService{trust.Issuance, b.Seal.Certificate})
+	}
 	for _, c := range b.FormerSeal {
 		out = append(out, ListedService{trust.Issuance, c})
 	}
-	return append(out, ListedService{trust.Revocation, b.Status.Certificate})
+	out = append(out, ListedService{trust.Revocation, b.Status.Certificate})
+	for _, c := range b.FormerStatus {
+		out = append(out, ListedService{trust.Revocation, c})
+	}
+	return out
 }
 
 func stateKey(c *x509.Certificate) string {
@@ -66,14 +73,20 @@ func (b *Body) states(c *x509.Certificate) []change {
 	return append(out, change{trust.StatusNotified, c.NotBefore})
 }
 
-// certifiable is ErrWithdrawn unless a service of issuance is notified.
+// certifiable is ErrWithdrawn if services of issuance are withdrawn and none is
+// notified. What was retired does not count.
 func (b *Body) certifiable() error {
+	var err error
 	for _, s := range b.services() {
-		if s.Type == trust.Issuance && b.states(s.Certificate)[0].Status == trust.StatusNotified {
+		if _, retired := b.Retired(s.Certificate); retired || s.Type != trust.Issuance {
+			continue
+		}
+		if b.states(s.Certificate)[0].Status == trust.StatusNotified {
 			return nil
 		}
+		err = ErrWithdrawn
 	}
-	return ErrWithdrawn
+	return err
 }
 
 // listed is a service in the list: its present state, and those before in its
@@ -120,6 +133,9 @@ func (h *Hierarchy) change(tenant string, which Services, status string, now tim
 			continue
 		}
 		found = true
+		if _, retired := b.Retired(s.Certificate); retired {
+			continue
+		}
 		last := b.states(s.Certificate)[0]
 		switch {
 		case last.Status == status:
@@ -144,4 +160,48 @@ func (h *Hierarchy) change(tenant string, which Services, status string, now tim
 		return nil, err
 	}
 	return changed, nil
+}
+
+// Retire withdraws the service of a former certificate for good (ETSI TS 119 602,
+// Annex H): it is not notified again. What is proven to be older stays valid.
+func (h *Hierarchy) Retire(tenant string, c *x509.Certificate, now time.Time) error {
+	now = now.UTC().Truncate(time.Second)
+	b, err := h.Tenant(tenant)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(b.FormerSeal, c.Equal) && !slices.ContainsFunc(b.FormerStatus, c.Equal) {
+		return fmt.Errorf("%w: only a former certificate can be retired", ErrOptions)
+	}
+	if _, done := b.Retired(c); done {
+		return nil
+	}
+	before := b.body
+	b.body.Retired = maps.Clone(before.Retired)
+	if b.body.Retired == nil {
+		b.body.Retired = map[string]time.Time{}
+	}
+	if last := b.states(c)[0]; last.Status == trust.StatusNotified {
+		if first := last.Since.Add(time.Second); now.Before(first) {
+			now = first // it was notified before
+		}
+		b.body.States = maps.Clone(before.States)
+		if b.body.States == nil {
+			b.body.States = map[string][]change{}
+		}
+		key := stateKey(c)
+		b.body.States[key] = append(slices.Clone(b.body.States[key]), change{trust.StatusWithdrawn, now})
+	}
+	b.body.Retired[stateKey(c)] = now
+	if err := h.Refresh(now); err != nil {
+		b.body = before
+		return err
+	}
+	return nil
+}
+
+// Retired reports since when a certificate is retired.
+func (b *Body) Retired(c *x509.Certificate) (since time.Time, ok bool) {
+	since, ok = b.body.Retired[stateKey(c)]
+	return since, ok
 }

@@ -1,0 +1,436 @@
+package keyhistory_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zegel-id/zegel/internal/rest"
+	"github.com/zegel-id/zegel/internal/rest/keyhistory"
+	"github.com/zegel-id/zegel/seal/history"
+	"github.com/zegel-id/zegel/store/embedded"
+)
+
+const issuer = "https://issuer.example.org"
+
+// site is a server of a history that may lie.
+type site struct {
+	*testing.T
+	key  crypto.Signer
+	log  *history.Log
+	url  string
+	bend func(path string, body string) string
+	next *history.Log // served in its place
+}
+
+func newSite(t *testing.T) *site {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{T: t, key: key}
+	s.log = s.history(key)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := s.log
+		if s.next != nil {
+			h = s.next
+		}
+		e := rest.New(rest.Options{Log: slog.New(slog.DiscardHandler)})
+		e.Mount(keyhistory.Routes(h)...)
+		got := httptest.NewRecorder()
+		e.ServeHTTP(got, r)
+		body := got.Body.String()
+		if s.bend != nil {
+			body = s.bend(r.URL.Path, body)
+		}
+		w.Header().Set("Content-Type", got.Header().Get("Content-Type"))
+		w.Header().Set("Cache-Control", got.Header().Get("Cache-Control"))
+		w.WriteHeader(got.Code)
+		_, _ = io.WriteString(w, body)
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+// history is another history, signed by a key.
+func (s *site) history(key crypto.Signer) *history.Log {
+	s.Helper()
+	st, err := embedded.Open(filepath.Join(s.TempDir(), "store"), embedded.Options{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = st.Close() })
+	l, err := history.Open(s.Context(), st, history.Options{
+		Origin: "issuer.example.org/key-history", Signers: []crypto.Signer{key}, Own: func(subject string) bool { return subject == issuer }, Now: time.Now,
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return l
+}
+
+// add adds a key to a history and gives its certificate.
+func (s *site) add(l *history.Log) *x509.Certificate {
+	s.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		s.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Oefenregister (TEST)"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		s.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := l.Announce(s.Context(), history.Added, history.Key{Use: history.UseSeal, Subject: issuer, Certificate: c}); err != nil {
+		s.Fatal(err)
+	}
+	return c
+}
+
+// Fetch implements history.Fetcher.
+func (s *site) Fetch(ctx context.Context, url, _ string) ([]byte, string, error) {
+	status, h, body := s.get(url)
+	if status != http.StatusOK {
+		return nil, "", fmt.Errorf("status %d", status)
+	}
+	return []byte(body), h.Get("Content-Type"), nil
+}
+
+func (s *site) get(url string) (int, http.Header, string) {
+	s.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(b)
+}
+
+func (s *site) monitor() history.Monitor { return history.Monitor{URL: s.url, Fetch: s} }
+
+// watched is what a monitor has after n keys were added.
+func (s *site) watched(n int) history.Watched {
+	s.Helper()
+	w, err := s.monitor().Pin(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	for range n {
+		s.add(s.log)
+	}
+	w, _, err = s.monitor().Update(s.Context(), w)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return w
+}
+
+// A monitor follows the history, over many entries and looks, and proves each
+// certificate.
+func TestMonitorFollows(t *testing.T) {
+	s := newSite(t)
+	w, err := s.monitor().Pin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*x509.Certificate
+	seen := 0
+	for _, more := range []int{0, 1, 2, 0, 5, 300} {
+		for range more {
+			all = append(all, s.add(s.log))
+		}
+		next, added, err := s.monitor().Update(t.Context(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen += len(added); seen != len(all)+1 {
+			t.Errorf("%d entries for %d keys", seen, len(all))
+		}
+		w = next
+	}
+	for _, c := range []*x509.Certificate{all[0], all[7], all[307]} {
+		if found, err := s.monitor().Prove(t.Context(), w, c); err != nil || len(found) != 1 || string(found[0].DER()) != string(c.Raw) {
+			t.Errorf("%v %v", found, err)
+		}
+	}
+	other := s.add(s.history(s.key))
+	if _, err := s.monitor().Prove(t.Context(), w, other); !errors.Is(err, history.ErrAbsent) {
+		t.Error(err)
+	}
+}
+
+// A server that shows something else than before, or than it signed, is found out,
+// and nothing of what it says is taken.
+func TestMonitorFindsLies(t *testing.T) {
+	for name, c := range map[string]struct {
+		lie  func(s *site)
+		want error  // nil: any
+		say  string // part of the message
+	}{
+		"rollback": {func(s *site) { s.next = s.history(s.key) }, history.ErrFork, "rolled back from 4 entries to 1"},
+		"fork of the same size": {func(s *site) {
+			s.next = s.history(s.key)
+			for range 3 {
+				s.add(s.next)
+			}
+		}, history.ErrFork, "two roots of 4 entries"},
+		"fork that is larger": {func(s *site) {
+			s.next = s.history(s.key)
+			for range 7 {
+				s.add(s.next)
+			}
+		}, history.ErrFork, "not shown to go on"},
+		"another key": {func(s *site) {
+			_, key, err := ed25519.GenerateKey(rand.Reader)
+			if err != nil {
+				s.Fatal(err)
+			}
+			s.next = s.history(key)
+			for range 7 {
+				s.add(s.next)
+			}
+		}, history.ErrKey, "is signed by issuer.example.org/key-history+"},
+		"a root that was not signed": {func(s *site) {
+			s.add(s.log)
+			s.bend = func(path, body string) string {
+				if strings.HasSuffix(path, "checkpoint") {
+					body = strings.Replace(body, "\n5\n", "\n6\n", 1)
+				}
+				return body
+			}
+		}, nil, "invalid signature"},
+		"an altered entry": {func(s *site) {
+			s.add(s.log)
+			s.bend = func(path, body string) string {
+				if strings.HasSuffix(path, "entries") {
+					at := strings.Index(body, `"time":"`) + len(`"time":"`)
+					body = body[:at] + "2999" + body[at+4:]
+				}
+				return body
+			}
+		}, nil, "was altered"},
+		"an entry in another form": {func(s *site) {
+			s.add(s.log)
+			s.bend = func(path, body string) string {
+				if strings.HasSuffix(path, "entries") {
+					body = strings.Replace(body, ":", ": ", 1)
+				}
+				return body
+			}
+		}, history.ErrEntry, "canonical"},
+		"an entry left out": {func(s *site) {
+			s.add(s.log)
+			s.add(s.log)
+			s.bend = func(path, body string) string {
+				if strings.HasSuffix(path, "entries") {
+					body = body[:strings.Index(body, "\n")+1]
+				}
+				return body
+			}
+		}, nil, "1 entries were served"},
+		"entries exchanged": {func(s *site) {
+			s.add(s.log)
+			s.add(s.log)
+			s.bend = func(path, body string) string {
+				if a, b, ok := strings.Cut(strings.TrimSpace(body), "\n"); ok && strings.HasSuffix(path, "entries") {
+					body = b + "\n" + a + "\n"
+				}
+				return body
+			}
+		}, history.ErrEntry, "it says that it is entry"},
+		"a proof that is none": {func(s *site) {
+			s.add(s.log)
+			s.bend = func(path, body string) string {
+				if strings.HasSuffix(path, "consistency") {
+					body = strings.Replace(body, `"proof":["`, `"proof":["AAAA`, 1)
+				}
+				return body
+			}
+		}, history.ErrFork, "proof of consistency"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			w := s.watched(3)
+			c.lie(s)
+			after, added, err := s.monitor().Update(t.Context(), w)
+			if err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.say) {
+				t.Fatalf("%v", err)
+			}
+			if len(added) > 0 || after.Checkpoint != w.Checkpoint {
+				t.Error("something of it was taken")
+			}
+			var fork *history.Fork
+			if errors.As(err, &fork) && (string(fork.Kept) != w.Checkpoint || len(fork.Served) == 0) {
+				t.Error("the proof is not complete")
+			}
+		})
+	}
+}
+
+// A certificate is proven by a tree, not by a server's word.
+func TestProveFindsLies(t *testing.T) {
+	s := newSite(t)
+	c := s.add(s.log)
+	w := s.watched(2)
+	s.bend = func(path, body string) string {
+		if strings.HasSuffix(path, "inclusion") {
+			body = strings.Replace(body, `"index":1`, `"index":2`, 1)
+		}
+		return body
+	}
+	if _, err := s.monitor().Prove(t.Context(), w, c); err == nil || !strings.Contains(err.Error(), "of another entry") {
+		t.Error(err)
+	}
+	other := s.history(s.key)
+	c = s.add(other)
+	s.add(other)
+	s.add(other)
+	s.bend, s.next = nil, other
+	if _, err := s.monitor().Prove(t.Context(), w, c); err == nil || !strings.Contains(err.Error(), "do not hash to the root") {
+		t.Errorf("a certificate of another history: %v", err)
+	}
+}
+
+// What was kept of a history is checked before it is built on.
+func TestWatchedIsChecked(t *testing.T) {
+	s := newSite(t)
+	w := s.watched(3)
+	bad := w
+	bad.Edge = []string{}
+	other := newSite(t).watched(3)
+	mixed := w
+	mixed.Edge = other.Edge
+	for _, w := range []history.Watched{bad, mixed, {Version: 1, URL: w.URL, Keys: w.Keys, Checkpoint: other.Checkpoint, Edge: other.Edge}} {
+		if _, _, err := s.monitor().Update(t.Context(), w); err == nil || !strings.Contains(err.Error(), "what was kept") {
+			t.Error(err)
+		}
+	}
+	for _, text := range []string{"", "{}", `{"version":2,"url":"a","keys":["b"]}`, `{"version":1,"url":"a","keys":["b"],"more":1}`} {
+		if _, err := history.ParseWatched([]byte(text)); err == nil {
+			t.Error(text)
+		}
+	}
+	for _, key := range []string{"", "a", "a+00000000+AQ==", w.Keys[0] + "="} {
+		if _, err := history.NewWatched(s.url, key); err == nil {
+			t.Error(key)
+		}
+	}
+}
+
+// Numbers that are none, or lie beyond the history, are refused; what is said of a
+// tree of one size may be kept for long, the checkpoint for a moment.
+func TestRoutes(t *testing.T) {
+	s := newSite(t)
+	s.add(s.log)
+	for _, path := range []string{
+		"entries", "entries?start=0", "entries?start=0&end=3", "entries?start=1&end=1", "entries?start=-1&end=1", "entries?start=0&end=x", "entries?start=00&end=1",
+		"entries?start=0&end=99999999999999999999", "entries?start=0&end=257", "inclusion?index=2&size=2", "inclusion?index=0&size=3", "inclusion?size=2", "consistency?from=0&to=2", "consistency?from=2&to=1", "consistency?from=1&to=3",
+	} {
+		if status, h, body := s.get(s.url + "/key-history/" + path); status != http.StatusBadRequest || h.Get("Content-Type") != "application/problem+json" || h.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	for path, age := range map[string]string{
+		"key": "10", "checkpoint": "10", "entries?start=0&end=2": "2592000", "inclusion?index=0&size=2": "2592000", "consistency?from=1&to=2": "2592000",
+	} {
+		if status, h, body := s.get(s.url + "/key-history/" + path); status != http.StatusOK || h.Get("Cache-Control") != "public, max-age="+age {
+			t.Errorf("%s: %d %s %s", path, status, h, body)
+		}
+	}
+	if status, _, _ := s.get(s.url + "/key-history/"); status != http.StatusNotFound {
+		t.Error(status)
+	}
+	if len(keyhistory.Routes(nil)) != 0 {
+		t.Error("routes without a history")
+	}
+}
+
+// The history's own key is replaced: a monitor that knew the former one follows to
+// the new one, which it learns of from a tree that the former one signed, and does not
+// take the former one any more when that is retired. One that was away is refused.
+func TestMonitorFollowsTheKey(t *testing.T) {
+	s := newSite(t)
+	w := s.watched(2)
+	away := w
+	_, next, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() {
+		t.Helper()
+		s.add(s.log)
+		if w, _, err = s.monitor().Update(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the second time nothing changes
+		if err := s.log.Rotate(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys := s.log.Keys(); len(keys) != 2 || keys[1] != w.Keys[0] {
+		t.Fatalf("%q", keys)
+	}
+	both, err := s.monitor().Pin(t.Context())
+	if err != nil || len(both.Keys) != 2 {
+		t.Error(both, err)
+	}
+	look()
+	if len(w.Keys) != 2 {
+		t.Errorf("%q", w.Keys)
+	}
+	if ended, err := s.log.EndFormer(t.Context(), time.Hour); ended || err != nil {
+		t.Error(ended, err)
+	}
+	for range 2 {
+		if ended, err := s.log.EndFormer(t.Context(), 0); !ended || err != nil {
+			t.Error(ended, err)
+		}
+	}
+	look()
+	look()
+	if len(w.Keys) != 1 || w.Keys[0] != s.log.Keys()[0] || w.Keys[0] == away.Keys[0] {
+		t.Errorf("%q", w.Keys)
+	}
+	if _, _, err := s.monitor().Update(t.Context(), away); !errors.Is(err, history.ErrKey) {
+		t.Errorf("who missed the overlap: %v", err)
+	}
+	// From the beginning, with the new key, the same is seen.
+	fresh, err := history.NewWatched(s.url, s.log.Keys()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fresh, _, err = s.monitor().Update(t.Context(), fresh); err != nil || len(fresh.Keys) != 1 || fresh.Keys[0] != w.Keys[0] {
+		t.Errorf("%q %v", fresh.Keys, err)
+	}
+	// The former key alone signs nothing that is believed any more.
+	s.next = s.history(s.key)
+	if _, _, err := s.monitor().Update(t.Context(), w); !errors.Is(err, history.ErrKey) {
+		t.Errorf("the retired key: %v", err)
+	}
+}

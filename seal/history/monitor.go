@@ -1,0 +1,289 @@
+package history
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/zegel-id/zegel/internal/jose"
+)
+
+// ErrFork is returned, as a *Fork, for a history that contradicts what was seen of
+// it before.
+var ErrFork = errors.New("the history of keys contradicts itself")
+
+// ErrAbsent is returned for a certificate that the history does not hold.
+var ErrAbsent = errors.New("the certificate does not stand in the history of keys")
+
+// Fork is the proof that somebody was shown another history: two checkpoints, both
+// signed by the history's key, that no one history has.
+type Fork struct {
+	Reason string
+	// Kept was seen before, Served now. Keep both.
+	Kept, Served []byte
+}
+
+func (f *Fork) Error() string { return ErrFork.Error() + ": " + f.Reason }
+
+func (f *Fork) Unwrap() error { return ErrFork }
+
+// Fetcher gets what is at an address; internal/fetch has one. It bounds what it
+// reads: an answer with entries has up to 8 MiB.
+type Fetcher interface {
+	Fetch(ctx context.Context, url, accept string) (body []byte, contentType string, err error)
+}
+
+// Watched is what a monitor keeps of a history.
+type Watched struct {
+	Version int    `json:"version"`
+	URL     string `json:"url"`
+	// Keys sign it, in the form of C2SP signed-note. One of them must have signed
+	// each checkpoint.
+	Keys []string `json:"keys"`
+	// Checkpoint is the last one that was verified, whole.
+	Checkpoint string `json:"checkpoint,omitempty"`
+	// Edge are the hashes by which the tree goes on, see Edge.
+	Edge []string `json:"edge,omitempty"`
+	// Time is that of the last entry.
+	Time string `json:"time,omitempty"`
+}
+
+// ParseWatched reads what Watched was written as.
+func ParseWatched(b []byte) (Watched, error) {
+	var w Watched
+	if err := jose.UnmarshalClosed(b, &w); err != nil {
+		return Watched{}, err
+	}
+	if w.Version != Version || w.URL == "" || len(w.Keys) == 0 {
+		return Watched{}, errors.New("version 1, url and keys are needed")
+	}
+	return w, nil
+}
+
+// origin is the name that all keys have.
+func (w Watched) origin() (string, error) {
+	name := ""
+	for _, k := range w.Keys {
+		of, _, err := parseVerifier(k)
+		if err != nil {
+			return "", err
+		}
+		if name == "" {
+			name = of
+		}
+		if of != name {
+			return "", fmt.Errorf("keys of %q and %q", name, of)
+		}
+	}
+	return name, nil
+}
+
+// Monitor follows the history that is served below an address, such as that of an
+// issuer.
+type Monitor struct {
+	URL   string
+	Fetch Fetcher
+}
+
+func (m Monitor) get(ctx context.Context, path, accept string, limit int) ([]byte, error) {
+	b, _, err := m.Fetch.Fetch(ctx, strings.TrimSuffix(m.URL, "/")+"/key-history/"+path, accept)
+	if err != nil {
+		return nil, fmt.Errorf("fetching %s: %w", path, err)
+	}
+	if len(b) > limit {
+		return nil, fmt.Errorf("fetching %s: more than %d bytes", path, limit)
+	}
+	return b, nil
+}
+
+// Pin fetches the keys of a history that was not watched before. Whoever answers is
+// believed, this once: hold them against what the institution publishes elsewhere.
+func (m Monitor) Pin(ctx context.Context) (Watched, error) {
+	b, err := m.get(ctx, "key", "text/plain", MaxCheckpoint)
+	if err != nil {
+		return Watched{}, err
+	}
+	return NewWatched(m.URL, strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")...)
+}
+
+// NewWatched begins to watch a history with keys that are known.
+func NewWatched(url string, keys ...string) (Watched, error) {
+	w := Watched{Version: Version, URL: strings.TrimSuffix(url, "/"), Keys: keys}
+	if len(keys) == 0 || len(keys) > maxKeys {
+		return Watched{}, fmt.Errorf("%d keys of the history, expected 1 to %d", len(keys), maxKeys)
+	}
+	_, err := w.origin()
+	return w, err
+}
+
+// Update verifies the history as it is served now against what was watched, and
+// returns what to watch from now on, and the new entries. With an error nothing of it
+// holds; *Fork is the proof of a lie.
+//
+//  1. The checkpoint is signed by a key of before.
+//  2. It is not smaller than the one before, and of the same size it is the same.
+//  3. The tree before is its beginning (RFC 6962, Section 2.1.2).
+//  4. The new entries are well-formed, in order, and hash to its root. A key of the
+//     history that they add counts from the next time on.
+func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error) {
+	origin, err := w.origin()
+	if err != nil {
+		return w, nil, err
+	}
+	edge, before := &Edge{}, Checkpoint{}
+	if w.Checkpoint != "" {
+		if before, err = OpenCheckpoint([]byte(w.Checkpoint), origin, w.Keys...); err != nil {
+			return w, nil, fmt.Errorf("what was kept: %w", err)
+		}
+		if edge, err = NewEdge(before.Size, w.Edge); err != nil {
+			return w, nil, fmt.Errorf("what was kept: %w", err)
+		}
+		if root, ok := edge.Root(); !ok || root != before.Root {
+			return w, nil, errors.New("what was kept: the hashes are not those of the checkpoint")
+		}
+	}
+
+	signed, err := m.get(ctx, "checkpoint", "text/plain", MaxCheckpoint)
+	if err != nil {
+		return w, nil, err
+	}
+	now, err := OpenCheckpoint(signed, origin, w.Keys...) // Step 1.
+	if err != nil {
+		return w, nil, err
+	}
+	fork := func(format string, args ...any) error {
+		return &Fork{Reason: fmt.Sprintf(format, args...), Kept: []byte(w.Checkpoint), Served: signed}
+	}
+	switch { // Step 2.
+	case now.Size < 1:
+		return w, nil, errors.New("the checkpoint is one of an empty history, which none is")
+	case now.Size < before.Size:
+		return w, nil, fork("it was rolled back from %d entries to %d", before.Size, now.Size)
+	case now.Size == before.Size && now.Root != before.Root:
+		return w, nil, fork("two roots of %d entries", now.Size)
+	case now.Size == before.Size:
+		w.Checkpoint = string(signed)
+		return w, nil, nil
+	}
+	if before.Size > 0 { // Step 3.
+		b, err := m.get(ctx, fmt.Sprintf("consistency?from=%d&to=%d", before.Size, now.Size), "application/json", MaxProof)
+		if err != nil {
+			return w, nil, err
+		}
+		p, err := ParseConsistency(b)
+		if err == nil {
+			err = p.Verify(before, now)
+		}
+		if err != nil {
+			return w, nil, fork("the history of %d entries is not shown to go on from the one of %d: %v", now.Size, before.Size, err)
+		}
+	}
+
+	last, next := w.Time, w
+	var added []Entry
+	err = m.entries(ctx, before.Size, now.Size, func(line []byte, e Entry) error { // Step 4.
+		if e.Time < last {
+			return fmt.Errorf("entry %d has an earlier time than the one before", e.Sequence)
+		}
+		last = e.Time
+		edge.Add(line)
+		added = append(added, e)
+		return next.follow(e, origin)
+	})
+	if err != nil {
+		return w, nil, err
+	}
+	if root, ok := edge.Root(); !ok || root != now.Root {
+		return w, nil, fmt.Errorf("the entries that are served do not hash to the root that was signed: one of %d to %d was altered", before.Size, now.Size-1)
+	}
+	next.Checkpoint, next.Edge, next.Time = string(signed), edge.Hashes(), last
+	return next, added, nil
+}
+
+// entries fetches entries start to end, without end. Each is well-formed and has
+// its number; whether it is of the tree is for the caller to see.
+func (m Monitor) entries(ctx context.Context, start, end int64, each func(line []byte, e Entry) error) error {
+	for start < end {
+		stop := min(end, start+MaxEntries)
+		b, err := m.get(ctx, fmt.Sprintf("entries?start=%d&end=%d", start, stop), "application/jsonl", MaxEntries*(MaxEntry+1))
+		if err != nil {
+			return err
+		}
+		lines := bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
+		if int64(len(lines)) != stop-start {
+			return fmt.Errorf("%d entries were served, expected %d to %d", len(lines), start, stop)
+		}
+		for _, line := range lines {
+			e, err := ParseEntry(line)
+			if err == nil && e.Sequence != start {
+				err = fmt.Errorf("%w: it says that it is entry %d", ErrEntry, e.Sequence)
+			}
+			if err == nil {
+				err = each(line, e)
+			}
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", start, err)
+			}
+			start++
+		}
+	}
+	return nil
+}
+
+// Prove shows that a certificate stands in the history that was verified last, and
+// returns the entries about its key, each with a verified proof of inclusion (RFC
+// 6962, Section 2.1.1). ErrAbsent says that none of them adds it.
+func (m Monitor) Prove(ctx context.Context, w Watched, c *x509.Certificate) ([]Entry, error) {
+	origin, err := w.origin()
+	if err != nil {
+		return nil, err
+	}
+	now, err := OpenCheckpoint([]byte(w.Checkpoint), origin, w.Keys...)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(c.Raw)
+	want := hex.EncodeToString(sum[:])
+	var found []Entry
+	var lines [][]byte
+	var edge Edge
+	err = m.entries(ctx, 0, now.Size, func(line []byte, e Entry) error {
+		edge.Add(line)
+		if e.CertificateSHA256 == want {
+			found, lines = append(found, e), append(lines, bytes.Clone(line))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if root, _ := edge.Root(); root != now.Root {
+		return nil, errors.New("the entries that are served do not hash to the root that was signed")
+	}
+	if len(found) == 0 || found[0].Certificate != base64.StdEncoding.EncodeToString(c.Raw) {
+		return nil, fmt.Errorf("%w of %d entries, SHA-256 %s", ErrAbsent, now.Size, want)
+	}
+	for n, e := range found {
+		b, err := m.get(ctx, fmt.Sprintf("inclusion?index=%d&size=%d", e.Sequence, now.Size), "application/json", MaxProof)
+		if err != nil {
+			return nil, err
+		}
+		p, err := ParseInclusion(b)
+		if err == nil && p.Index != e.Sequence {
+			err = errors.New("proof of inclusion: it is one of another entry")
+		}
+		if err == nil {
+			err = p.Verify(now, lines[n])
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
