@@ -103,11 +103,14 @@ func (a *anchors) grantedOf(c *x509.Certificate) []Period { return a.granted[sha
 // and nothing else makes it trusted.
 func (p *Path) Listed() bool { return p.granted != nil }
 
-// grantedAt is ErrNoPath at times at which a listed anchor was not granted (ETSI
+// ErrNotGranted is a chain to an anchor that was trusted at another time.
+var ErrNotGranted = fmt.Errorf("%w that is trusted at this time", ErrNoPath)
+
+// grantedAt is ErrNotGranted at times at which a listed anchor was not granted (ETSI
 // EN 319 102-1, clause 5.2.6).
 func (p *Path) grantedAt(at time.Time) error {
 	if p.granted == nil || slices.ContainsFunc(p.granted, func(g Period) bool { return g.holds(at) }) {
 		return nil
 	}
-	return fmt.Errorf("%w: the service at its end was not granted at %s (ETSI TS 119 615, clause 4.3)", ErrNoPath, at.UTC().Format(time.RFC3339))
+	return fmt.Errorf("%w: the service at its end was not granted at %s (ETSI TS 119 615, clause 4.3)", ErrNotGranted, at.UTC().Format(time.RFC3339))
 }
