@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
 // held is a chain to be judged at a time, seen from now, and whom to ask.
 type held struct {
+	alg     jose.Alg // of the seal
 	source  trust.RevocationSource
 	path    *trust.Path // at the time that counts
 	err     error       // why there is none
@@ -18,14 +20,26 @@ type held struct {
 	at, now time.Time
 }
 
-// trusted judges the chain, and the revocation of every certificate below the
-// anchor.
+// trusted judges the chain, the revocation of every certificate below the anchor, and
+// the algorithms of the seal and the chain. Those of what was said of revocation come
+// last (EN 319 102-1, clause 5.5.4, step 10).
 func (v *Validator) trusted(ctx context.Context, out *Validation, h held) error {
+	var ended bool
+	var err error
 	if errors.Is(h.err, trust.ErrValidity) {
-		return v.outOfBounds(ctx, out, h)
+		err = v.outOfBounds(ctx, out, h)
+	} else {
+		v.chain(out, h.path, h.err)
+		ended, err = v.revocation(ctx, out, h)
 	}
-	v.chain(out, h.path, h.err)
-	return v.revocation(ctx, out, h)
+	if err != nil {
+		return err
+	}
+	v.cryptography(out, h.alg, h.at)
+	if ended && out.Indication == "" {
+		out.Indication, out.SubIndication = Indeterminate, CryptoConstraintsNoPOE
+	}
+	return nil
 }
 
 const (
@@ -89,14 +103,15 @@ func (v *Validator) outOfBounds(ctx context.Context, out *Validation, h held) er
 	return nil
 }
 
-func (v *Validator) revocation(ctx context.Context, out *Validation, h held) error {
+// revocation judges that of a path. Ended: what is said of it cannot be believed.
+func (v *Validator) revocation(ctx context.Context, out *Validation, h held) (ended bool, err error) {
 	if out.Path == nil {
 		out.Checks.Skip(CheckRevocation, specRevocation, "there is no chain to ask about")
-		return nil
+		return false, nil
 	}
 	found, err := askPath(ctx, h.source, out.Path, h.at, h.now)
 	if err != nil {
-		return err
+		return false, err
 	}
 	out.Revocation = found.leaf
 	why := errors.New(found.why)
@@ -108,13 +123,13 @@ func (v *Validator) revocation(ctx context.Context, out *Validation, h held) err
 	case found.state == trust.Revoked:
 		out.indeterminate(RevokedCANoPOE, CheckRevocation, specRevocation, why)
 	case found.ended:
-		out.indeterminate(CryptoConstraintsNoPOE, CheckRevocation, specRevocation, why)
+		out.Checks.Fail(CheckRevocation, specRevocation, found.why)
 	case found.state == trust.Unknown && v.InsecureAcceptUnknownRevocation:
 		out.Checks.Skip(CheckRevocation, specRevocation, "accepted by policy although unknown: "+found.why)
 	default:
 		out.indeterminate(TryLater, CheckRevocation, specRevocation, why)
 	}
-	return nil
+	return found.ended, nil
 }
 
 // pathStatus is what is known of the revocation of a whole path.
@@ -166,10 +181,12 @@ func askPath(ctx context.Context, source trust.RevocationSource, path *trust.Pat
 		if status.State == trust.Good {
 			continue
 		}
-		out.state, out.place, out.why, out.ended = status.State, i, fmt.Sprintf("%s: %s", subject(c), status.Detail), status.Ended
+		out.state, out.place, out.why = status.State, i, fmt.Sprintf("%s: %s", subject(c), status.Detail)
 		if status.State != trust.Unknown {
+			out.ended = false
 			return out, nil
 		}
+		out.ended = out.ended || status.Ended
 	}
 	return out, nil
 }

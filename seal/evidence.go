@@ -74,10 +74,9 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 		return v.Trust.Complete(chain, p.certificates, trust.UseSeal, t)
 	}
 	path, pathErr := chainAt(out.BestSignatureTime)
-	if err := v.trusted(ctx, &out, held{p.source(), path, pathErr, chainAt, out.BestSignatureTime, at}); err != nil {
+	if err := v.trusted(ctx, &out, held{h.Alg, p.source(), path, pathErr, chainAt, out.BestSignatureTime, at}); err != nil {
 		return Validation{}, err
 	}
-	v.cryptography(&out, h.Alg, out.BestSignatureTime)
 	if p.disorder != nil && out.Indication == "" {
 		out.Indication, out.SubIndication = Indeterminate, TimestampOrderFailure
 	}

@@ -185,7 +185,7 @@ func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, contr
 	if err != nil {
 		return s, nil, err
 	}
-	if found.state != trust.Good && (found.state != trust.Unknown || !p.v.InsecureAcceptUnknownRevocation) {
+	if found.state != trust.Good && (found.state != trust.Unknown || found.ended || !p.v.InsecureAcceptUnknownRevocation) {
 		return s, fmt.Errorf("revocation of its authority is %s: %s", found.state, found.why), nil
 	}
 	s.Accepted, s.Path, s.until = true, path, path.NotAfter()

@@ -107,10 +107,9 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 
 	// Steps 4 and 5. Chain, validity, key usage, revocation and algorithms.
 	chainAt := func(t time.Time) (*trust.Path, error) { return v.Trust.X5C(h.X5C, trust.UseSeal, t) }
-	if err := v.trusted(ctx, &out, held{v.Revocation, path, pathErr, chainAt, at, at}); err != nil {
+	if err := v.trusted(ctx, &out, held{h.Alg, v.Revocation, path, pathErr, chainAt, at, at}); err != nil {
 		return Validation{}, err
 	}
-	v.cryptography(&out, h.Alg, at)
 
 	// Step 6. Signed attributes, level.
 	v.attributes(&out, h, at)

@@ -58,7 +58,8 @@ Whom to trust is for you to say, and nothing is fetched unless --config is given
   --config FILE      a configuration of zegel: its verifier's trust with its
                      time-stamp anchors, or that of its key directory. The
                      creator must then be on the list of PuB-EAA providers, and
-                     revocation lists are fetched.
+                     revocation lists are fetched or responders asked, as
+                     verifier.trust.revocation says.
 
 The report is for people: the verdict, what it means and what to do, who sealed
 and when, what it was held against, and every check. --json writes it for

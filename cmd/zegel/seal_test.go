@@ -74,7 +74,7 @@ func TestSealVerify(t *testing.T) {
 		"nobody is trusted":            {[]string{file("vc.compact"), at}, 1, "NO_CERTIFICATE_CHAIN_FOUND"},
 		"no revocation list":           {[]string{file("vc.compact"), at, "--trust", file("sealca.pem")}, 1, "TRY_LATER"},
 		"trusted for time-stamps only": {[]string{file("vc.compact"), at, "--trust", "time-stamp=" + file("sealca.pem")}, 1, "NO_CERTIFICATE_CHAIN_FOUND"},
-		"before the certificate":       {append([]string{file("vc.compact")}, append(trusted, "--at=2020-01-01")...), 1, "OUT_OF_BOUNDS_NO_POE"},
+		"before the certificate":       {append([]string{file("vc.compact")}, append(trusted, "--at=2020-01-01")...), 1, "OUT_OF_BOUNDS_NOT_REVOKED"},
 		"no seal":                      {[]string{file("sealca.pem"), at}, 1, "FORMAT_FAILURE"},
 		"no file":                      {nil, 2, "accepts 1 arg"},
 		"a file that is not there":     {[]string{file("nothing")}, 2, "nothing"},
@@ -256,11 +256,11 @@ func TestTimestampAnchors(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			store, crls, err := a.verifierTrust(t.Context())
+			trusts, err := a.verifierTrust(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			judged, err := report.Judge(t.Context(), &seal.Validator{Trust: store, Revocation: crls}, stamped, time.Now())
+			judged, err := report.Judge(t.Context(), trusts.validator(), stamped, time.Now())
 			if err != nil || judged.Level != c.level || judged.Accepted != (c.status == 0) {
 				t.Errorf("the server says %s, %v\n%s", judged.Level, err, judged.Checks)
 			}

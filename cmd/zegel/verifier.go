@@ -18,7 +18,6 @@ import (
 	"github.com/zegel-id/zegel/did/controlled"
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/rest"
-	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/verifier"
 	verifierapi "github.com/zegel-id/zegel/verifier/api"
@@ -39,22 +38,17 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, crls, err := a.verifierTrust(ctx)
+	trusts, err := a.verifierTrust(ctx)
 	if err != nil {
 		return fmt.Errorf("verifier.trust: %w", err)
 	}
 	health := a.checks()
-	seals := &seal.Validator{Trust: store, Revocation: crls}
+	store, seals := trusts.store, trusts.validator()
 	if c.Trust.Lists != nil {
 		if a.lists, err = a.openTrustedLists(ctx, c.Trust.Lists, store); err != nil {
 			return fmt.Errorf("verifier.trust.lists: %w", err)
 		}
 		seals.Lists, health["trusted-lists"] = a.lists.source, a.lists.Health
-	}
-	if r := c.Trust.Revocation; r != nil {
-		if err := r.apply(seals, crls, a.responders(r)); err != nil {
-			return err
-		}
 	}
 	config := verifier.Config{
 		URL: c.URL, Store: a.store, Register: register, Access: access,
