@@ -68,6 +68,10 @@ func TestSealVerify(t *testing.T) {
 	}{
 		"compact":                      {append([]string{file("vc.compact")}, trusted...), 0, "The seal holds. TOTAL_PASSED"},
 		"evidence":                     {append([]string{file("vc-blta.flat.json")}, trusted...), 0, "JAdES-BASELINE-LTA"},
+		"in words":                     {append([]string{file("vc.compact")}, trusted...), 0, "In words       Sealed by"},
+		"in Dutch":                     {append([]string{file("vc.compact"), "--lang=nl"}, trusted...), 0, "In words       Verzegeld door"},
+		"not accepted, no words":       {append([]string{file("n-nox5t.compact"), "--lang=fr"}, trusted...), 1, "The seal is not accepted."},
+		"a wrong language":             {[]string{file("vc.compact"), "--lang=tlh"}, 2, "expected nl, fr, de or en"},
 		"standard input":               {append([]string{"-"}, trusted...), 0, "The seal holds."},
 		"trusted for both uses":        {[]string{file("vc-blta.flat.json"), at, "--trust", file("sealca.pem"), "--trust", file("tsaca.pem"), "--crl", file("tsaca.crl")}, 0, "JAdES-BASELINE-LTA"},
 		"changed":                      {append([]string{file("n-tampered.compact")}, trusted...), 1, "TOTAL_FAILED HASH_FAILURE"},
