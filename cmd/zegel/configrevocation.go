@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -90,4 +91,47 @@ func (c *RevocationConfig) source(lists *trust.CRLs, client trust.HTTP, now func
 // http: what comes back is signed.
 func responderClient(profile string, now func() time.Time) *fetch.Client {
 	return fetch.Public(fetch.Options{InsecureAllowHTTP: true, InsecureAllowLoopback: profile == ProfileDevelopment, Now: now})
+}
+
+// walletRevocation is the same for wallets, with the table itself.
+type walletRevocation struct {
+	Prefer     string          `json:"prefer"`
+	Nonce      bool            `json:"nonce,omitempty"`
+	Algorithms json.RawMessage `json:"algorithms,omitempty"`
+}
+
+func (c *RevocationConfig) forWallets() (*walletRevocation, error) {
+	if c == nil {
+		return nil, nil
+	}
+	s, err := c.suite()
+	if err != nil {
+		return nil, err
+	}
+	out := &walletRevocation{Prefer: c.Prefer, Nonce: c.Nonce}
+	if s != nil {
+		out.Algorithms = s.Document()
+	}
+	return out, nil
+}
+
+// suite is until when a wallet believes algorithms; nil is the default.
+func (c *walletRevocation) suite() (*trust.Suite, error) {
+	if c == nil || c.Algorithms == nil {
+		return nil, nil
+	}
+	s, err := trust.ParseSuite(c.Algorithms)
+	if err != nil {
+		return nil, fmt.Errorf("revocation.algorithms: %w", err)
+	}
+	return s, nil
+}
+
+// source is what a wallet asks: lists, and the responders that certificates name, as
+// the platform prefers.
+func (c *walletRevocation) source(lists *trust.CRLs, client trust.HTTP, now func() time.Time) trust.ValueSource {
+	if c == nil {
+		return lists
+	}
+	return (&RevocationConfig{Prefer: c.Prefer, Nonce: c.Nonce}).source(lists, client, now)
 }

@@ -13,7 +13,8 @@ import (
 type TimeStampsConfig struct {
 	// Authorities are asked in order until one gives a token.
 	Authorities []TimeStampAuthority `yaml:"authorities"`
-	// Anchors is a PEM file with the roots that tokens must lead to.
+	// Anchors is a PEM file with the roots that tokens must lead to. Without, they are
+	// the time-stamp services of the trusted lists in verifier.trust.lists.
 	Anchors string `yaml:"anchors"`
 }
 
@@ -26,8 +27,9 @@ type TimeStampAuthority struct {
 	policy asn1.ObjectIdentifier
 }
 
-// check reports the faults that show without reading a file.
-func (c *TimeStampsConfig) check(profile string) []error {
+// check reports the faults that show without reading a file. listed: this process
+// follows trusted lists.
+func (c *TimeStampsConfig) check(profile string, listed bool) []error {
 	if c == nil {
 		return nil
 	}
@@ -38,8 +40,8 @@ func (c *TimeStampsConfig) check(profile string) []error {
 	if len(c.Authorities) == 0 {
 		fault("authorities: name at least one time-stamp authority, or leave timestamps out")
 	}
-	if c.Anchors == "" {
-		fault("anchors: name a PEM file with the roots of the authorities' certificates")
+	if c.Anchors == "" && !listed {
+		fault("anchors: name a PEM file with the roots of the authorities' certificates, or the trusted lists that have them in verifier.trust.lists")
 	}
 	for i := range c.Authorities {
 		a := &c.Authorities[i]
