@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/zegel-id/zegel/holder"
 )
 
 // TimeStampsConfig names time-stamp authorities (RFC 3161) for the evidence of
@@ -16,6 +18,9 @@ type TimeStampsConfig struct {
 	// Anchors is a PEM file with the roots that tokens must lead to. Without, they are
 	// the time-stamp services of the trusted lists in verifier.trust.lists.
 	Anchors string `yaml:"anchors"`
+	// PerDay is how many time-stamps a vault may have in a day, 1 to 100000; 200 if
+	// left out.
+	PerDay *int `yaml:"per_day"`
 }
 
 // TimeStampAuthority is one of them.
@@ -42,6 +47,9 @@ func (c *TimeStampsConfig) check(profile string, listed bool) []error {
 	}
 	if c.Anchors == "" && !listed {
 		fault("anchors: name a PEM file with the roots of the authorities' certificates, or the trusted lists that have them in verifier.trust.lists")
+	}
+	if c.PerDay != nil && (*c.PerDay < 1 || *c.PerDay > 100_000) {
+		fault("per_day: found %d, expected 1 to 100000, or leave it out for %d", *c.PerDay, holder.DefaultStamps)
 	}
 	for i := range c.Authorities {
 		a := &c.Authorities[i]

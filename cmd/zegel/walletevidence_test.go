@@ -208,6 +208,7 @@ func TestTimeStampsConfig(t *testing.T) {
 		"":                              {Authorities: []TimeStampAuthority{ok}, Anchors: "a.pem"},
 		"holder.timestamps.authorities": {Anchors: "a.pem"},
 		"holder.timestamps.anchors":     {Authorities: []TimeStampAuthority{ok}},
+		"per_day":                       {Authorities: []TimeStampAuthority{ok}, Anchors: "a.pem", PerDay: new(int)},
 		"authorities[0].url":            {Authorities: []TimeStampAuthority{{URL: "http://tsa.example/"}}, Anchors: "a.pem"},
 		"authorities[1].policy":         {Authorities: []TimeStampAuthority{ok, {URL: ok.URL, Policy: "9.9"}}, Anchors: "a.pem"},
 	} {
