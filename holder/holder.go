@@ -114,6 +114,9 @@ type Config struct {
 	Issuers []Issuer
 	// Stamps carries requests for time-stamps; nil refuses them.
 	Stamps Stamps
+	// StampsPerDay is how many of them a vault may make in a day; zero is
+	// DefaultStamps.
+	StampsPerDay int
 	// Now is time.Now if nil.
 	Now func() time.Time
 	// Random is the source of identifiers; crypto/rand if nil.
@@ -164,6 +167,7 @@ func New(c Config) (*Holder, error) {
 	}
 	fault(c.Store != nil && c.Profiles != nil && c.Pods != nil && c.Log != nil && c.Names != nil, "Store, Profiles, Pods, Log and Names are needed")
 	fault(len(c.Key) == 32, "Key must have 32 bytes")
+	fault(c.StampsPerDay >= 0, "StampsPerDay must not be negative")
 	fault(c.HandleKey != nil && algOf(c.HandleKey) == jose.ES256, "HandleKey must be a P-256 key")
 	_, err := did.WebIDOf(c.URL, pod.NewName(), h.options...)
 	fault(err == nil && !strings.HasSuffix(c.URL, "/"), "URL must be https with a host name and no path or slash at its end; in development also http on localhost")

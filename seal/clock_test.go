@@ -8,7 +8,6 @@ import (
 	"github.com/zegel-id/zegel/internal/tsltest"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
-	"github.com/zegel-id/zegel/seal/trust/devca"
 )
 
 // What time does to seals (ETSI EN 319 102-1, clauses 5.5 and 5.6; TS 119 615). All
@@ -116,45 +115,5 @@ func TestClock(t *testing.T) {
 				t.Errorf("found %s %s %s %s, failed %v\n%s", got.Indication, got.SubIndication, got.Level, got.Qualification, got.Checks.Failures(), got.Checks)
 			}
 		})
-	}
-}
-
-// The authority of the seals is revoked, below a root that stays.
-func TestClockAuthorityOfSeals(t *testing.T) {
-	root := authority("Root")
-	root.NotBefore, root.NotAfter = now.Add(-10*year), now.Add(40*year)
-	a := newArchive(t)
-	top := mint(t, root, nil)
-	below := authority("Below")
-	below.NotBefore, below.NotAfter = now.Add(-year), now.Add(9*year)
-	middle := mint(t, below, &top)
-	tmpl := leaf()
-	tmpl.NotBefore, tmpl.NotAfter = now.Add(-year/2), now.Add(year/2)
-	a.ca, a.seal = top, mint(t, tmpl, &middle)
-	compact := func(p devca.Pair) string {
-		return sign(t, p.Key, header(p.Certificate, middle.Certificate), `{"a":1}`)
-	}
-	f, err := evidence.Lift(compact(a.seal))
-	a.check(err)
-	a.stamp(f, evidence.SignatureTimeStamp, a.tsas[0], now)
-	for name, tc := range map[string]struct {
-		since time.Time
-		sub   seal.SubIndication
-	}{
-		"before it was stamped": {now.Add(-time.Minute), seal.RevokedCANoPOE},
-		"after it was stamped":  {now.Add(time.Minute), ""},
-	} {
-		at := now.Add(time.Hour)
-		v := a.validator(at, gone(middle.Certificate, tc.since))
-		crls, ok := v.Revocation.(interface {
-			Add([]byte, *x509.Certificate) error
-		})
-		if !ok {
-			t.Fatal("no lists")
-		}
-		a.check(crls.Add(crl(t, middle.Certificate, middle.Key, at), middle.Certificate))
-		if got := judge(t, v, f, at); got.SubIndication != tc.sub || (got.Err() == nil) != (tc.sub == "") {
-			t.Errorf("%s: found %s %s\n%s", name, got.Indication, got.SubIndication, got.Checks)
-		}
 	}
 }

@@ -64,19 +64,22 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 	}
 
 	// Step 4. Time-stamps: since when the signature exists.
-	values := f.Values()
-	p := &proofs{v: v, f: f, kept: v.Trust.Archive(values.CRLs, values.OCSPs), certificates: values.Certificates}
-	p.kept.MaxAge = v.RevocationFreshness
+	p := newProofs(v, f, at)
 	if err := p.timeStamps(ctx, &out, at); err != nil {
 		return Validation{}, err
 	}
 
 	// Step 5. Chain, validity, key usage, revocation and algorithms at that time.
-	path, pathErr := v.Trust.Complete(chain, p.certificates, trust.UseSeal, out.BestSignatureTime)
-	if err := v.trusted(ctx, &out, p.source(), path, pathErr, out.BestSignatureTime); err != nil {
+	chainAt := func(t time.Time) (*trust.Path, error) {
+		return v.Trust.Complete(chain, p.certificates, trust.UseSeal, t)
+	}
+	path, pathErr := chainAt(out.BestSignatureTime)
+	if err := v.trusted(ctx, &out, held{h.Alg, p.source(), path, pathErr, chainAt, out.BestSignatureTime, at}); err != nil {
 		return Validation{}, err
 	}
-	v.cryptography(&out, h.Alg, out.BestSignatureTime)
+	if p.disorder != nil && out.Indication == "" {
+		out.Indication, out.SubIndication = Indeterminate, TimestampOrderFailure
+	}
 
 	// Step 6. Signed attributes, level.
 	v.attributes(&out, h, out.BestSignatureTime)

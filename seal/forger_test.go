@@ -164,9 +164,9 @@ func (w *forger) stamps() []forgery {
 		{"authority of seals", all(stamped(w.notForStamps(), now, now)), "", seal.BaselineB, stamp, "must be timeStamping", nil},
 		{"token changed", with(w.t, bare, w.changedToken(e[0])), "", seal.BaselineB, stamp, "message-digest is not that of the content", nil},
 		{"stamped before it was sealed", all(stamped(w.tsas[0], now, now.Add(-10*time.Minute))), seal.SigConstraintsFailure, seal.BaselineT, attributes, "lies after", nil},
-		{"stamped before the certificate", all(stamped(older, now.Add(-year/2), now.Add(-year))), seal.OutOfBoundsNoPOE, seal.BaselineT, seal.CheckValidity + " " + attributes, "not valid at this time", nil},
+		{"stamped before the certificate", all(stamped(older, now.Add(-year/2), now.Add(-year))), seal.NotYetValid, seal.BaselineT, seal.CheckValidity + " " + attributes, "older than its certificate", nil},
 		{"stamped in the future", all(stamped(w.tsas[0], now, w.at.Add(time.Hour))), "", seal.BaselineB, stamp, "a time after", nil},
-		{"archived before it was stamped", all(disordered), seal.SigConstraintsFailure, seal.BaselineB, stamp + " " + attributes, "a time after", nil},
+		{"archived before it was stamped", all(disordered), seal.TimestampOrderFailure, seal.BaselineB, stamp + " " + attributes, "a time after", nil},
 	}
 }
 

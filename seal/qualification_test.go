@@ -176,7 +176,7 @@ func TestListedSealOverTime(t *testing.T) {
 		want  seal.Qualification
 	}{
 		{"before", seal.BaselineB, end.Add(-time.Minute), "", seal.QESeal},
-		{"after", seal.BaselineB, end, seal.NoCertificateChainFound, seal.NotApplicable},
+		{"after", seal.BaselineB, end, seal.NoCertificateChainNoPOE, seal.NotApplicable},
 		{"before, stamped", seal.BaselineT, end.Add(-time.Minute), "", seal.QESeal},
 		{"after, stamped", seal.BaselineT, end.Add(24 * time.Hour), "", seal.QESeal},
 		{"after, archived", seal.BaselineLTA, end.Add(24 * time.Hour), "", seal.QESeal},

@@ -79,10 +79,10 @@ func (v *Validator) ValidateSignature(ctx context.Context, s Signature, at time.
 	}
 
 	// Steps 4 and 5. Chain, validity, key usage, revocation and algorithms.
-	if err := v.trusted(ctx, &out, v.Revocation, path, pathErr, at); err != nil {
+	chainAt := func(t time.Time) (*trust.Path, error) { return v.Trust.DER(s.Chain, trust.UseSeal, t) }
+	if err := v.trusted(ctx, &out, held{s.Alg, v.Revocation, path, pathErr, chainAt, at, at}); err != nil {
 		return Validation{}, err
 	}
-	v.cryptography(&out, s.Alg, at)
 
 	// Step 6. Signing time, level.
 	if err := v.claimed(&out, at); err != nil {

@@ -42,9 +42,50 @@ type proofs struct {
 	// certificates are those of the evidence.
 	certificates []*x509.Certificate
 
-	stamped    bool // a signature time-stamp holds
-	complete   bool // the values kept answer for every certificate
-	archivedAt int  // place of the last archive time-stamp that holds, -1 without
+	now        time.Time      // of the validation
+	stamped    bool           // a signature time-stamp holds
+	complete   bool           // the values kept answer for every certificate
+	archivedAt int            // place of the last archive time-stamp that holds, -1 without
+	archived   []archived     // those that hold, the last first
+	places     map[string]int // of the values, by what they are; the first where there are several
+	disorder   error          // of time-stamps: why their times contradict each other
+}
+
+// archived is an archive time-stamp that holds: its place, and its time.
+type archived struct {
+	place int
+	at    time.Time
+}
+
+// newProofs takes what is kept with a seal.
+func newProofs(v *Validator, f *evidence.File, now time.Time) *proofs {
+	values := f.Values()
+	p := &proofs{v: v, f: f, kept: v.Trust.Archive(values.CRLs, values.OCSPs), certificates: values.Certificates, now: now}
+	p.kept.MaxAge, p.kept.Suite, p.kept.Known = v.RevocationFreshness, v.suite(), p.known
+	return p
+}
+
+// known is since when a value of the evidence is proven to exist: the time of the
+// earliest archive time-stamp over it that holds, else that of the validation. Of
+// time-stamps that were not judged yet nothing is known (EN 319 102-1, clause
+// 5.6.2.3).
+func (p *proofs) known(value []byte) time.Time {
+	if p.places == nil {
+		p.places = map[string]int{}
+		for i, e := range slices.Backward(p.f.Elements()) {
+			for _, der := range slices.Concat(e.Values.CRLs, e.Values.OCSPs) {
+				p.places[string(der)] = i
+			}
+		}
+	}
+	out := p.now
+	place, found := p.places[string(value)]
+	for _, a := range p.archived {
+		if found && a.place > place && a.at.Before(out) {
+			out = a.at
+		}
+	}
+	return out
 }
 
 // source is what answers about revocation: what was kept, and what is published
@@ -90,6 +131,7 @@ func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) 
 		}
 		if e.Kind == evidence.ArchiveTimeStamp {
 			control, p.archivedAt = s.Time, max(p.archivedAt, i)
+			p.archived = append(p.archived, archived{i, s.Time})
 		} else {
 			p.stamped = true
 		}
@@ -121,7 +163,11 @@ func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, contr
 
 	// Step 3. That lies before the time at which it is known to have existed.
 	if t.Time.Add(-t.Accuracy).After(control.Add(p.v.skew())) {
-		return s, errors.New("it says a time after the one at which it is known to exist"), nil
+		fault := errors.New("it says a time after the one at which it is known to exist")
+		if control.Before(p.now) { // what contradicts it is another time-stamp, not our clock
+			p.disorder = fault
+		}
+		return s, fault, nil
 	}
 
 	// Step 4. At that time the authority and its algorithms could still be believed.
@@ -135,11 +181,11 @@ func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, contr
 	if fault != nil {
 		return s, fmt.Errorf("nothing proves that it existed while its algorithms were believed: %w", fault), nil
 	}
-	found, err := askPath(ctx, p.source(), path, control)
+	found, err := askPath(ctx, p.source(), path, control, p.now)
 	if err != nil {
 		return s, nil, err
 	}
-	if found.state != trust.Good && (found.state != trust.Unknown || !p.v.InsecureAcceptUnknownRevocation) {
+	if found.state != trust.Good && (found.state != trust.Unknown || found.ended || !p.v.InsecureAcceptUnknownRevocation) {
 		return s, fmt.Errorf("revocation of its authority is %s: %s", found.state, found.why), nil
 	}
 	s.Accepted, s.Path, s.until = true, path, path.NotAfter()
@@ -172,7 +218,7 @@ func (p *proofs) values(ctx context.Context, out *Validation) error {
 		last = last && !(s.Accepted && s.Kind == evidence.ArchiveTimeStamp)
 	}
 	for _, q := range ask {
-		found, err := askPath(ctx, p.kept, q.path, q.at)
+		found, err := askPath(ctx, p.kept, q.path, q.at, q.at)
 		if err != nil {
 			return err
 		}

@@ -106,10 +106,10 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 	}
 
 	// Steps 4 and 5. Chain, validity, key usage, revocation and algorithms.
-	if err := v.trusted(ctx, &out, v.Revocation, path, pathErr, at); err != nil {
+	chainAt := func(t time.Time) (*trust.Path, error) { return v.Trust.X5C(h.X5C, trust.UseSeal, t) }
+	if err := v.trusted(ctx, &out, held{h.Alg, v.Revocation, path, pathErr, chainAt, at, at}); err != nil {
 		return Validation{}, err
 	}
-	v.cryptography(&out, h.Alg, at)
 
 	// Step 6. Signed attributes, level.
 	v.attributes(&out, h, at)
@@ -123,13 +123,6 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 	// Step 7. What it is worth, and who sealed.
 	v.conclude(&out, at)
 	return out, nil
-}
-
-// trusted judges the chain, and the revocation of every certificate below the
-// anchor.
-func (v *Validator) trusted(ctx context.Context, out *Validation, source trust.RevocationSource, path *trust.Path, pathErr error, at time.Time) error {
-	v.chain(out, path, pathErr)
-	return v.revocation(ctx, out, source, at)
 }
 
 // conclude says what the seal is worth, and who sealed. What counts is the best
@@ -191,102 +184,6 @@ func (v *Validator) signature(out *Validation, alg jose.Alg, spec string, verify
 		out.totalFailed(SigCryptoFailure, CheckSignature, spec, err)
 	}
 	return false
-}
-
-func (v *Validator) chain(out *Validation, path *trust.Path, err error) {
-	const spec, usage, validity = "RFC 5280, Section 6; HAIP 1.0, Section 6.1.1", "RFC 5280, Section 4.2.1.3; ETSI EN 319 412-3, clause 4.3.1", "RFC 5280, Section 6.1.3"
-	switch {
-	case err == nil:
-		out.Path = path
-		out.Checks.Pass(CheckChain, spec, "to "+subject(path.Anchor()))
-		out.Checks.Pass(CheckValidity, validity, "")
-		out.Checks.Pass(CheckKeyUsage, usage, "")
-	case errors.Is(err, trust.ErrListExpired):
-		out.indeterminate(TryLater, CheckChain, spec, err)
-	case errors.Is(err, trust.ErrNoPath):
-		out.indeterminate(NoCertificateChainFound, CheckChain, spec, err)
-	case errors.Is(err, trust.ErrValidity):
-		out.indeterminate(OutOfBoundsNoPOE, CheckValidity, validity, err)
-	case errors.Is(err, trust.ErrAlgorithm):
-		out.indeterminate(CryptoConstraintsFailure, CheckChain, spec, err)
-	case errors.Is(err, trust.ErrUse):
-		out.indeterminate(ChainConstraintsFailure, CheckKeyUsage, usage, err)
-	default:
-		out.indeterminate(ChainConstraintsFailure, CheckChain, spec, err)
-	}
-}
-
-func (v *Validator) revocation(ctx context.Context, out *Validation, source trust.RevocationSource, at time.Time) error {
-	const spec = "ETSI EN 319 102-1, clauses 5.2.5 and 5.2.6; RFC 5280, Section 6.3"
-	if out.Path == nil {
-		out.Checks.Skip(CheckRevocation, spec, "there is no chain to ask about")
-		return nil
-	}
-	found, err := askPath(ctx, source, out.Path, at)
-	if err != nil {
-		return err
-	}
-	out.Revocation = found.leaf
-	switch {
-	case found.state == trust.Good:
-		out.Checks.Pass(CheckRevocation, spec, out.Revocation.Detail)
-	case found.state == trust.Revoked && found.place == 0:
-		out.indeterminate(RevokedNoPOE, CheckRevocation, spec, errors.New(found.why))
-	case found.state == trust.Revoked:
-		out.indeterminate(RevokedCANoPOE, CheckRevocation, spec, errors.New(found.why))
-	case found.state == trust.Unknown && v.InsecureAcceptUnknownRevocation:
-		out.Checks.Skip(CheckRevocation, spec, "accepted by policy although unknown: "+found.why)
-	default:
-		out.indeterminate(TryLater, CheckRevocation, spec, errors.New(found.why))
-	}
-	return nil
-}
-
-// pathStatus is what is known of the revocation of a whole path.
-type pathStatus struct {
-	state trust.State            // the worst; Good only if all are
-	place int                    // of the certificate that is the worst
-	why   string                 // which one, and what is known of it
-	leaf  trust.RevocationStatus // of the first certificate
-}
-
-// askPath asks about every certificate below the anchor, which is trusted as it
-// is. The source may be nil.
-func askPath(ctx context.Context, source trust.RevocationSource, path *trust.Path, at time.Time) (pathStatus, error) {
-	out := pathStatus{state: trust.Good}
-	certs := path.Certificates
-	for i, c := range certs {
-		if i > 0 && i == len(certs)-1 {
-			break
-		}
-		status := trust.RevocationStatus{Detail: "no source of revocation is configured"}
-		switch {
-		case i+1 == len(certs) && path.Listed():
-			// It is itself the anchor: its list says whether it is to be believed.
-			status = trust.RevocationStatus{State: trust.Good, Detail: "the certificate is that of a service which its trusted list says is granted"}
-		case i+1 == len(certs) && path.Named(at):
-			// So too with the list of providers (EN 319 102-1, clause 5.2.6.4, step 1).
-			status = trust.RevocationStatus{State: trust.Good, Detail: "the list of PuB-EAA providers names the certificate itself, as that of a service that was notified then"}
-		case i+1 == len(certs):
-			status.Detail = "the issuer of the certificate is not in the chain"
-		case source != nil:
-			var err error
-			if status, err = source.Revocation(ctx, c, certs[i+1], at); err != nil {
-				return pathStatus{}, fmt.Errorf("asking about revocation: %w", err)
-			}
-		}
-		if i == 0 {
-			out.leaf = status
-		}
-		if status.State == trust.Good {
-			continue
-		}
-		out.state, out.place, out.why = status.State, i, fmt.Sprintf("%s: %s", subject(c), status.Detail)
-		if status.State != trust.Unknown {
-			return out, nil
-		}
-	}
-	return out, nil
 }
 
 func (v *Validator) attributes(out *Validation, h jades.Header, at time.Time) {

@@ -79,6 +79,9 @@ type EvidenceSettings struct {
 	Skew                      int64 `json:"skew"`
 	RequestLife               int64 `json:"request_life"`
 	UnknownRevocationAccepted bool  `json:"unknown_revocation_accepted,omitempty"`
+	// Algorithms says until when they were believed (trust.Suite). Evidence of before
+	// has none: those of ETSI TS 119 312 were.
+	Algorithms jsontext.Value `json:"algorithms,omitempty"`
 	// Lists are the addresses by which queries could name the list of providers.
 	Lists []string `json:"lists,omitempty"`
 }
@@ -249,7 +252,7 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 		Settings: EvidenceSettings{Skew: int64(v.c.Skew / time.Second), RequestLife: int64(v.c.RequestLife / time.Second), UnknownRevocationAccepted: v.c.Seals.InsecureAcceptUnknownRevocation, Lists: v.c.Lists},
 		Trust:    g.trust, StatusLists: g.statuses,
 	}
-	doc.Origin = f.Origin
+	doc.Origin, doc.Settings.Algorithms = f.Origin, v.suite().Document()
 	payload, err := jose.Marshal(doc)
 	if err != nil {
 		return nil, err
@@ -262,6 +265,14 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 		return nil, nil
 	}
 	return []byte(text), nil
+}
+
+// suite is by what algorithms are judged.
+func (v *Verifier) suite() *trust.Suite {
+	if s := v.c.Seals.Suite; s != nil {
+		return s
+	}
+	return trust.DefaultSuite()
 }
 
 // checkEvidence refuses evidence of requests that are not signed by one key:

@@ -50,5 +50,7 @@ func (k kept) Revocation(ctx context.Context, cert, issuer *x509.Certificate, at
 	if err != nil || status.State != trust.Unknown {
 		return status, err
 	}
-	return trust.NewArchive(nil, k.answers).Revocation(ctx, cert, issuer, at)
+	answers := trust.NewArchive(nil, k.answers)
+	answers.Suite = k.lists.Suite
+	return answers.Revocation(ctx, cert, issuer, at)
 }

@@ -133,7 +133,7 @@ func (e *Evidence) registration(asked oid4vp.Verified, registrar crypto.PublicKe
 }
 
 // verifier is a verifier of then, without a network.
-func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
+func (e *Evidence) verifier(store *trust.Store, suite *trust.Suite) (*Verifier, error) {
 	if e.Trust.List != "" {
 		list, err := store.VerifyList(e.Trust.List, e.JudgedAt)
 		if err != nil {
@@ -148,6 +148,7 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 	}
 	now := func() time.Time { return e.JudgedAt }
 	crls := trust.NewCRLs(nil, now)
+	crls.Suite = suite
 	for _, c := range e.Trust.CRLs {
 		issuer, err := certificates(c.Issuer)
 		if err != nil {
@@ -166,7 +167,7 @@ func (e *Evidence) verifier(store *trust.Store) (*Verifier, error) {
 		return nil, err
 	}
 	seconds := func(n int64) time.Duration { return time.Duration(min(max(n, 0), 24*3600)) * time.Second }
-	seals := &seal.Validator{Trust: store, Revocation: revocation, InsecureAcceptUnknownRevocation: e.Settings.UnknownRevocationAccepted}
+	seals := &seal.Validator{Trust: store, Revocation: revocation, Suite: suite, InsecureAcceptUnknownRevocation: e.Settings.UnknownRevocationAccepted}
 	if len(e.Trust.Listed) > 0 {
 		seals.Lists = listedThen(e.Trust.Listed)
 	}

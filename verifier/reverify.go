@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ const (
 	CheckRegistration      = "registration"
 	CheckState             = "state"
 	CheckAnchors           = "anchors"
+	CheckAlgorithms        = "algorithms"
 	CheckTrustMaterial     = "trust_material"
 	CheckTrustedLists      = "trusted_lists" // only where they were asked
 	CheckVerdict           = "verdict"
@@ -58,8 +60,9 @@ func (r Review) OK() (holds, anchored bool) {
 // from what the evidence holds and nothing else: no network is asked. anchors
 // are the roots that the reader trusts, by use; nil takes those in the evidence,
 // and the review says so. Anchors of seals and status lists may be left out when
-// the signer of the list of providers is given, for the list names them.
-func Reverify(ctx context.Context, text string, anchors trust.Anchors) Review {
+// the signer of the list of providers is given, for the list names them. So too with
+// a table of algorithms (WithSuite).
+func Reverify(ctx context.Context, text string, anchors trust.Anchors, options ...ReviewOption) Review {
 	var r Review
 	// Step 1. Form: a token of this kind, strict JSON, a version we know.
 	t, err := jose.Parse(text)
@@ -85,13 +88,40 @@ func Reverify(ctx context.Context, text string, anchors trust.Anchors) Review {
 	}
 	r.Evidence = &e
 	r.Checks.Pass(CheckEvidenceForm, specEvidence, "judged at "+e.JudgedAt.Format(time.RFC3339))
-	e.review(ctx, &r, t, anchors)
+	var o reviewOptions
+	for _, f := range options {
+		f(&o)
+	}
+	e.review(ctx, &r, t, anchors, o)
 	return r
+}
+
+// ReviewOption is what a reader of evidence wants beside anchors of its own.
+type ReviewOption func(*reviewOptions)
+
+type reviewOptions struct{ suite *trust.Suite }
+
+// WithSuite holds algorithms against a table of the reader's. Without, the one in the
+// evidence is believed, and the review says so unless it is the default.
+func WithSuite(s *trust.Suite) ReviewOption { return func(o *reviewOptions) { o.suite = s } }
+
+// algorithms is the table to judge by, and whether it has to be believed.
+func (e *Evidence) algorithms(given *trust.Suite) (s *trust.Suite, believed bool, err error) {
+	then := trust.DefaultSuite()
+	if e.Settings.Algorithms != nil {
+		if then, err = trust.ParseSuite(e.Settings.Algorithms); err != nil {
+			return nil, false, err
+		}
+	}
+	if given != nil {
+		return given, false, nil
+	}
+	return then, !bytes.Equal(then.Document(), trust.DefaultSuite().Document()), nil
 }
 
 // review makes the further checks. One that fails does not stop the others,
 // unless they would have nothing to stand on.
-func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors trust.Anchors) {
+func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors trust.Anchors, o reviewOptions) {
 	check := func(name, spec string, err error, detail string) bool {
 		if err != nil {
 			r.Checks.Fail(name, spec, err.Error())
@@ -113,6 +143,16 @@ func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors
 		r.Checks.Skip(CheckAnchors, specEvidence, "none was given for access certificates; that of the request is believed")
 	default:
 		r.Checks.Pass(CheckAnchors, specEvidence, "given")
+	}
+	suite, believed, err := e.algorithms(o.suite)
+	switch {
+	case err != nil:
+		r.Checks.Fail(CheckAlgorithms, "ETSI TS 119 312", err.Error())
+		return
+	case believed:
+		r.Checks.Skip(CheckAlgorithms, "ETSI TS 119 312", "no table of algorithms was given; that of the evidence is believed: "+suite.Version())
+	default:
+		r.Checks.Pass(CheckAlgorithms, "ETSI TS 119 312", suite.Version())
 	}
 	// Step 3. Who signed it.
 	signer, err := certificates(t.Header.X5C...)
@@ -152,7 +192,7 @@ func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors
 	}
 	check(CheckState, "OpenID4VP 1.0, Section 14.4.2; Appendix A.2", e.state(asked), "")
 	// Step 7. The judgement once more, and what came of it.
-	v, err := e.verifier(store)
+	v, err := e.verifier(store, suite)
 	if !check(CheckTrustMaterial, "ETSI TS 119 602; RFC 5280", err, e.material()) {
 		return
 	}

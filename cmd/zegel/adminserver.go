@@ -123,6 +123,12 @@ type environment struct {
 	Receivers     string   `json:"receivers"`
 	// StampAnchors are roots of time-stamp authorities; empty when there are none.
 	StampAnchors string `json:"stamp_anchors,omitempty"`
+	// ListedStamps: the platform's time-stamp authorities are services of the trusted
+	// lists, so that these are their anchors.
+	ListedStamps bool `json:"listed_stamps,omitempty"`
+	// Revocation is how the platform's verifier asks about certificates, for the wallet
+	// to ask likewise; nil for revocation lists alone.
+	Revocation *walletRevocation `json:"revocation,omitempty"`
 	// TrustedLists are those of the Union, for the wallet to fetch and verify itself;
 	// nil for a platform that asks none.
 	TrustedLists *walletLists `json:"trusted_lists,omitempty"`
@@ -166,6 +172,10 @@ func (a *app) environment() (environment, error) {
 	}
 	var err error
 	if e.StampAnchors, err = a.c.Holder.stampAnchors(); err != nil {
+		return e, err
+	}
+	e.ListedStamps = a.c.Holder.TimeStamps != nil && a.c.Holder.TimeStamps.Anchors == ""
+	if e.Revocation, err = a.c.Verifier.Trust.Revocation.forWallets(); err != nil {
 		return e, err
 	}
 	if e.TrustedLists, err = a.c.Verifier.Trust.Lists.forWallets(); err != nil {

@@ -126,7 +126,11 @@ func (a *app) openTrust(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("verifier.trust: %w", err)
 		}
-		if err := a.local.trustAlso(stamps, fetch.Aged{Fetcher: a.revocation}); err != nil {
+		suite, err := v.Trust.Revocation.suite()
+		if err != nil {
+			return err
+		}
+		if err := a.local.trustAlso(stamps, fetch.Aged{Fetcher: a.revocation}, suite); err != nil {
 			return err
 		}
 	}

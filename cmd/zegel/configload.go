@@ -150,7 +150,7 @@ func (c *Config) Check() error {
 		faults = append(faults, c.Issuer.checkSeals(c.Profile)...)
 	}
 	if h := c.Holder; h != nil {
-		faults = append(faults, h.TimeStamps.check(c.Profile)...)
+		faults = append(faults, h.TimeStamps.check(c.Profile, c.Verifier != nil && c.Verifier.Trust.Lists != nil)...)
 		faults = append(faults, h.check("holder", c.Profile)...)
 		if h.SignIn == nil {
 			fault("holder.sign_in: citizens need an OpenID provider to sign in with")

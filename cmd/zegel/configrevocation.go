@@ -2,12 +2,13 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/zegel-id/zegel/internal/fetch"
-	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -42,36 +43,95 @@ func (c *RevocationConfig) check() []error {
 	return []error{fmt.Errorf("- verifier.trust.revocation.prefer: found %q, expected crl or ocsp", c.Prefer)}
 }
 
-// apply puts what is configured into a validator that asks lists.
-func (c *RevocationConfig) apply(v *seal.Validator, lists trust.ValueSource, responders *trust.Responders) error {
-	if c == nil {
-		return nil
+// suite is until when algorithms are believed; nil is the default.
+func (c *RevocationConfig) suite() (*trust.Suite, error) {
+	if c == nil || c.Algorithms == "" {
+		return nil, nil
 	}
-	v.Revocation = trust.Preferred{lists, responders}
-	if c.Prefer == "ocsp" {
-		v.Revocation = trust.Preferred{responders, lists}
-	}
-	if c.Algorithms == "" {
-		return nil
-	}
-	b, err := os.ReadFile(c.Algorithms)
+	s, err := readSuite(c.Algorithms)
 	if err != nil {
-		return fmt.Errorf("verifier.trust.revocation.algorithms: %w", err)
+		return nil, fmt.Errorf("verifier.trust.revocation.algorithms: %w", err)
 	}
-	if v.Suite, err = trust.ParseSuite(b); err != nil {
-		return fmt.Errorf("verifier.trust.revocation.algorithms: %s: %w", c.Algorithms, err)
-	}
-	return nil
+	return s, nil
 }
 
-// responders asks the addresses that certificates name, which are mostly plain http:
-// what comes back is signed.
-func (a *app) responders(c *RevocationConfig) *trust.Responders {
-	client := fetch.Public(fetch.Options{InsecureAllowHTTP: true, InsecureAllowLoopback: a.c.Profile == ProfileDevelopment, Now: a.now})
-	a.closers = append(a.closers, client.Close)
+func readSuite(path string) (*trust.Suite, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := trust.ParseSuite(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// source is what is asked about revocation: lists alone without a configuration,
+// else lists and the responders that certificates name, in the order that is
+// preferred. Whatever judges by a configuration asks here, so that it says what the
+// verifier says. Responders believe the algorithms that the lists believe.
+func (c *RevocationConfig) source(lists *trust.CRLs, client trust.HTTP, now func() time.Time) trust.ValueSource {
+	if c == nil {
+		return lists
+	}
 	var nonces io.Reader
 	if c.Nonce {
 		nonces = rand.Reader
 	}
-	return trust.NewResponders(client, nonces, a.now)
+	responders := trust.NewResponders(client, nonces, now)
+	responders.Suite = lists.Suite
+	if c.Prefer == "ocsp" {
+		return trust.Preferred{responders, lists}
+	}
+	return trust.Preferred{lists, responders}
+}
+
+// responderClient asks the addresses that certificates name, which are mostly plain
+// http: what comes back is signed.
+func responderClient(profile string, now func() time.Time) *fetch.Client {
+	return fetch.Public(fetch.Options{InsecureAllowHTTP: true, InsecureAllowLoopback: profile == ProfileDevelopment, Now: now})
+}
+
+// walletRevocation is the same for wallets, with the table itself.
+type walletRevocation struct {
+	Prefer     string          `json:"prefer"`
+	Nonce      bool            `json:"nonce,omitempty"`
+	Algorithms json.RawMessage `json:"algorithms,omitempty"`
+}
+
+func (c *RevocationConfig) forWallets() (*walletRevocation, error) {
+	if c == nil {
+		return nil, nil
+	}
+	s, err := c.suite()
+	if err != nil {
+		return nil, err
+	}
+	out := &walletRevocation{Prefer: c.Prefer, Nonce: c.Nonce}
+	if s != nil {
+		out.Algorithms = s.Document()
+	}
+	return out, nil
+}
+
+// suite is until when a wallet believes algorithms; nil is the default.
+func (c *walletRevocation) suite() (*trust.Suite, error) {
+	if c == nil || c.Algorithms == nil {
+		return nil, nil
+	}
+	s, err := trust.ParseSuite(c.Algorithms)
+	if err != nil {
+		return nil, fmt.Errorf("revocation.algorithms: %w", err)
+	}
+	return s, nil
+}
+
+// source is what a wallet asks: lists, and the responders that certificates name, as
+// the platform prefers.
+func (c *walletRevocation) source(lists *trust.CRLs, client trust.HTTP, now func() time.Time) trust.ValueSource {
+	if c == nil {
+		return lists
+	}
+	return (&RevocationConfig{Prefer: c.Prefer, Nonce: c.Nonce}).source(lists, client, now)
 }

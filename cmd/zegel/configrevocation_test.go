@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -18,26 +17,24 @@ func TestRevocationConfig(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	lists, responders := trust.NewCRLs(nil, nil), trust.NewResponders(nil, nil, nil)
+	lists := trust.NewCRLs(nil, nil)
 	for name, tc := range map[string]struct {
 		c     *RevocationConfig
-		fault string // of check, or of apply
-		first trust.RevocationSource
+		fault string // of check, or of reading the suite
+		asked string // the sources in order: l for lists, r for responders
 		suite string
 	}{
-		"nothing":          {nil, "", lists, ""},
-		"lists first":      {&RevocationConfig{Prefer: "crl"}, "", lists, ""},
-		"responders first": {&RevocationConfig{Prefer: "ocsp", Nonce: true, Algorithms: own}, "", responders, "ours"},
-		"neither":          {&RevocationConfig{}, "verifier.trust.revocation.prefer", nil, ""},
-		"no file":          {&RevocationConfig{Prefer: "crl", Algorithms: filepath.Join(dir, "none")}, "verifier.trust.revocation.algorithms", nil, ""},
-		"a broken file":    {&RevocationConfig{Prefer: "crl", Algorithms: broken}, "version, digests and keys", nil, ""},
+		"nothing":          {nil, "", "l", ""},
+		"lists first":      {&RevocationConfig{Prefer: "crl"}, "", "lr", ""},
+		"responders first": {&RevocationConfig{Prefer: "ocsp", Nonce: true, Algorithms: own}, "", "rl", "ours"},
+		"neither":          {&RevocationConfig{}, "verifier.trust.revocation.prefer", "", ""},
+		"no file":          {&RevocationConfig{Prefer: "crl", Algorithms: filepath.Join(dir, "none")}, "verifier.trust.revocation.algorithms", "", ""},
+		"a broken file":    {&RevocationConfig{Prefer: "crl", Algorithms: broken}, "version, digests and keys", "", ""},
 	} {
-		v := &seal.Validator{Revocation: lists}
 		faults := tc.c.check()
-		if len(faults) == 0 {
-			if err := tc.c.apply(v, lists, responders); err != nil {
-				faults = append(faults, err)
-			}
+		suite, err := tc.c.suite()
+		if len(faults) == 0 && err != nil {
+			faults = append(faults, err)
 		}
 		if tc.fault != "" {
 			if len(faults) != 1 || !strings.Contains(faults[0].Error(), tc.fault) {
@@ -45,12 +42,25 @@ func TestRevocationConfig(t *testing.T) {
 			}
 			continue
 		}
-		first := v.Revocation
-		if p, ok := first.(trust.Preferred); ok && len(p) == 2 {
-			first = p[0]
+		lists.Suite = suite
+		asked := ""
+		all, several := tc.c.source(lists, nil, nil).(trust.Preferred)
+		if !several {
+			all = trust.Preferred{lists}
 		}
-		if len(faults) > 0 || first != tc.first || (tc.suite == "") != (v.Suite == nil) || v.Suite != nil && v.Suite.Version() != tc.suite {
-			t.Errorf("%s: %v, first %T", name, faults, first)
+		for _, one := range all {
+			switch x := one.(type) {
+			case *trust.CRLs:
+				asked += "l"
+			case *trust.Responders:
+				asked += "r"
+				if x.Suite != suite {
+					t.Errorf("%s: the responders believe other algorithms than the lists", name)
+				}
+			}
+		}
+		if len(faults) > 0 || asked != tc.asked || (tc.suite == "") != (suite == nil) || suite != nil && suite.Version() != tc.suite {
+			t.Errorf("%s: %v, asks %s", name, faults, asked)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/zegel-id/zegel/holder"
 )
 
 // TimeStampsConfig names time-stamp authorities (RFC 3161) for the evidence of
@@ -13,8 +15,12 @@ import (
 type TimeStampsConfig struct {
 	// Authorities are asked in order until one gives a token.
 	Authorities []TimeStampAuthority `yaml:"authorities"`
-	// Anchors is a PEM file with the roots that tokens must lead to.
+	// Anchors is a PEM file with the roots that tokens must lead to. Without, they are
+	// the time-stamp services of the trusted lists in verifier.trust.lists.
 	Anchors string `yaml:"anchors"`
+	// PerDay is how many time-stamps a vault may have in a day, 1 to 100000; 200 if
+	// left out.
+	PerDay *int `yaml:"per_day"`
 }
 
 // TimeStampAuthority is one of them.
@@ -26,8 +32,9 @@ type TimeStampAuthority struct {
 	policy asn1.ObjectIdentifier
 }
 
-// check reports the faults that show without reading a file.
-func (c *TimeStampsConfig) check(profile string) []error {
+// check reports the faults that show without reading a file. listed: this process
+// follows trusted lists.
+func (c *TimeStampsConfig) check(profile string, listed bool) []error {
 	if c == nil {
 		return nil
 	}
@@ -38,8 +45,11 @@ func (c *TimeStampsConfig) check(profile string) []error {
 	if len(c.Authorities) == 0 {
 		fault("authorities: name at least one time-stamp authority, or leave timestamps out")
 	}
-	if c.Anchors == "" {
-		fault("anchors: name a PEM file with the roots of the authorities' certificates")
+	if c.Anchors == "" && !listed {
+		fault("anchors: name a PEM file with the roots of the authorities' certificates, or the trusted lists that have them in verifier.trust.lists")
+	}
+	if c.PerDay != nil && (*c.PerDay < 1 || *c.PerDay > 100_000) {
+		fault("per_day: found %d, expected 1 to 100000, or leave it out for %d", *c.PerDay, holder.DefaultStamps)
 	}
 	for i := range c.Authorities {
 		a := &c.Authorities[i]

@@ -49,12 +49,12 @@ func TestFollowedProviders(t *testing.T) {
 	}
 	trusts := func(a *app) (*trust.Store, func() error) {
 		t.Helper()
-		store, _, err := a.verifierTrust(t.Context())
+		judging, err := a.verifierTrust(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return store, func() error {
-			_, err := store.Certificates([]*x509.Certificate{h.Seal.Certificate}, trust.UseSeal, clock)
+		return judging.store, func() error {
+			_, err := judging.store.Certificates([]*x509.Certificate{h.Seal.Certificate}, trust.UseSeal, clock)
 			return err
 		}
 	}

@@ -73,6 +73,9 @@ func (a *app) buildHolder(ctx context.Context) error {
 	if config.Stamps, err = a.stamps(); err != nil {
 		return err
 	}
+	if c.TimeStamps != nil && c.TimeStamps.PerDay != nil {
+		config.StampsPerDay = *c.TimeStamps.PerDay
+	}
 	if h, err = holder.New(config); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ import (
 )
 
 // withLists is a running demonstration that follows the lists of a publisher.
-func withLists(t *testing.T) (*story, *publisher, *devca.Hierarchy) {
+func withLists(t *testing.T, change ...func(*Config)) (*story, *publisher, *devca.Hierarchy) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "demo")
 	must := func(err error) {
@@ -48,6 +48,9 @@ func withLists(t *testing.T) (*story, *publisher, *devca.Hierarchy) {
 	must(os.WriteFile(c.Verifier.Trust.Lists.Certificates, trust.EncodePEM(p.cert), 0o600))
 	for i := range c.Verifier.Accept {
 		c.Verifier.Accept[i].Qualification = "" // what the type asks
+	}
+	for _, f := range change {
+		f(c)
 	}
 	must(c.Check())
 	ctx, stop := context.WithCancel(t.Context())

@@ -1,16 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"github.com/zegel-id/zegel/seal/report"
+	"github.com/zegel-id/zegel/seal/statement"
 )
 
 func sealCommand() *cobra.Command {
@@ -31,6 +34,7 @@ type sealVerify struct {
 	config string
 	trust  []string
 	crls   []string
+	lang   string
 	json   bool
 }
 
@@ -58,11 +62,13 @@ Whom to trust is for you to say, and nothing is fetched unless --config is given
   --config FILE      a configuration of zegel: its verifier's trust with its
                      time-stamp anchors, or that of its key directory. The
                      creator must then be on the list of PuB-EAA providers, and
-                     revocation lists are fetched.
+                     revocation lists are fetched or responders asked, as
+                     verifier.trust.revocation says.
 
 The report is for people: the verdict, what it means and what to do, who sealed
-and when, what it was held against, and every check. --json writes it for
-machines and for keeping. What a credential says is not shown; its status and its
+and when, what it was held against, and every check. What the seal is worth stands
+in a sentence there, in the language of --lang. --json writes it for machines and
+for keeping, with that sentence in four languages. What a credential says is not shown; its status and its
 holder are not judged.
 
 Exits with status 0 when the seal is accepted, 1 when it is not, and 2 when
@@ -94,6 +100,7 @@ nothing was judged, for a file that is not there or an unknown flag.`,
 	c.Flags().StringArrayVar(&o.trust, "trust", nil, "FILE, seal=FILE or time-stamp=FILE with certificates in PEM; may be repeated")
 	c.Flags().StringArrayVar(&o.crls, "crl", nil, "FILE with a revocation list in PEM or DER; may be repeated")
 	c.Flags().StringVar(&o.config, "config", "", "configuration whose trust is used, with its sources on the network")
+	c.Flags().StringVar(&o.lang, "lang", "en", "language of the sentence that says what the seal is worth: nl, fr, de or en")
 	c.Flags().BoolVar(&o.json, "json", false, "write the report in JSON (seal/report/schema.json)")
 	return c
 }
@@ -112,6 +119,9 @@ func (o sealVerify) judge(ctx context.Context, file string, stdin io.Reader, now
 	at, err := o.time(now)
 	if err != nil {
 		return report.Report{}, err
+	}
+	if o.lang != "" && !slices.Contains(statement.Languages(), o.lang) {
+		return report.Report{}, fmt.Errorf("--lang: found %q, expected nl, fr, de or en", o.lang)
 	}
 	v, err := o.validator(ctx, now)
 	if err != nil {
@@ -156,7 +166,7 @@ func readDocument(file string, stdin io.Reader) ([]byte, error) {
 
 func (o sealVerify) write(w io.Writer, r report.Report) error {
 	if !o.json {
-		return r.WriteText(w)
+		return r.WriteTextIn(w, cmp.Or(o.lang, "en"))
 	}
 	b, err := r.JSON()
 	if err != nil {

@@ -68,13 +68,17 @@ func TestSealVerify(t *testing.T) {
 	}{
 		"compact":                      {append([]string{file("vc.compact")}, trusted...), 0, "The seal holds. TOTAL_PASSED"},
 		"evidence":                     {append([]string{file("vc-blta.flat.json")}, trusted...), 0, "JAdES-BASELINE-LTA"},
+		"in words":                     {append([]string{file("vc.compact")}, trusted...), 0, "In words       Sealed by"},
+		"in Dutch":                     {append([]string{file("vc.compact"), "--lang=nl"}, trusted...), 0, "In words       Verzegeld door"},
+		"not accepted, no words":       {append([]string{file("n-nox5t.compact"), "--lang=fr"}, trusted...), 1, "The seal is not accepted."},
+		"a wrong language":             {[]string{file("vc.compact"), "--lang=tlh"}, 2, "expected nl, fr, de or en"},
 		"standard input":               {append([]string{"-"}, trusted...), 0, "The seal holds."},
 		"trusted for both uses":        {[]string{file("vc-blta.flat.json"), at, "--trust", file("sealca.pem"), "--trust", file("tsaca.pem"), "--crl", file("tsaca.crl")}, 0, "JAdES-BASELINE-LTA"},
 		"changed":                      {append([]string{file("n-tampered.compact")}, trusted...), 1, "TOTAL_FAILED HASH_FAILURE"},
 		"nobody is trusted":            {[]string{file("vc.compact"), at}, 1, "NO_CERTIFICATE_CHAIN_FOUND"},
 		"no revocation list":           {[]string{file("vc.compact"), at, "--trust", file("sealca.pem")}, 1, "TRY_LATER"},
 		"trusted for time-stamps only": {[]string{file("vc.compact"), at, "--trust", "time-stamp=" + file("sealca.pem")}, 1, "NO_CERTIFICATE_CHAIN_FOUND"},
-		"before the certificate":       {append([]string{file("vc.compact")}, append(trusted, "--at=2020-01-01")...), 1, "OUT_OF_BOUNDS_NO_POE"},
+		"before the certificate":       {append([]string{file("vc.compact")}, append(trusted, "--at=2020-01-01")...), 1, "OUT_OF_BOUNDS_NOT_REVOKED"},
 		"no seal":                      {[]string{file("sealca.pem"), at}, 1, "FORMAT_FAILURE"},
 		"no file":                      {nil, 2, "accepts 1 arg"},
 		"a file that is not there":     {[]string{file("nothing")}, 2, "nothing"},
@@ -256,11 +260,11 @@ func TestTimestampAnchors(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			store, crls, err := a.verifierTrust(t.Context())
+			trusts, err := a.verifierTrust(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			judged, err := report.Judge(t.Context(), &seal.Validator{Trust: store, Revocation: crls}, stamped, time.Now())
+			judged, err := report.Judge(t.Context(), trusts.validator(), stamped, time.Now())
 			if err != nil || judged.Level != c.level || judged.Accepted != (c.status == 0) {
 				t.Errorf("the server says %s, %v\n%s", judged.Level, err, judged.Checks)
 			}

@@ -21,29 +21,37 @@ func (o sealVerify) validator(ctx context.Context, now time.Time) (*seal.Validat
 	if err != nil {
 		return nil, err
 	}
-	var revocation trust.Sources
+	var named *trust.Archive
 	if len(o.crls) > 0 {
 		lists, err := readCRLs(o.crls)
 		if err != nil {
 			return nil, err
 		}
-		revocation = append(revocation, trust.NewArchive(lists, nil))
+		named = trust.NewArchive(lists, nil)
+		named.Known = func([]byte) time.Time { return now } // nothing proves that they are older
 	}
 	if o.config == "" {
 		store, err := trust.NewStore(anchors, 0)
-		return &seal.Validator{Trust: store, Revocation: revocation, SkipProviderList: true}, err
+		v := &seal.Validator{Trust: store, SkipProviderList: true}
+		if named != nil {
+			v.Revocation = named
+		}
+		return v, err
 	}
 	c, err := LoadConfig(o.config)
 	if err != nil {
 		return nil, err
 	}
-	store, crls, err := configuredTrust(ctx, c, anchors, now)
+	t, err := configuredTrust(ctx, c, anchors, now)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.config, err)
 	}
-	v := &seal.Validator{Trust: store, Revocation: append(revocation, crls)}
+	v := t.validator()
+	if named != nil {
+		named.Suite, v.Revocation = t.suite, trust.Sources{named, t.revocation}
+	}
 	if c.Verifier != nil && c.Verifier.Trust.Lists != nil {
-		lists, err := keptTrustedLists(ctx, c, store, slog.New(slog.DiscardHandler), func() time.Time { return now })
+		lists, err := keptTrustedLists(ctx, c, t.store, slog.New(slog.DiscardHandler), func() time.Time { return now })
 		if err != nil {
 			return nil, fmt.Errorf("%s: verifier.trust.lists: %w", o.config, err)
 		}

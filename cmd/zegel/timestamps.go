@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"time"
@@ -19,26 +20,40 @@ func (a *app) stamps() (holder.Stamps, error) {
 	if c == nil {
 		return nil, nil
 	}
-	roots, err := readCertificates(c.Anchors)
-	if err != nil {
-		return nil, fmt.Errorf("holder.timestamps.anchors: %w", err)
-	}
-	store, err := trust.NewStore(trust.Anchors{trust.UseTimeStamp: roots}, 0)
-	if err != nil {
-		return nil, fmt.Errorf("holder.timestamps.anchors: %w", err)
+	var anchors tsp.Chains = listedStamps{a}
+	if c.Anchors != "" {
+		roots, err := readCertificates(c.Anchors)
+		if err != nil {
+			return nil, fmt.Errorf("holder.timestamps.anchors: %w", err)
+		}
+		if anchors, err = trust.NewStore(trust.Anchors{trust.UseTimeStamp: roots}, 0); err != nil {
+			return nil, fmt.Errorf("holder.timestamps.anchors: %w", err)
+		}
 	}
 	client := fetch.Operator(fetch.Options{PlainLoopback: a.c.Profile == ProfileDevelopment, Timeout: 15 * time.Second, HeaderTimeout: 10 * time.Second, Now: a.now})
 	a.closers = append(a.closers, client.Close)
-	out := &tsp.Client{HTTP: client, Trust: store, Random: rand.Reader, Now: a.now}
+	out := &tsp.Client{HTTP: client, Trust: anchors, Random: rand.Reader, Now: a.now}
 	for _, t := range c.Authorities {
 		out.Authorities = append(out.Authorities, tsp.Authority{URL: t.URL, Policy: t.policy})
 	}
 	return out, nil
 }
 
+// listedStamps trusts the time-stamp services of the trusted lists that the verifier
+// of this server follows.
+type listedStamps struct{ a *app }
+
+// Complete implements tsp.Chains.
+func (l listedStamps) Complete(chain, more []*x509.Certificate, use trust.Use, at time.Time) (*trust.Path, error) {
+	if l.a.lists == nil {
+		return nil, errNoTrustedLists
+	}
+	return l.a.lists.store.Complete(chain, more, use, at)
+}
+
 // stampAnchors are the roots of time-stamp authorities for wallets, in PEM.
 func (c *HolderConfig) stampAnchors() (string, error) {
-	if c.TimeStamps == nil {
+	if c.TimeStamps == nil || c.TimeStamps.Anchors == "" {
 		return "", nil
 	}
 	roots, err := readCertificates(c.TimeStamps.Anchors)

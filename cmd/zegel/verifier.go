@@ -19,7 +19,6 @@ import (
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
-	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/verifier"
 	verifierapi "github.com/zegel-id/zegel/verifier/api"
@@ -40,7 +39,7 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, crls, err := a.verifierTrust(ctx)
+	trusts, err := a.verifierTrust(ctx)
 	if err != nil {
 		return fmt.Errorf("verifier.trust: %w", err)
 	}
@@ -48,17 +47,12 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	if a.providers != nil {
 		health["provider-list"] = entityHealth(a.providers)
 	}
-	seals := &seal.Validator{Trust: store, Revocation: crls}
+	store, seals := trusts.store, trusts.validator()
 	if c.Trust.Lists != nil {
 		if a.lists, err = a.openTrustedLists(ctx, c.Trust.Lists, store); err != nil {
 			return fmt.Errorf("verifier.trust.lists: %w", err)
 		}
 		seals.Lists, health["trusted-lists"] = a.lists.source, a.lists.Health
-	}
-	if r := c.Trust.Revocation; r != nil {
-		if err := r.apply(seals, crls, a.responders(r)); err != nil {
-			return err
-		}
 	}
 	config := verifier.Config{
 		URL: c.URL, Store: a.store, Register: register, Access: access,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/internal/fetch"
+	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/devca"
 	"github.com/zegel-id/zegel/seal/trust/lote"
@@ -35,30 +36,48 @@ func with(anchors, more trust.Anchors) trust.Anchors {
 	return all
 }
 
-// verifierTrust is whom the verifier of this server trusts, and what it knows of
-// revocation.
-func (a *app) verifierTrust(ctx context.Context) (*trust.Store, *trust.CRLs, error) {
+// judging is whom the verifier of a configuration trusts, what it asks about
+// revocation, and until when it believes algorithms.
+type judging struct {
+	store      *trust.Store
+	revocation trust.ValueSource
+	suite      *trust.Suite
+}
+
+// validator judges by it.
+func (t judging) validator() *seal.Validator {
+	return &seal.Validator{Trust: t.store, Revocation: t.revocation, Suite: t.suite}
+}
+
+// verifierTrust is that of the verifier of this server.
+func (a *app) verifierTrust(ctx context.Context) (judging, error) {
 	c := a.c.Verifier.Trust
+	client := responderClient(a.c.Profile, a.now)
+	a.closers = append(a.closers, client.Close)
 	if c.PubEAAList == "" {
-		return a.local.store, a.local.crls, nil
+		return judging{a.local.store, c.Revocation.source(a.local.crls, client, a.now), a.local.crls.Suite}, nil
 	}
 	stamps, err := c.timestampAnchors()
 	if err != nil {
-		return nil, nil, err
+		return judging{}, err
 	}
 	store, err := c.listStore(stamps)
 	if err != nil {
-		return nil, nil, err
+		return judging{}, err
+	}
+	crls := trust.NewCRLs(fetch.Aged{Fetcher: a.revocation}, a.now)
+	if crls.Suite, err = c.Revocation.suite(); err != nil {
+		return judging{}, err
 	}
 	if a.providers, err = a.followEntities(ctx, lote.Config{Location: c.PubEAAList, Profile: trust.PubEAAProviders, Store: store}); err != nil {
-		return nil, nil, err
+		return judging{}, err
 	}
-	return store, trust.NewCRLs(fetch.Aged{Fetcher: a.revocation}, a.now), nil
+	return judging{store, c.Revocation.source(crls, client, a.now), crls.Suite}, nil
 }
 
-// configuredTrust is whom the verifier of a configuration trusts, and more, for a
-// command. Nothing of the installation is changed.
-func configuredTrust(ctx context.Context, c *Config, more trust.Anchors, now time.Time) (*trust.Store, *trust.CRLs, error) {
+// configuredTrust is that of the verifier of a configuration, and more anchors, for
+// a command. Nothing of the installation is changed.
+func configuredTrust(ctx context.Context, c *Config, more trust.Anchors, now time.Time) (judging, error) {
 	clock := func() time.Time { return now }
 	var t TrustConfig
 	if c.Verifier != nil {
@@ -66,25 +85,34 @@ func configuredTrust(ctx context.Context, c *Config, more trust.Anchors, now tim
 	}
 	stamps, err := t.timestampAnchors()
 	if err != nil {
-		return nil, nil, fmt.Errorf("verifier.trust: %w", err)
+		return judging{}, fmt.Errorf("verifier.trust: %w", err)
+	}
+	suite, err := t.Revocation.suite()
+	if err != nil {
+		return judging{}, err
 	}
 	more = with(stamps, more)
-	revocation := fetch.Aged{Fetcher: revocationClient(c.Profile, clock)}
+	lists := fetch.Aged{Fetcher: revocationClient(c.Profile, clock)}
+	responders := responderClient(c.Profile, clock)
 	if t.PubEAAList == "" {
 		h, err := loadHierarchy(c.Keys)
 		if err != nil {
-			return nil, nil, err
+			return judging{}, err
 		}
 		store, err := localStore(h, more, now)
 		if err != nil {
-			return nil, nil, err
+			return judging{}, err
 		}
-		crls, err := h.CRLs(revocation, clock)
-		return store, crls, err
+		crls, err := h.CRLs(lists, clock)
+		if err != nil {
+			return judging{}, err
+		}
+		crls.Suite = suite
+		return judging{store, t.Revocation.source(crls, responders, clock), suite}, nil
 	}
 	store, err := t.listStore(more)
 	if err != nil {
-		return nil, nil, fmt.Errorf("verifier.trust: %w", err)
+		return judging{}, fmt.Errorf("verifier.trust: %w", err)
 	}
 	client := entityClient(c.Profile, clock)
 	defer client.Close()
@@ -92,13 +120,15 @@ func configuredTrust(ctx context.Context, c *Config, more trust.Anchors, now tim
 		Location: t.PubEAAList, Profile: trust.PubEAAProviders, Store: store, Fetcher: client, Keeper: readOnly{entityLists(entityListsDir(c))}, Now: clock,
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("verifier.trust: %w", err)
+		return judging{}, fmt.Errorf("verifier.trust: %w", err)
 	}
 	// What the installation kept stands in for a list that cannot be had.
 	if err := source.Refresh(ctx); err != nil && source.Health(ctx) != nil {
-		return nil, nil, err
+		return judging{}, err
 	}
-	return store, trust.NewCRLs(revocation, clock), nil
+	crls := trust.NewCRLs(lists, clock)
+	crls.Suite = suite
+	return judging{store, t.Revocation.source(crls, responders, clock), suite}, nil
 }
 
 // localStore trusts a hierarchy, its list, and more.
@@ -114,16 +144,20 @@ func localStore(h *devca.Hierarchy, more trust.Anchors, now time.Time) (*trust.S
 	return store, store.Install(l)
 }
 
-// trustAlso adds anchors to those of the hierarchy, and lets revocation lists of
-// others be fetched. It is for the start, before a role has the store.
-func (t *localTrust) trustAlso(more trust.Anchors, lists trust.Fetcher) (err error) {
+// trustAlso adds anchors to those of the hierarchy, lets revocation lists of others
+// be fetched, and says until when their algorithms are believed. It is for the start,
+// before a role has the store.
+func (t *localTrust) trustAlso(more trust.Anchors, lists trust.Fetcher, suite *trust.Suite) (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.store, err = localStore(t.hierarchy, more, t.now()); err != nil {
 		return err
 	}
-	t.crls, err = t.hierarchy.CRLs(lists, t.now)
-	return err
+	if t.crls, err = t.hierarchy.CRLs(lists, t.now); err != nil {
+		return err
+	}
+	t.crls.Suite = suite
+	return nil
 }
 
 // listStore trusts the signers of the list of providers that others publish, for a

@@ -30,7 +30,7 @@ const (
 var anchorUses = map[string]trust.Use{"seal": trust.UseSeal, "status-list": trust.UseStatus, "list-signer": trust.UseListSigner, "access": trust.UseAccessCertificate, "registrar": trust.UseRegistrar}
 
 func verifyEvidenceCommand() *cobra.Command {
-	var keys string
+	var keys, algorithms string
 	var files []string
 	c := &cobra.Command{
 		Use:   "evidence FILE",
@@ -44,7 +44,10 @@ Whom to trust is for the reader to say: --keys takes the anchors of a key
 directory of this installation, --anchor names certificates for a use (seal,
 status-list, list-signer, access, registrar). With the signer of the list of
 providers, those of seals and status lists may be left out. Without anchors those
-in the file are believed, and their digests are printed.
+in the file are believed, and their digests are printed. So too with --algorithms,
+a file that says until when algorithms are believed (in the form of
+verifier.trust.revocation.algorithms); without it the table in the file is
+believed, unless it is that of ETSI TS 119 312.
 
 Exits with status 0 when all holds under given anchors, 1 when something does not
 hold, 2 when all holds and anchors were not given for everything. The file holds
@@ -56,13 +59,22 @@ personal data; of the presentation only the checks are printed.`,
 			if err != nil {
 				return err
 			}
+			var options []verifier.ReviewOption
+			if algorithms != "" {
+				s, err := readSuite(algorithms)
+				if err != nil {
+					return fmt.Errorf("--algorithms: %w", err)
+				}
+				options = append(options, verifier.WithSuite(s))
+			}
 			b, err := os.ReadFile(args[0])
 			if err != nil {
 				return err
 			}
-			return verifyEvidence(cmd.Context(), cmd.OutOrStdout(), strings.TrimSpace(string(b)), anchors)
+			return verifyEvidence(cmd.Context(), cmd.OutOrStdout(), strings.TrimSpace(string(b)), anchors, options...)
 		},
 	}
+	c.Flags().StringVar(&algorithms, "algorithms", "", "file with a table of algorithms that is believed")
 	c.Flags().StringVar(&keys, "keys", "", "key directory whose anchors are trusted")
 	c.Flags().StringArrayVar(&files, "anchor", nil, "use=FILE with certificates in PEM; may be repeated")
 	return c
@@ -99,8 +111,8 @@ func evidenceAnchors(keys string, files []string) (trust.Anchors, error) {
 	return anchors, nil
 }
 
-func verifyEvidence(ctx context.Context, w io.Writer, text string, anchors trust.Anchors) error {
-	r := verifier.Reverify(ctx, text, anchors)
+func verifyEvidence(ctx context.Context, w io.Writer, text string, anchors trust.Anchors, options ...verifier.ReviewOption) error {
+	r := verifier.Reverify(ctx, text, anchors, options...)
 	if e := r.Evidence; e != nil {
 		fmt.Fprintf(w, "Receiver %s (%s), transaction %s\n", printable(e.Receiver.Name), printable(e.Receiver.Registration), printable(e.Transaction))
 	}

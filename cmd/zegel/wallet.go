@@ -28,7 +28,7 @@ activated, or from a file with --environment.`,
 	}
 	c.PersistentFlags().StringVar(&w.home, "home", envOr("ZEGEL_WALLET", "var/wallet"), "directory of the wallet (ZEGEL_WALLET)")
 	c.PersistentFlags().StringVar(&w.language, "language", "en", "language of the citizen: nl, fr, de or en")
-	c.AddCommand(w.activate(), w.collect(), w.accept(), w.request(), w.waiting(), w.proceed(), w.renew(), w.list(), w.seals(), w.evidence(), w.show(), w.present(), w.remove(), w.status(), w.rotate(), w.deactivate(), w.reactivate(), w.delete())
+	c.AddCommand(w.activate(), w.collect(), w.accept(), w.request(), w.waiting(), w.proceed(), w.renew(), w.list(), w.seals(), w.evidence(), w.trust(), w.show(), w.present(), w.remove(), w.status(), w.rotate(), w.deactivate(), w.reactivate(), w.delete())
 	return c
 }
 

@@ -38,7 +38,7 @@ func (f *walletFlags) evidenceTend() *cobra.Command {
 wallet does by itself when credentials come and when the vault is listed. Exits
 with status 1 when something could not be done; it is tried again the next time.`,
 		RunE: f.opened(func(ctx context.Context, out io.Writer, w *wallet, v *unit.Vault, _ []string) error {
-			if w.state.Environment.StampAnchors == "" {
+			if !w.state.Environment.stamped() {
 				return errNoStamps
 			}
 			all, err := w.tendEvidence(ctx, v)
@@ -65,7 +65,7 @@ with status 1 when something could not be done; it is tried again the next time.
 }
 
 // errNoStamps: nobody gives this wallet time-stamps.
-var errNoStamps = errors.New("the platform of this vault knows no time-stamp authority, so there is no evidence; its operator names one in holder.timestamps, and the wallet is activated with an environment that has it")
+var errNoStamps = errors.New("the platform of this vault knows no time-stamp authority, so there is no evidence; its operator names one in holder.timestamps, and `zegel wallet trust update` takes it over")
 
 func (f *walletFlags) evidenceExport() *cobra.Command {
 	return &cobra.Command{
@@ -138,28 +138,38 @@ func printTended(out io.Writer, all []unit.Tended) {
 	}
 }
 
-// revocation asks, beside the lists of the platform, the lists and responders that
-// certificates name: the authorities of time-stamps are strangers.
-func (w *wallet) revocation(t trusted) trust.Preferred {
-	profile := ProfileProduction
-	if w.state.Environment.Development {
-		profile = ProfileDevelopment
+// revocation asks, beside what the wallet asks about seals, the lists and responders
+// that certificates name: the authorities of time-stamps are strangers.
+func (w *wallet) revocation(t trusted) trust.ValueSource {
+	lists := trust.NewCRLs(fetch.Aged{Fetcher: revocationClient(w.profile(), w.now)}, w.now)
+	lists.Suite = t.suite
+	c := w.state.Environment.Revocation
+	if c == nil {
+		c = &walletRevocation{Prefer: "crl", Nonce: true}
 	}
-	client := revocationClient(profile, w.now)
-	return trust.Preferred{t.crls, trust.NewCRLs(fetch.Aged{Fetcher: client}, w.now), trust.NewResponders(client, rand.Reader, w.now)}
+	return trust.Preferred{t.crls, c.source(lists, responderClient(w.profile(), w.now), w.now)}
 }
 
-// archive is the unit's keeper of evidence.
+// stamped reports whether somebody gives this wallet time-stamps.
+func (e environment) stamped() bool {
+	return e.StampAnchors != "" || e.ListedStamps && e.TrustedLists != nil
+}
+
+// archive is the unit's keeper of evidence. Where the platform follows the trusted
+// lists, their services are anchors here too.
 func (w *wallet) archive(ctx context.Context, v *unit.Vault) (unit.Archive, error) {
 	t, err := w.trusted(ctx)
 	if err != nil {
 		return unit.Archive{}, err
 	}
-	lists := w.revocation(t)
-	return unit.Archive{
-		Stamper: v.Platform.Stamper(t.store, rand.Reader), Lists: lists, Now: w.now,
-		Seals: &seal.Validator{Trust: t.store, Revocation: lists},
-	}, nil
+	// What cannot be fetched now is no fault: the lists that are kept hold until they
+	// run out, and without any nothing is stamped.
+	if _, _, err := w.trustedLists(ctx, t.store); err != nil {
+		return unit.Archive{}, err
+	}
+	lists, seals := w.revocation(t), t.validator()
+	seals.Revocation = lists
+	return unit.Archive{Stamper: v.Platform.Stamper(t.store, rand.Reader), Lists: lists, Now: w.now, Seals: seals}, nil
 }
 
 func (w *wallet) tendEvidence(ctx context.Context, v *unit.Vault) ([]unit.Tended, error) {
@@ -173,7 +183,7 @@ func (w *wallet) tendEvidence(ctx context.Context, v *unit.Vault) ([]unit.Tended
 // afterwards makes the evidence of what came. That it cannot be made now is no
 // fault of what was done: it is owed, and told.
 func (w *wallet) afterwards(ctx context.Context, out io.Writer, v *unit.Vault) {
-	if w.state.Environment.StampAnchors == "" {
+	if !w.state.Environment.stamped() {
 		return
 	}
 	all, err := w.tendEvidence(ctx, v)

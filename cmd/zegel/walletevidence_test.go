@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net/http"
@@ -13,9 +14,10 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/holder/unit"
+	"github.com/zegel-id/zegel/internal/tsltest"
 	"github.com/zegel-id/zegel/seal"
-
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/trust/tsl"
 )
 
 // On the roles as they are served: credentials that come have evidence of B-LTA in
@@ -147,18 +149,75 @@ func TestEvidenceInTheVault(t *testing.T) {
 	}
 }
 
+// A platform whose time-stamp authorities are services of the trusted lists names no
+// anchors: platform and wallet take them from the lists, and stamp nothing by an
+// authority that these do not have.
+func TestEvidenceByListedAuthorities(t *testing.T) {
+	s, p, h := withLists(t, func(c *Config) { c.Holder.TimeStamps.Anchors = "" })
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &wallet{home: filepath.Join(t.TempDir(), "wallet"), now: time.Now, tell: func(string) {}}
+	w.state.SignInAs = "lotte"
+	var err error
+	w.state.Environment, err = s.env.app.environment()
+	must(err)
+	if e := w.state.Environment; e.StampAnchors != "" || !e.ListedStamps || !e.stamped() {
+		t.Fatalf("%+v", e)
+	}
+	_, err = w.create(ctx)
+	must(err)
+	v, err := w.vault(ctx)
+	must(err)
+	must(w.fetch(ctx, io.Discard, v, "led", "led_diploma", issueFlags{clientID: defaultClientID, copies: 2, language: "en"}))
+	all, err := w.tendEvidence(ctx, v)
+	must(err)
+	if len(all) == 0 || slices.ContainsFunc(all, func(x unit.Tended) bool { return x.Err == nil || x.Evidence != "" }) {
+		t.Fatalf("an authority that no list has stamped: %+v", all)
+	}
+
+	now := time.Now().UTC().Truncate(time.Second)
+	since := now.AddDate(-3, 0, 0)
+	p.publish(t, "/be.xml", tsltest.List{Type: tsltest.TypeNational, Territory: "BE", Sequence: 2, Providers: []tsltest.Provider{{Name: "TEST provider", Services: []tsltest.Service{
+		{Since: since, Certificates: []*x509.Certificate{h.SealCA.Certificate}, Extensions: []string{tsltest.For("ForeSeals")}},
+		{Type: tsl.ServiceTimestamp, Since: since, Certificates: []*x509.Certificate{s.env.stamps.Root}},
+	}}}}, now)
+	must(s.env.app.lists.source.Refresh(ctx))
+	must(os.RemoveAll(filepath.Join(w.home, "trusted-lists"))) // as after a day
+	all, err = w.tendEvidence(ctx, v)
+	must(err)
+	for _, x := range all {
+		if x.Err != nil || x.Level != seal.BaselineLTA {
+			t.Errorf("%+v", x)
+		}
+	}
+	// A wallet that knows no lists has nobody who stamps.
+	w.state.Environment.TrustedLists = nil
+	if w.state.Environment.stamped() {
+		t.Error("stamped by lists that nobody knows")
+	}
+}
+
 func TestTimeStampsConfig(t *testing.T) {
 	ok := TimeStampAuthority{URL: "https://tsa.example/", Policy: "0.4.0.2023.1.1"}
 	for want, c := range map[string]*TimeStampsConfig{
 		"":                              {Authorities: []TimeStampAuthority{ok}, Anchors: "a.pem"},
 		"holder.timestamps.authorities": {Anchors: "a.pem"},
 		"holder.timestamps.anchors":     {Authorities: []TimeStampAuthority{ok}},
+		"per_day":                       {Authorities: []TimeStampAuthority{ok}, Anchors: "a.pem", PerDay: new(int)},
 		"authorities[0].url":            {Authorities: []TimeStampAuthority{{URL: "http://tsa.example/"}}, Anchors: "a.pem"},
 		"authorities[1].policy":         {Authorities: []TimeStampAuthority{ok, {URL: ok.URL, Policy: "9.9"}}, Anchors: "a.pem"},
 	} {
-		err := errors.Join(c.check(ProfileProduction)...)
+		err := errors.Join(c.check(ProfileProduction, false)...)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", want, err)
 		}
+	}
+	if err := errors.Join((&TimeStampsConfig{Authorities: []TimeStampAuthority{ok}}).check(ProfileProduction, true)...); err != nil {
+		t.Errorf("without anchors, with trusted lists: %v", err)
 	}
 }

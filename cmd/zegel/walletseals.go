@@ -136,7 +136,7 @@ func (w *wallet) judge(ctx context.Context, v *unit.Vault, name string) (judgeme
 // proven is what the evidence of a seal proves, where that is more than the seal
 // without it is worth now: its certificate ran out, or its service was withdrawn.
 func (w *wallet) proven(ctx context.Context, t trusted, issuance unit.Issuance, v *unit.Vault, it unit.Item, found seal.Validation) (seal.Validation, bool) {
-	if w.state.Environment.StampAnchors == "" || found.Err() == nil && found.Qualification == seal.QESeal {
+	if !w.state.Environment.stamped() || found.Err() == nil && found.Qualification == seal.QESeal {
 		return seal.Validation{}, false
 	}
 	text, _, err := v.Evidence(ctx, it.Name)

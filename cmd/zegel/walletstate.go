@@ -161,7 +161,15 @@ func (w *wallet) vault(ctx context.Context) (*unit.Vault, error) {
 // trusted is what the wallet trusts, with the list of providers fetched.
 type trusted struct {
 	store *trust.Store
-	crls  *trust.CRLs
+	crls  *trust.CRLs // of the platform's own authorities
+	// revocation is what is asked about seals, as the platform's verifier asks it.
+	revocation trust.ValueSource
+	suite      *trust.Suite
+}
+
+// validator judges seals by it.
+func (t trusted) validator() *seal.Validator {
+	return &seal.Validator{Trust: t.store, Revocation: t.revocation, Suite: t.suite}
 }
 
 func (w *wallet) trusted(ctx context.Context) (trusted, error) {
@@ -193,6 +201,9 @@ func (w *wallet) trusted(ctx context.Context) (trusted, error) {
 		return trusted{}, err
 	}
 	crls := trust.NewCRLs(nil, w.now)
+	if crls.Suite, err = e.Revocation.suite(); err != nil {
+		return trusted{}, err
+	}
 	for _, c := range e.CRLs {
 		issuer, err := trust.ParsePEM([]byte(c.Issuer))
 		if err != nil || len(issuer) != 1 {
@@ -206,7 +217,15 @@ func (w *wallet) trusted(ctx context.Context) (trusted, error) {
 			return trusted{}, err
 		}
 	}
-	return trusted{store, crls}, nil
+	return trusted{store, crls, e.Revocation.source(crls, responderClient(w.profile(), w.now), w.now), crls.Suite}, nil
+}
+
+// profile is what addresses may be in: plain http on loopback is for development.
+func (w *wallet) profile() string {
+	if w.state.Environment.Development {
+		return ProfileDevelopment
+	}
+	return ProfileProduction
 }
 
 // VerifyChain implements oid4vp.ChainVerifier.
@@ -234,7 +253,7 @@ func (w *wallet) words() (vci []oid4vci.Option, vp []oid4vp.Option) {
 
 func (w *wallet) issuance(t trusted, copies int, languages []string) (unit.Issuance, error) {
 	words, _ := w.words()
-	seals := &seal.Validator{Trust: t.store, Revocation: t.crls}
+	seals := t.validator()
 	checker, err := status.NewChecker(ager{w}, status.CheckerOptions{Now: w.now, InsecureLoopback: w.state.Environment.Development})
 	if err != nil {
 		return unit.Issuance{}, err

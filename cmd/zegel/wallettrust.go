@@ -20,7 +20,6 @@ import (
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/protocol/oid4vp"
-	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -205,7 +204,7 @@ func (w *wallet) presentation(t trusted, o openTrust, languages []string, consen
 	if err != nil {
 		return unit.Presentation{}, err
 	}
-	lists, err := bitstrings(&once{fetcher: ager{w}}, listVerifier{t.store, &seal.Validator{Trust: t.store, Revocation: t.crls}, w.now}, status.CheckerOptions{Now: w.now, FetchTimeout: 5 * time.Second, InsecureLoopback: w.state.Environment.Development})
+	lists, err := bitstrings(&once{fetcher: ager{w}}, listVerifier{t.store, t.validator(), w.now}, status.CheckerOptions{Now: w.now, FetchTimeout: 5 * time.Second, InsecureLoopback: w.state.Environment.Development})
 	if err != nil {
 		return unit.Presentation{}, err
 	}

@@ -11,8 +11,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,6 +161,13 @@ var answers = []struct {
 
 // refusal maps an error of the core; nil for one that has no answer.
 func refusal(err error) error {
+	if full := (*holder.TooManyStamps)(nil); errors.As(err, &full) {
+		return &rest.Problem{
+			Status: http.StatusTooManyRequests, Title: "No more time-stamps today", Detail: "This vault had as many as it may have in a day.", Spec: "RFC 6585, Section 4",
+			Remedy: "Wait as long as Retry-After says; evidence that is owed is made at the next opening.", Cause: err,
+			Header: http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(full.Wait.Seconds())))}},
+		}
+	}
 	for _, m := range answers {
 		if !errors.Is(err, m.err) {
 			continue

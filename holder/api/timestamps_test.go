@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,38 @@ func TestTimestamps(t *testing.T) {
 	n := stamps.asked
 	if res, body := post(string(der), query); res.StatusCode != http.StatusLocked || stamps.asked != n {
 		t.Errorf("deactivated: %d %s", res.StatusCode, body)
+	}
+}
+
+// Beyond the bound of a day the answer says when to come again.
+func TestTimestampsPerDay(t *testing.T) {
+	stamps := &carrier{}
+	p := newPlatform(t, func(p *platform) { p.config.Stamps, p.config.StampsPerDay = stamps, 1 })
+	c := p.signIn("lotte")
+	if _, _, err := unit.Create(t.Context(), p.setup(c)); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte("x"))
+	r, err := tsp.NewRequest(crypto.SHA256, sum[:], rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := r.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		res, body := p.do(c, call{method: "POST", path: "/vault/v1/timestamps", body: string(der), header: http.Header{"Content-Type": {"application/timestamp-query"}}})
+		wait, err := strconv.Atoi(res.Header.Get("Retry-After"))
+		switch {
+		case i == 0 && res.StatusCode == http.StatusOK:
+		case i > 0 && res.StatusCode == http.StatusTooManyRequests && err == nil && wait > 0 && wait <= 24*3600 && strings.Contains(body, "No more time-stamps today"):
+		default:
+			t.Errorf("%d: %d, Retry-After %q: %s", i, res.StatusCode, res.Header.Get("Retry-After"), body)
+		}
+	}
+	if stamps.asked != 1 {
+		t.Errorf("asked %d times", stamps.asked)
 	}
 }
 

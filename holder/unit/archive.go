@@ -2,6 +2,7 @@ package unit
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,11 +14,16 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
+	"github.com/zegel-id/zegel/seal/trust"
 )
 
 // DefaultMargin is how long before its end evidence is stamped again. It is longer
 // than citizens are reminded before, so that opening the vault then helps.
 const DefaultMargin = 180 * 24 * time.Hour
+
+// askAgain is how long after an authority had nothing better it is asked again: each
+// time costs a time-stamp that is thrown away.
+const askAgain = 7 * 24 * time.Hour
 
 // Archive keeps evidence of the seals in a vault: for each credential one copy
 // lifted to B-LTA (ETSI TS 119 182-1), which proves the seal after its certificate
@@ -123,7 +129,7 @@ func evidenceOf(entries []Entry, credential string) Entry {
 func (a Archive) tend(ctx context.Context, v *Vault, c, have Entry) (Tended, error) {
 	t := Tended{Credential: c.Name, Evidence: have.Name, Title: c.Title, Done: DoneKept, Level: seal.Level(have.Level), StampBefore: have.StampBefore}
 	covers := have.Name != "" && have.Added.Equal(c.Added) // else it is of what was issued before
-	if covers && t.Level.Includes(seal.BaselineLTA) && a.lasts(have.StampBefore) {
+	if covers && t.Level.Includes(seal.BaselineLTA) && (a.lasts(have.StampBefore) || a.waits(have)) {
 		return t, nil
 	}
 	var err error
@@ -158,6 +164,26 @@ func (a Archive) lasts(before time.Time) bool {
 		margin = DefaultMargin
 	}
 	return a.Now().Before(before.Add(-margin))
+}
+
+// waits reports whether it is too early to ask again for something better: none was
+// to be had in the last days, from the authorities that are trusted now, and there is
+// time to ask once more before the evidence ends.
+func (a Archive) waits(have Entry) bool {
+	now := a.Now()
+	return !have.NoBetter.IsZero() && !now.Before(have.NoBetter) && now.Before(have.NoBetter.Add(askAgain)) &&
+		now.Add(askAgain).Before(have.StampBefore) && have.NoBetterOf == a.anchors()
+}
+
+// anchors is a digest of the anchors of time-stamp authorities that are configured.
+func (a Archive) anchors() string {
+	var all []string
+	for _, c := range a.Seals.Trust.Configured(trust.UseTimeStamp) {
+		all = append(all, jose.X5TS256(c))
+	}
+	slices.Sort(all)
+	sum := sha256.Sum256([]byte(strings.Join(all, " ")))
+	return jose.Encode(sum[:])
 }
 
 // first makes the evidence of a credential, and what it could not be lifted to
@@ -242,10 +268,11 @@ func (a Archive) again(ctx context.Context, v *Vault, c, have Entry, t *Tended) 
 		return working
 	}
 	// An authority that still has the same certificate gives no more time; what it
-	// stamped is not kept, for evidence has room for a number of stamps.
+	// stamped is not kept, for evidence has room for a number of stamps. That it had
+	// nothing better is remembered.
 	if t.Done == DoneRenewed && !after.StampBefore.After(before.StampBefore) {
 		t.Done = DoneKept
-		return nil
+		return v.noBetter(ctx, have.Name, a.Now(), a.anchors())
 	}
 	if t.Done == DoneKept {
 		f = nil // only the index did not know of it

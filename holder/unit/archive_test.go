@@ -418,6 +418,66 @@ func TestArchiveGainsNothing(t *testing.T) {
 	}
 }
 
+// That an authority had nothing better is remembered for a week, so that opening the
+// vault does not cost a time-stamp each time. It is asked at once when another one is
+// trusted, when the clock went back, and while the end is nearer than a week.
+func TestArchiveAsksAgain(t *testing.T) {
+	x := newArchived(t)
+	end := at.AddDate(1, 0, 0)
+	tsa := x.authorityUntil(t, end)
+	asked := 0
+	counting := func(a *devtsa.Authority) http.Handler {
+		to := relay(a)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked++
+			to.ServeHTTP(w, r)
+		})
+	}
+	x.stamps = counting(tsa)
+	x.hold(t, x.vault, 2)
+	x.tend(t, x.archive(t, tsa))
+	const day = 24 * time.Hour
+	begin := at.AddDate(0, 10, 0)
+	other := x.authorityUntil(t, end) // trusted later, and no better
+	for _, step := range []struct {
+		name string
+		at   time.Time
+		tsas []*devtsa.Authority
+		want int // times asked
+	}{
+		{"the first time", begin, []*devtsa.Authority{tsa}, 1},
+		{"the same day", begin.Add(time.Hour), []*devtsa.Authority{tsa}, 0},
+		{"six days later", begin.Add(6 * day), []*devtsa.Authority{tsa}, 0},
+		{"a week later", begin.Add(7 * day), []*devtsa.Authority{tsa}, 1},
+		{"the day after", begin.Add(8 * day), []*devtsa.Authority{tsa}, 0},
+		{"another authority is trusted", begin.Add(8 * day), []*devtsa.Authority{tsa, other}, 1},
+		{"in another order", begin.Add(9 * day), []*devtsa.Authority{other, tsa}, 0},
+		{"a clock that went back", begin.Add(7 * day), []*devtsa.Authority{tsa, other}, 1},
+		{"nearly a week before the end", end.Add(-6 * day), []*devtsa.Authority{tsa, other}, 1},
+		{"the same day", end.Add(-6 * day), []*devtsa.Authority{tsa, other}, 1},
+	} {
+		x.clock, asked = step.at, 0
+		if got := x.tend(t, x.archive(t, step.tsas...)); got.Done != unit.DoneKept || got.Err != nil || asked != step.want {
+			t.Errorf("%s: asked %d times, expected %d: %+v", step.name, asked, step.want, got)
+		}
+	}
+	// Something better is taken, and what was remembered goes with the old evidence.
+	second := x.authorityUntil(t, at.AddDate(20, 0, 0))
+	x.stamps = counting(second)
+	if got := x.tend(t, x.archive(t, tsa, other, second)); got.Done != unit.DoneRenewed || !got.StampBefore.After(end) {
+		t.Errorf("%+v", got)
+	}
+	entries, err := x.vault.Entries(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Kind == unit.KindEvidence && (!e.NoBetter.IsZero() || e.NoBetterOf != "") {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
 // Evidence that ran out is made anew while the seal holds without it; when nothing
 // can be made, the others are tended to all the same, and the citizen is reminded
 // of what is still to be saved.

@@ -119,6 +119,19 @@ func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, 
 		for i := range x.Entries {
 			if x.Entries[i].Name == e.Name {
 				x.Entries[i].Level, x.Entries[i].StampBefore = string(judged.Level), judged.StampBefore
+				x.Entries[i].NoBetter, x.Entries[i].NoBetterOf = time.Time{}, ""
+			}
+		}
+	})
+	return err
+}
+
+// noBetter remembers that nobody had a time-stamp that runs longer than evidence does.
+func (v *Vault) noBetter(ctx context.Context, name string, at time.Time, anchors string) error {
+	_, err := v.change(ctx, func(x *index) {
+		for i := range x.Entries {
+			if x.Entries[i].Name == name {
+				x.Entries[i].NoBetter, x.Entries[i].NoBetterOf = at.UTC().Truncate(time.Second), anchors
 			}
 		}
 	})

@@ -121,7 +121,7 @@ func TestTrustedLists(t *testing.T) {
 	}
 	// Not proven to be older: nothing anchors it, and the lists are not asked.
 	r = judge(t, v(taken), []byte(vector(t, "vc.compact")))
-	if r.SubIndication != seal.NoCertificateChainFound || r.TrustedLists != nil || !r.Basis.TrustedListsFollowed || len(r.Basis.Lists) != 0 {
+	if r.SubIndication != seal.NoCertificateChainNoPOE || r.TrustedLists != nil || !r.Basis.TrustedListsFollowed || len(r.Basis.Lists) != 0 {
 		t.Errorf("%s %+v", r.SubIndication, r.Basis)
 	}
 	// Anchored otherwise it holds, and the lists say why it is not qualified. Its

@@ -16,6 +16,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
+	"github.com/zegel-id/zegel/seal/statement"
 )
 
 // Type names the shape of a Report. A member that a reader must understand
@@ -41,6 +42,8 @@ type Report struct {
 	SubIndication seal.SubIndication `json:"sub_indication,omitzero"`
 	Qualification seal.Qualification `json:"qualification"`
 	Level         seal.Level         `json:"level"`
+	// Statement is what the seal says, for people; nil unless Accepted.
+	Statement *statement.Statement `json:"statement,omitzero"`
 
 	// ClaimedTime is when the creator says it sealed; zero also when no calendar has
 	// what it says.
@@ -153,6 +156,9 @@ func newReport(v *seal.Validator, doc Document, process Process, out seal.Valida
 		Qualification: out.Qualification, Level: out.Level,
 		ClaimedTime: seconds(out.ClaimedTime), StampBefore: seconds(out.StampBefore),
 		Chain: chain(out), TrustedLists: trustedLists(out.Listed), Basis: basis(v, out), Checks: out.Checks,
+	}
+	if s, ok := statement.Of(out, at); ok {
+		r.Statement = &s
 	}
 	if passed(out.Checks, seal.CheckSignature) { // a broken signature is proven at no time
 		r.BestSignatureTime = seconds(out.BestSignatureTime)

@@ -13,7 +13,11 @@ import (
 
 // WriteText writes the report for people, in English. What it takes from the
 // document and its certificates cannot move the cursor.
-func (r Report) WriteText(w io.Writer) error {
+func (r Report) WriteText(w io.Writer) error { return r.WriteTextIn(w, "en") }
+
+// WriteTextIn is WriteText with what the seal says in one of statement.Languages.
+// The rest is in English all the same.
+func (r Report) WriteTextIn(w io.Writer, lang string) error {
 	var p page
 	verdict := "The seal is not accepted."
 	if r.Accepted {
@@ -27,6 +31,9 @@ func (r Report) WriteText(w io.Writer) error {
 		p.entry("What to do", "%s", advice.do)
 	}
 	p.entry("Worth", "%s: %s", r.Qualification, or(qualifications[r.Qualification], "unknown here"))
+	if r.Statement != nil {
+		p.entry("In words", "%s", unmarked.Replace(r.Statement.Texts[lang]))
+	}
 	p.entry("Level", "%s: %s", r.Level, or(levels[r.Level], "unknown here"))
 
 	p.heading("Document")
@@ -42,6 +49,10 @@ func (r Report) WriteText(w io.Writer) error {
 	_, err := io.WriteString(w, p.b.String())
 	return err
 }
+
+// unmarked takes out the marks by which a page keeps names of other scripts apart; a
+// terminal has none.
+var unmarked = strings.NewReplacer("\u2068", "", "\u2069", "")
 
 // creator says who sealed, and no more of it than is shown.
 func (r Report) creator(p *page) {

@@ -28,7 +28,7 @@ var advices = map[seal.SubIndication]advice{
 	"EXPIRED": {
 		"It is proven that the seal was made after its certificate had run out.",
 		"Do not rely on the document. Ask its creator to seal it anew."},
-	"NOT_YET_VALID": {
+	seal.NotYetValid: {
 		"It is proven that the seal was made before its certificate was valid.",
 		"Do not rely on the document. Ask its creator to seal it anew."},
 	seal.SigConstraintsFailure: {
@@ -43,8 +43,8 @@ var advices = map[seal.SubIndication]advice{
 	seal.CryptoConstraintsFailure: {
 		"An algorithm or a key is not strong enough, or not one of those that are allowed.",
 		"Ask the creator to seal the document anew."},
-	"CRYPTO_CONSTRAINTS_FAILURE_NO_POE": {
-		"An algorithm or a key is no longer strong enough, and nothing proves that the seal is older than that.",
+	seal.CryptoConstraintsNoPOE: {
+		"An algorithm or a key of the seal, or of what says that its certificates were not revoked, is no longer strong enough, and nothing proves that it is older than that.",
 		"Look for the evidence that was kept beside the document: a time-stamp in it may prove it."},
 	"POLICY_PROCESSING_ERROR": {
 		"The policy that the seal names cannot be read.",
@@ -52,7 +52,7 @@ var advices = map[seal.SubIndication]advice{
 	seal.SignaturePolicyNotAvailable: {
 		"The seal says that it must be judged by a policy, which is not known here.",
 		"Ask the creator for the policy, and somebody who knows it to judge the seal."},
-	"TIMESTAMP_ORDER_FAILURE": {
+	seal.TimestampOrderFailure: {
 		"The time-stamps contradict each other.",
 		"Look for other evidence of the same seal."},
 	seal.NoSigningCertificateFound: {
@@ -61,7 +61,7 @@ var advices = map[seal.SubIndication]advice{
 	seal.NoCertificateChainFound: {
 		"Nobody who is trusted here vouches for the certificate, at the time that counts.",
 		"If you know its authority, name it among those that are trusted, and judge again. That is a decision, not a formality."},
-	"NO_CERTIFICATE_CHAIN_FOUND_NO_POE": {
+	seal.NoCertificateChainNoPOE: {
 		"Who vouches for the certificate was trusted once and is no longer, and nothing proves that the seal is older than that.",
 		"Look for the evidence that was kept beside the document: a time-stamp in it may prove it."},
 	seal.RevokedNoPOE: {
@@ -70,7 +70,7 @@ var advices = map[seal.SubIndication]advice{
 	seal.RevokedCANoPOE: {
 		"The certificate of an authority is revoked, and nothing proves that the seal is older than that.",
 		"Look for the evidence that was kept beside the document: a time-stamp in it may prove it. Without, do not rely on the document."},
-	"OUT_OF_BOUNDS_NOT_REVOKED": {
+	seal.OutOfBoundsNotRevoked: {
 		"The certificate was not valid at the time that counts, though it was not revoked, and nothing proves that the seal was made while it was.",
 		"Look for the evidence that was kept beside the document: a time-stamp in it may prove when it was sealed."},
 	seal.OutOfBoundsNoPOE: {
@@ -140,6 +140,7 @@ var titles = map[string]string{
 	seal.CheckValidity:            "Validity of the certificates",
 	seal.CheckKeyUsage:            "Purpose of the certificate",
 	seal.CheckRevocation:          "Revocation",
+	seal.CheckAlgorithmEnd:        "End of an algorithm",
 	seal.CheckAttributes:          "What was signed along",
 	seal.CheckValues:              "Proofs kept in the evidence",
 	seal.CheckBaseline:            "Level of the format",

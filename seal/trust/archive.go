@@ -17,10 +17,23 @@ type Archive struct {
 	// MaxAge is how long before the time that is asked about a value may have been
 	// made; zero believes it until its next update.
 	MaxAge time.Duration
+	// Suite says until when the signatures on values are believed; nil is
+	// DefaultSuite.
+	Suite *Suite
+	// Known tells since when a value is proven to exist, by which its algorithms are
+	// judged (EN 319 102-1, clauses 5.5.4, step 10, and 5.6.2.4, step 4). Nil: the time
+	// that is asked about, and no proof.
+	Known func(value []byte) time.Time
 
 	crls, ocsps [][]byte
-	lists       map[[sha256.Size]byte][]*crl // by the issuer's certificate
-	verified    *cache[crl]                  // in a Store; nil remembers nothing
+	lists       map[[sha256.Size]byte][]keptCRL // by the issuer's certificate
+	verified    *cache[crl]                     // in a Store; nil remembers nothing
+}
+
+// keptCRL is a list that was verified, and its DER.
+type keptCRL struct {
+	*crl
+	der []byte
 }
 
 // Bounds of the lists that a Store remembers: many seals hold the same ones.
@@ -31,7 +44,7 @@ const (
 
 // NewArchive returns an Archive of lists and OCSP answers in DER.
 func NewArchive(crls, ocsps [][]byte) *Archive {
-	return &Archive{crls: crls, ocsps: ocsps, lists: map[[sha256.Size]byte][]*crl{}}
+	return &Archive{crls: crls, ocsps: ocsps, lists: map[[sha256.Size]byte][]keptCRL{}}
 }
 
 // Archive is NewArchive with the lists that were verified before for others. They
@@ -50,7 +63,7 @@ func (a *Archive) Revocation(ctx context.Context, cert, issuer *x509.Certificate
 	}
 	out := RevocationStatus{Detail: "no revocation value about it was kept"}
 	for _, list := range a.of(issuer) {
-		out = worse(out, a.fresh(list.status(cert, at), at))
+		out = worse(out, a.answer(list.status(cert, at), a.Suite.orDefault().list(list.crl, issuer), list.der, at))
 	}
 	for _, der := range a.ocsps {
 		r, err := parseOCSP(der, cert, issuer)
@@ -58,10 +71,26 @@ func (a *Archive) Revocation(ctx context.Context, cert, issuer *x509.Certificate
 			out = worse(out, RevocationStatus{Detail: "no value about it was kept that can be used: " + err.Error()})
 			continue
 		}
-		out = worse(out, a.fresh(ocspStatus(r, cert, at), at))
+		out = worse(out, a.answer(ocspStatus(r, cert, at), a.Suite.orDefault().answer(r, issuer), der, at))
 	}
 	return out, nil
 }
+
+// answer is what a value says, if it is fresh and its signature could be believed
+// when the value is proven to have existed.
+func (a *Archive) answer(s RevocationStatus, signed life, value []byte, at time.Time) RevocationStatus {
+	by := at
+	if a.Known != nil {
+		s.Known = a.Known(value)
+		if by = s.Known; by.IsZero() {
+			by = never
+		}
+	}
+	return a.fresh(s, at).believed(signed, by)
+}
+
+// never is after the end of every algorithm that has one.
+var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // fresh does not believe an old value that somebody was good (EN 319 102-1,
 // clause 5.2.5.4).
@@ -74,7 +103,7 @@ func (a *Archive) fresh(s RevocationStatus, at time.Time) RevocationStatus {
 }
 
 // of are the lists that an issuer signed.
-func (a *Archive) of(issuer *x509.Certificate) []*crl {
+func (a *Archive) of(issuer *x509.Certificate) []keptCRL {
 	key := sha256.Sum256(issuer.Raw)
 	lists, known := a.lists[key]
 	if known {
@@ -85,7 +114,7 @@ func (a *Archive) of(issuer *x509.Certificate) []*crl {
 			continue // spares reading large lists of others
 		}
 		if list := a.verify(der, issuer, key); list != nil {
-			lists = append(lists, list)
+			lists = append(lists, keptCRL{list, der})
 		}
 	}
 	a.lists[key] = lists

@@ -33,6 +33,10 @@ const (
 // certificate when there is a Fetcher. Delta, indirect and partial lists are
 // not used: they answer Unknown.
 type CRLs struct {
+	// Suite says until when the signatures on lists are believed; nil is
+	// DefaultSuite. It is set before the first question.
+	Suite *Suite
+
 	fetch  Fetcher // nil: only what was added
 	now    func() time.Time
 	flight singleflight.Group
@@ -48,6 +52,7 @@ type crl struct {
 	thisUpdate time.Time
 	nextUpdate time.Time
 	entries    map[string]crlEntry
+	signed     x509.SignatureAlgorithm
 	raw        []byte
 }
 
@@ -57,7 +62,8 @@ type crlEntry struct {
 }
 
 // NewCRLs returns an empty memory. fetch may be nil. now is the clock for
-// waiting between fetches, not for validity; nil is time.Now.
+// waiting between fetches and for the algorithms of lists, which are believed or
+// not as of today, and not for validity; nil is time.Now.
 func NewCRLs(fetch Fetcher, now func() time.Time) *CRLs {
 	if now == nil {
 		now = time.Now
@@ -142,7 +148,7 @@ func parseCRL(b []byte, issuer *x509.Certificate) (*crl, error) {
 	if list.NextUpdate.IsZero() {
 		return nil, fmt.Errorf("%w: nextUpdate is missing (RFC 5280, Section 5.1.2.5)", ErrCRL)
 	}
-	out := &crl{number: list.Number, thisUpdate: list.ThisUpdate, nextUpdate: list.NextUpdate, raw: list.Raw, entries: make(map[string]crlEntry, len(list.RevokedCertificateEntries))}
+	out := &crl{number: list.Number, thisUpdate: list.ThisUpdate, nextUpdate: list.NextUpdate, signed: list.SignatureAlgorithm, raw: list.Raw, entries: make(map[string]crlEntry, len(list.RevokedCertificateEntries))}
 	for _, e := range list.RevokedCertificateEntries {
 		for _, x := range e.Extensions {
 			if x.Critical && !x.Id.Equal(oidReason) {
@@ -175,7 +181,13 @@ func (c *CRLs) Revocation(ctx context.Context, cert, issuer *x509.Certificate, a
 	if err != nil || list == nil {
 		return status, err
 	}
-	return list.status(cert, at), nil
+	return c.answer(list, cert, issuer, at), nil
+}
+
+// answer is what a list says, if its signature can be believed today: it proves
+// nothing of an earlier day.
+func (c *CRLs) answer(list *crl, cert, issuer *x509.Certificate, at time.Time) RevocationStatus {
+	return list.status(cert, at).believed(c.Suite.orDefault().list(list, issuer), later(at, c.now()))
 }
 
 // RevocationValue is Revocation with the list that it answers from.
@@ -184,7 +196,7 @@ func (c *CRLs) RevocationValue(ctx context.Context, cert, issuer *x509.Certifica
 	if err != nil || list == nil {
 		return status, RevocationValue{}, err
 	}
-	return list.status(cert, at), RevocationValue{CRL: bytes.Clone(list.raw)}, nil
+	return c.answer(list, cert, issuer, at), RevocationValue{CRL: bytes.Clone(list.raw)}, nil
 }
 
 // Kept is what RevocationValue answers from the list at hand, without fetching.
@@ -193,7 +205,7 @@ func (c *CRLs) Kept(cert, issuer *x509.Certificate, at time.Time) (RevocationSta
 	if list == nil {
 		return RevocationStatus{}, RevocationValue{}
 	}
-	return list.status(cert, at), RevocationValue{CRL: bytes.Clone(list.raw)}
+	return c.answer(list, cert, issuer, at), RevocationValue{CRL: bytes.Clone(list.raw)}
 }
 
 // current is the list to answer from; without one the status says why.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
+	"fmt"
 	"time"
 )
 
@@ -95,3 +96,6 @@ func (a *anchors) grantedOf(c *x509.Certificate) []Period { return a.granted[sha
 // Listed reports whether the anchor of the path is a service of a trusted list
 // (ETSI TS 119 612), and not configured.
 func (p *Path) Listed() bool { return p.granted != nil }
+
+// ErrNotGranted is a chain to an anchor that was trusted at another time.
+var ErrNotGranted = fmt.Errorf("%w that is trusted at this time", ErrNoPath)

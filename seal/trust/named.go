@@ -90,7 +90,7 @@ func (p *Path) grantedAt(at time.Time) error {
 		}
 	}
 	if p.named != nil {
-		return fmt.Errorf("%w: the listed service at its end was not granted at %s (ETSI TS 119 602, clause 6.6.4)", ErrNoPath, at.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%w: the listed service at its end was not granted at %s (ETSI TS 119 602, clause 6.6.4)", ErrNotGranted, at.UTC().Format(time.RFC3339))
 	}
-	return fmt.Errorf("%w: the service at its end was not granted at %s (ETSI TS 119 615, clause 4.3)", ErrNoPath, at.UTC().Format(time.RFC3339))
+	return fmt.Errorf("%w: the service at its end was not granted at %s (ETSI TS 119 615, clause 4.3)", ErrNotGranted, at.UTC().Format(time.RFC3339))
 }

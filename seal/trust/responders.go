@@ -33,6 +33,10 @@ const (
 // and remembers their answers until the next update. It is bounded in what it
 // reads, keeps and waits for, and may be used by many at once.
 type Responders struct {
+	// Suite says until when the signatures on answers are believed; nil is
+	// DefaultSuite. It is set before the first question.
+	Suite *Suite
+
 	http   HTTP
 	now    func() time.Time
 	nonces io.Reader
@@ -88,7 +92,7 @@ func (r *Responders) RevocationValue(ctx context.Context, cert, issuer *x509.Cer
 		if ctx.Err() != nil {
 			return RevocationStatus{}, RevocationValue{}, ctx.Err()
 		}
-		if fault != nil && (kept == nil || ocspStatus(kept.Response, cert, at).State != Revoked) {
+		if fault != nil && (kept == nil || r.says(kept, cert, issuer, at).State != Revoked) {
 			return RevocationStatus{Detail: fault.Error()}, RevocationValue{}, nil
 		}
 		if fault == nil {
@@ -98,7 +102,12 @@ func (r *Responders) RevocationValue(ctx context.Context, cert, issuer *x509.Cer
 	if kept == nil { // pushed out by others since
 		return RevocationStatus{Detail: "the answer was not kept; ask again"}, RevocationValue{}, nil
 	}
-	return ocspStatus(kept.Response, cert, at), RevocationValue{OCSP: bytes.Clone(kept.raw)}, nil
+	return r.says(kept, cert, issuer, at), RevocationValue{OCSP: bytes.Clone(kept.raw)}, nil
+}
+
+// says is what an answer says, if its signature can be believed today.
+func (r *Responders) says(a *ocspAnswer, cert, issuer *x509.Certificate, at time.Time) RevocationStatus {
+	return ocspStatus(a.Response, cert, at).believed(r.Suite.orDefault().answer(a.Response, issuer), later(at, r.now()))
 }
 
 // Kept is what RevocationValue answers from the answer at hand, without asking.
@@ -107,7 +116,7 @@ func (r *Responders) Kept(cert, issuer *x509.Certificate, at time.Time) (Revocat
 	if a == nil {
 		return RevocationStatus{}, RevocationValue{}
 	}
-	return ocspStatus(a.Response, cert, at), RevocationValue{OCSP: bytes.Clone(a.raw)}
+	return r.says(a, cert, issuer, at), RevocationValue{OCSP: bytes.Clone(a.raw)}
 }
 
 func (r *Responders) kept(key answerKey) *ocspAnswer {

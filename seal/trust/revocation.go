@@ -41,6 +41,12 @@ type RevocationStatus struct {
 	Reason int       // CRLReason (RFC 5280, Section 5.3.1)
 	// ThisUpdate and NextUpdate are those of the source.
 	ThisUpdate, NextUpdate time.Time
+	// Known is since when what the answer comes from is proven to exist; zero where
+	// nothing proves that it is older than the question.
+	Known time.Time
+	// Ended: there is an answer, and it is Unknown because an algorithm of its
+	// signature is no longer believed.
+	Ended bool
 	// Detail says where the answer comes from, or why it is unknown.
 	Detail string
 }
@@ -80,11 +86,18 @@ func (s Sources) Revocation(ctx context.Context, cert, issuer *x509.Certificate,
 }
 
 // worse is the answer of two that counts. Of two that do not know, the later one
-// says why.
+// says why; of two good ones that counts which is proven to be older.
 func worse(a, b RevocationStatus) RevocationStatus {
 	rank := map[State]int{Unknown: 0, Good: 1, OnHold: 2, Revoked: 3}
-	if rank[b.State] > rank[a.State] || b.State == Unknown && a.State == Unknown {
+	switch {
+	case rank[b.State] > rank[a.State]:
 		return b
+	case b.State == Unknown && a.State == Unknown:
+		b.Ended = b.Ended || a.Ended
+		return b
+	case b.State == Good && a.State == Good && !b.Known.IsZero() && (a.Known.IsZero() || b.Known.Before(a.Known)):
+		return b
+	default:
+		return a
 	}
-	return a
 }

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"cmp"
 	"crypto"
 	"crypto/ecdsa"
@@ -24,9 +25,10 @@ var ErrEnded = errors.New("an algorithm is no longer believed")
 // in it is never believed. It does not allow what other rules refuse: seals with
 // SHA-1 are not verified, however old. It does not change.
 type Suite struct {
-	version string
-	digests map[crypto.Hash]Lifetime
-	keys    map[string][]size // by family, longest first
+	version  string
+	document []byte
+	digests  map[crypto.Hash]Lifetime
+	keys     map[string][]size // by family, longest first
 }
 
 type size struct {
@@ -90,7 +92,11 @@ func ParseSuite(b []byte) (*Suite, error) {
 	if f.Version == "" || len(f.Digests) == 0 || len(f.Keys) == 0 {
 		return nil, errors.New("suite of algorithms: version, digests and keys are needed")
 	}
-	s := &Suite{version: f.Version, digests: map[crypto.Hash]Lifetime{}, keys: map[string][]size{}}
+	document, err := jose.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("suite of algorithms: %w", err)
+	}
+	s := &Suite{version: f.Version, document: document, digests: map[crypto.Hash]Lifetime{}, keys: map[string][]size{}}
 	for _, line := range f.Digests {
 		h, known := digestNames[line.Name]
 		_, twice := s.digests[h]
@@ -139,6 +145,10 @@ var DefaultSuite = sync.OnceValue(func() *Suite {
 
 // Version names the suite in reports.
 func (s *Suite) Version() string { return s.version }
+
+// Document is the suite in JSON, as ParseSuite reads it; the same suite is the same
+// document.
+func (s *Suite) Document() []byte { return bytes.Clone(s.document) }
 
 // Digest is until when a digest is believed; ErrAlgorithm for one that never is.
 func (s *Suite) Digest(h crypto.Hash) (Lifetime, error) {

@@ -37,6 +37,7 @@ func (p Preferred) Revocation(ctx context.Context, cert, issuer *x509.Certificat
 // RevocationValue asks until one knows.
 func (p Preferred) RevocationValue(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue, error) {
 	var detail string
+	var ended bool
 	for _, source := range p {
 		status, value, err := source.RevocationValue(ctx, cert, issuer, at)
 		if err != nil || status.State != Unknown {
@@ -46,11 +47,12 @@ func (p Preferred) RevocationValue(ctx context.Context, cert, issuer *x509.Certi
 			detail += "; "
 		}
 		detail += status.Detail
+		ended = ended || status.Ended
 	}
 	if detail == "" {
 		detail = "no source of revocation is configured"
 	}
-	return RevocationStatus{Detail: detail}, RevocationValue{}, nil
+	return RevocationStatus{Detail: detail, Ended: ended}, RevocationValue{}, nil
 }
 
 // Kept is what the first source says that knows without asking anybody; where none

@@ -61,12 +61,15 @@ func TestSeals(t *testing.T) {
 	}
 	for mediaType, body := range map[string]string{"application/dc+sd-jwt": text, "application/jose": sealed, "text/plain": sealed + "\n", "application/json": string(inJSON)} {
 		r := e.judge(mediaType, body)
+		if r.Statement == nil || !strings.Contains(r.Statement.Texts["nl"], "Verzegeld door") || !r.Statement.Source.Notified {
+			t.Errorf("%s: what it says is not there: %+v", mediaType, r.Statement)
+		}
 		if !r.Accepted || r.Indication != seal.TotalPassed || r.Provider == nil || r.Source == nil || len(r.Basis.Lists) != 1 || !r.ValidatedAt.Equal(e.w.Now()) {
 			t.Errorf("%s: %+v", mediaType, r)
 		}
 	}
 	e.w.RevokeSeal()
-	if r := e.judge("application/jose", sealed); r.Accepted || r.SubIndication != seal.RevokedNoPOE || r.Revocation == nil || r.Revocation.State != "revoked" {
+	if r := e.judge("application/jose", sealed); r.Accepted || r.SubIndication != seal.RevokedNoPOE || r.Statement != nil || r.Revocation == nil || r.Revocation.State != "revoked" {
 		t.Errorf("revoked: %+v", r)
 	}
 	if r := e.judge("text/plain", "no seal"); r.Accepted || r.SubIndication != seal.FormatFailure {
