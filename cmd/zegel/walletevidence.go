@@ -149,10 +149,15 @@ func (w *wallet) revocation(t trusted) trust.Preferred {
 	return trust.Preferred{t.crls, trust.NewCRLs(fetch.Aged{Fetcher: client}, w.now), trust.NewResponders(client, rand.Reader, w.now)}
 }
 
-// archive is the unit's keeper of evidence.
+// archive is the unit's keeper of evidence. The authorities that the trusted lists
+// name are trusted too: they say whether a seal certificate was revoked, which
+// evidence must hold. Lists that cannot be had now leave that owed.
 func (w *wallet) archive(ctx context.Context, v *unit.Vault) (unit.Archive, error) {
 	t, err := w.trusted(ctx)
 	if err != nil {
+		return unit.Archive{}, err
+	}
+	if _, _, err := w.trustedLists(ctx, t.store); err != nil {
 		return unit.Archive{}, err
 	}
 	lists := w.revocation(t)

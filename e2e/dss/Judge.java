@@ -35,6 +35,11 @@ public class Judge {
     private static final Map<String, TrustedListsCertificateSource> followed = new HashMap<>();
 
     public static void main(String[] args) throws Exception {
+        ask(args);
+        System.exit(0); // threads that fetched lists would wait for more
+    }
+
+    private static void ask(String[] args) throws Exception {
         for (int i = 0; i + 2 < args.length; i += 3) {
             CommonTrustedCertificateSource anchors = new CommonTrustedCertificateSource();
             for (File f : named(args[i], ".pem")) {
