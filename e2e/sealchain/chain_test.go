@@ -66,7 +66,8 @@ func TestSealChain(t *testing.T) {
 	p := newProvider(t)
 	stamps := newStampFront(t)
 	authority := p.stamps("/stamps.crl", time.Now().AddDate(10, 0, 0))
-	stamps.use(serveStamps(t, buildStamps(t), authority))
+	address, _ := serveStamps(t, buildStamps(t), authority)
+	stamps.use(address)
 	p.announce()
 	s := newScene(t, p, stamps, "{kind: local}")
 

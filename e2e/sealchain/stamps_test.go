@@ -24,6 +24,9 @@ import (
 // own.
 func buildStamps(t testing.TB) string {
 	t.Helper()
+	if os.Getenv("CI") != "true" && os.Getenv("ZEGEL_TEST_PEERS") != "1" {
+		t.Skip("SKIPPED: set ZEGEL_TEST_PEERS=1 to test with sigstore's time-stamp server (downloads Go modules)")
+	}
 	program := filepath.Join(t.TempDir(), "timestamp-server")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/sigstore/timestamp-authority/cmd/timestamp-server")
 	build.Dir = filepath.Join("..", "timestamp")
@@ -34,8 +37,9 @@ func buildStamps(t testing.TB) string {
 }
 
 // serveStamps runs sigstore's server with the key of an authority, and gives the
-// address where it stamps.
-func serveStamps(t testing.TB, program string, a *devtsa.Authority) *url.URL {
+// address where it stamps and what ends it. It has a fixed port for its metrics, so
+// that one runs at a time.
+func serveStamps(t testing.TB, program string, a *devtsa.Authority) (address *url.URL, stop func()) {
 	t.Helper()
 	dir := t.TempDir()
 	key, err := x509.MarshalPKCS8PrivateKey(a.Key)
@@ -59,22 +63,23 @@ func serveStamps(t testing.TB, program string, a *devtsa.Authority) *url.URL {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // killed, so it ends with an error
 		if t.Failed() {
 			t.Log(log.String())
 		}
 	})
+	t.Cleanup(stop)
 	for range 300 {
 		if res, err := http.Get(u.String() + "/ping"); err == nil {
 			res.Body.Close()
-			return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/api/v1/timestamp"}
+			return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/api/v1/timestamp"}, stop
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatal("the time-stamp server does not answer")
-	return nil
+	return nil, nil
 }
 
 // stampFront is the address that the platform knows. Behind it one authority takes
@@ -82,24 +87,35 @@ func serveStamps(t testing.TB, program string, a *devtsa.Authority) *url.URL {
 type stampFront struct {
 	*httptest.Server
 
-	mu   sync.Mutex
-	to   *url.URL // nil when nobody answers
-	meet *sync.WaitGroup
+	mu      sync.Mutex
+	to      *url.URL // nil when nobody answers
+	meeting int      // how many more are waited for
+	met     chan struct{}
 }
 
 func newStampFront(t testing.TB) *stampFront {
 	f := &stampFront{}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
-		to, meet := f.to, f.meet
+		to := f.to
+		var wait chan struct{}
+		if f.meeting > 0 {
+			wait = f.met
+			if f.meeting--; f.meeting == 0 {
+				close(f.met)
+			}
+		}
 		f.mu.Unlock()
 		if to == nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		if meet != nil {
-			meet.Done()
-			meet.Wait()
+		if wait != nil {
+			select {
+			case <-wait:
+			case <-r.Context().Done():
+				return
+			}
 		}
 		(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL, p.Out.Host = to, to.Host
@@ -113,5 +129,12 @@ func newStampFront(t testing.TB) *stampFront {
 func (f *stampFront) use(to *url.URL) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.to, f.meet = to, nil
+	f.to = to
+}
+
+// together has the next n requests wait for each other.
+func (f *stampFront) together(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.meeting, f.met = n, make(chan struct{})
 }
