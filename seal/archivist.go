@@ -201,5 +201,8 @@ func (a *Archivist) paths(f *evidence.File, got *tsp.Token) ([]*trust.Path, erro
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrArchive, err)
 	}
+	if len(p.Certificates) == 1 {
+		return nil, fmt.Errorf("%w: %s is trusted by itself, as a list of providers names it; evidence needs the authority that issued it, which says whether it was revoked: trust that, or the trusted lists that name it (ETSI TS 119 182-1, clause 6.3)", ErrArchive, subject(p.Leaf()))
+	}
 	return append(out, p), nil
 }

@@ -205,6 +205,10 @@ func (p *proofs) values(ctx context.Context, out *Validation) error {
 		out.Checks.Skip(CheckValues, spec, "no time-stamp and chain that values would be for")
 		return nil
 	}
+	if len(out.Path.Certificates) == 1 {
+		out.Checks.Skip(CheckValues, spec, "a list says that the certificate counts, while it is current; the values in the evidence do not")
+		return nil
+	}
 	type question struct {
 		path *trust.Path
 		at   time.Time

@@ -89,7 +89,8 @@ func (k *sealKey) state() sealKeyState {
 	return s
 }
 
-// metrics are those of seal keys and of lists that are followed, as Prometheus reads them (text format 0.0.4).
+// metrics are those of seal keys and of lists that are followed, as Prometheus reads
+// them (text format 0.0.4).
 func (a *app) metrics(*rest.Request) (rest.Answer, error) {
 	var b bytes.Buffer
 	keys := a.seals.sorted()
@@ -137,6 +138,9 @@ func (a *app) metrics(*rest.Request) (rest.Answer, error) {
 	durations("zegel_seal_wait_seconds", "How long signatures waited for the signer.", func(c *sealCounts) histogram { return c.waited })
 	durations("zegel_seal_sign_seconds", "How long the signer took.", func(c *sealCounts) histogram { return c.took })
 	a.entityMetrics(&b)
+	if a.lists != nil {
+		a.lists.metrics(&b)
+	}
 	return rest.Text(http.StatusOK, "text/plain; version=0.0.4", b.Bytes()), nil
 }
 

@@ -28,7 +28,7 @@ activated, or from a file with --environment.`,
 	}
 	c.PersistentFlags().StringVar(&w.home, "home", envOr("ZEGEL_WALLET", "var/wallet"), "directory of the wallet (ZEGEL_WALLET)")
 	c.PersistentFlags().StringVar(&w.language, "language", "en", "language of the citizen: nl, fr, de or en")
-	c.AddCommand(w.activate(), w.collect(), w.accept(), w.request(), w.waiting(), w.proceed(), w.renew(), w.list(), w.seals(), w.evidence(), w.trust(), w.show(), w.present(), w.remove(), w.status(), w.rotate(), w.deactivate(), w.reactivate(), w.delete())
+	c.AddCommand(w.activate(), w.open(), w.collect(), w.accept(), w.request(), w.waiting(), w.proceed(), w.renew(), w.list(), w.seals(), w.evidence(), w.trust(), w.show(), w.present(), w.remove(), w.status(), w.rotate(), w.deactivate(), w.reactivate(), w.delete())
 	return c
 }
 
@@ -79,11 +79,7 @@ func (f *walletFlags) activate() *cobra.Command {
 				return fmt.Errorf("%s holds a vault already; choose another --home", f.home)
 			}
 			w.state = walletState{SignInAs: as, RecoveryCode: w.state.RecoveryCode}
-			if file != "" {
-				if err := readJSON(file, &w.state.Environment); err != nil {
-					return err
-				}
-			} else if err := admin(cmd.Context(), socket, "GET", "/wallet/environment", nil, &w.state.Environment); err != nil {
+			if err := w.environmentFrom(cmd.Context(), file, socket); err != nil {
 				return err
 			}
 			info, err := w.create(cmd.Context())
@@ -96,10 +92,23 @@ func (f *walletFlags) activate() *cobra.Command {
 			return nil
 		},
 	}
-	socketFlag(c, &socket)
-	c.Flags().StringVar(&file, "environment", "", "file with addresses and trust, instead of the admin socket")
-	c.Flags().StringVar(&as, "sign-in-as", "", "citizen of the development identity provider; without it a browser is asked for")
+	environmentFlags(c, &socket, &file, &as)
 	return c
+}
+
+// environmentFlags say where addresses and trust come from, and who signs in.
+func environmentFlags(c *cobra.Command, socket, file, as *string) {
+	socketFlag(c, socket)
+	c.Flags().StringVar(file, "environment", "", "file with addresses and trust, instead of the admin socket")
+	c.Flags().StringVar(as, "sign-in-as", "", "citizen of the development identity provider; without it a browser is asked for")
+}
+
+// environmentFrom reads addresses and trust from a file, or from a running server.
+func (w *wallet) environmentFrom(ctx context.Context, file, socket string) error {
+	if file != "" {
+		return readJSON(file, &w.state.Environment)
+	}
+	return admin(ctx, socket, "GET", "/wallet/environment", nil, &w.state.Environment)
 }
 
 // create activates the vault. The recovery code is kept whatever happens, so

@@ -155,8 +155,9 @@ func (e environment) stamped() bool {
 	return e.StampAnchors != "" || e.ListedStamps && e.TrustedLists != nil
 }
 
-// archive is the unit's keeper of evidence. Where the platform follows the trusted
-// lists, their services are anchors here too.
+// archive is the unit's keeper of evidence. The authorities that the trusted lists
+// name are trusted too: those of time-stamps, and those who say whether a seal
+// certificate was revoked, which evidence must hold.
 func (w *wallet) archive(ctx context.Context, v *unit.Vault) (unit.Archive, error) {
 	t, err := w.trusted(ctx)
 	if err != nil {

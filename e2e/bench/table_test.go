@@ -44,6 +44,7 @@ var suites = []struct {
 	{"mdoc", mobileDocumentNode},
 	{"vc+jwt", vcJWT},
 	{"Evidence of seals", sealLevels},
+	{"Signer's queue", signerQueue},
 	{"Status list of 1,048,576 entries, one in ten set", statusLists},
 	{"Status list of 1,048,576 entries, one in ten set", statusListsNode},
 }

@@ -1,6 +1,3 @@
-// Package dss lets the Commission's own library judge what we seal: EU DSS from
-// Maven Central, in a Java program of one file. What it must say stands in the
-// table beside what our validator must say.
 package dss
 
 import (
@@ -11,7 +8,6 @@ import (
 	"fmt"
 	"math/big"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -126,7 +122,7 @@ func (w *world) json(f *evidence.File, s evidence.Serialisation) string {
 }
 
 func TestDSS(t *testing.T) {
-	judge := install(t)
+	judge := Install(t)
 	w := newWorld(t)
 	soon := now.Add(time.Hour)
 	flat, general := evidence.Flattened, evidence.General
@@ -165,21 +161,17 @@ func TestDSS(t *testing.T) {
 		{"payload-changed", changed, soon, failed + " JAdES-BASELINE-LTA", seal.HashFailure, seal.NotBaseline},
 	}
 	dir := t.TempDir()
-	var questions []string
+	var questions []Question
 	for i, tc := range cases {
 		file := filepath.Join(dir, fmt.Sprintf("%02d-%s.json", i, tc.name))
 		w.check(os.WriteFile(file, []byte(tc.text), 0o600))
 		w.publish(filepath.Join(dir, fmt.Sprint(i)), tc.at)
-		questions = append(questions, filepath.Join(dir, fmt.Sprint(i)), file, tc.at.Format(time.RFC3339))
+		questions = append(questions, Question{filepath.Join(dir, fmt.Sprint(i)), file, tc.at})
 	}
-	answers := judge(questions)
-	if len(answers) != len(cases) {
-		t.Fatalf("%d answers to %d files:\n%s", len(answers), len(cases), strings.Join(answers, "\n"))
-	}
+	answers := judge(t, questions)
 	for i, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			found := strings.Split(answers[i], "\t")
-			if got := strings.Join(found[1:4], " "); got != tc.dss {
+			if got := answers[i].String(); got != tc.dss {
 				t.Errorf("DSS says %s, expected %s", got, tc.dss)
 			}
 			v := &seal.Validator{Trust: w.store(), Revocation: w.crls(tc.at), SkipProviderList: true}
@@ -196,8 +188,8 @@ func TestDSS(t *testing.T) {
 			if got.SubIndication != tc.ours || got.Level != tc.level {
 				t.Errorf("we say %s %s %s\n%s", got.Indication, got.SubIndication, got.Level, got.Checks)
 			}
-			if tc.ours == "" && found[4] != got.BestSignatureTime.Format(time.RFC3339) {
-				t.Errorf("best signature time: DSS %s, ours %s", found[4], got.BestSignatureTime)
+			if tc.ours == "" && !answers[i].BestSignatureTime.Equal(got.BestSignatureTime) {
+				t.Errorf("best signature time: DSS %s, ours %s", answers[i].BestSignatureTime, got.BestSignatureTime)
 			}
 		})
 	}
@@ -213,47 +205,4 @@ func (w *world) publish(dir string, at time.Time) {
 	for name, der := range w.lists(at) {
 		w.check(os.WriteFile(filepath.Join(dir, name+".crl"), der, 0o600))
 	}
-}
-
-// install fetches DSS into Maven's own cache and answers with what asks it: by
-// threes a folder, a file and a time, a line for each.
-func install(t *testing.T) func([]string) []string {
-	ci := os.Getenv("CI") == "true"
-	if !ci && os.Getenv("ZEGEL_TEST_PEERS") != "1" {
-		t.Skip("SKIPPED: set ZEGEL_TEST_PEERS=1 to test with EU DSS (needs a JDK of 17 or later and Maven; fetches from Maven Central)")
-	}
-	for _, program := range []string{"java", "javac", "mvn"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if ci {
-				t.Fatalf("%s is not installed, and CI=true asks for EU DSS", program)
-			}
-			t.Skipf("SKIPPED: %s is not installed; EU DSS was not run", program)
-		}
-	}
-	lib := filepath.Join(t.TempDir(), "lib")
-	run(t, "mvn", "-B", "-q", "-f", "pom.xml", "dependency:copy-dependencies", "-DoutputDirectory="+lib)
-	path := filepath.Join(lib, "*")
-	run(t, "javac", "-cp", path, "-d", lib, "Judge.java")
-	return func(questions []string) []string {
-		out := run(t, "java", append([]string{"-cp", path + string(os.PathListSeparator) + lib, "Judge"}, questions...)...)
-		var lines []string
-		for line := range strings.Lines(out) {
-			if strings.Count(line, "\t") == 4 {
-				lines = append(lines, strings.TrimSpace(line))
-			}
-		}
-		return lines
-	}
-}
-
-// run gives what a program printed, without what it complained about.
-func run(t *testing.T, program string, args ...string) string {
-	cmd := exec.Command(program, args...)
-	var complaints strings.Builder
-	cmd.Stderr = &complaints
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s\n%s", program, err, out, complaints.String())
-	}
-	return string(out)
 }

@@ -96,7 +96,7 @@ func (a Archive) Tend(ctx context.Context, v *Vault) ([]Tended, error) {
 	for _, e := range entries {
 		switch {
 		case e.Kind == KindEvidence && !isOf(entries, e):
-			if err := v.Remove(ctx, e.Name); err != nil {
+			if err := v.Remove(ctx, e.Name); err != nil && !errors.Is(err, ErrNotFound) {
 				return out, err
 			}
 		case e.Kind == KindCredential && Archivable(e.Format):
@@ -125,8 +125,28 @@ func evidenceOf(entries []Entry, credential string) Entry {
 	return Entry{}
 }
 
-// tend does it for one credential.
-func (a Archive) tend(ctx context.Context, v *Vault, c, have Entry) (Tended, error) {
+// tend does it for one credential. Where another device changed the evidence at the
+// same time its change stays, and what it made is looked at anew.
+func (a Archive) tend(ctx context.Context, v *Vault, c, have Entry) (t Tended, err error) {
+	for range tries {
+		if t, err = a.tendTo(ctx, v, c, have); !errors.Is(err, ErrPrecondition) {
+			break
+		}
+		entries, errIndex := v.Entries(ctx)
+		if errIndex != nil {
+			return t, errIndex
+		}
+		have = evidenceOf(entries, c.Name)
+	}
+	// What concerns this credential alone does not keep the others waiting.
+	if ofOne(err) {
+		t.Err, err = err, nil
+	}
+	return t, err
+}
+
+// tendTo tends to the evidence that a credential is known to have.
+func (a Archive) tendTo(ctx context.Context, v *Vault, c, have Entry) (Tended, error) {
 	t := Tended{Credential: c.Name, Evidence: have.Name, Title: c.Title, Done: DoneKept, Level: seal.Level(have.Level), StampBefore: have.StampBefore}
 	covers := have.Name != "" && have.Added.Equal(c.Added) // else it is of what was issued before
 	if covers && t.Level.Includes(seal.BaselineLTA) && (a.lasts(have.StampBefore) || a.waits(have)) {
@@ -137,10 +157,6 @@ func (a Archive) tend(ctx context.Context, v *Vault, c, have Entry) (Tended, err
 		err = a.again(ctx, v, c, have, &t)
 	} else {
 		err = a.first(ctx, v, c, have, &t)
-	}
-	// What concerns this credential alone does not keep the others waiting.
-	if ofOne(err) {
-		t.Err, err = err, nil
 	}
 	return t, err
 }
@@ -198,15 +214,21 @@ func (a Archive) first(ctx context.Context, v *Vault, c, former Entry, t *Tended
 	if e.Name, err = NewName(v.Random); err != nil {
 		return err
 	}
-	if err := v.addEvidence(ctx, e, f); err != nil {
+	kept, err := v.addEvidence(ctx, e, f)
+	if err != nil {
 		return err
 	}
 	if former.Name != "" {
-		if err := v.Remove(ctx, former.Name); err != nil {
+		if err := v.Remove(ctx, former.Name); err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 	}
-	t.Done, t.Evidence, t.Level, t.StampBefore = DoneMade, e.Name, judged.Level, judged.StampBefore
+	t.Evidence, t.Level, t.StampBefore = kept.Name, seal.Level(kept.Level), kept.StampBefore
+	if kept.Name != e.Name { // another device was first
+		t.Done = DoneKept
+		return nil
+	}
+	t.Done = DoneMade
 	return lifting
 }
 

@@ -77,29 +77,30 @@ func (v *Vault) evidence(ctx context.Context, e Entry) (*evidence.File, string, 
 	return f, etag, nil
 }
 
-// addEvidence stores evidence and enters it, unless another device was first.
-func (v *Vault) addEvidence(ctx context.Context, e Entry, f *evidence.File) error {
+// addEvidence stores evidence and enters it, and gives the entry that stays: of two
+// devices the one whose entry came first keeps its own.
+func (v *Vault) addEvidence(ctx context.Context, e Entry, f *evidence.File) (Entry, error) {
 	s, err := stored(e.Of, f)
 	if err != nil {
-		return err
+		return e, err
 	}
 	if err := v.add(ctx, s, e); err != nil {
-		return err
+		return e, err
 	}
 	entries, err := v.Entries(ctx)
 	if err != nil {
-		return err
+		return e, err
 	}
-	// Of two devices the one whose entry came first keeps its own.
 	for _, other := range entries {
-		if other.Kind == KindEvidence && other.Of == e.Of && other.Added.Equal(e.Added) {
-			if other.Name != e.Name {
-				return v.Remove(ctx, e.Name)
-			}
-			return nil
+		if other.Kind != KindEvidence || other.Of != e.Of || !other.Added.Equal(e.Added) {
+			continue
 		}
+		if other.Name != e.Name {
+			return other, v.Remove(ctx, e.Name)
+		}
+		break
 	}
-	return nil
+	return e, nil
 }
 
 // replaceEvidence stores evidence in place of what was read, unless it is nil, and

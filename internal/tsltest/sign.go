@@ -82,11 +82,19 @@ func (s Signature) properties() string {
 		`<xades:SigningTime>` + instant(s.At) + `</xades:SigningTime>` +
 		`<xades:` + property + `><xades:Cert><xades:CertDigest><ds:DigestMethod` + xmlnsDS + ` Algorithm="` + method + `"></ds:DigestMethod>` +
 		`<ds:DigestValue` + xmlnsDS + `>` + base64.StdEncoding.EncodeToString(value) + `</ds:DigestValue></xades:CertDigest>` + serial + `</xades:Cert></xades:` + property + `>` +
-		`</xades:SignedSignatureProperties></xades:SignedProperties>`
+		`</xades:SignedSignatureProperties>` + s.format() + `</xades:SignedProperties>`
 	if s.EditProperties != nil {
 		out = s.EditProperties(out)
 	}
 	return out
+}
+
+// format says what was signed, as XAdES B-B wants (ETSI EN 319 132-1, clause 6.3).
+func (s Signature) format() string {
+	if s.Legacy {
+		return ""
+	}
+	return `<xades:SignedDataObjectProperties><xades:DataObjectFormat ObjectReference="#reference"><xades:MimeType>text/xml</xades:MimeType></xades:DataObjectFormat></xades:SignedDataObjectProperties>`
 }
 
 func (s Signature) info(list, properties string) string {

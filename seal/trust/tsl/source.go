@@ -94,6 +94,8 @@ type Status struct {
 	Fetched    time.Time // the last time that a good list was there; zero if it was kept only
 	Tried      time.Time
 	Err        error // of the last try
+	// Failures counts the fetches that brought no acceptable list, since the start.
+	Failures uint64
 }
 
 // NewSource gives a source with the lists that were kept, if any. It fetches
@@ -225,6 +227,9 @@ func (s *Source) note(from origin, address, territory string, l *List, err error
 	defer s.mu.Unlock()
 	st := s.status[territory]
 	st.Address, st.Territory, st.Tried, st.Err = address, territory, s.c.Now(), err
+	if err != nil && !from.kept {
+		st.Failures++
+	}
 	if l == nil {
 		st.Sequence, st.Issued, st.NextUpdate, st.Fetched = 0, time.Time{}, time.Time{}, time.Time{}
 	} else {
