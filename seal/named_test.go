@@ -55,7 +55,7 @@ func TestCertificateThatTheListNames(t *testing.T) {
 		"current":                     {listed, now.Add(time.Hour), "", nil},
 		"the last second of the list": {listed, end.Add(-time.Second), "", nil},
 		"the list ran out":            {listed, end, seal.TryLater, []string{seal.CheckChain, seal.CheckProviderList}},
-		"withdrawn":                   {foreign(withdrawn(t, now)), now.Add(time.Hour), seal.NoCertificateChainFound, []string{seal.CheckChain, seal.CheckProviderList}},
+		"withdrawn":                   {foreign(withdrawn(t, now)), now.Add(time.Hour), seal.NoCertificateChainNoPOE, []string{seal.CheckChain, seal.CheckProviderList}},
 		// Who trusts a certificate without a list is told by nobody when to stop.
 		"configured, not listed": {foreign("", trust.UseSeal), now.Add(time.Hour), seal.TryLater, []string{seal.CheckRevocation, seal.CheckProviderList}},
 	} {

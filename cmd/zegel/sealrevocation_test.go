@@ -126,7 +126,7 @@ func TestSealVerifyRevocation(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := &app{c: server, log: slog.New(slog.DiscardHandler), now: time.Now, operator: fetch.Operator(fetch.Options{PlainLoopback: true})}
+			a := &app{c: server, log: slog.New(slog.DiscardHandler), now: time.Now, history: newHistory(t), operator: fetch.Operator(fetch.Options{PlainLoopback: true})}
 			defer a.Close()
 			if err := a.openTrust(t.Context()); err != nil {
 				t.Fatal(err)
