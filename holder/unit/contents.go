@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
@@ -19,8 +21,12 @@ type Vault struct {
 }
 
 // tries is how often a change of the index is made again when another device
-// was first.
-const tries = 16
+// was first, after a wait that is drawn below a bound: it doubles from one
+// millisecond to this one, so that devices that meet do not meet again.
+const (
+	tries       = 16
+	longestWait = 256 * time.Millisecond
+)
 
 // Entries lists what is in the vault.
 func (v *Vault) Entries(ctx context.Context) ([]Entry, error) {
@@ -180,7 +186,14 @@ func (v *Vault) index(ctx context.Context) (index, string, error) {
 // change edits the index by compare-and-swap. With an error it says whether
 // the change may have been made all the same.
 func (v *Vault) change(ctx context.Context, edit func(*index)) (unsure bool, err error) {
-	for range tries {
+	for try := range tries {
+		if try > 0 {
+			select {
+			case <-time.After(rand.N(min(time.Millisecond<<try, longestWait))):
+			case <-ctx.Done():
+				return false, ctx.Err()
+			}
+		}
 		x, etag, err := v.index(ctx)
 		if err != nil {
 			return false, err
