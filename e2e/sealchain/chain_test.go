@@ -84,7 +84,7 @@ func TestSealChain(t *testing.T) {
 		{"bit", string(flipped(t, vc)), false, "application/jose+json", failed + "HASH_FAILURE JAdES-BASELINE-LTA", "NOT_ADES_QC_QSCD", seal.HashFailure, seal.NotBaseline, seal.NotApplicable},
 		{"swapped", string(s.swapped(vc)), false, "application/jose+json", failed + "HASH_FAILURE JAdES-BASELINE-LTA", "NOT_ADES_QC_QSCD", seal.HashFailure, seal.NotBaseline, seal.NotApplicable},
 		{"later", string(sd), true, "", passed + "LTA", "", "", seal.BaselineLTA, seal.AdESeal},
-		{"later-stripped", string(without(t, sd, "header")), true, "", "INDETERMINATE OUT_OF_BOUNDS_NOT_REVOKED JAdES-BASELINE-B", "", seal.OutOfBoundsNoPOE, seal.BaselineB, seal.NotApplicable},
+		{"later-stripped", string(without(t, sd, "header")), true, "", "INDETERMINATE OUT_OF_BOUNDS_NOT_REVOKED JAdES-BASELINE-B", "", seal.OutOfBoundsNotRevoked, seal.BaselineB, seal.NotApplicable},
 	}
 	var questions []dss.Question
 	for _, c := range cases {
