@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
-	"time"
 
 	"github.com/zegel-id/zegel/internal/jose"
 )
@@ -20,13 +18,10 @@ type Vault struct {
 	Random   io.Reader
 }
 
-// tries is how often a change of the index is made again when another device
-// was first, after a wait that is drawn below a bound: it doubles from one
-// millisecond to this one, so that devices that meet do not meet again.
-const (
-	tries       = 16
-	longestWait = 256 * time.Millisecond
-)
+// tries is how often a change of the index is tried when another device was first.
+// Whoever loses does so to a change that was made, so that no more are needed than
+// the others make meanwhile; a device that makes this many is not waited for.
+const tries = 64
 
 // Entries lists what is in the vault.
 func (v *Vault) Entries(ctx context.Context) ([]Entry, error) {
@@ -186,14 +181,7 @@ func (v *Vault) index(ctx context.Context) (index, string, error) {
 // change edits the index by compare-and-swap. With an error it says whether
 // the change may have been made all the same.
 func (v *Vault) change(ctx context.Context, edit func(*index)) (unsure bool, err error) {
-	for try := range tries {
-		if try > 0 {
-			select {
-			case <-time.After(rand.N(min(time.Millisecond<<try, longestWait))):
-			case <-ctx.Done():
-				return false, ctx.Err()
-			}
-		}
+	for range tries {
 		x, etag, err := v.index(ctx)
 		if err != nil {
 			return false, err
