@@ -112,15 +112,18 @@ type environment struct {
 	// Suppliers that can be asked, with the credential configuration of their
 	// records.
 	Suppliers map[string]string `json:"suppliers"`
-	// Anchors are PEM certificates: of the signer of the list of providers,
-	// and of the authority of receivers' access certificates.
-	SealAnchors   string   `json:"seal_anchors"`
-	ListAnchors   string   `json:"list_anchors"`
-	AccessAnchors string   `json:"access_anchors"`
-	ProviderList  string   `json:"provider_list"`
-	CRLs          []crl    `json:"crls"`
-	Registrar     jose.JWK `json:"registrar"`
-	Receivers     string   `json:"receivers"`
+	// SealAnchors and ListAnchors are PEM certificates: of the authority of seals,
+	// and of the signer of the list of providers.
+	SealAnchors  string `json:"seal_anchors"`
+	ListAnchors  string `json:"list_anchors"`
+	ProviderList string `json:"provider_list"`
+	// AccessList is the list of those who issue access certificates to receivers.
+	// Without it, AccessAnchors are their PEM certificates.
+	AccessList    *walletEntities `json:"access_list,omitempty"`
+	AccessAnchors string          `json:"access_anchors,omitempty"`
+	CRLs          []crl           `json:"crls"`
+	Registrar     jose.JWK        `json:"registrar"`
+	Receivers     string          `json:"receivers"`
 	// StampAnchors are roots of time-stamp authorities; empty when there are none.
 	StampAnchors string `json:"stamp_anchors,omitempty"`
 	// ListedStamps: the platform's time-stamp authorities are services of the trusted
@@ -158,7 +161,8 @@ func (a *app) environment() (environment, error) {
 	pem := func(use trust.Use) string { return string(trust.EncodePEM(anchors[use]...)) }
 	e = environment{
 		Holder: a.c.Holder.URL, Issuer: a.c.Issuer.URL, Verifier: a.c.Verifier.URL,
-		SealAnchors: pem(trust.UseSeal), ListAnchors: pem(trust.UseListSigner), AccessAnchors: pem(trust.UseAccessCertificate),
+		SealAnchors: pem(trust.UseSeal), ListAnchors: pem(trust.UseListSigner),
+		AccessList:   &walletEntities{Location: a.c.Issuer.URL + "/trust/access-providers.jwt", Certificates: pem(trust.UseListSigner)},
 		ProviderList: a.c.Issuer.URL + "/trust/pub-eaa.jwt", Receivers: a.c.Verifier.URL + "/receivers.jwt",
 		Development: a.c.Profile == ProfileDevelopment,
 		CRLs: []crl{

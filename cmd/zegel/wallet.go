@@ -42,7 +42,11 @@ func envOr(name, value string) string {
 }
 
 func (f *walletFlags) wallet(cmd *cobra.Command) *wallet {
-	return &wallet{home: f.home, now: time.Now, tell: func(s string) { fmt.Fprintln(cmd.OutOrStdout(), s) }}
+	return &wallet{
+		home: f.home, now: time.Now,
+		tell: func(s string) { fmt.Fprintln(cmd.OutOrStdout(), s) },
+		warn: func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "zegel:", s) },
+	}
 }
 
 // run wraps a command that needs an existing wallet.
@@ -104,11 +108,19 @@ func environmentFlags(c *cobra.Command, socket, file, as *string) {
 }
 
 // environmentFrom reads addresses and trust from a file, or from a running server.
-func (w *wallet) environmentFrom(ctx context.Context, file, socket string) error {
+func (w *wallet) environmentFrom(ctx context.Context, file, socket string) (err error) {
 	if file != "" {
-		return readJSON(file, &w.state.Environment)
+		err = readJSON(file, &w.state.Environment)
+	} else {
+		err = admin(ctx, socket, "GET", "/wallet/environment", nil, &w.state.Environment)
 	}
-	return admin(ctx, socket, "GET", "/wallet/environment", nil, &w.state.Environment)
+	if err != nil {
+		return err
+	}
+	if _, err := w.state.Environment.facts(); err != nil {
+		return fmt.Errorf("the environment that was given: %w", err)
+	}
+	return nil
 }
 
 // create activates the vault. The recovery code is kept whatever happens, so

@@ -191,6 +191,19 @@ func (e environment) facts() ([]string, error) {
 			out = append(out, x.name+" "+certificateFact(c))
 		}
 	}
+	if err := e.checkAccess(); err != nil {
+		return nil, err
+	}
+	if l := e.AccessList; l != nil {
+		certs, err := anchorsIn(l.Certificates)
+		if err != nil {
+			return nil, fmt.Errorf("access_list.certificates: %w", err)
+		}
+		out = append(out, "list of the authorities of receivers at "+l.Location)
+		for _, c := range certs {
+			out = append(out, "signer of the list of the authorities of receivers "+certificateFact(c))
+		}
+	}
 	if e.ListedStamps {
 		out = append(out, "authorities of time-stamps are those of the trusted lists")
 	}

@@ -36,7 +36,8 @@ func someEnvironment(t *testing.T) environment {
 	return environment{
 		Holder: "https://vault.example.org", Issuer: "https://issuer.example.org", Verifier: "https://verifier.example.org",
 		HandlesFor: []string{"https://issuer.example.org"}, Suppliers: map[string]string{"led": "led_diploma"},
-		SealAnchors: pem(trust.UseSeal), ListAnchors: pem(trust.UseListSigner), AccessAnchors: pem(trust.UseAccessCertificate),
+		SealAnchors: pem(trust.UseSeal), ListAnchors: pem(trust.UseListSigner),
+		AccessList:   &walletEntities{Location: "https://issuer.example.org/access", Certificates: pem(trust.UseListSigner)},
 		ProviderList: "https://issuer.example.org/list", Receivers: "https://verifier.example.org/receivers.jwt", Registrar: registrar,
 		CRLs:         []crl{{URL: "https://issuer.example.org/seal.crl", Issuer: string(trust.EncodePEM(h.SealCA.Certificate))}},
 		StampAnchors: string(trust.EncodePEM(tsa.Root)),
@@ -64,13 +65,16 @@ func TestWalletTrustUpdate(t *testing.T) {
 	}
 	var refused exitStatus
 	changes := map[string]func(*environment){
-		"Issuer":        func(e *environment) { e.Issuer = "https://x.example" },
-		"Verifier":      func(e *environment) { e.Verifier = "https://x.example" },
-		"HandlesFor":    func(e *environment) { e.HandlesFor = nil },
-		"Suppliers":     func(e *environment) { e.Suppliers = map[string]string{"led": "other"} },
-		"SealAnchors":   func(e *environment) { e.SealAnchors = other.SealAnchors },
-		"ListAnchors":   func(e *environment) { e.ListAnchors = other.ListAnchors },
-		"AccessAnchors": func(e *environment) { e.AccessAnchors = other.AccessAnchors },
+		"Issuer":      func(e *environment) { e.Issuer = "https://x.example" },
+		"Verifier":    func(e *environment) { e.Verifier = "https://x.example" },
+		"HandlesFor":  func(e *environment) { e.HandlesFor = nil },
+		"Suppliers":   func(e *environment) { e.Suppliers = map[string]string{"led": "other"} },
+		"SealAnchors": func(e *environment) { e.SealAnchors = other.SealAnchors },
+		"ListAnchors": func(e *environment) { e.ListAnchors = other.ListAnchors },
+		"AccessList": func(e *environment) {
+			e.AccessList = &walletEntities{Location: old.AccessList.Location, Certificates: other.ListAnchors}
+		},
+		"AccessAnchors": func(e *environment) { e.AccessList, e.AccessAnchors = nil, other.SealAnchors },
 		"ProviderList":  func(e *environment) { e.ProviderList = "https://x.example" },
 		"CRLs":          func(e *environment) { e.CRLs = other.CRLs },
 		"Registrar":     func(e *environment) { e.Registrar = other.Registrar },
@@ -119,11 +123,13 @@ func TestWalletTrustUpdate(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*environment){
-		"another platform":   func(e *environment) { e.Holder = "https://x.example" },
-		"back to plain http": func(e *environment) { e.Development = true },
-		"no certificate":     func(e *environment) { e.SealAnchors = "x" },
-		"no key":             func(e *environment) { e.Registrar = jose.JWK{} },
-		"a broken table":     func(e *environment) { e.Revocation = &walletRevocation{Algorithms: []byte(`{}`)} },
+		"another platform":      func(e *environment) { e.Holder = "https://x.example" },
+		"back to plain http":    func(e *environment) { e.Development = true },
+		"no certificate":        func(e *environment) { e.SealAnchors = "x" },
+		"no such authority":     func(e *environment) { e.AccessList = nil },
+		"two ways to name them": func(e *environment) { e.AccessAnchors = e.SealAnchors },
+		"no key":                func(e *environment) { e.Registrar = jose.JWK{} },
+		"a broken table":        func(e *environment) { e.Revocation = &walletRevocation{Algorithms: []byte(`{}`)} },
 	} {
 		next := old
 		change(&next)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zegel-id/zegel/credential/status"
@@ -35,6 +36,7 @@ type wallet struct {
 	now       func() time.Time
 	transport http.RoundTripper
 	tell      func(string)
+	warn      func(string) // of what is used although it is not as it should be; nil is tell
 	// blind presents without asking for a credential's status, so that the
 	// demonstration can show that receivers do.
 	blind bool
@@ -165,6 +167,9 @@ type trusted struct {
 	// revocation is what is asked about seals, as the platform's verifier asks it.
 	revocation trust.ValueSource
 	suite      *trust.Suite
+	// access says whose access certificates are accepted. It is asked for when one
+	// is met.
+	access func() (accessTrust, error)
 }
 
 // validator judges seals by it.
@@ -175,7 +180,7 @@ func (t trusted) validator() *seal.Validator {
 func (w *wallet) trusted(ctx context.Context) (trusted, error) {
 	e := w.state.Environment
 	anchors := trust.Anchors{}
-	for use, text := range map[trust.Use]string{trust.UseSeal: e.SealAnchors, trust.UseListSigner: e.ListAnchors, trust.UseAccessCertificate: e.AccessAnchors, trust.UseTimeStamp: e.StampAnchors} {
+	for use, text := range map[trust.Use]string{trust.UseSeal: e.SealAnchors, trust.UseListSigner: e.ListAnchors, trust.UseTimeStamp: e.StampAnchors} {
 		if use == trust.UseTimeStamp && text == "" {
 			continue // a platform without time-stamp authorities
 		}
@@ -189,35 +194,35 @@ func (w *wallet) trusted(ctx context.Context) (trusted, error) {
 	if err != nil {
 		return trusted{}, err
 	}
-	text, err := w.get(ctx, e.ProviderList)
-	if err != nil {
-		return trusted{}, fmt.Errorf("fetching the list of providers: %w", err)
-	}
-	list, err := store.VerifyList(string(text), w.now())
-	if err != nil {
-		return trusted{}, fmt.Errorf("the list of providers does not hold: %w", err)
-	}
-	if err := store.Install(list); err != nil {
+	if err := w.follow(ctx, store, trust.PubEAAProviders, e.ProviderList); err != nil {
 		return trusted{}, err
 	}
 	crls := trust.NewCRLs(nil, w.now)
-	if crls.Suite, err = e.Revocation.suite(); err != nil {
+	if err := w.addCRLs(ctx, crls); err != nil {
 		return trusted{}, err
 	}
-	for _, c := range e.CRLs {
+	return trusted{store, crls, e.Revocation.source(crls, responderClient(w.profile(), w.now), w.now), crls.Suite, sync.OnceValues(func() (accessTrust, error) { return w.access(ctx) })}, nil
+}
+
+// addCRLs fetches the revocation lists that the environment names.
+func (w *wallet) addCRLs(ctx context.Context, crls *trust.CRLs) (err error) {
+	if crls.Suite, err = w.state.Environment.Revocation.suite(); err != nil {
+		return err
+	}
+	for _, c := range w.state.Environment.CRLs {
 		issuer, err := trust.ParsePEM([]byte(c.Issuer))
 		if err != nil || len(issuer) != 1 {
-			return trusted{}, errors.New("revocation list without its one issuer")
+			return errors.New("revocation list without its one issuer")
 		}
 		list, err := w.get(ctx, c.URL)
 		if err != nil {
-			return trusted{}, fmt.Errorf("fetching a revocation list: %w", err)
+			return fmt.Errorf("fetching a revocation list: %w", err)
 		}
 		if err := crls.Add(list, issuer[0]); err != nil {
-			return trusted{}, err
+			return err
 		}
 	}
-	return trusted{store, crls, e.Revocation.source(crls, responderClient(w.profile(), w.now), w.now), crls.Suite}, nil
+	return nil
 }
 
 // profile is what addresses may be in: plain http on loopback is for development.
@@ -228,20 +233,13 @@ func (w *wallet) profile() string {
 	return ProfileProduction
 }
 
-// VerifyChain implements oid4vp.ChainVerifier.
+// VerifyChain implements oid4vp.ChainVerifier and unit.Chain.
 func (t trusted) VerifyChain(ctx context.Context, chain []*x509.Certificate, at time.Time) error {
-	path, err := t.store.Certificates(chain, trust.UseAccessCertificate, at)
+	access, err := t.access()
 	if err != nil {
 		return err
 	}
-	st, err := t.crls.Revocation(ctx, path.Leaf(), path.Anchor(), at)
-	if err != nil {
-		return err
-	}
-	if st.State != trust.Good {
-		return fmt.Errorf("the access certificate's revocation status is %s", st.State)
-	}
-	return nil
+	return access.VerifyChain(ctx, chain, at)
 }
 
 func (w *wallet) words() (vci []oid4vci.Option, vp []oid4vp.Option) {
