@@ -146,9 +146,7 @@ func TestProviderGoesAwayAndComesBack(t *testing.T) {
 				if w.transaction == "" {
 					t.Errorf("%s: nothing was put off", what)
 				}
-				if got := s.ready(); got != "degraded seal-key" {
-					t.Errorf("%s: %s", what, got)
-				}
+				s.wait(what+": the health check says so", func() bool { return s.ready() == "degraded seal-key" })
 				return w
 			}
 			collect := func(what string, w *wanted) {
@@ -158,9 +156,7 @@ func TestProviderGoesAwayAndComesBack(t *testing.T) {
 				if len(w.copies) != 2 {
 					t.Errorf("%s: not collected", what)
 				}
-				if got := s.ready(); got != "ready" {
-					t.Errorf("%s: %s", what, got)
-				}
+				s.wait(what+": the health check says that it is back", func() bool { return s.ready() == "ready" })
 			}
 			authorizing := map[string]string{"explicit": "credentials/authorize", "oauth2code": "oauth2/authorize"}[mode]
 			fail := func(status int) http.HandlerFunc {
@@ -185,6 +181,8 @@ func TestProviderGoesAwayAndComesBack(t *testing.T) {
 
 			// Both copies are asked for at once.
 			hold, together := make(chan struct{}), make(chan struct{})
+			release := sync.OnceFunc(func() { close(hold) })
+			defer release()
 			p.Next("signatures/signHash", func(rw http.ResponseWriter, r *http.Request) {
 				for r.Context().Err() == nil && s.app.seals.of("").queue.Status().Busy < 2 {
 					time.Sleep(time.Millisecond)
@@ -201,7 +199,7 @@ func TestProviderGoesAwayAndComesBack(t *testing.T) {
 			default:
 				t.Error("the copies were asked for one after the other")
 			}
-			close(hold)
+			release()
 			collect("slow", w)
 
 			// It refuses until somebody puts it right: that too is an absence. Asking
