@@ -11,9 +11,12 @@ import (
 	"path/filepath"
 )
 
+// halfWritten are files of changes under way. They are written under the ring's lock.
+const halfWritten = ".new-*"
+
 // write replaces a file at once; only its owner may read it.
 func write(dir, file string, content []byte) error {
-	f, err := os.CreateTemp(dir, ".new-*") // 0600
+	f, err := os.CreateTemp(dir, halfWritten) // 0600
 	if err != nil {
 		return err
 	}

@@ -235,7 +235,8 @@ func (m *manifest) key(id string) (*Key, error) {
 }
 
 // change changes the manifest under the lock and then removes private keys that it
-// does not name, or names as retired.
+// does not name, or names as retired, and what a crash left half written, which may
+// be one.
 func (r Ring) change(f func(*manifest) error) error {
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return err
@@ -263,11 +264,15 @@ func (r Ring) change(f func(*manifest) error) error {
 }
 
 func (r Ring) clean(m manifest) error {
+	half, err := filepath.Glob(filepath.Join(r.dir, halfWritten))
+	if err != nil {
+		return err
+	}
 	paths, err := filepath.Glob(filepath.Join(r.dir, "*"+keyExt))
 	if err != nil {
 		return err
 	}
-	for _, path := range paths {
+	for _, path := range append(half, paths...) {
 		keep := slices.ContainsFunc(m.Keys, func(k Key) bool { return path == r.path(k.ID, keyExt) && k.State != Retired })
 		if keep {
 			continue

@@ -378,14 +378,18 @@ func TestCutOff(t *testing.T) {
 	r, now := keyring.At(t.TempDir()), time.Now()
 	k, _, err := r.Make(parse(t, subject), issuer, now)
 	must(t, err)
-	left := filepath.Join(r.Dir(), "0123456789abcdef.key")
-	must(t, os.WriteFile(left, []byte("x"), 0o600))
+	left := []string{filepath.Join(r.Dir(), "0123456789abcdef.key"), filepath.Join(r.Dir(), ".new-123")}
+	for _, path := range left {
+		must(t, os.WriteFile(path, []byte("x"), 0o600))
+	}
 	if keys, err := r.Keys(); err != nil || len(keys) != 1 {
 		t.Error(keys, err)
 	}
 	must(t, r.Retire(k.ID, now))
-	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
-		t.Error("what a crash left is still there")
+	for _, path := range left {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("what a crash left is still there: %s", filepath.Base(path))
+		}
 	}
 	if keys, err := r.Keys(); err != nil || len(keys) != 0 {
 		t.Error("a request that waits is not removed:", keys, err)
