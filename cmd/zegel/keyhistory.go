@@ -341,18 +341,6 @@ func (t *localTrust) supersede(ctx context.Context, use history.Use, tenant stri
 	return t.history.Supersede(ctx, k)
 }
 
-// undo gives back what a change of a body in memory is taken back with, when it was
-// not kept.
-func (t *localTrust) undo(tenant string) (func(), error) {
-	body, err := t.hierarchy.Tenant(tenant)
-	if err != nil {
-		return nil, err
-	}
-	h := t.hierarchy
-	was, list, seals, access := *body, h.List, h.SealCRL, h.AccessCRL
-	return func() { *body, h.List, h.SealCRL, h.AccessCRL = was, list, seals, access }, nil
-}
-
 // announceDID writes down a key in a DID document of an institution.
 func (a *app) announceDID(ctx context.Context, id string, pub crypto.PublicKey) error {
 	if _, ok := pub.(did.BBSPublicKey); ok { // there is no JWK for it

@@ -27,6 +27,7 @@ import (
 	"github.com/zegel-id/zegel/seal/keyring/keyringtest"
 	"github.com/zegel-id/zegel/seal/pkcs11/softhsmtest"
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/trust/devca"
 )
 
 // registrations of the site's issuers, as devca fills them in.
@@ -543,5 +544,61 @@ func TestKeysCommandsRefuse(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in %s", want, out)
 		}
+	}
+}
+
+// What cannot be kept on the disk has not happened: the list that is served stays the
+// one of before, and what is asked for again is done whole.
+func TestKeyChangesThatCannotBeKept(t *testing.T) {
+	s, a := newSite(t), keyringtest.New(t)
+	id, chain := s.imported(a, 0, nil)
+	next, _ := s.imported(a, 0, nil)
+	if err := s.tryOpen(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/keys/rotate?use=seal&to=" + id, "/keys/rotate?use=seal&to=" + next} {
+		if status, text := s.admin("POST", path); status != http.StatusOK {
+			t.Fatal(status, text)
+		}
+	}
+	local := s.app.local
+	manifest := filepath.Join(s.keys, hierarchyDir, "hierarchy.json")
+	if err := os.Rename(manifest, manifest+".away"); err != nil {
+		t.Fatal(err)
+	}
+	list, status := local.hierarchy.List, local.hierarchy.Status.Certificate
+	for _, path := range []string{"/keys/retire?key=" + id, "/keys/rotate?use=status", "/keys/rotate?use=metadata"} {
+		if status, text := s.admin("POST", path); status != http.StatusInternalServerError {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	if _, err := local.ChangeServices("", devca.Services{}, true); err == nil {
+		t.Error("services were withdrawn")
+	}
+	if err := local.remake(); err == nil {
+		t.Error("lists were made anew")
+	}
+	if local.hierarchy.List != list || !local.hierarchy.Status.Certificate.Equal(status) || !local.ring("").Has(id) {
+		t.Error("something of it has happened")
+	}
+	if !slices.ContainsFunc(s.inventory(), func(k keyInfo) bool { return k.ID == id && k.State == keyring.Former }) {
+		t.Error("the key is no longer what it was")
+	}
+	if err := os.Rename(manifest+".away", manifest); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := s.admin("POST", "/keys/retire?key="+id); status != http.StatusOK {
+		t.Error(status, text)
+	}
+	h, err := devca.Load(filepath.Dir(manifest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, retired := h.Retired(chain[0]); !retired || local.ring("").Has(id) {
+		t.Error("it is not retired")
+	}
+	// Once more says so, and changes nothing.
+	if status, text := s.admin("POST", "/keys/retire?key="+id); status != http.StatusConflict || !strings.Contains(text, "it was retired already") {
+		t.Error(status, text)
 	}
 }

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/keyring"
 )
+
+// errHalfRetired: what follows a withdrawal could not be done.
+var errHalfRetired = errors.New("the service is withdrawn, and its private key may still be there")
 
 // Retire ends a key that is not in use, named by its ID or the fingerprint of its
 // certificate. The list of providers says so before the private key is removed.
@@ -26,7 +30,12 @@ func (t *localTrust) Retire(ctx context.Context, name string, kept func(tenant s
 	case keyring.Active:
 		return key, fmt.Errorf("%w: it is in use; take another into use first with `zegel keys rotate --use %s`", keyring.ErrState, key.Use)
 	case keyring.Retired:
-		if key.inRing && t.ring(key.Tenant).Has(key.ID) { // it was cut off
+		// It may have been cut off: what the list says may not be in use yet, and the
+		// private key may be there.
+		if err := t.install(); err != nil {
+			return key, err
+		}
+		if key.inRing && t.ring(key.Tenant).Has(key.ID) {
 			return key, t.retireInRing(key)
 		}
 		return key, fmt.Errorf("%w: it was retired already", keyring.ErrState)
@@ -36,24 +45,23 @@ func (t *localTrust) Retire(ctx context.Context, name string, kept func(tenant s
 			return key, fmt.Errorf("%w: others may keep status lists that it signed until %s; retire it then", keyring.ErrState, until.UTC().Format(time.RFC3339))
 		}
 	}
-	if key.unused {
-		if err := t.hierarchy.DropSeal(key.Tenant); err != nil {
-			return key, err
-		}
-		key.listed = true
-	}
-	if key.listed {
+	if key.listed || key.unused {
 		if err := t.announce(ctx, history.Use(key.Use), key.Tenant, key.chain[0], history.Retired); err != nil {
 			return key, err
 		}
-		if err := t.hierarchy.Retire(key.Tenant, key.chain[0], t.now()); err != nil {
-			return key, err
-		}
-		if err := t.hierarchy.Update(t.dir); err != nil {
+		err := t.keep(t.hierarchy.Snapshot(), func() error {
+			if key.unused {
+				if err := t.hierarchy.DropSeal(key.Tenant); err != nil {
+					return err
+				}
+			}
+			return t.hierarchy.Retire(key.Tenant, key.chain[0], t.now())
+		})
+		if err != nil {
 			return key, err
 		}
 		if err := t.install(); err != nil {
-			return key, err
+			return key, fmt.Errorf("%w: %w", errHalfRetired, err)
 		}
 	}
 	if key.inRing {
@@ -70,11 +78,14 @@ func (t *localTrust) retireInRing(key keyInfo) error {
 	if t.elsewhere[key.Tenant] { // it would seal if no key were elsewhere
 		if active, ok, err := ring.Active(); err != nil || ok && active.ID == key.ID {
 			if err := ring.Leave(now); err != nil {
-				return err
+				return fmt.Errorf("%w: %w", errHalfRetired, err)
 			}
 		}
 	}
-	return ring.Retire(key.ID, now)
+	if err := ring.Retire(key.ID, now); err != nil {
+		return fmt.Errorf("%w: %w", errHalfRetired, err)
+	}
+	return nil
 }
 
 // named is the one key that an ID or a fingerprint names; with mu.

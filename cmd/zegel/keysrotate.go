@@ -154,6 +154,8 @@ func (a *app) rotateKey(r *rest.Request) (rest.Answer, error) {
 // keyProblem tells the operator what a change of keys was refused for.
 func keyProblem(err error) error {
 	switch {
+	case errors.Is(err, errHalfRetired):
+		return &rest.Problem{Status: http.StatusInternalServerError, Title: "Key is retired in part", Field: "key", Detail: err.Error(), Remedy: "Put right what the detail says and retire the key once more: it cannot be taken back.", Cause: err}
 	case errors.Is(err, errElsewhere):
 		return &rest.Problem{Status: http.StatusConflict, Title: "Key is elsewhere", Field: "use", Detail: "The seal key is in a hardware module or at a provider.", Remedy: "Make a key and have it certified there, name both under seal in the configuration, and use zegel signers replace.", Cause: err}
 	case errors.Is(err, errAuthority):

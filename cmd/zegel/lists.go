@@ -232,10 +232,7 @@ func (t *localTrust) renewMetadata(ctx context.Context) (renewed []string, err e
 
 // nextMetadata makes a key of metadata and writes it down; nothing is kept yet.
 func (t *localTrust) nextMetadata(ctx context.Context, tenant string) error {
-	undo, err := t.undo(tenant)
-	if err != nil {
-		return err
-	}
+	restore := t.hierarchy.Snapshot()
 	if err := t.hierarchy.RotateMetadata(tenant, t.now()); err != nil {
 		return err
 	}
@@ -244,7 +241,7 @@ func (t *localTrust) nextMetadata(ctx context.Context, tenant string) error {
 		err = t.announce(ctx, history.UseMetadata, tenant, body.Metadata.Certificate, history.Added)
 	}
 	if err != nil {
-		undo()
+		restore()
 	}
 	return err
 }
@@ -264,13 +261,28 @@ func (t *localTrust) useMetadata(tenant string) (*seal.Sealer, error) {
 
 // remake makes the provider list and the revocation lists anew and keeps them.
 func (t *localTrust) remake() error {
-	if err := t.hierarchy.Refresh(t.now()); err != nil {
-		return fmt.Errorf("making lists anew: %w", err)
+	return t.keep(t.hierarchy.Snapshot(), func() error {
+		if err := t.hierarchy.Refresh(t.now()); err != nil {
+			return fmt.Errorf("making lists anew: %w", err)
+		}
+		return nil
+	})
+}
+
+// keep keeps what a change makes of the hierarchy, and takes it back when it cannot
+// be made or kept: what is served and what is on the disk never part, and a list that
+// was served once has no other of the same number after it.
+func (t *localTrust) keep(restore func(), change func() error) error {
+	err := change()
+	if err == nil {
+		if err = t.hierarchy.Update(t.dir); err != nil {
+			err = fmt.Errorf("keeping the lists: %w", err)
+		}
 	}
-	if err := t.hierarchy.Update(t.dir); err != nil {
-		return fmt.Errorf("keeping the lists: %w", err)
+	if err != nil {
+		restore()
 	}
-	return nil
+	return err
 }
 
 // install takes the lists as they are now into use.
@@ -340,22 +352,17 @@ func (t *localTrust) RotateSeal(ctx context.Context, tenant string) (*seal.Seale
 	if _, own, err := t.ring(tenant).Active(); own || err != nil {
 		return nil, errors.Join(err, errAuthority)
 	}
-	undo, err := t.undo(tenant)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.hierarchy.RotateSeal(tenant, t.now()); err != nil {
-		return nil, err
-	}
 	body, err := t.hierarchy.Tenant(tenant)
-	if err == nil {
-		err = t.announce(ctx, history.UseSeal, tenant, body.Seal.Certificate, history.Added)
-	}
 	if err != nil {
-		undo()
 		return nil, err
 	}
-	if err := t.hierarchy.Update(t.dir); err != nil {
+	err = t.keep(t.hierarchy.Snapshot(), func() error {
+		if err := t.hierarchy.RotateSeal(tenant, t.now()); err != nil {
+			return err
+		}
+		return t.announce(ctx, history.UseSeal, tenant, body.Seal.Certificate, history.Added)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := t.install(); err != nil {
@@ -380,10 +387,7 @@ func (t *localTrust) RotateMetadata(ctx context.Context, tenant string) (*seal.S
 	if t.metadata[tenant] == nil {
 		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
-	if err := t.nextMetadata(ctx, tenant); err != nil {
-		return nil, err
-	}
-	if err := t.hierarchy.Update(t.dir); err != nil {
+	if err := t.keep(t.hierarchy.Snapshot(), func() error { return t.nextMetadata(ctx, tenant) }); err != nil {
 		return nil, err
 	}
 	signer, err := t.useMetadata(tenant)
@@ -417,11 +421,12 @@ func (t *localTrust) ChangeServices(tenant string, which devca.Services, withdra
 	if withdraw {
 		change = t.hierarchy.Withdraw
 	}
-	changed, err := change(tenant, which, t.now())
+	var changed []devca.ListedService
+	err := t.keep(t.hierarchy.Snapshot(), func() (err error) {
+		changed, err = change(tenant, which, t.now())
+		return err
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := t.hierarchy.Update(t.dir); err != nil {
 		return nil, err
 	}
 	return changed, t.install()

@@ -169,11 +169,8 @@ func (t *localTrust) UseRing(ctx context.Context, tenant, id string) (*seal.Seal
 	if err := keys.Rotate(sealer); err != nil {
 		return nil, err
 	}
-	if err := t.hierarchy.DropSeal(tenant); err != nil {
-		return nil, err
-	}
 	_ = t.supersede(ctx, history.UseSeal, tenant, sealer.Certificate()) // else settle does it
-	return sealer, t.hierarchy.Update(t.dir)
+	return sealer, t.keep(t.hierarchy.Snapshot(), func() error { return t.hierarchy.DropSeal(tenant) })
 }
 
 // notRetired refuses a certificate that was retired: it cannot be taken back.
@@ -194,10 +191,8 @@ func (t *localTrust) listSeal(tenant string, s *seal.Sealer) error {
 	if err := t.keepChain(s); err != nil {
 		return err
 	}
-	if err := t.hierarchy.ListSeal(tenant, s.Certificate(), t.now()); err != nil {
-		return err
-	}
-	if err := t.hierarchy.Update(t.dir); err != nil {
+	err := t.keep(t.hierarchy.Snapshot(), func() error { return t.hierarchy.ListSeal(tenant, s.Certificate(), t.now()) })
+	if err != nil {
 		return err
 	}
 	return t.install()

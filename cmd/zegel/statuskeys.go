@@ -96,10 +96,7 @@ func (t *localTrust) renewStatus(ctx context.Context) (renewed []string, err err
 
 // nextStatus makes a key of status lists and writes it down; nothing is kept yet.
 func (t *localTrust) nextStatus(ctx context.Context, tenant string) error {
-	undo, err := t.undo(tenant)
-	if err != nil {
-		return err
-	}
+	restore := t.hierarchy.Snapshot()
 	if err := t.hierarchy.RotateStatus(tenant, t.now()); err != nil {
 		return err
 	}
@@ -108,7 +105,7 @@ func (t *localTrust) nextStatus(ctx context.Context, tenant string) error {
 		err = t.announce(ctx, history.UseStatus, tenant, body.Status.Certificate, history.Added)
 	}
 	if err != nil {
-		undo()
+		restore()
 	}
 	return err
 }
@@ -122,10 +119,7 @@ func (t *localTrust) RotateStatus(ctx context.Context, tenant string) (*seal.Sea
 	if t.statuses[tenant] == nil {
 		return nil, fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
-	if err := t.nextStatus(ctx, tenant); err != nil {
-		return nil, err
-	}
-	if err := t.hierarchy.Update(t.dir); err != nil {
+	if err := t.keep(t.hierarchy.Snapshot(), func() error { return t.nextStatus(ctx, tenant) }); err != nil {
 		return nil, err
 	}
 	if err := t.install(); err != nil {

@@ -232,6 +232,24 @@ func (h *Hierarchy) bodies() []*Body {
 	return list
 }
 
+// Snapshot gives back what takes every change since back, of what was not kept.
+func (h *Hierarchy) Snapshot() (restore func()) {
+	was, tenants := *h, map[string]Body{}
+	for name, b := range h.Tenants {
+		tenants[name] = *b
+	}
+	return func() {
+		*h = was
+		for name, b := range h.Tenants {
+			if before, ok := tenants[name]; ok {
+				*b = before // others point to it
+			} else {
+				delete(h.Tenants, name)
+			}
+		}
+	}
+}
+
 func (h *Hierarchy) newBody(o Options) (b *Body, err error) {
 	b = &Body{body: bodyOf(o)}
 	if b.Seal, err = h.sealLeaf(b, o.Now); err != nil {
