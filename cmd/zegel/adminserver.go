@@ -157,7 +157,7 @@ func (a *app) environment() (environment, error) {
 	if a.c.Holder == nil || a.c.Issuer == nil || a.c.Verifier == nil {
 		return e, &rest.Problem{Status: http.StatusConflict, Title: "Not all roles", Detail: "This server does not run issuer, holder and verifier.", Remedy: "Give the wallet a file with --environment instead."}
 	}
-	anchors := a.local.hierarchy.Anchors()
+	anchors := a.local.Anchors()
 	pem := func(use trust.Use) string { return string(trust.EncodePEM(anchors[use]...)) }
 	e = environment{
 		Holder: a.c.Holder.URL, Issuer: a.c.Issuer.URL, Verifier: a.c.Verifier.URL,

@@ -21,6 +21,7 @@ const (
 	useSeal     = "seal"
 	useMetadata = "metadata"
 	useStatus   = "status"
+	useLists    = "provider-list"
 )
 
 func keysRotateCommand() *cobra.Command {
@@ -41,6 +42,10 @@ meanwhile.
                   stays there for the lists that others keep.
   --use metadata  the key that signs the issuer's metadata. The former one is
                   dropped: what it signed holds for a day.
+  --use provider-list
+                  the key that signs the lists of trusted entities. The next
+                  one is made long before; those who follow the lists must
+                  know its certificate by then.
   --use history   the key that signs the public history of keys. For 90 days
                   the former one signs beside it, so that monitors learn of the
                   new one.`,
@@ -52,8 +57,11 @@ meanwhile.
 			var out struct {
 				Certificate string `json:"certificate"`
 			}
-			if use != useSeal && use != useMetadata && use != useStatus && use != useHistory {
-				return fmt.Errorf("--use: found %q, expected %s, %s, %s or %s", use, useSeal, useStatus, useMetadata, useHistory)
+			if use != useSeal && use != useMetadata && use != useStatus && use != useLists && use != useHistory {
+				return fmt.Errorf("--use: found %q, expected %s, %s, %s, %s or %s", use, useSeal, useStatus, useMetadata, useLists, useHistory)
+			}
+			if use == useLists && tenant != "" {
+				return fmt.Errorf("--tenant: the lists have one signer for all; leave it out with --use %s", useLists)
 			}
 			if to != "" && use != useSeal {
 				return fmt.Errorf("--to: for --use %s only; the server makes the others itself", useSeal)
@@ -78,7 +86,7 @@ meanwhile.
 	}
 	socketFlag(c, &socket)
 	c.Flags().StringVar(&tenant, "tenant", "", "the tenant whose key it is; empty for the issuer itself")
-	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal, status, metadata or history")
+	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal, status, metadata, provider-list or history")
 	c.Flags().StringVar(&to, "to", "", "the key to seal with, as zegel keys list names it; empty makes one of the test hierarchy")
 	return c
 }
@@ -137,8 +145,12 @@ func (a *app) rotateKey(r *rest.Request) (rest.Answer, error) {
 		rotate = a.local.RotateStatus
 	case use == useMetadata:
 		rotate = a.local.RotateMetadata
+	case use == useLists && tenant != "":
+		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "No key of a tenant", Field: "tenant", Detail: "The lists of trusted entities have one signer for all.", Remedy: "Leave tenant out."}
+	case use == useLists:
+		rotate = func(ctx context.Context, _ string) (*seal.Sealer, error) { return a.local.RotateListSigner(ctx) }
 	default:
-		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown use of a key", Field: "use", Expected: useSeal + ", " + useStatus + " or " + useMetadata}
+		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown use of a key", Field: "use", Expected: useSeal + ", " + useStatus + ", " + useMetadata + " or " + useLists}
 	}
 	sealer, err := rotate(r.Context(), tenant)
 	if err != nil {

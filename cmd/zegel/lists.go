@@ -132,7 +132,13 @@ func openLocalTrust(ctx context.Context, keys string, known keyHistory, now func
 	if err := t.dropUnused(); err != nil {
 		return nil, err
 	}
+	if err := h.PrepareListSigner(now()); err != nil {
+		return nil, err
+	}
 	if err := t.announceAll(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.renewListSigner(ctx); err != nil {
 		return nil, err
 	}
 	if _, err := t.renewMetadata(ctx); err != nil {
@@ -317,7 +323,7 @@ func (t *localTrust) refresh(ctx context.Context) error {
 	defer t.mu.Unlock()
 	metadata, fault := t.renewMetadata(ctx) // the lists are made anew all the same
 	status, late := t.renewStatus(ctx)
-	fault = errors.Join(fault, late)
+	fault = errors.Join(fault, late, t.renewListSigner(ctx))
 	if err := t.remake(); err != nil {
 		return errors.Join(fault, err)
 	}

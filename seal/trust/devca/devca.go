@@ -130,7 +130,11 @@ type Hierarchy struct {
 
 	Body       // the first public body
 	ListSigner Pair
-	Registrar  Pair
+	// NextListSigner takes over from ListSigner. Who follows the lists knows its
+	// certificate from the beginning; it is empty in a hierarchy of before there was
+	// one, see PrepareListSigner.
+	NextListSigner Pair
+	Registrar      Pair
 	// Tenants are further public bodies, by the name of their tenant.
 	Tenants map[string]*Body
 
@@ -170,6 +174,9 @@ func New(o Options) (*Hierarchy, error) {
 		return nil, err
 	}
 	h.Body = *first
+	if err := h.PrepareListSigner(o.Now); err != nil {
+		return nil, err
+	}
 	if err := h.Refresh(o.Now); err != nil {
 		return nil, err
 	}
@@ -484,15 +491,24 @@ func (h *Hierarchy) RegistrarSealer(now func() time.Time) (*seal.Sealer, error) 
 	return seal.NewSealer(h.Registrar.Key, h.Registrar.chain(), seal.Options{Now: now})
 }
 
+// ListSealer signs the lists of providers.
+func (h *Hierarchy) ListSealer(now func() time.Time) (*seal.Sealer, error) {
+	return seal.NewSealer(h.ListSigner.Key, h.ListSigner.chain(), seal.Options{Now: now})
+}
+
 func (p Pair) chain() []*x509.Certificate { return []*x509.Certificate{p.Certificate} }
 
 // Anchors are what a relying party has to trust beforehand. Status signers
 // become trusted through the list.
 func (h *Hierarchy) Anchors() trust.Anchors {
+	signers := []*x509.Certificate{h.ListSigner.Certificate}
+	if next := h.NextListSigner.Certificate; next != nil {
+		signers = append(signers, next)
+	}
 	return trust.Anchors{
 		trust.UseSeal:              {h.SealCA.Certificate},
 		trust.UseAccessCertificate: {h.AccessCA.Certificate},
-		trust.UseListSigner:        {h.ListSigner.Certificate},
+		trust.UseListSigner:        signers,
 		trust.UseRegistrar:         {h.Registrar.Certificate},
 	}
 }

@@ -49,6 +49,10 @@ type manifest struct {
 	RevokedSeal   []revoked               `json:"revoked_seal"`
 	RevokedAccess []revoked               `json:"revoked_access"`
 	Tenants       map[string]bodyManifest `json:"tenants,omitempty"`
+	// ListSigner is the file of who signs the lists, without its ending; empty for
+	// the first one. NextListSigner is that of the next.
+	ListSigner     string `json:"list_signer,omitempty"`
+	NextListSigner string `json:"next_list_signer,omitempty"`
 }
 
 // bodyManifest is what is said of one public body.
@@ -150,8 +154,8 @@ func remove(dir, file string) error {
 	return nil
 }
 
-// removeUnnamed removes the keys and certificates of metadata and status list
-// signers that the manifest does not name.
+// removeUnnamed removes the keys and certificates of signers of metadata, status
+// lists and lists of providers that the manifest does not name.
 func (h *Hierarchy) removeUnnamed(dir string) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -165,6 +169,12 @@ func (h *Hierarchy) removeUnnamed(dir string) error {
 			}
 			return strings.HasPrefix(name, metadataFile(serialOf(b.Metadata.Certificate), "."))
 		}
+		if strings.HasPrefix(name, listSignerFile("")) && !strings.HasPrefix(name, h.info.ListSigner+".") && !strings.HasPrefix(name, h.info.NextListSigner+".") {
+			if err := remove(dir, name); err != nil {
+				return err
+			}
+			continue
+		}
 		if !strings.HasPrefix(name, metadataFile("", "")) && !strings.HasPrefix(name, statusFile("", "")) || slices.ContainsFunc(h.bodies(), named) {
 			continue
 		}
@@ -172,11 +182,18 @@ func (h *Hierarchy) removeUnnamed(dir string) error {
 			return err
 		}
 	}
+	replaced := []string{}
 	for first, b := range h.firstStatus() {
 		if b.body.Status != "" {
-			if err := errors.Join(remove(dir, first+".key"), remove(dir, first+".pem")); err != nil {
-				return err
-			}
+			replaced = append(replaced, first)
+		}
+	}
+	if h.info.ListSigner != "" {
+		replaced = append(replaced, firstListSigner)
+	}
+	for _, first := range replaced {
+		if err := errors.Join(remove(dir, first+".key"), remove(dir, first+".pem")); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -194,13 +211,22 @@ func (h *Hierarchy) firstStatus() map[string]*Body {
 func (h *Hierarchy) pairs() map[string]*Pair {
 	pairs := map[string]*Pair{
 		"seal-ca": &h.SealCA, "access-ca": &h.AccessCA, "scheme-ca": &h.SchemeCA,
-		"list-signer": &h.ListSigner, "registrar": &h.Registrar,
+		cmp.Or(h.info.ListSigner, firstListSigner): &h.ListSigner, "registrar": &h.Registrar,
+	}
+	if h.info.NextListSigner != "" {
+		pairs[h.info.NextListSigner] = &h.NextListSigner
 	}
 	for first, b := range h.firstStatus() {
 		pairs[cmp.Or(b.body.Status, first)] = &b.Status
 	}
 	return pairs
 }
+
+// firstListSigner is the file of the first one who signs the lists, without its
+// ending; listSignerFile those after.
+const firstListSigner = "list-signer"
+
+func listSignerFile(serial string) string { return firstListSigner + "-" + serial }
 
 func serialOf(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
 

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
 )
@@ -233,7 +232,7 @@ func (h *Hierarchy) signList(p trust.Profile, before, name string, entities []tr
 	if p.History != 0 {
 		d.LoTE.Scheme.History = &p.History
 	}
-	signer, err := seal.NewSealer(h.ListSigner.Key, h.ListSigner.chain(), seal.Options{Now: func() time.Time { return now }})
+	signer, err := h.ListSealer(func() time.Time { return now })
 	if err != nil {
 		return "", err
 	}
