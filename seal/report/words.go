@@ -22,10 +22,10 @@ var advices = map[seal.SubIndication]advice{
 	seal.SigCryptoFailure: {
 		"The signature cannot be verified with the key of the certificate.",
 		"Do not rely on the document. Ask its creator for the original."},
-	"REVOKED": {
+	seal.Revoked: {
 		"It is proven that the seal was made after its certificate had been revoked.",
 		"Do not rely on the document."},
-	"EXPIRED": {
+	seal.Expired: {
 		"It is proven that the seal was made after its certificate had run out.",
 		"Do not rely on the document. Ask its creator to seal it anew."},
 	seal.NotYetValid: {
@@ -136,6 +136,7 @@ var titles = map[string]string{
 	seal.CheckSignature:           "Signature over the document",
 	seal.CheckTimeStamp:           "Time-stamp",
 	seal.CheckArchiveStamp:        "Archive time-stamp",
+	seal.CheckContentStamp:        "Time-stamp of the content",
 	seal.CheckChain:               "Chain to who is trusted",
 	seal.CheckValidity:            "Validity of the certificates",
 	seal.CheckKeyUsage:            "Purpose of the certificate",
