@@ -75,10 +75,11 @@ func (v *Validator) chain(out *Validation, path *trust.Path, err error) {
 
 // outOfBounds says what it means that a certificate was not valid at the time that
 // counts. A time-stamp from before the certificate proves that the seal is not its
-// holder's, and nothing mends that; that no time-stamp is there proves nothing, not
-// even where our clock is before the certificate. What is known of the certificate
-// inside its validity decides between the others (EN 319 102-1, clause 5.5.4, steps
-// 4a, 4b and 4d).
+// holder's, and a content time-stamp from after it that it was made when it had run
+// out, and nothing mends either; that no time-stamp is there proves nothing, not even
+// where our clock is before the certificate. What is known of the certificate
+// inside its validity decides between the others (EN 319 102-1, clauses 5.3.4 and
+// 5.5.4, steps 4a, 4b and 4d).
 func (v *Validator) outOfBounds(ctx context.Context, out *Validation, h held) error {
 	defer func() { out.Checks.Skip(CheckRevocation, specRevocation, "there is no chain to ask about") }()
 	c := out.Certificate

@@ -32,7 +32,7 @@ var advices = map[seal.SubIndication]advice{
 		"It is proven that the seal was made before its certificate was valid.",
 		"Do not rely on the document. Ask its creator to seal it anew."},
 	seal.SigConstraintsFailure: {
-		"What was signed along with the document, such as the time, breaks a rule.",
+		"What was signed along with the document, such as the time, breaks a rule, or a time-stamp of the content that must hold does not.",
 		"Ask the creator to seal the document anew; a rule that is broken does not mend by itself."},
 	seal.ChainConstraintsFailure: {
 		"The certificate, or one between it and who is trusted, is not made for seals or breaks a rule for certificates.",
