@@ -272,12 +272,17 @@ func TestContentTimeStampEvidence(t *testing.T) {
 	}
 
 	// One that does not hold is in the way of no evidence: it is made of the rest.
-	revoked := a.contentLifted(false, good, []byte{0x30, 0}, a.content(newArchive(t).tsas[0], encoded, now), a.content(short, "another", now))
+	older := old(t, a)
+	revoked := a.contentLifted(false, good, []byte{0x30, 0}, a.content(newArchive(t).tsas[0], encoded, now), a.content(older, "another", now))
 	a.check(a.archivist(0, now, gone(short.Chain[0], now.Add(-time.Hour))).Lift(t.Context(), revoked, seal.BaselineLTA))
 	v := a.validator(now.Add(time.Hour), gone(short.Chain[0], now.Add(-time.Hour)))
 	got := judge(t, v, revoked, now.Add(time.Hour))
 	if found, _ := outcomes(got); got.Err() != nil || got.Level != seal.BaselineLTA || !slices.Equal(found, slices.Repeat([]credential.Outcome{credential.Skipped}, 4)) {
 		t.Errorf("%s %v\n%s", got.Level, got.Err(), got.Checks)
+	}
+
+	if slices.ContainsFunc(revoked.Values().Certificates, older.Root.Equal) {
+		t.Error("values for a time-stamp of something else are kept")
 	}
 
 	// In etsiU there are none, nor are they added.
@@ -385,9 +390,22 @@ func TestYoungerThanItsContent(t *testing.T) {
 		}
 	}
 
+	// Of several the last one counts, in whatever order; and its accuracy does.
+	at := now.Add(2 * time.Hour)
+	early, late := a.content(strong, encoded, now.Add(-time.Hour)), a.content(strong, encoded, now.Add(time.Minute+2*time.Second))
+	for _, tokens := range [][][]byte{{early, late}, {late, early}} {
+		if got := validate(t, a.validator(at, revokedAt(now)...), a.contentSealed(false, now, tokens...), at); got.SubIndication != seal.Revoked {
+			t.Errorf("early and late: found %s\n%s", got.SubIndication, got.Checks)
+		}
+	}
+	within := a.content(strong, encoded, now.Add(time.Minute+time.Second)) // a second is its accuracy
+	if got := validate(t, a.validator(at, revokedAt(now)...), a.contentSealed(false, now, within), at); got.SubIndication != seal.RevokedNoPOE {
+		t.Errorf("by less than its accuracy: found %s", got.SubIndication)
+	}
+
 	// P-256 ends, and with it the seal; one over a content stamped since is younger.
 	ended := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
-	at := ended.Add(48 * time.Hour)
+	at = ended.Add(48 * time.Hour)
 	for stampedAt, want := range map[time.Time]seal.SubIndication{
 		ended.Add(-time.Hour): seal.CryptoConstraintsNoPOE, ended.Add(time.Hour): seal.CryptoConstraintsFailure,
 	} {
