@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/tsp"
 )
@@ -19,25 +18,25 @@ func (v *Validator) suite() *trust.Suite {
 
 // cryptography judges the algorithms of the seal and of its chain at the time at
 // which it is proven to have existed (ETSI EN 319 102-1, clauses 5.2.7 and 5.6.2.2).
-// A seal under a certificate that was issued when the algorithm had ended is younger
-// than that, which nothing can mend; of another one a time-stamp might have proven
-// that it is older.
-func (v *Validator) cryptography(out *Validation, alg jose.Alg, at time.Time) {
+// A seal under a certificate that was issued when the algorithm had ended, or over a
+// content that was stamped then, is younger than that, which nothing can mend; of
+// another one a time-stamp might have proven that it is older.
+func (v *Validator) cryptography(out *Validation, h held) {
 	const spec = "ETSI EN 319 102-1, clause 5.2.7; TS 119 312"
-	life, err := v.suite().JWS(alg, out.Certificate.PublicKey)
+	life, err := v.suite().JWS(h.alg, out.Certificate.PublicKey)
 	if err == nil && out.Path != nil {
 		var chain trust.Lifetime
 		chain, err = v.suite().Path(out.Path)
 		life = life.Sooner(chain)
 	}
 	if err == nil {
-		err = life.At(at)
+		err = life.At(h.at)
 	}
 	switch {
 	case err == nil && life.End.IsZero():
 	case err == nil:
 		out.Checks.Pass(CheckAlgorithmEnd, spec, fmt.Sprintf("%s is believed until %s (%s)", life.Algorithm, life.End.Format(time.DateOnly), v.suite().Version()))
-	case errors.Is(err, trust.ErrEnded) && out.Certificate.NotBefore.Before(life.End):
+	case errors.Is(err, trust.ErrEnded) && out.Certificate.NotBefore.Before(life.End) && h.since.Before(life.End):
 		out.indeterminate(CryptoConstraintsNoPOE, CheckAlgorithmEnd, spec, fmt.Errorf("%w; nothing proves that the seal is older", err))
 	default:
 		out.indeterminate(CryptoConstraintsFailure, CheckAlgorithmEnd, spec, err)

@@ -122,36 +122,54 @@ func (a *Archivist) stamp(ctx context.Context, f *evidence.File, kind evidence.K
 
 // addValues adds the issuers of every certificate that counts now, and the lists or
 // answers that say it is good. Before the first archive time-stamp those are the
-// seal's and the authorities'; afterwards the last authority's, for the others were
+// seal's and the authorities', those of content time-stamps too; afterwards the last authority's, for the others were
 // covered when their values were good.
 func (a *Archivist) addValues(ctx context.Context, f *evidence.File, got *tsp.Token) error {
 	paths, err := a.paths(f, got)
 	if err != nil {
 		return err
 	}
-	now := a.Now()
-	var v evidence.Values
-	known := map[string]bool{}
+	v := values{known: map[string]bool{}}
 	for _, p := range paths {
-		for i, c := range p.Certificates[:len(p.Certificates)-1] {
-			issuer := p.Certificates[i+1]
-			status, value, err := a.Lists.RevocationValue(ctx, c, issuer, now)
-			if err != nil {
-				return fmt.Errorf("asking about revocation: %w", err)
-			}
-			if status.State != trust.Good {
-				return fmt.Errorf("%w: revocation of %s is %s: %s", ErrArchive, subject(c), status.State, status.Detail)
-			}
-			keep(&v.Certificates, issuer, known, issuer.Raw)
-			if value.CRL != nil {
-				keep(&v.CRLs, value.CRL, known, value.CRL)
-			}
-			if value.OCSP != nil {
-				keep(&v.OCSPs, value.OCSP, known, value.OCSP)
-			}
+		if err := a.path(ctx, &v, p); err != nil {
+			return err
 		}
 	}
-	return f.AddValues(v)
+	for _, p := range a.contentPaths(f) {
+		// One that is not believed is not relied on when the seal is judged.
+		if err := a.path(ctx, &v, p); err != nil && !errors.Is(err, ErrArchive) {
+			return err
+		}
+	}
+	return f.AddValues(v.Values)
+}
+
+// values are collected, each once.
+type values struct {
+	evidence.Values
+	known map[string]bool
+}
+
+// path adds what says of every certificate of a chain that it is good.
+func (a *Archivist) path(ctx context.Context, v *values, p *trust.Path) error {
+	for i, c := range p.Certificates[:len(p.Certificates)-1] {
+		issuer := p.Certificates[i+1]
+		status, value, err := a.Lists.RevocationValue(ctx, c, issuer, a.Now())
+		if err != nil {
+			return fmt.Errorf("asking about revocation: %w", err)
+		}
+		if status.State != trust.Good {
+			return fmt.Errorf("%w: revocation of %s is %s: %s", ErrArchive, subject(c), status.State, status.Detail)
+		}
+		keep(&v.Certificates, issuer, v.known, issuer.Raw)
+		if value.CRL != nil {
+			keep(&v.CRLs, value.CRL, v.known, value.CRL)
+		}
+		if value.OCSP != nil {
+			keep(&v.OCSPs, value.OCSP, v.known, value.OCSP)
+		}
+	}
+	return nil
 }
 
 // keep adds what is not known yet.
@@ -160,6 +178,26 @@ func keep[T any](to *[]T, x T, known map[string]bool, der []byte) {
 		known[string(der)] = true
 		*to = append(*to, x)
 	}
+}
+
+// contentPaths are the chains of content time-stamps that hold, before the first
+// archive time-stamp: what it covers was kept.
+func (a *Archivist) contentPaths(f *evidence.File) []*trust.Path {
+	if has(f, evidence.ArchiveTimeStamp) {
+		return nil
+	}
+	var out []*trust.Path
+	for _, token := range f.Header().ContentTimeStamps {
+		t, err := tsp.Parse(token)
+		if err != nil || f.CheckContent(t) != nil {
+			continue
+		}
+		p, err := t.Verify(tsp.Verification{Hash: t.Hash, Imprint: t.Imprint, Trust: a.Trust, Certificates: f.Values().Certificates})
+		if err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // paths are the chains whose revocation must be kept now. The token that was got a

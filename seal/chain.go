@@ -18,6 +18,7 @@ type held struct {
 	err     error       // why there is none
 	chainAt func(time.Time) (*trust.Path, error)
 	at, now time.Time
+	since   time.Time // before this there was no seal; zero when nothing says so
 }
 
 // trusted judges the chain, the revocation of every certificate below the anchor, and
@@ -35,7 +36,7 @@ func (v *Validator) trusted(ctx context.Context, out *Validation, h held) error 
 	if err != nil {
 		return err
 	}
-	v.cryptography(out, h.alg, h.at)
+	v.cryptography(out, h)
 	if ended && out.Indication == "" {
 		out.Indication, out.SubIndication = Indeterminate, CryptoConstraintsNoPOE
 	}
@@ -74,10 +75,11 @@ func (v *Validator) chain(out *Validation, path *trust.Path, err error) {
 
 // outOfBounds says what it means that a certificate was not valid at the time that
 // counts. A time-stamp from before the certificate proves that the seal is not its
-// holder's, and nothing mends that; that no time-stamp is there proves nothing, not
-// even where our clock is before the certificate. What is known of the certificate
-// inside its validity decides between the others (EN 319 102-1, clause 5.5.4, steps
-// 4a, 4b and 4d).
+// holder's, and a content time-stamp from after it that it was made when it had run
+// out, and nothing mends either; that no time-stamp is there proves nothing, not even
+// where our clock is before the certificate. What is known of the certificate
+// inside its validity decides between the others (EN 319 102-1, clauses 5.3.4 and
+// 5.5.4, steps 4a, 4b and 4d).
 func (v *Validator) outOfBounds(ctx context.Context, out *Validation, h held) error {
 	defer func() { out.Checks.Skip(CheckRevocation, specRevocation, "there is no chain to ask about") }()
 	c := out.Certificate
@@ -89,6 +91,10 @@ func (v *Validator) outOfBounds(ctx context.Context, out *Validation, h held) er
 	if h.at.Before(c.NotBefore) {
 		inside = c.NotBefore
 	}
+	if h.since.After(c.NotAfter) {
+		out.totalFailed(Expired, CheckValidity, specBounds, fmt.Errorf("%w; a content time-stamp proves that the seal is younger", h.err))
+		return nil
+	}
 	sub, why := OutOfBoundsNoPOE, h.err
 	if path, err := h.chainAt(inside); err == nil {
 		found, err := askPath(ctx, h.source, path, inside, inside)
@@ -99,6 +105,10 @@ func (v *Validator) outOfBounds(ctx context.Context, out *Validation, h held) er
 			sub = OutOfBoundsNotRevoked
 		case found.state == trust.Revoked && found.place == 0:
 			sub, why = RevokedNoPOE, fmt.Errorf("%w; and revoked: %s", h.err, found.why)
+			if h.provenRevoked(found.leaf) {
+				out.totalFailed(Revoked, CheckValidity, specBounds, fmt.Errorf("%w; a content time-stamp proves that the seal is younger", why))
+				return nil
+			}
 		}
 	}
 	out.indeterminate(sub, CheckValidity, specBounds, why)
@@ -120,6 +130,8 @@ func (v *Validator) revocation(ctx context.Context, out *Validation, h held) (en
 	switch {
 	case found.state == trust.Good:
 		out.Checks.Pass(CheckRevocation, specRevocation, out.Revocation.Detail)
+	case found.state == trust.Revoked && found.place == 0 && h.provenRevoked(found.leaf):
+		out.totalFailed(Revoked, CheckRevocation, specRevocation, fmt.Errorf("%w; a content time-stamp proves that the seal is younger", why))
 	case found.state == trust.Revoked && found.place == 0:
 		out.indeterminate(RevokedNoPOE, CheckRevocation, specRevocation, why)
 	case found.state == trust.Revoked:
@@ -132,6 +144,12 @@ func (v *Validator) revocation(ctx context.Context, out *Validation, h held) (en
 		out.indeterminate(TryLater, CheckRevocation, specRevocation, why)
 	}
 	return found.ended, nil
+}
+
+// provenRevoked reports whether the seal was made after its certificate had been
+// revoked, which no proof of existence mends (EN 319 102-1, clause 5.3.4).
+func (h held) provenRevoked(s trust.RevocationStatus) bool {
+	return !s.Since.IsZero() && h.since.After(s.Since)
 }
 
 // pathStatus is what is known of the revocation of a whole path.

@@ -63,10 +63,19 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 		return out, nil
 	}
 
-	// Step 4. Time-stamps: since when the signature exists.
+	// Step 4. Time-stamps: since when the signature exists, and before when it does
+	// not.
 	p := newProofs(v, f, at)
 	if err := p.timeStamps(ctx, &out, at); err != nil {
 		return Validation{}, err
+	}
+
+	var content contentStamps
+	if h.ContentTimeStamps != nil {
+		var err error
+		if content, err = v.contentStamps(ctx, &out, h, p.content(out.BestSignatureTime)); err != nil {
+			return Validation{}, err
+		}
 	}
 
 	// Step 5. Chain, validity, key usage, revocation and algorithms at that time.
@@ -74,12 +83,13 @@ func (v *Validator) ValidateEvidence(ctx context.Context, f *evidence.File, at t
 		return v.Trust.Complete(chain, p.certificates, trust.UseSeal, t)
 	}
 	path, pathErr := chainAt(out.BestSignatureTime)
-	if err := v.trusted(ctx, &out, held{h.Alg, p.source(), path, pathErr, chainAt, out.BestSignatureTime, at}); err != nil {
+	if err := v.trusted(ctx, &out, held{h.Alg, p.source(), path, pathErr, chainAt, out.BestSignatureTime, at, content.since}); err != nil {
 		return Validation{}, err
 	}
 	if p.disorder != nil && out.Indication == "" {
 		out.Indication, out.SubIndication = Indeterminate, TimestampOrderFailure
 	}
+	content.conclude(&out)
 
 	// Step 6. Signed attributes, level.
 	v.attributes(&out, h, out.BestSignatureTime)

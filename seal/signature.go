@@ -80,7 +80,7 @@ func (v *Validator) ValidateSignature(ctx context.Context, s Signature, at time.
 
 	// Steps 4 and 5. Chain, validity, key usage, revocation and algorithms.
 	chainAt := func(t time.Time) (*trust.Path, error) { return v.Trust.DER(s.Chain, trust.UseSeal, t) }
-	if err := v.trusted(ctx, &out, held{s.Alg, v.Revocation, path, pathErr, chainAt, at, at}); err != nil {
+	if err := v.trusted(ctx, &out, held{s.Alg, v.Revocation, path, pathErr, chainAt, at, at, time.Time{}}); err != nil {
 		return Validation{}, err
 	}
 

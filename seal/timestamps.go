@@ -13,7 +13,7 @@ import (
 	"github.com/zegel-id/zegel/seal/tsp"
 )
 
-// TimeStamp is a time-stamp of the evidence.
+// TimeStamp is a time-stamp of the evidence, or of the content.
 type TimeStamp struct {
 	Kind evidence.Kind
 	// Time is what the authority says, with the given accuracy, under a policy.
@@ -112,16 +112,21 @@ func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) 
 		if e.Kind == evidence.ArchiveTimeStamp {
 			check, spec = CheckArchiveStamp, specArchiveStamp
 		}
-		s, fault, err := p.timeStamp(ctx, i, e, control)
+		q := p.question(control)
+		q.imprint = func(t *tsp.Token) error { return p.f.CheckImprint(i, t) }
+		s, fault, err := p.v.timeStamp(ctx, e.Kind, e.Token, q)
 		if err != nil {
 			return err
 		}
 		out.TimeStamps = append(out.TimeStamps, s)
 		if fault != nil {
+			if errors.Is(fault, errOrder) && control.Before(p.now) { // what contradicts it is another time-stamp, not our clock
+				p.disorder = fault
+			}
 			out.Checks.Fail(check, spec, fault.Error())
 			continue
 		}
-		out.Checks.Pass(check, spec, fmt.Sprintf("%s by %s under policy %s", s.Time.Format(time.RFC3339), subject(s.Path.Leaf()), s.Policy))
+		out.Checks.Pass(check, spec, stamped(s))
 		if out.StampBefore.IsZero() {
 			out.StampBefore = s.until
 		}
@@ -140,52 +145,73 @@ func (p *proofs) timeStamps(ctx context.Context, out *Validation, at time.Time) 
 	return nil
 }
 
-// timeStamp judges one time-stamp that must hold at the control time. The fault
-// is why it does not.
-func (p *proofs) timeStamp(ctx context.Context, i int, e evidence.Element, control time.Time) (s TimeStamp, fault, err error) {
-	s = TimeStamp{Kind: e.Kind}
+// question is what a time-stamp is held against that must hold at a time, without
+// what it must stamp.
+func (p *proofs) question(control time.Time) stampQuestion {
+	return stampQuestion{source: p.source(), certificates: p.certificates, control: control, now: p.now}
+}
+
+// content is the question about content time-stamps: they are under the seal, so
+// they existed when it did.
+func (p *proofs) content(best time.Time) stampQuestion {
+	q := p.question(best)
+	q.imprint = p.f.CheckContent
+	return q
+}
+
+// stampQuestion is what a time-stamp is held against.
+type stampQuestion struct {
+	imprint      func(*tsp.Token) error // whether it stamps what it must
+	source       trust.RevocationSource
+	certificates []*x509.Certificate // that may complete its chain
+	control      time.Time           // when it is known to have existed, at which it must hold
+	now          time.Time           // of the validation
+}
+
+// errOrder is a time-stamp that contradicts what is known of it.
+var errOrder = errors.New("it says a time after the one at which it is known to exist")
+
+// timeStamp judges one time-stamp. The fault is why it does not hold.
+func (v *Validator) timeStamp(ctx context.Context, kind evidence.Kind, token []byte, q stampQuestion) (s TimeStamp, fault, err error) {
+	s = TimeStamp{Kind: kind}
 
 	// Step 1. It can be read, and stamps what it must.
-	t, fault := tsp.Parse(e.Token)
+	t, fault := tsp.Parse(token)
 	if fault != nil {
 		return s, fault, nil
 	}
 	s.Time, s.Accuracy, s.Policy = t.Time, t.Accuracy, t.Policy.String()
-	if fault := p.f.CheckImprint(i, t); fault != nil {
+	if fault := q.imprint(t); fault != nil {
 		return s, fault, nil
 	}
 
 	// Step 2. A trusted authority signed it when it says.
-	path, fault := t.Verify(tsp.Verification{Hash: t.Hash, Imprint: t.Imprint, Trust: p.v.Trust, Certificates: p.certificates})
+	path, fault := t.Verify(tsp.Verification{Hash: t.Hash, Imprint: t.Imprint, Trust: v.Trust, Certificates: q.certificates})
 	if fault != nil {
 		return s, fault, nil
 	}
 
 	// Step 3. That lies before the time at which it is known to have existed.
-	if t.Time.Add(-t.Accuracy).After(control.Add(p.v.skew())) {
-		fault := errors.New("it says a time after the one at which it is known to exist")
-		if control.Before(p.now) { // what contradicts it is another time-stamp, not our clock
-			p.disorder = fault
-		}
-		return s, fault, nil
+	if t.Time.Add(-t.Accuracy).After(q.control.Add(v.skew())) {
+		return s, errOrder, nil
 	}
 
 	// Step 4. At that time the authority and its algorithms could still be believed.
-	if fault := path.ValidAt(control); fault != nil {
+	if fault := path.ValidAt(q.control); fault != nil {
 		return s, fmt.Errorf("nothing proves that it existed before its certificate ran out: %w", fault), nil
 	}
-	life, fault := p.v.stampLife(t, path)
+	life, fault := v.stampLife(t, path)
 	if fault == nil {
-		fault = life.At(control)
+		fault = life.At(q.control)
 	}
 	if fault != nil {
 		return s, fmt.Errorf("nothing proves that it existed while its algorithms were believed: %w", fault), nil
 	}
-	found, err := askPath(ctx, p.source(), path, control, p.now)
+	found, err := askPath(ctx, q.source, path, q.control, q.now)
 	if err != nil {
 		return s, nil, err
 	}
-	if found.state != trust.Good && (found.state != trust.Unknown || found.ended || !p.v.InsecureAcceptUnknownRevocation) {
+	if found.state != trust.Good && (found.state != trust.Unknown || found.ended || !v.InsecureAcceptUnknownRevocation) {
 		return s, fmt.Errorf("revocation of its authority is %s: %s", found.state, found.why), nil
 	}
 	s.Accepted, s.Path, s.until = true, path, path.NotAfter()
@@ -220,6 +246,11 @@ func (p *proofs) values(ctx context.Context, out *Validation) error {
 			ask = append(ask, question{s.Path, s.Time})
 		}
 		last = last && !(s.Accepted && s.Kind == evidence.ArchiveTimeStamp)
+	}
+	for _, s := range out.ContentTimeStamps {
+		if s.Accepted {
+			ask = append(ask, question{s.Path, out.BestSignatureTime})
+		}
 	}
 	for _, q := range ask {
 		found, err := askPath(ctx, p.kept, q.path, q.at, q.at)

@@ -45,6 +45,8 @@ const (
 	NoCertificateChainNoPOE     SubIndication = "NO_CERTIFICATE_CHAIN_FOUND_NO_POE"
 	NotYetValid                 SubIndication = "NOT_YET_VALID"
 	TimestampOrderFailure       SubIndication = "TIMESTAMP_ORDER_FAILURE"
+	Revoked                     SubIndication = "REVOKED"
+	Expired                     SubIndication = "EXPIRED"
 	OutOfBoundsNotRevoked       SubIndication = "OUT_OF_BOUNDS_NOT_REVOKED"
 	OutOfBoundsNoPOE            SubIndication = "OUT_OF_BOUNDS_NO_POE"
 	RevokedNoPOE                SubIndication = "REVOKED_NO_POE"
@@ -109,6 +111,7 @@ const (
 	CheckSignature    = "seal_signature"
 	CheckTimeStamp    = "seal_time_stamp"         // one for each
 	CheckArchiveStamp = "seal_archive_time_stamp" // one for each, the last first
+	CheckContentStamp = "seal_content_time_stamp" // one for each
 	CheckChain        = "seal_chain"
 	CheckValidity     = "seal_certificate_validity"
 	CheckKeyUsage     = "seal_key_usage"
@@ -160,6 +163,10 @@ type Validation struct {
 	BestSignatureTime time.Time
 	// TimeStamps are those of the evidence, in its order.
 	TimeStamps []TimeStamp
+	// ContentTimeStamps are those that were signed with the payload (adoTst), in the
+	// order of the header. They prove that the content existed, and of the seal that
+	// it is younger.
+	ContentTimeStamps []TimeStamp
 	// StampBefore is when the certificates of the authority that stamped last run
 	// out, or one of the algorithms of what it made ends, whatever is first: by then
 	// the evidence must be stamped again. Zero without a time-stamp that holds.

@@ -105,11 +105,19 @@ func (v *Validator) Validate(ctx context.Context, t *jose.Token, at time.Time) (
 		return out, nil
 	}
 
-	// Steps 4 and 5. Chain, validity, key usage, revocation and algorithms.
+	// Steps 4 and 5. Chain, validity, key usage, revocation and algorithms. Content
+	// time-stamps say before when there was no seal.
 	chainAt := func(t time.Time) (*trust.Path, error) { return v.Trust.X5C(h.X5C, trust.UseSeal, t) }
-	if err := v.trusted(ctx, &out, held{h.Alg, v.Revocation, path, pathErr, chainAt, at, at}); err != nil {
+	var content contentStamps
+	if h.ContentTimeStamps != nil {
+		if content, err = v.contentStamps(ctx, &out, h, v.compactContent(t.RawPayload(), at)); err != nil {
+			return Validation{}, err
+		}
+	}
+	if err := v.trusted(ctx, &out, held{h.Alg, v.Revocation, path, pathErr, chainAt, at, at, content.since}); err != nil {
 		return Validation{}, err
 	}
+	content.conclude(&out)
 
 	// Step 6. Signed attributes, level.
 	v.attributes(&out, h, at)
@@ -196,7 +204,7 @@ func (v *Validator) attributes(out *Validation, h jades.Header, at time.Time) {
 		out.indeterminate(SigConstraintsFailure, CheckAttributes, spec, fault)
 		return
 	}
-	switch name, found := h.Unprocessed(); {
+	switch name, found := h.Unprocessed(jades.ContentTimeStamp); {
 	case found && name == "sigPId":
 		out.indeterminate(SignaturePolicyNotAvailable, CheckAttributes, spec, fmt.Errorf("%w: %s", jades.ErrUnprocessed, name))
 	case found:

@@ -137,7 +137,7 @@ func TestSealVerdicts(t *testing.T) {
 		"iat before the certificate": {sealed(good, set("iat", now.Unix()-7200)), seal.Indeterminate, seal.SigConstraintsFailure, seal.CheckAttributes, seal.NotApplicable},
 		"no iat":                     {sealed(good, func(h map[string]any) { delete(h, "iat") }), seal.Indeterminate, seal.SigConstraintsFailure, seal.CheckAttributes, seal.NotApplicable},
 		"critical policy":            {sealed(good, critical("sigPId")), seal.Indeterminate, seal.SignaturePolicyNotAvailable, seal.CheckAttributes, seal.NotApplicable},
-		"critical time-stamp":        {sealed(good, critical("adoTst")), seal.Indeterminate, seal.SigConstraintsFailure, seal.CheckAttributes, seal.NotApplicable},
+		"empty time-stamp":           {sealed(good, critical("adoTst")), seal.TotalFailed, seal.FormatFailure, seal.CheckFormat, seal.NotApplicable},
 		"critical attributes":        {sealed(good, critical("srAts")), seal.Indeterminate, seal.SigConstraintsFailure, seal.CheckAttributes, seal.NotApplicable},
 	} {
 		got := validate(t, v, tc.compact, now)

@@ -137,6 +137,13 @@ func split(store, compact []byte) (*Token, []byte, error) {
 	return t, store, nil
 }
 
+// RawPayload is the payload as it stands in the token, in base64url. It belongs to
+// the token.
+func (t *Token) RawPayload() []byte {
+	_, payload, _ := bytes.Cut(t.input, dot)
+	return payload
+}
+
 var dot = []byte{'.'}
 
 func tooLong() error { return fmt.Errorf("%w: longer than %d bytes", ErrToken, MaxToken) }

@@ -41,6 +41,22 @@ func (f *File) CheckImprint(i int, t *tsp.Token) error {
 	return nil
 }
 
+// CheckContent holds a content time-stamp against the payload that it must stamp, as
+// CheckImprint does with those of the evidence.
+func (f *File) CheckContent(t *tsp.Token) error { return CheckContent(t, []byte(f.payload)) }
+
+// CheckContent holds a content time-stamp against a payload as it stands in the JWS:
+// in base64url, or as it is with b64 false (TS 119 182-1, clause 5.2.6). The token is
+// not verified.
+func CheckContent(t *tsp.Token, payload []byte) error {
+	h := t.Hash.New()
+	_, _ = h.Write(payload) // a hash does not fail
+	if !bytes.Equal(h.Sum(nil), t.Imprint) {
+		return fmt.Errorf("%w: it is not of the payload as it stands in the JWS (ETSI TS 119 182-1, clause 5.2.6)", tsp.ErrImprint)
+	}
+	return nil
+}
+
 // write writes what a time-stamp before the element at the given place stamps.
 // For a signature time-stamp that is the signature value in base64url; for an
 // archive time-stamp everything there is: payload, protected header and
@@ -86,8 +102,7 @@ func (f *File) AddTimeStamp(kind Kind, token []byte) error {
 	case kind == ArchiveTimeStamp && (!f.has(SignatureTimeStamp) || !f.has(RevocationValues)):
 		return fmt.Errorf("%w: an archive time-stamp without a signature time-stamp and revocation values (ETSI TS 119 182-1, clause 6.3)", ErrAugment)
 	}
-	o := object(token)
-	x, err := newElement(kind, tstContainer{Tokens: []tstToken{{Val: o.Val}}})
+	x, err := newElement(kind, tstContainer{[]pkiObject{object(token)}})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrAugment, err)
 	}

@@ -10,10 +10,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/zegel-id/zegel/internal/jose"
+	"github.com/zegel-id/zegel/seal/jades"
 )
 
 // Kind names an element of etsiU (TS 119 182-1, clause 5.3).
 type Kind string
+
+// ContentTimeStamp is no element of etsiU but the protected header parameter of
+// content time-stamps (clause 5.2.6).
+const ContentTimeStamp Kind = jades.ContentTimeStamp
 
 // The kinds that are evaluated.
 const (
@@ -64,20 +69,9 @@ func (v Values) empty() bool { return len(v.Certificates)+len(v.CRLs)+len(v.OCSP
 
 // The wire forms of clauses 5.3 and 5.4.
 type (
-	pkiObject struct {
-		Val      string `json:"val"`
-		Encoding string `json:"encoding,omitempty"`
-		SpecRef  string `json:"specRef,omitempty"`
-	}
+	pkiObject    = jades.PKIObject
 	tstContainer struct {
-		CanonAlg string     `json:"canonAlg,omitempty"`
-		Tokens   []tstToken `json:"tstTokens"`
-	}
-	tstToken struct {
-		Type     string `json:"type,omitempty"`
-		Encoding string `json:"encoding,omitempty"`
-		SpecRef  string `json:"specRef,omitempty"`
-		Val      string `json:"val"`
+		Tokens []pkiObject `json:"tstTokens"`
 	}
 	certificateValue struct {
 		X509  *pkiObject     `json:"x509Cert,omitempty"`
@@ -155,29 +149,11 @@ func (e *Element) read(value jsontext.Value) (err error) {
 // readContainer reads a container with one token: with more of them nobody can
 // say which one counts.
 func readContainer(value jsontext.Value) ([]byte, error) {
-	var w tstContainer
-	if err := jose.UnmarshalClosed(value, &w); err != nil {
+	tokens, err := jades.ReadContainer(value, 1)
+	if err != nil {
 		return nil, err
 	}
-	switch {
-	case len(w.Tokens) != 1:
-		return nil, fmt.Errorf("it holds %d time-stamp tokens, expected one (ETSI TS 119 182-1, clause 6.3)", len(w.Tokens))
-	case w.CanonAlg != "":
-		return nil, fmt.Errorf("canonAlg is there, and base64url elements are not canonicalised (ETSI TS 119 182-1, clause 5.4.3.3)")
-	}
-	return pkiObject{Val: w.Tokens[0].Val, Encoding: w.Tokens[0].Encoding}.der()
-}
-
-// der is the value in DER, which is the only encoding that is read.
-func (o pkiObject) der() ([]byte, error) {
-	if o.Encoding != "" && o.Encoding != "http://uri.etsi.org/01903/v1.2.2#DER" {
-		return nil, fmt.Errorf("encoding is not DER (ETSI TS 119 182-1, clause 5.4.1)")
-	}
-	der, err := base64.StdEncoding.Strict().DecodeString(o.Val)
-	if err != nil || len(der) == 0 {
-		return nil, fmt.Errorf("val is not base64 (ETSI TS 119 182-1, clause 5.4.1)")
-	}
-	return der, nil
+	return tokens[0], nil
 }
 
 func readCertificates(w []certificateValue) ([]*x509.Certificate, error) {
@@ -186,7 +162,7 @@ func readCertificates(w []certificateValue) ([]*x509.Certificate, error) {
 		if v.X509 == nil || v.Other != nil {
 			return nil, fmt.Errorf("certificate %d is no x509Cert (ETSI TS 119 182-1, clause 5.3.5.1)", i)
 		}
-		der, err := v.X509.der()
+		der, err := v.X509.DER()
 		if err != nil {
 			return nil, fmt.Errorf("certificate %d: %w", i, err)
 		}
@@ -212,7 +188,7 @@ func (v *Values) readRevocation(w revocationValues) (err error) {
 func readObjects(w []pkiObject) ([][]byte, error) {
 	var out [][]byte
 	for i, o := range w {
-		der, err := o.der()
+		der, err := o.DER()
 		if err != nil {
 			return nil, fmt.Errorf("value %d: %w", i, err)
 		}

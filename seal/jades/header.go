@@ -50,8 +50,11 @@ type Header struct {
 	Unencoded bool
 	// Detached tells that sigD is there: what was signed is elsewhere.
 	Detached bool
+	// ContentTimeStamps are the tokens of adoTst in DER; nil without it. They were
+	// neither read nor judged.
+	ContentTimeStamps [][]byte
 	// Others names the JAdES members that are there and are not evaluated:
-	// srCms, sigPl, srAts, adoTst, sigPId.
+	// srCms, sigPl, srAts, sigPId.
 	Others []string
 }
 
@@ -118,6 +121,12 @@ func parseHeader(t *jose.Token, inJSON bool) (Header, error) {
 	if err := h.times(w); err != nil {
 		return Header{}, err
 	}
+	if w.AdoTst != nil {
+		var err error
+		if h.ContentTimeStamps, err = ReadContainer(w.AdoTst, maxContentStamps); err != nil {
+			return Header{}, fmt.Errorf("%w: adoTst: %w (ETSI TS 119 182-1, clause 5.2.6)", ErrHeader, err)
+		}
+	}
 	if ok { // it has none of what follows
 		return h, nil
 	}
@@ -127,7 +136,7 @@ func parseHeader(t *jose.Token, inJSON bool) (Header, error) {
 		"srCms": w.SrCms != nil, "sigPl": w.SigPl != nil, "srAts": w.SrAts != nil,
 		"adoTst": w.AdoTst != nil, "sigPId": w.SigPID != nil,
 	}
-	for _, name := range []string{"srCms", "sigPl", "srAts", "adoTst", "sigPId"} {
+	for _, name := range []string{"srCms", "sigPl", "srAts", "sigPId"} {
 		if present[name] {
 			h.Others = append(h.Others, name)
 		}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,12 +73,30 @@ func TestMalformedHeaders(t *testing.T) {
 		"x5t#o without value":     `{"alg":"ES256","x5t#o":{"digAlg":"S512"}}`,
 		"sigX5ts with one":        `{"alg":"ES256","sigX5ts":[{"digAlg":"S256","digVal":"AA"}]}`,
 		"sigX5ts of a wrong type": `{"alg":"ES256","sigX5ts":{}}`,
+		"adoTst empty":            `{"alg":"ES256","adoTst":{}}`,
+		"adoTst null":             `{"alg":"ES256","adoTst":null}`,
+		"adoTst text":             `{"alg":"ES256","adoTst":"MAA="}`,
+		"adoTst an array":         `{"alg":"ES256","adoTst":[{"tstTokens":[{"val":"MAA="}]}]}`,
+		"adoTst without tokens":   `{"alg":"ES256","adoTst":{"tstTokens":[]}}`,
+		"adoTst, nine tokens":     `{"alg":"ES256","adoTst":{"tstTokens":[` + strings.Repeat(`{"val":"MAA="},`, 8) + `{"val":"MAA="}]}}`,
+		"adoTst, token null":      `{"alg":"ES256","adoTst":{"tstTokens":[null]}}`,
+		"adoTst, token text":      `{"alg":"ES256","adoTst":{"tstTokens":["MAA="]}}`,
+		"adoTst, no val":          `{"alg":"ES256","adoTst":{"tstTokens":[{"type":"x"}]}}`,
+		"adoTst, val empty":       `{"alg":"ES256","adoTst":{"tstTokens":[{"val":""}]}}`,
+		"adoTst, val a number":    `{"alg":"ES256","adoTst":{"tstTokens":[{"val":1}]}}`,
+		"adoTst, val base64url":   `{"alg":"ES256","adoTst":{"tstTokens":[{"val":"MAA"}]}}`,
+		"adoTst, second no val":   `{"alg":"ES256","adoTst":{"tstTokens":[{"val":"MAA="},{"val":"-_"}]}}`,
+		"adoTst in BER":           `{"alg":"ES256","adoTst":{"tstTokens":[{"val":"MAA=","encoding":"http://uri.etsi.org/01903/v1.2.2#BER"}]}}`,
+		"adoTst, canonAlg":        `{"alg":"ES256","adoTst":{"canonAlg":"https://example.org/c","tstTokens":[{"val":"MAA="}]}}`,
+		"adoTst, unknown member":  `{"alg":"ES256","adoTst":{"x":1,"tstTokens":[{"val":"MAA="}]}}`,
+		"adoTst, another in it":   `{"alg":"ES256","adoTst":{"tstTokens":[{"val":"MAA=","x":1}]}}`,
+		"adoTst critical, absent": `{"alg":"ES256","crit":["adoTst"]}`,
 	} {
 		h, err := jades.ParseHeader(token(t, h))
 		if !errors.Is(err, jades.ErrHeader) {
 			t.Errorf("%s: found %v, expected ErrHeader", name, err)
 		}
-		if h.Alg != "" {
+		if h.Alg != "" || h.ContentTimeStamps != nil {
 			t.Errorf("%s: a failed parse answered something", name)
 		}
 	}
@@ -115,6 +134,34 @@ func TestConstraints(t *testing.T) {
 	h, err := jades.ParseHeader(token(t, `{"alg":"ES256","iat":1,"sigPId":{},"crit":["sigPId"]}`))
 	if name, found := h.Unprocessed(); err != nil || !found || name != "sigPId" {
 		t.Errorf("critical sigPId: %q, %t, %v", name, found, err)
+	}
+}
+
+// The tokens of adoTst are read as they stand, in order. Whoever does not evaluate
+// them is told that they are critical.
+func TestContentTimeStamps(t *testing.T) {
+	h, err := jades.ParseHeader(token(t, `{"alg":"ES256","iat":1,"srAts":{},"adoTst":{"tstTokens":[{"val":"MAA="},{"val":"BQA=","type":"x","specRef":"y","encoding":"http://uri.etsi.org/01903/v1.2.2#DER"}]},"crit":["iat","adoTst"]}`))
+	if err != nil || !reflect.DeepEqual(h.ContentTimeStamps, [][]byte{{0x30, 0}, {5, 0}}) || !reflect.DeepEqual(h.Others, []string{"srAts"}) {
+		t.Fatalf("%x, %v, %v", h.ContentTimeStamps, h.Others, err)
+	}
+	if name, found := h.Unprocessed(); !found || name != jades.ContentTimeStamp {
+		t.Errorf("nobody evaluates it: %q, %t", name, found)
+	}
+	if name, found := h.Unprocessed(jades.ContentTimeStamp); found {
+		t.Errorf("evaluated, and %q is not", name)
+	}
+	h.Crit = append(h.Crit, "srAts")
+	if name, found := h.Unprocessed(jades.ContentTimeStamp); !found || name != "srAts" {
+		t.Errorf("critical srAts: %q, %t", name, found)
+	}
+	for _, crit := range []string{"", `,"crit":["iat"]`} {
+		h, err := jades.ParseHeader(token(t, `{"alg":"ES256","iat":1,"adoTst":{"tstTokens":[{"val":"MAA="}]}`+crit+`}`))
+		if _, found := h.Unprocessed(); err != nil || found || len(h.ContentTimeStamps) != 1 {
+			t.Errorf("not critical: %t, %v", found, err)
+		}
+	}
+	if h, err := jades.ParseHeader(token(t, `{"alg":"ES256","iat":1}`)); err != nil || h.ContentTimeStamps != nil {
+		t.Errorf("without: %v, %v", h.ContentTimeStamps, err)
 	}
 }
 
@@ -236,6 +283,7 @@ func FuzzParseHeader(f *testing.F) {
 			f.Add(h)
 		}
 	}
+	f.Add([]byte(`{"alg":"ES256","iat":1,"adoTst":{"tstTokens":[{"val":"MAA="},{"val":"BQA="}]},"crit":["adoTst"]}`))
 	f.Fuzz(func(t *testing.T, header []byte) {
 		tok, err := jose.Parse(jose.Encode(header) + ".e30.")
 		if err != nil {
@@ -249,7 +297,7 @@ func FuzzParseHeader(f *testing.F) {
 			t.Errorf("read as %+v, %v, and with a space as %+v, %v", h, err, other, again)
 		}
 		if err != nil {
-			if h.Alg != "" || h.X5C != nil || h.Crit != nil {
+			if h.Alg != "" || h.X5C != nil || h.Crit != nil || h.ContentTimeStamps != nil {
 				t.Error("a failed parse answered something")
 			}
 			return
@@ -258,6 +306,12 @@ func FuzzParseHeader(f *testing.F) {
 			if !strings.Contains("sigT iat exp x5t#o sigX5ts sigD srCms sigPl srAts adoTst sigPId", name) {
 				t.Errorf("unknown critical %q was let through", name)
 			}
+		}
+		if n := len(h.ContentTimeStamps); n > 8 || n == 0 && slices.Contains(h.Crit, jades.ContentTimeStamp) {
+			t.Errorf("%d content time-stamps", n)
+		}
+		if slices.ContainsFunc(h.ContentTimeStamps, func(der []byte) bool { return len(der) == 0 }) {
+			t.Error("an empty content time-stamp")
 		}
 		if h.Constraints(at) == nil && h.ClaimedTime().IsZero() {
 			t.Error("no signing time was let through")

@@ -61,11 +61,15 @@ func (h Header) Constraints(at time.Time) error {
 	return nil
 }
 
+// ContentTimeStamp is the name of the parameter of content time-stamps.
+const ContentTimeStamp = "adoTst"
+
 // Unprocessed tells whether a critical parameter is one that is only carried
-// here: a content time-stamp, a signature policy, signer attributes.
-func (h Header) Unprocessed() (name string, found bool) {
-	for _, name := range []string{"sigPId", "adoTst", "srAts"} {
-		if slices.Contains(h.Crit, name) {
+// here: a signature policy, a content time-stamp, signer attributes. The caller
+// names those that it evaluates itself.
+func (h Header) Unprocessed(evaluated ...string) (name string, found bool) {
+	for _, name := range []string{"sigPId", ContentTimeStamp, "srAts"} {
+		if slices.Contains(h.Crit, name) && !slices.Contains(evaluated, name) {
 			return name, true
 		}
 	}

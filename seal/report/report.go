@@ -64,7 +64,10 @@ type Report struct {
 	Chain        []Certificate `json:"chain"`
 	Revocation   *Revocation   `json:"revocation,omitzero"`
 	TimeStamps   []TimeStamp   `json:"time_stamps"`
-	Basis        Basis         `json:"held_against"`
+	// ContentTimeStamps are those that were signed with the document; absent where
+	// there is none.
+	ContentTimeStamps []TimeStamp `json:"content_time_stamps,omitzero"`
+	Basis             Basis       `json:"held_against"`
 
 	Checks credential.Report `json:"checks"`
 }
@@ -134,7 +137,7 @@ type Revocation struct {
 	Detail     string    `json:"detail,omitzero"`
 }
 
-// TimeStamp is a time-stamp of the evidence, in its order.
+// TimeStamp is a time-stamp of the evidence, or of the content.
 type TimeStamp struct {
 	Kind evidence.Kind `json:"kind"`
 	// Time is what the authority says; zero when the token cannot be read.
@@ -182,13 +185,18 @@ func newReport(v *seal.Validator, doc Document, process Process, out seal.Valida
 			ThisUpdate: seconds(s.ThisUpdate), NextUpdate: seconds(s.NextUpdate), Detail: s.Detail,
 		}
 	}
-	for _, s := range out.TimeStamps {
-		r.TimeStamps = append(r.TimeStamps, TimeStamp{
+	r.TimeStamps, r.ContentTimeStamps = timeStamps(out.TimeStamps), timeStamps(out.ContentTimeStamps)
+	return r
+}
+
+func timeStamps(all []seal.TimeStamp) (out []TimeStamp) {
+	for _, s := range all {
+		out = append(out, TimeStamp{
 			Kind: s.Kind, Time: seconds(s.Time), Accuracy: s.Accuracy.Seconds(), Policy: s.Policy,
 			Accepted: s.Accepted, Chain: path(s.Path),
 		})
 	}
-	return r
+	return out
 }
 
 func passed(checks credential.Report, name string) bool {

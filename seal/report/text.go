@@ -101,6 +101,13 @@ func (r Report) times(p *page) {
 		}
 		p.entry("Judged as of", "%s, %s", moment(r.BestSignatureTime), why)
 	}
+	for _, s := range r.ContentTimeStamps {
+		words := s.words()
+		if s.Accepted {
+			words += "; the document existed then, and the seal is younger"
+		}
+		p.entry("Content stamp", "%s", words)
+	}
 	for _, s := range r.TimeStamps {
 		p.entry("Time-stamp", "%s", s.words())
 	}

@@ -22,17 +22,17 @@ var advices = map[seal.SubIndication]advice{
 	seal.SigCryptoFailure: {
 		"The signature cannot be verified with the key of the certificate.",
 		"Do not rely on the document. Ask its creator for the original."},
-	"REVOKED": {
+	seal.Revoked: {
 		"It is proven that the seal was made after its certificate had been revoked.",
 		"Do not rely on the document."},
-	"EXPIRED": {
+	seal.Expired: {
 		"It is proven that the seal was made after its certificate had run out.",
 		"Do not rely on the document. Ask its creator to seal it anew."},
 	seal.NotYetValid: {
 		"It is proven that the seal was made before its certificate was valid.",
 		"Do not rely on the document. Ask its creator to seal it anew."},
 	seal.SigConstraintsFailure: {
-		"What was signed along with the document, such as the time, breaks a rule.",
+		"What was signed along with the document, such as the time, breaks a rule, or a time-stamp of the content that must hold does not.",
 		"Ask the creator to seal the document anew; a rule that is broken does not mend by itself."},
 	seal.ChainConstraintsFailure: {
 		"The certificate, or one between it and who is trusted, is not made for seals or breaks a rule for certificates.",
@@ -136,6 +136,7 @@ var titles = map[string]string{
 	seal.CheckSignature:           "Signature over the document",
 	seal.CheckTimeStamp:           "Time-stamp",
 	seal.CheckArchiveStamp:        "Archive time-stamp",
+	seal.CheckContentStamp:        "Time-stamp of the content",
 	seal.CheckChain:               "Chain to who is trusted",
 	seal.CheckValidity:            "Validity of the certificates",
 	seal.CheckKeyUsage:            "Purpose of the certificate",

@@ -152,15 +152,18 @@ func TestListSignature(t *testing.T) {
 	set := func(k string, v any) map[string]any { return header(func(m map[string]any) { m[k] = v }) }
 	without := func(k string) map[string]any { return header(func(m map[string]any) { delete(m, k) }) }
 	for name, hd := range map[string]map[string]any{
-		"another typ":        set("typ", "dc+sd-jwt"),
-		"no iat":             without("iat"),
-		"iat and sigT":       set("sigT", "2024-01-01T00:00:00Z"),
-		"no x5t#S256":        without("x5t#S256"),
-		"x5t#S256 of other":  set("x5t#S256", jose.X5TS256(h.SealCA.Certificate)),
-		"no x5c":             without("x5c"),
-		"unknown crit":       header(func(m map[string]any) { m["foo"], m["crit"] = 1, []string{"foo"} }),
-		"critical policy":    header(func(m map[string]any) { m["sigPId"], m["crit"] = map[string]any{}, []string{"sigPId"} }),
-		"detached":           header(func(m map[string]any) { m["sigD"], m["crit"] = map[string]any{}, []string{"sigD"} }),
+		"another typ":       set("typ", "dc+sd-jwt"),
+		"no iat":            without("iat"),
+		"iat and sigT":      set("sigT", "2024-01-01T00:00:00Z"),
+		"no x5t#S256":       without("x5t#S256"),
+		"x5t#S256 of other": set("x5t#S256", jose.X5TS256(h.SealCA.Certificate)),
+		"no x5c":            without("x5c"),
+		"unknown crit":      header(func(m map[string]any) { m["foo"], m["crit"] = 1, []string{"foo"} }),
+		"critical policy":   header(func(m map[string]any) { m["sigPId"], m["crit"] = map[string]any{}, []string{"sigPId"} }),
+		"detached":          header(func(m map[string]any) { m["sigD"], m["crit"] = map[string]any{}, []string{"sigD"} }),
+		"critical content": header(func(m map[string]any) {
+			m["adoTst"], m["crit"] = map[string]any{"tstTokens": []any{map[string]any{"val": "MAA="}}}, []string{"adoTst"}
+		}),
 		"x5c with authority": set("x5c", jose.EncodeX5C(certs(pair{cert: c}, pair{cert: h.SchemeCA.Certificate}))),
 	} {
 		compact, err := jose.SignCompact(h.ListSigner.Key, hd, tok.Payload)
