@@ -20,7 +20,7 @@ import (
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
-// TestRotate: seal, status and metadata keys change, and one is retired, while
+// TestRotate: seal, status, metadata and list keys change, and one is retired, while
 // clients have diplomas issued, show them and read status lists. No request fails,
 // and everything verifies, then and at the end.
 func TestRotate(t *testing.T) {
@@ -53,6 +53,7 @@ func TestRotate(t *testing.T) {
 	rotate()
 	rotate("--use", "status")
 	rotate("--use", "metadata")
+	rotate("--use", "provider-list")
 	retire := s.active(socket, "seal")
 	rotate()
 	rotate("--use", "seal", "--to", imported[0])
@@ -103,13 +104,13 @@ func TestRotate(t *testing.T) {
 	for _, k := range s.listKeys(socket) {
 		states[k.Use+" "+k.State]++
 	}
-	for name, n := range map[string]int{"seal active": 1, "seal retired": 1, "seal former": 3, "status active": 1, "status former": 4, "metadata active": 1} {
+	for name, n := range map[string]int{"seal active": 1, "seal retired": 1, "seal former": 3, "status active": 1, "status former": 4, "metadata active": 1, "provider-list active": 1, "provider-list ready": 1} {
 		if states[name] != n {
 			t.Errorf("%d keys are %s, expected %d", states[name], name, n)
 		}
 	}
 	changes := strings.Count(s.zegel("audit", "list", "--kind", "key.change", "--socket", socket), "key.change")
-	if changes != 13 { // two imports, ten rotations, one retirement
+	if changes != 14 { // two imports, eleven rotations, one retirement
 		t.Errorf("the use log has %d changes of keys", changes)
 	}
 	s.verifyUseLog()
@@ -184,7 +185,7 @@ func (c *client) providers() (p providers, err error) {
 		return p, fmt.Errorf("the list of providers: %v %w", a, err)
 	}
 	// The list alone decides: the authority of the hierarchy is no anchor.
-	store, err := trust.NewStore(trust.Anchors{trust.UseListSigner: {c.hierarchy.ListSigner.Certificate}}, 0)
+	store, err := trust.NewStore(trust.Anchors{trust.UseListSigner: c.hierarchy.Anchors()[trust.UseListSigner]}, 0)
 	if err != nil {
 		return p, err
 	}
