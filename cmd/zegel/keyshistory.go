@@ -33,9 +33,14 @@ institution publishes elsewhere.
 
 --certificate FILE proves that a seal certificate, in PEM, stands in the history.
 
-Exits with status 0 when all of it holds, and with 1 when it does not, such as after
-a fork or a rollback. Then the state stays as it was, and with --state the
-contradicting checkpoint is kept in FILE.fork: both together are the proof.`,
+Exits with status 0 when all of it holds, and with 1 when it does not, or could not
+be seen. Then the state stays as it was. With --state the checkpoint that was served
+is kept when the history
+
+  contradicts itself    in FILE.fork: with FILE the proof
+  is not shown to be    in FILE.unshown: no proof, for the answer of the server
+  the one seen before   may be wrong and the history right; whoever holds it can
+                        show it, so ask with both files`,
 		Example: "  zegel keys history https://issuer.example.org --state issuer.history",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -140,17 +145,26 @@ func (o watch) before(ctx context.Context) (w history.Watched, pinned bool, err 
 	return w, true, err
 }
 
-// contradicted keeps the proof of a fork.
+// contradicted keeps the proof of a fork, and what to ask with where there is none.
 func (o watch) contradicted(err error) error {
 	var fork *history.Fork
-	if !errors.As(err, &fork) || o.state == "" {
+	var unshown *history.Unshown
+	var path, remedy string
+	var served []byte
+	switch {
+	case o.state == "":
+		return err
+	case errors.As(err, &fork):
+		path, served, remedy = o.state+".fork", fork.Served, "together with %s it is the proof, so keep both and tell others"
+	case errors.As(err, &unshown):
+		path, served, remedy = o.state+".unshown", unshown.Served, "it is no proof; look again, and if it stays so keep it with %s and ask who holds the history to show that it goes on"
+	default:
 		return err
 	}
-	path := o.state + ".fork"
-	if kept := writeOver(path, fork.Served); kept != nil {
+	if kept := writeOver(path, served); kept != nil {
 		return errors.Join(err, kept)
 	}
-	return fmt.Errorf("%w; the checkpoint is kept in %s: together with %s it is the proof, so keep both and tell others", err, path, o.state)
+	return fmt.Errorf("%w; the checkpoint is kept in %s: "+remedy, err, path, o.state)
 }
 
 func (o watch) print(out io.Writer, w watchedHistory) {

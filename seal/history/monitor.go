@@ -18,6 +18,10 @@ import (
 // it before.
 var ErrFork = errors.New("the history of keys contradicts itself")
 
+// ErrUnshown is returned, as an *Unshown, for a history whose server gives a proof
+// of consistency that does not verify.
+var ErrUnshown = errors.New("the history of keys is not shown to be the one that was seen before")
+
 // ErrAbsent is returned for a certificate that the history does not hold.
 var ErrAbsent = errors.New("the certificate does not stand in the history of keys")
 
@@ -32,6 +36,19 @@ type Fork struct {
 func (f *Fork) Error() string { return ErrFork.Error() + ": " + f.Reason }
 
 func (f *Fork) Unwrap() error { return ErrFork }
+
+// Unshown is a reason to ask, and no proof: two checkpoints, both signed by the
+// history's key, of different sizes, and no proof that one goes on from the other.
+// One history may have both, and its holder can then show it.
+type Unshown struct {
+	Reason string
+	// Kept was seen before, Served now.
+	Kept, Served []byte
+}
+
+func (u *Unshown) Error() string { return ErrUnshown.Error() + ": " + u.Reason }
+
+func (u *Unshown) Unwrap() error { return ErrUnshown }
 
 // Fetcher gets what is at an address; internal/fetch has one. It bounds what it
 // reads: an answer with entries has up to 8 MiB.
@@ -124,7 +141,8 @@ func NewWatched(url string, keys ...string) (Watched, error) {
 
 // Update verifies the history as it is served now against what was watched, and
 // returns what to watch from now on, and the new entries. With an error nothing of it
-// holds; *Fork is the proof of a lie.
+// holds; *Fork is the proof of a lie, *Unshown a reason to ask, and any other may be
+// the fault of whoever stands between.
 //
 //  1. The checkpoint is signed by a key of before.
 //  2. It is not smaller than the one before, and of the same size it is the same.
@@ -172,16 +190,15 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 		return w, nil, nil
 	}
 	if before.Size > 0 { // Step 3.
-		b, err := m.get(ctx, fmt.Sprintf("consistency?from=%d&to=%d", before.Size, now.Size), "application/json", MaxProof)
+		err := m.consistent(ctx, before, now)
+		if errors.Is(err, errUnproven) {
+			err = &Unshown{
+				Reason: fmt.Sprintf("the %d entries that are served are not shown to go on from the %d that were seen: %v", now.Size, before.Size, err),
+				Kept:   []byte(w.Checkpoint), Served: signed,
+			}
+		}
 		if err != nil {
 			return w, nil, err
-		}
-		p, err := ParseConsistency(b)
-		if err == nil {
-			err = p.Verify(before, now)
-		}
-		if err != nil {
-			return w, nil, fork("the history of %d entries is not shown to go on from the one of %d: %v", now.Size, before.Size, err)
 		}
 	}
 
@@ -204,6 +221,20 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 	}
 	next.Checkpoint, next.Edge, next.Time = string(signed), edge.Hashes(), last
 	return next, added, nil
+}
+
+// consistent fetches the proof that the tree of from is the beginning of that of to.
+// errUnproven says that there is an answer in good form, and that it is none.
+func (m Monitor) consistent(ctx context.Context, from, to Checkpoint) error {
+	b, err := m.get(ctx, fmt.Sprintf("consistency?from=%d&to=%d", from.Size, to.Size), "application/json", MaxProof)
+	if err != nil {
+		return err
+	}
+	p, err := ParseConsistency(b)
+	if err != nil {
+		return err
+	}
+	return p.Verify(from, to)
 }
 
 // entries fetches entries start to end, without end. Each is well-formed and has

@@ -2,6 +2,7 @@ package history
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -11,6 +12,10 @@ import (
 
 // MaxProof is how long a proof may be as JSON: 64 hashes and what stands around.
 const MaxProof = 8 << 10
+
+// errUnproven is wrapped for a proof in good form that proves nothing of the trees
+// in question.
+var errUnproven = errors.New("it does not verify")
 
 // InclusionProof says that an entry is in a tree (RFC 6962, Section 2.1.1). Hashes
 // are in base64, as in checkpoints.
@@ -100,7 +105,7 @@ func (p ConsistencyProof) Verify(from, to Checkpoint) error {
 		return fmt.Errorf("proof of consistency: it is one from %d to %d entries, expected %d to %d", p.From, p.To, from.Size, to.Size)
 	}
 	if err := tlog.CheckTree(hashes, to.Size, to.Root, from.Size, from.Root); err != nil {
-		return fmt.Errorf("proof of consistency from %d to %d entries: %w", p.From, p.To, err)
+		return fmt.Errorf("proof of consistency from %d to %d entries: %w: %w", p.From, p.To, errUnproven, err)
 	}
 	return nil
 }

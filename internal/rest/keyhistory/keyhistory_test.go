@@ -204,7 +204,7 @@ func TestMonitorFindsLies(t *testing.T) {
 			for range 7 {
 				s.add(s.next)
 			}
-		}, history.ErrFork, "not shown to go on"},
+		}, history.ErrUnshown, "the 8 entries that are served are not shown to go on from the 4 that were seen: "},
 		"another key": {func(s *site) {
 			_, key, err := ed25519.GenerateKey(rand.Reader)
 			if err != nil {
@@ -267,11 +267,12 @@ func TestMonitorFindsLies(t *testing.T) {
 			s.add(s.log)
 			s.bend = func(path, body string) string {
 				if strings.HasSuffix(path, "consistency") {
-					body = strings.Replace(body, `"proof":["`, `"proof":["AAAA`, 1)
+					at := strings.Index(body, `"proof":["`) + len(`"proof":["`)
+					body = body[:at] + strings.Repeat("A", 43) + "=" + body[at+44:]
 				}
 				return body
 			}
-		}, history.ErrFork, "proof of consistency"},
+		}, history.ErrUnshown, "it does not verify"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -284,9 +285,52 @@ func TestMonitorFindsLies(t *testing.T) {
 			if len(added) > 0 || after.Checkpoint != w.Checkpoint {
 				t.Error("something of it was taken")
 			}
+			if errors.Is(err, history.ErrFork) && errors.Is(err, history.ErrUnshown) {
+				t.Error("a proof that is none")
+			}
 			var fork *history.Fork
 			if errors.As(err, &fork) && (string(fork.Kept) != w.Checkpoint || len(fork.Served) == 0) {
 				t.Error("the proof is not complete")
+			}
+			var unshown *history.Unshown
+			if errors.As(err, &unshown) && (string(unshown.Kept) != w.Checkpoint || len(unshown.Served) == 0) {
+				t.Error("what to ask with is not complete")
+			}
+		})
+	}
+}
+
+// An answer that cannot be read accuses nobody: it is an error as any other, and the
+// next look goes on.
+func TestMonitorReadsNoProofIntoRubbish(t *testing.T) {
+	for name, bend := range map[string]func(body string) string{
+		"a page of a proxy":  func(string) string { return "<!doctype html><title>Sign in</title>" },
+		"cut off":            func(body string) string { return body[:len(body)/2] },
+		"nothing":            func(string) string { return "" },
+		"a hash of 3 octets": func(string) string { return `{"from":4,"to":5,"proof":["AAAA"]}` },
+		"of other trees":     func(body string) string { return strings.Replace(body, `"from":4`, `"from":3`, 1) },
+		"an unknown member":  func(body string) string { return strings.Replace(body, `{`, `{"more":1,`, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			w := s.watched(3)
+			s.add(s.log)
+			s.bend = func(path, body string) string {
+				if strings.HasSuffix(path, "consistency") {
+					return bend(body)
+				}
+				return body
+			}
+			after, _, err := s.monitor().Update(t.Context(), w)
+			if err == nil || errors.Is(err, history.ErrFork) || errors.Is(err, history.ErrUnshown) || !strings.Contains(err.Error(), "proof of consistency") {
+				t.Errorf("%v", err)
+			}
+			if after.Checkpoint != w.Checkpoint {
+				t.Error("something of it was taken")
+			}
+			s.bend = nil
+			if _, added, err := s.monitor().Update(t.Context(), after); err != nil || len(added) != 1 {
+				t.Errorf("%v %v", added, err)
 			}
 		})
 	}
