@@ -260,6 +260,11 @@ func TestHistoryOutlivesKills(t *testing.T) {
 				t.Errorf("what was rotated before the kill is not there:\n%s", out)
 			}
 			s.zegel("keys", "rotate", "--socket", filepath.Join(s.dir, "data", "admin.sock"))
+			if n == 2 {
+				if out, err := watch(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+			}
 			kill()
 		})
 	}
@@ -300,7 +305,11 @@ func TestHistoryOutlivesKills(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := watch()
+		var out string
+		s.wait("the new history is as long as the one that was seen", func() bool {
+			out, err = watch()
+			return err == nil || !strings.Contains(out, "an older state")
+		})
 		if err == nil || !strings.Contains(out, "the history of keys contradicts itself: ") || !strings.Contains(out, "keep both and tell others") {
 			t.Errorf("%v\n%s", err, out)
 		}

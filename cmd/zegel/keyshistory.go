@@ -158,6 +158,8 @@ func (o watch) contradicted(err error) error {
 		path, served, remedy = o.state+".fork", fork.Served, "together with %s it is the proof, so keep both and tell others"
 	case errors.As(err, &unshown):
 		path, served, remedy = o.state+".unshown", unshown.Served, "it is no proof; look again, and if it stays so keep it with %s and ask who holds the history to show that it goes on"
+	case errors.Is(err, history.ErrOlder):
+		return fmt.Errorf("%w; the state stays as it was: look again, and if it stays so ask whether the store was put back", err)
 	default:
 		return err
 	}

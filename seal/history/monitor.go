@@ -25,6 +25,11 @@ var ErrUnshown = errors.New("the history of keys is not shown to be the one that
 // ErrAbsent is returned for a certificate that the history does not hold.
 var ErrAbsent = errors.New("the certificate does not stand in the history of keys")
 
+// ErrOlder is returned for a history that is served with fewer entries than were
+// seen of it, and contradicts nothing: a cache or a server that lags behind does
+// that, and so does one whose store was put back.
+var ErrOlder = errors.New("an older state of the history of keys is served")
+
 // Fork is the proof that somebody was shown another history: two checkpoints, both
 // signed by the history's key, that no one history has.
 type Fork struct {
@@ -141,11 +146,12 @@ func NewWatched(url string, keys ...string) (Watched, error) {
 
 // Update verifies the history as it is served now against what was watched, and
 // returns what to watch from now on, and the new entries. With an error nothing of it
-// holds; *Fork is the proof of a lie, *Unshown a reason to ask, and any other may be
-// the fault of whoever stands between.
+// holds; *Fork is the proof of a lie, *Unshown a reason to ask, ErrOlder one to look
+// again, and any other may be the fault of whoever stands between.
 //
 //  1. The checkpoint is signed by a key of before.
-//  2. It is not smaller than the one before, and of the same size it is the same.
+//  2. Of the same size as the one before it is the same. A smaller one is refused,
+//     and whether it is at least a beginning of what was seen is asked.
 //  3. The tree before is its beginning (RFC 6962, Section 2.1.2).
 //  4. The new entries are well-formed, in order, and hash to its root. A key of the
 //     history that they add counts from the next time on.
@@ -175,16 +181,23 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 	if err != nil {
 		return w, nil, err
 	}
-	fork := func(format string, args ...any) error {
-		return &Fork{Reason: fmt.Sprintf(format, args...), Kept: []byte(w.Checkpoint), Served: signed}
+	unshown := func(format string, args ...any) error {
+		return &Unshown{Reason: fmt.Sprintf(format, args...), Kept: []byte(w.Checkpoint), Served: signed}
 	}
 	switch { // Step 2.
 	case now.Size < 1:
 		return w, nil, errors.New("the checkpoint is one of an empty history, which none is")
 	case now.Size < before.Size:
-		return w, nil, fork("it was rolled back from %d entries to %d", before.Size, now.Size)
+		err := m.consistent(ctx, now, before)
+		switch {
+		case err == nil:
+			return w, nil, fmt.Errorf("%w: %d entries, which are the first of the %d that were seen", ErrOlder, now.Size, before.Size)
+		case errors.Is(err, errUnproven):
+			return w, nil, unshown("the %d entries that are served are not shown to be the first of the %d that were seen: %v", now.Size, before.Size, err)
+		}
+		return w, nil, fmt.Errorf("%w: %d entries, and whether they are the first of the %d that were seen is not known: %w", ErrOlder, now.Size, before.Size, err)
 	case now.Size == before.Size && now.Root != before.Root:
-		return w, nil, fork("two roots of %d entries", now.Size)
+		return w, nil, &Fork{Reason: fmt.Sprintf("two roots of %d entries", now.Size), Kept: []byte(w.Checkpoint), Served: signed}
 	case now.Size == before.Size:
 		w.Checkpoint = string(signed)
 		return w, nil, nil
@@ -192,10 +205,7 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 	if before.Size > 0 { // Step 3.
 		err := m.consistent(ctx, before, now)
 		if errors.Is(err, errUnproven) {
-			err = &Unshown{
-				Reason: fmt.Sprintf("the %d entries that are served are not shown to go on from the %d that were seen: %v", now.Size, before.Size, err),
-				Kept:   []byte(w.Checkpoint), Served: signed,
-			}
+			err = unshown("the %d entries that are served are not shown to go on from the %d that were seen: %v", now.Size, before.Size, err)
 		}
 		if err != nil {
 			return w, nil, err

@@ -192,7 +192,20 @@ func TestMonitorFindsLies(t *testing.T) {
 		want error  // nil: any
 		say  string // part of the message
 	}{
-		"rollback": {func(s *site) { s.next = s.history(s.key) }, history.ErrFork, "rolled back from 4 entries to 1"},
+		"rollback": {func(s *site) {
+			s.next = s.history(s.key)
+			s.add(s.next)
+		}, history.ErrOlder, "2 entries, and whether they are the first of the 4 that were seen is not known: fetching consistency"},
+		"rollback with the proof of another history": {func(s *site) {
+			s.next = s.history(s.key)
+			s.add(s.next)
+			s.bend = func(path, body string) string {
+				if strings.HasSuffix(path, "checkpoint") {
+					s.next = nil
+				}
+				return body
+			}
+		}, history.ErrUnshown, "the 2 entries that are served are not shown to be the first of the 4 that were seen: "},
 		"fork of the same size": {func(s *site) {
 			s.next = s.history(s.key)
 			for range 3 {
@@ -297,6 +310,43 @@ func TestMonitorFindsLies(t *testing.T) {
 				t.Error("what to ask with is not complete")
 			}
 		})
+	}
+}
+
+// A checkpoint that a cache kept, or a server that lags, is an older state and no
+// contradiction; the next look goes on.
+func TestMonitorSeesAnOlderState(t *testing.T) {
+	s := newSite(t)
+	var kept string
+	s.bend = func(path, body string) string {
+		if strings.HasSuffix(path, "checkpoint") && kept == "" {
+			kept = body
+		}
+		return body
+	}
+	before := s.watched(2)
+	s.add(s.log)
+	w, _, err := s.monitor().Update(t.Context(), before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.bend = func(path, body string) string {
+		if strings.HasSuffix(path, "checkpoint") {
+			return kept
+		}
+		return body
+	}
+	after, added, err := s.monitor().Update(t.Context(), w)
+	if !errors.Is(err, history.ErrOlder) || errors.Is(err, history.ErrFork) || errors.Is(err, history.ErrUnshown) || !strings.Contains(err.Error(), "3 entries, which are the first of the 4 that were seen") {
+		t.Errorf("%v", err)
+	}
+	if len(added) > 0 || after.Checkpoint != w.Checkpoint {
+		t.Error("something of it was taken")
+	}
+	s.bend = nil
+	s.add(s.log)
+	if _, added, err := s.monitor().Update(t.Context(), after); err != nil || len(added) != 1 {
+		t.Errorf("%v %v", added, err)
 	}
 }
 
