@@ -47,8 +47,8 @@ func (l *List) Standings(chain []*x509.Certificate, at time.Time) ([]Standing, e
 	}
 	var out []Standing
 	for _, s := range l.services {
-		if c := s.above(chain); c != nil {
-			out = append(out, s.standing(c, c.Equal(chain[0]), at))
+		if standing, ok := s.standing(chain, at); ok {
+			out = append(out, standing)
 		}
 	}
 	return out, nil
@@ -58,32 +58,38 @@ func issued(by, c *x509.Certificate) bool {
 	return bytes.Equal(c.RawIssuer, by.RawSubject) && c.CheckSignatureFrom(by) == nil
 }
 
-// above is the certificate of a service that a chain holds, or that issued its last
+// above is the certificate of a state that a chain holds, or that issued its last
 // one.
-func (s service) above(chain []*x509.Certificate) *x509.Certificate {
-	for _, state := range s.states {
-		for _, listed := range state.certs {
-			if slices.ContainsFunc(chain, listed.Equal) || isAuthority(listed) && issued(listed, chain[len(chain)-1]) {
-				return listed
-			}
+func (s serviceState) above(chain []*x509.Certificate) *x509.Certificate {
+	for _, listed := range s.certs {
+		if slices.ContainsFunc(chain, listed.Equal) || isAuthority(listed) && issued(listed, chain[len(chain)-1]) {
+			return listed
 		}
 	}
 	return nil
 }
 
-func (s service) standing(c *x509.Certificate, direct bool, at time.Time) Standing {
+// standing is that of a chain under a service at a time; false where the service
+// never had anything to do with it. The certificates of that time decide, for an
+// authority renews its own with the name and the key that it had; those of other
+// times only tell that the service is about the chain.
+func (s service) standing(chain []*x509.Certificate, at time.Time) (Standing, bool) {
 	p := s.provider
-	out := Standing{Entity: p.name, Laws: p.laws, Country: p.country, Service: s.name, Type: s.kind, Anchors: s.anchors, Certificate: c, Direct: direct}
+	out := Standing{Entity: p.name, Laws: p.laws, Country: p.country, Service: s.name, Type: s.kind, Anchors: s.anchors}
 	for _, n := range p.numbers {
 		out.Registrations = append(out.Registrations, n.String())
 	}
-	i := s.at(at)
-	if i < 0 || !slices.ContainsFunc(s.states[i].certs, c.Equal) {
-		return out
+	if i := s.at(at); i >= 0 {
+		state, period := s.states[i], s.period(i)
+		if out.Certificate = state.above(chain); out.Certificate != nil {
+			out.Listed, out.Granted, out.Status, out.Since, out.Until = true, state.granted, state.status, period.From, period.Until
+		}
 	}
-	state, period := s.states[i], s.period(i)
-	out.Listed, out.Granted, out.Status, out.Since, out.Until = true, state.granted, state.status, period.From, period.Until
-	return out
+	for n := 0; out.Certificate == nil && n < len(s.states); n++ {
+		out.Certificate = s.states[n].above(chain)
+	}
+	out.Direct = out.Certificate != nil && out.Certificate.Equal(chain[0])
+	return out, out.Certificate != nil
 }
 
 // Err is why a standing is not one to rely on; nil when it is.

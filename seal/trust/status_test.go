@@ -152,3 +152,43 @@ func TestStandings(t *testing.T) {
 		}
 	}
 }
+
+// An authority that renewed its certificate with the name and the key that it had
+// stands at each time with the certificate that it was listed with then.
+func TestStandingsOfARenewedAuthority(t *testing.T) {
+	at := func(days int) time.Time { return now.AddDate(0, 0, days) }
+	key := ecKey(t)
+	former, renewed := mintFor(t, long(authority("Seal CA")), key, nil), mintFor(t, long(authority("Seal CA")), key, nil)
+	sealed := mint(t, long(leaf("Seal")), &former)
+	d := document(t)
+	v := &d.LoTE.Entities[0].Services[0]
+	v.Information.Identity, v.Information.Status, v.Information.StatusSince = identity(renewed.cert), trust.StatusNotified, &trust.Instant{Time: at(-10)}
+	v.History = []trust.ServiceHistory{{Name: v.Information.Name, Identity: identity(former.cert), Status: trust.StatusNotified, StatusSince: trust.Instant{Time: at(-100)}}}
+	l, err := listStore(t).Verify(forced(t, d, now), trust.PubEAAProviders, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		chain []pair
+		at    time.Time
+		named pair
+		since int // days; 0: not listed at that time
+	}{
+		"now":                        {[]pair{sealed}, now, renewed, -10},
+		"before the renewal":         {[]pair{sealed}, at(-50), former, -100},
+		"before all":                 {[]pair{sealed}, at(-200), renewed, 0},
+		"with the former, then":      {[]pair{sealed, former}, at(-50), former, -100},
+		"the former itself, then":    {[]pair{former}, at(-50), former, -100},
+		"the renewed one, before it": {[]pair{renewed}, at(-50), former, -100}, // of that name and key
+	} {
+		got, err := l.Standings(certs(c.chain...), c.at)
+		if err != nil || len(got) != 1 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+			continue
+		}
+		s := got[0]
+		if s.Listed != (c.since != 0) || !s.Certificate.Equal(c.named.cert) || s.Direct != c.named.cert.Equal(c.chain[0].cert) || s.Listed && !s.Since.Equal(at(c.since)) {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
