@@ -21,8 +21,8 @@ import (
 const kindKeys store.Kind = "keys-noted"
 
 // noteKeys writes into the use log what commands changed in the key rings without a
-// server: keys that wait, that became ready, and that are there no more. What the
-// server itself changes it logs itself.
+// server: keys that wait, that became ready, and that are there no more, which no
+// command does. What the server itself changes it logs itself.
 func (a *app) noteKeys(ctx context.Context) error {
 	a.noting.Lock()
 	defer a.noting.Unlock()
@@ -57,11 +57,21 @@ func (a *app) noteRing(ctx context.Context, tenant string) error {
 	if maps.Equal(before, now) {
 		return nil
 	}
-	for _, key := range slices.Sorted(maps.Keys(now)) {
-		if s := now[key]; s != before[key] && (s == keyring.Requested || s == keyring.Ready) {
-			if err := a.logKeyChange(ctx, "", strings.TrimSpace(useSeal+" key "+tenant)+" "+string(s)+" "+key); err != nil {
-				return err
-			}
+	says := map[string]string{}
+	for key, s := range now {
+		if s != before[key] && (s == keyring.Requested || s == keyring.Ready) {
+			says[key] = string(s)
+		}
+	}
+	for key, s := range before {
+		// One without a certificate goes when the server retires it.
+		if _, there := now[key]; !there && s != keyring.Requested {
+			says[key] = "gone"
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(says)) {
+		if err := a.logKeyChange(ctx, "", strings.TrimSpace(useSeal+" key "+tenant)+" "+says[key]+" "+key); err != nil {
+			return err
 		}
 	}
 	text, err := json.Marshal(now)
