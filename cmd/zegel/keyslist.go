@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -345,7 +346,7 @@ end within 60 days are warned of.`,
 // listedKeys asks the server, or reads the directory where there is none.
 func listedKeys(cmd *cobra.Command, socket, dir string) (keys []keyInfo, err error) {
 	if dir == "" {
-		if listens(socket) {
+		if listens(cmd.Context(), socket) {
 			return keys, admin(cmd.Context(), socket, "GET", "/keys", nil, &keys)
 		}
 		dir = "keys"
@@ -362,9 +363,11 @@ func listedKeys(cmd *cobra.Command, socket, dir string) (keys []keyInfo, err err
 	return t.Inventory(s)
 }
 
-// listens reports whether a server answers on a socket.
-func listens(socket string) bool {
-	c, err := net.Dial("unix", socket)
+// listens reports whether a server answers on a socket, or may: of one that does not
+// within two seconds that is not known.
+func listens(ctx context.Context, socket string) bool {
+	d := net.Dialer{Timeout: 2 * time.Second}
+	c, err := d.DialContext(ctx, "unix", socket)
 	if err != nil {
 		return !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED)
 	}

@@ -39,7 +39,7 @@ func (p keysPlace) body() (*devca.Body, error) {
 // changed tells a running server, which writes the change into the use log; one that
 // does not run does so at its start.
 func (p keysPlace) changed(cmd *cobra.Command) {
-	if !listens(p.socket) {
+	if !listens(cmd.Context(), p.socket) {
 		return
 	}
 	if err := admin(cmd.Context(), p.socket, "POST", "/keys/changed", nil, nil); err != nil {
