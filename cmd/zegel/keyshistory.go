@@ -31,6 +31,9 @@ altered or taken out, or when others are shown another history. Without --key th
 first run takes the key from the server, and says so: hold it against what the
 institution publishes elsewhere.
 
+At most 4096 new entries are read in one run. Where there are more it says so, and
+the next run goes on after them.
+
 --certificate FILE proves that a seal certificate, in PEM, stands in the history.
 
 Exits with status 0 when all of it holds, and with 1 when it does not, or could not
@@ -70,6 +73,7 @@ type watchedHistory struct {
 	Keys       []string        `json:"keys"`
 	Pinned     bool            `json:"pinned,omitempty"` // the key was taken from the server, now
 	Entries    []history.Entry `json:"entries"`          // new ones
+	Behind     int64           `json:"behind,omitempty"` // how many were not read yet
 	// Certificate are the entries about the certificate that was asked for.
 	Certificate []history.Entry `json:"certificate,omitempty"`
 }
@@ -83,8 +87,11 @@ func (o watch) run(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return o.contradicted(err)
 	}
-	told := watchedHistory{Checkpoint: now.Checkpoint, Keys: now.Keys, Pinned: pinned, Entries: entries}
-	if o.certificate != "" {
+	if now.Behind > 0 && o.state == "" {
+		return fmt.Errorf("the history has %d more entries than are read at once; name a file with --state, and run it until all are read", now.Behind)
+	}
+	told := watchedHistory{Checkpoint: now.Checkpoint, Keys: now.Keys, Pinned: pinned, Entries: entries, Behind: now.Behind}
+	if o.certificate != "" && now.Behind == 0 {
 		c, err := readCertificate(o.certificate)
 		if err != nil {
 			return fmt.Errorf("--certificate: %s: %w", o.certificate, err)
@@ -105,13 +112,17 @@ func (o watch) run(ctx context.Context, out, errOut io.Writer) error {
 	if pinned {
 		fmt.Fprintf(errOut, "The key of the history was taken from the server, as none was known: hold it against what the institution publishes elsewhere.\n  %s\n", strings.Join(now.Keys, "\n  "))
 	}
-	if o.asJSON {
-		if told.Entries == nil {
-			told.Entries = []history.Entry{}
-		}
-		return printJSON(out, told)
+	if told.Entries == nil {
+		told.Entries = []history.Entry{}
 	}
-	o.print(out, told)
+	if !o.asJSON {
+		o.print(out, told)
+	} else if err := printJSON(out, told); err != nil {
+		return err
+	}
+	if now.Behind > 0 && o.certificate != "" {
+		return fmt.Errorf("--certificate: %d entries were not read yet; run it again", now.Behind)
+	}
 	return nil
 }
 
@@ -188,4 +199,7 @@ func (o watch) print(out io.Writer, w watchedHistory) {
 	}
 	lines := strings.SplitN(w.Checkpoint, "\n", 4)
 	fmt.Fprintf(out, "The history %s holds: %s entries, %d of them new.\n", printable(lines[0]), lines[1], len(w.Entries))
+	if w.Behind > 0 {
+		fmt.Fprintf(out, "%d entries were not read yet: run it again.\n", w.Behind)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -96,5 +97,30 @@ func TestKeysHistoryTellsProofFromDoubt(t *testing.T) {
 	}
 	if err := look("checkpoint", same); err != nil {
 		t.Error(err)
+	}
+}
+
+// A long history is read in several runs, which the state carries.
+func TestKeysHistoryReadsInSteps(t *testing.T) {
+	log := newHistory(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		if err := log.Announce(t.Context(), history.Added, history.Key{Use: history.UseDID, Subject: fmt.Sprint("did:web:issuer.example.org:", n), Public: key.Public()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := watch{monitor: history.Monitor{URL: "https://issuer.example.org", Step: 2, Fetch: bentHistory{log, func(_, body string) string { return body }}}}
+	if err := o.run(t.Context(), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "3 more entries than are read at once; name a file with --state") {
+		t.Error(err)
+	}
+	o.state = filepath.Join(t.TempDir(), "state")
+	for n, want := range []string{"5 entries, 2 of them new.\n3 entries were not read yet: run it again.\n", "5 entries, 2 of them new.\n1 entries were not read yet: run it again.\n", "5 entries, 1 of them new.\n", "5 entries, 0 of them new.\n"} {
+		var out strings.Builder
+		if err := o.run(t.Context(), &out, io.Discard); err != nil || !strings.HasSuffix(out.String(), want) {
+			t.Errorf("run %d: %v\n%s", n, err, &out)
+		}
 	}
 }

@@ -72,8 +72,11 @@ type Watched struct {
 	Checkpoint string `json:"checkpoint,omitempty"`
 	// Edge are the hashes by which the tree goes on, see Edge.
 	Edge []string `json:"edge,omitempty"`
-	// Time is that of the last entry.
+	// Time is that of the last entry that was read.
 	Time string `json:"time,omitempty"`
+	// Behind is how many entries of the checkpoint's tree were not read yet, its last
+	// ones. Edge is that of the tree without them.
+	Behind int64 `json:"behind,omitempty"`
 }
 
 // ParseWatched reads what Watched was written as.
@@ -111,6 +114,19 @@ func (w Watched) origin() (string, error) {
 type Monitor struct {
 	URL   string
 	Fetch Fetcher
+	// Step is how many new entries Update reads at most; MaxStep if it is 0.
+	Step int64
+}
+
+// MaxStep is how many new entries are held at once. Their number is what the one who
+// is watched signed.
+const MaxStep = 16 * MaxEntries
+
+func (m Monitor) step() int64 {
+	if m.Step < 1 {
+		return MaxStep
+	}
+	return min(m.Step, MaxStep)
 }
 
 func (m Monitor) get(ctx context.Context, path, accept string, limit int) ([]byte, error) {
@@ -155,6 +171,10 @@ func NewWatched(url string, keys ...string) (Watched, error) {
 //  3. The tree before is its beginning (RFC 6962, Section 2.1.2).
 //  4. The new entries are well-formed, in order, and hash to its root. A key of the
 //     history that they add counts from the next time on.
+//
+// Of many new entries it reads the first, and proves that they are the beginning of
+// the rest (as in step 3). What it returns is then Behind, and the next call reads on
+// in the same tree, before it looks for a new checkpoint.
 func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error) {
 	origin, err := w.origin()
 	if err != nil {
@@ -165,8 +185,14 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 		if before, err = OpenCheckpoint([]byte(w.Checkpoint), origin, w.Keys...); err != nil {
 			return w, nil, fmt.Errorf("what was kept: %w", err)
 		}
-		if edge, err = NewEdge(before.Size, w.Edge); err != nil {
+		if w.Behind < 0 || w.Behind >= before.Size {
+			return w, nil, fmt.Errorf("what was kept: behind by %d of %d entries", w.Behind, before.Size)
+		}
+		if edge, err = NewEdge(before.Size-w.Behind, w.Edge); err != nil {
 			return w, nil, fmt.Errorf("what was kept: %w", err)
+		}
+		if w.Behind > 0 {
+			return m.read(ctx, w, before, edge)
 		}
 		if root, ok := edge.Root(); !ok || root != before.Root {
 			return w, nil, errors.New("what was kept: the hashes are not those of the checkpoint")
@@ -212,13 +238,31 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 		}
 	}
 
-	last, next := w.Time, w
+	next := w
+	next.Checkpoint = string(signed)
+	next, added, err := m.read(ctx, next, now, edge)
+	if err != nil {
+		return w, nil, err
+	}
+	return next, added, nil
+}
+
+// read reads the entries of a tree that come after an edge, as many as a step has:
+// step 4 of Update.
+func (m Monitor) read(ctx context.Context, w Watched, now Checkpoint, edge *Edge) (Watched, []Entry, error) {
+	origin, err := w.origin()
+	if err != nil {
+		return w, nil, err
+	}
+	start := edge.Size()
+	stop := min(now.Size, start+m.step())
+	next := w
 	var added []Entry
-	err = m.entries(ctx, before.Size, now.Size, func(line []byte, e Entry) error { // Step 4.
-		if e.Time < last {
+	err = m.entries(ctx, start, stop, func(line []byte, e Entry) error {
+		if e.Time < next.Time {
 			return fmt.Errorf("entry %d has an earlier time than the one before", e.Sequence)
 		}
-		last = e.Time
+		next.Time = e.Time
 		edge.Add(line)
 		added = append(added, e)
 		return next.follow(e, origin)
@@ -226,10 +270,16 @@ func (m Monitor) Update(ctx context.Context, w Watched) (Watched, []Entry, error
 	if err != nil {
 		return w, nil, err
 	}
-	if root, ok := edge.Root(); !ok || root != now.Root {
-		return w, nil, fmt.Errorf("the entries that are served do not hash to the root that was signed: one of %d to %d was altered", before.Size, now.Size-1)
+	root, _ := edge.Root() // it has entries
+	if stop == now.Size && root != now.Root {
+		return w, nil, fmt.Errorf("the entries that are served do not hash to the root that was signed: one of %d to %d was altered", start, now.Size-1)
 	}
-	next.Checkpoint, next.Edge, next.Time = string(signed), edge.Hashes(), last
+	if stop < now.Size {
+		if err := m.consistent(ctx, Checkpoint{Origin: now.Origin, Size: stop, Root: root}, now); err != nil {
+			return w, nil, fmt.Errorf("entries %d to %d that are served are not shown to be of the tree that was signed: %w", start, stop-1, err)
+		}
+	}
+	next.Edge, next.Behind = edge.Hashes(), now.Size-stop
 	return next, added, nil
 }
 
@@ -279,7 +329,8 @@ func (m Monitor) entries(ctx context.Context, start, end int64, each func(line [
 
 // Prove shows that a certificate stands in the history that was verified last, and
 // returns the entries about its key, each with a verified proof of inclusion (RFC
-// 6962, Section 2.1.1). ErrAbsent says that none of them adds it.
+// 6962, Section 2.1.1). ErrAbsent says that none of them adds it. The history must
+// have been read to its end.
 func (m Monitor) Prove(ctx context.Context, w Watched, c *x509.Certificate) ([]Entry, error) {
 	origin, err := w.origin()
 	if err != nil {
@@ -289,6 +340,9 @@ func (m Monitor) Prove(ctx context.Context, w Watched, c *x509.Certificate) ([]E
 	if err != nil {
 		return nil, err
 	}
+	if w.Behind != 0 {
+		return nil, fmt.Errorf("%d entries of the history were not read yet", w.Behind)
+	}
 	sum := sha256.Sum256(c.Raw)
 	want := hex.EncodeToString(sum[:])
 	var found []Entry
@@ -297,6 +351,9 @@ func (m Monitor) Prove(ctx context.Context, w Watched, c *x509.Certificate) ([]E
 	err = m.entries(ctx, 0, now.Size, func(line []byte, e Entry) error {
 		edge.Add(line)
 		if e.CertificateSHA256 == want {
+			if len(found) == MaxEntries {
+				return fmt.Errorf("more than %d entries are about the certificate", MaxEntries)
+			}
 			found, lines = append(found, e), append(lines, bytes.Clone(line))
 		}
 		return nil

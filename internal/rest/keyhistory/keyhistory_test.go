@@ -350,6 +350,60 @@ func TestMonitorSeesAnOlderState(t *testing.T) {
 	}
 }
 
+// Many new entries are read in steps, whatever size was signed: each step is proven to
+// be of the tree that was signed, and what comes meanwhile is read after it.
+func TestMonitorReadsInSteps(t *testing.T) {
+	s := newSite(t)
+	w := s.watched(0)
+	var last *x509.Certificate
+	for range 10 {
+		last = s.add(s.log)
+	}
+	m := s.monitor()
+	m.Step = 4
+	var read []int64
+	for n, behind := range []int64{6, 2, 0, 0} { // the last is of the next tree
+		next, added, err := m.Update(t.Context(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next.Behind != behind || int64(len(added)) > m.Step {
+			t.Errorf("step %d: %d entries, behind by %d", n, len(added), next.Behind)
+		}
+		for _, e := range added {
+			read = append(read, e.Sequence)
+		}
+		_, err = m.Prove(t.Context(), next, last)
+		if (err == nil) != (behind == 0) {
+			t.Errorf("step %d: %v", n, err)
+		}
+		if n == 0 {
+			s.add(s.log) // it belongs to the next tree
+		}
+		if n < 2 {
+			s.bend = func(path, body string) string {
+				if strings.HasSuffix(path, "entries") {
+					at := strings.LastIndex(body, `"time":"`) + len(`"time":"`)
+					body = body[:at] + "2999" + body[at+4:]
+				}
+				return body
+			}
+			after, added, err := m.Update(t.Context(), next)
+			if say := []string{"entries 5 to 8 that are served are not shown to be of the tree that was signed", "one of 9 to 10 was altered"}[n]; err == nil || len(added) > 0 || !strings.Contains(err.Error(), say) {
+				t.Errorf("%v", err)
+			}
+			if fmt.Sprint(after) != fmt.Sprint(next) {
+				t.Error("something of it was taken")
+			}
+			s.bend = nil
+		}
+		w = next
+	}
+	if fmt.Sprint(read) != "[1 2 3 4 5 6 7 8 9 10 11]" {
+		t.Error(read)
+	}
+}
+
 // An answer that cannot be read accuses nobody: it is an error as any other, and the
 // next look goes on.
 func TestMonitorReadsNoProofIntoRubbish(t *testing.T) {
@@ -419,7 +473,9 @@ func TestWatchedIsChecked(t *testing.T) {
 	other := newSite(t).watched(3)
 	mixed := w
 	mixed.Edge = other.Edge
-	for _, w := range []history.Watched{bad, mixed, {Version: 1, URL: w.URL, Keys: w.Keys, Checkpoint: other.Checkpoint, Edge: other.Edge}} {
+	ahead, behind := w, w
+	ahead.Behind, behind.Behind = -1, 4
+	for _, w := range []history.Watched{bad, mixed, ahead, behind, {Version: 1, URL: w.URL, Keys: w.Keys, Checkpoint: other.Checkpoint, Edge: other.Edge}} {
 		if _, _, err := s.monitor().Update(t.Context(), w); err == nil || !strings.Contains(err.Error(), "what was kept") {
 			t.Error(err)
 		}
