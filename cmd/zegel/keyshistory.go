@@ -32,12 +32,13 @@ first run takes the key from the server, and says so: hold it against what the
 institution publishes elsewhere.
 
 At most 4096 new entries are read in one run. Where there are more it says so, and
-the next run goes on after them.
+the next run goes on after them; --certificate waits, with status 1, until all are
+read.
 
 --certificate FILE proves that a seal certificate, in PEM, stands in the history.
 
 Exits with status 0 when all of it holds, and with 1 when it does not, or could not
-be seen. Then the state stays as it was. With --state the checkpoint that was served
+be seen. Then the state stays as it was, unless there is more to read. With --state the checkpoint that was served
 is kept when the history
 
   contradicts itself    in FILE.fork: with FILE the proof

@@ -117,6 +117,13 @@ func TestKeysHistoryReadsInSteps(t *testing.T) {
 		t.Error(err)
 	}
 	o.state = filepath.Join(t.TempDir(), "state")
+	withCertificate := o
+	withCertificate.state, withCertificate.certificate = filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "none.pem")
+	for _, says := range []string{"3 entries were not read yet; run it again", "1 entries were not read yet; run it again", "none.pem: "} {
+		if err := withCertificate.run(t.Context(), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("with a certificate: %v, expected %s", err, says)
+		}
+	}
 	for n, want := range []string{"5 entries, 2 of them new.\n3 entries were not read yet: run it again.\n", "5 entries, 2 of them new.\n1 entries were not read yet: run it again.\n", "5 entries, 1 of them new.\n", "5 entries, 0 of them new.\n"} {
 		var out strings.Builder
 		if err := o.run(t.Context(), &out, io.Discard); err != nil || !strings.HasSuffix(out.String(), want) {
