@@ -38,13 +38,16 @@ read.
 --certificate FILE proves that a seal certificate, in PEM, stands in the history.
 
 Exits with status 0 when all of it holds, and with 1 when it does not, or could not
-be seen. Then the state stays as it was, unless there is more to read. With --state the checkpoint that was served
-is kept when the history
+be seen. Then the state stays as it was, unless there is more to read. With --state
+the checkpoint that was served is kept when the history
 
   contradicts itself    in FILE.fork: with FILE the proof
   is not shown to be    in FILE.unshown: no proof, for the answer of the server
   the one seen before   may be wrong and the history right; whoever holds it can
-                        show it, so ask with both files`,
+                        show it, so ask with both files
+
+Fewer entries than were seen are an older state, which a cache or a server that lags
+shows, too: nothing is kept, so look again.`,
 		Example: "  zegel keys history https://issuer.example.org --state issuer.history",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
