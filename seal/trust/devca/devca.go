@@ -246,7 +246,9 @@ func (h *Hierarchy) Snapshot() (restore func()) {
 		tenants[name] = *b
 	}
 	return func() {
-		*h = was
+		// The authorities and the registrar never change; others read them meanwhile.
+		h.Body, h.ListSigner, h.NextListSigner, h.info = was.Body, was.ListSigner, was.NextListSigner, was.info
+		h.List, h.AccessList, h.SealCRL, h.AccessCRL = was.List, was.AccessList, was.SealCRL, was.AccessCRL
 		for name, b := range h.Tenants {
 			if before, ok := tenants[name]; ok {
 				*b = before // others point to it
