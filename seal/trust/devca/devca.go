@@ -28,7 +28,6 @@ import (
 
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/qc"
-	"github.com/zegel-id/zegel/seal/trust"
 )
 
 // ErrOptions is returned for options a hierarchy cannot be made with.
@@ -499,49 +498,3 @@ func (h *Hierarchy) ListSealer(now func() time.Time) (*seal.Sealer, error) {
 }
 
 func (p Pair) chain() []*x509.Certificate { return []*x509.Certificate{p.Certificate} }
-
-// Anchors are what a relying party has to trust beforehand. Status signers
-// become trusted through the list.
-func (h *Hierarchy) Anchors() trust.Anchors {
-	signers := []*x509.Certificate{h.ListSigner.Certificate}
-	if next := h.NextListSigner.Certificate; next != nil {
-		signers = append(signers, next)
-	}
-	return trust.Anchors{
-		trust.UseSeal:              {h.SealCA.Certificate},
-		trust.UseAccessCertificate: {h.AccessCA.Certificate},
-		trust.UseListSigner:        signers,
-		trust.UseRegistrar:         {h.Registrar.Certificate},
-	}
-}
-
-// Store is a trust store with the anchors and the list, which must be current.
-func (h *Hierarchy) Store(now time.Time) (*trust.Store, error) {
-	s, err := trust.NewStore(h.Anchors(), 0)
-	if err != nil {
-		return nil, err
-	}
-	l, err := s.VerifyList(h.List, now)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Install(l); err != nil {
-		return nil, err
-	}
-	if h.AccessList == "" { // of before there was one, and not refreshed yet
-		return s, nil
-	}
-	if l, err = s.Verify(h.AccessList, trust.AccessProviders, now); err != nil {
-		return nil, err
-	}
-	return s, s.Install(l)
-}
-
-// CRLs is a memory with both revocation lists.
-func (h *Hierarchy) CRLs(fetch trust.Fetcher, now func() time.Time) (*trust.CRLs, error) {
-	c := trust.NewCRLs(fetch, now)
-	if err := c.Add(h.SealCRL, h.SealCA.Certificate); err != nil {
-		return nil, err
-	}
-	return c, c.Add(h.AccessCRL, h.AccessCA.Certificate)
-}
