@@ -261,12 +261,14 @@ func (t *localTrust) useMetadata(tenant string) (*seal.Sealer, error) {
 
 // remake makes the provider list and the revocation lists anew and keeps them.
 func (t *localTrust) remake() error {
-	return t.keep(t.hierarchy.Snapshot(), func() error {
-		if err := t.hierarchy.Refresh(t.now()); err != nil {
-			return fmt.Errorf("making lists anew: %w", err)
-		}
-		return nil
-	})
+	return t.keep(t.hierarchy.Snapshot(), t.anew)
+}
+
+func (t *localTrust) anew() error {
+	if err := t.hierarchy.Refresh(t.now()); err != nil {
+		return fmt.Errorf("making lists anew: %w", err)
+	}
+	return nil
 }
 
 // keep keeps what a change makes of the hierarchy, and takes it back when it cannot
@@ -315,10 +317,15 @@ func (t *localTrust) Refresh(ctx context.Context) error {
 func (t *localTrust) refresh(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	metadata, fault := t.renewMetadata(ctx) // the lists are made anew all the same
-	status, late := t.renewStatus(ctx)
-	fault = errors.Join(fault, late, t.renewListSigner(ctx))
-	if err := t.remake(); err != nil {
+	var metadata, status []string
+	var fault error
+	err := t.keep(t.hierarchy.Snapshot(), func() (err error) {
+		metadata, fault = t.renewMetadata(ctx) // the lists are made anew all the same
+		status, err = t.renewStatus(ctx)
+		fault = errors.Join(fault, err, t.renewListSigner(ctx))
+		return t.anew()
+	})
+	if err != nil {
 		return errors.Join(fault, err)
 	}
 	for _, tenant := range metadata {

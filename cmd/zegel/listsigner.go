@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/history"
@@ -49,9 +50,11 @@ func (t *localTrust) nextListSigner(ctx context.Context) error {
 }
 
 // renewListSigner replaces the signer of the lists before its certificate runs out.
-// The next remake keeps it.
+// One that was made lately waits as long as it can: those who follow the lists had no
+// time to learn of it. The next remake keeps it.
 func (t *localTrust) renewListSigner(ctx context.Context) error {
-	if t.now().Before(t.hierarchy.ListSigner.Certificate.NotAfter.Add(-renewBefore)) {
+	now, end, known := t.now(), t.hierarchy.ListSigner.Certificate.NotAfter, t.hierarchy.NextListSigner.Certificate.NotBefore.Add(renewBefore)
+	if now.Before(end.Add(-renewBefore)) || now.Before(known) && now.Before(end.Add(-24*time.Hour)) {
 		return nil
 	}
 	if err := t.nextListSigner(ctx); err != nil {

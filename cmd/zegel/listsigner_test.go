@@ -107,6 +107,18 @@ func TestListSignerIsRenewed(t *testing.T) {
 	if err := local.Refresh(t.Context()); err != nil || !local.hierarchy.ListSigner.Certificate.Equal(next) {
 		t.Fatalf("not replaced: %v", err)
 	}
+	// The one after it was made a moment ago: it waits until the last day, for nobody
+	// could learn of it.
+	local.hierarchy.ListSigner.Certificate.NotAfter = at.Add(25 * time.Hour)
+	for _, after := range []time.Duration{0, 2 * time.Hour} {
+		at = at.Add(after)
+		if err := local.renewListSigner(t.Context()); err != nil || local.hierarchy.ListSigner.Certificate.Equal(next) != (after == 0) {
+			t.Errorf("after %s: %v", after, err)
+		}
+		if after == 0 {
+			local.store = nil // as at a start, which knows the one after it
+		}
+	}
 	again, err := openLocalTrust(t.Context(), dir, newHistory(t), func() time.Time { return at })
 	if err != nil || !again.hierarchy.ListSigner.Certificate.Equal(next) {
 		t.Fatalf("not kept: %v", err)

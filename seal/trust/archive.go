@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"fmt"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 )
 
 // Archive answers about revocation from lists and OCSP answers that were kept,
@@ -27,6 +29,7 @@ type Archive struct {
 
 	crls, ocsps [][]byte
 	lists       map[[sha256.Size]byte][]keptCRL // by the issuer's certificate
+	answers     map[answerKey][]keptAnswer      // by the certificate and its issuer
 	verified    *cache[crl]                     // in a Store; nil remembers nothing
 }
 
@@ -34,6 +37,12 @@ type Archive struct {
 type keptCRL struct {
 	*crl
 	der []byte
+}
+
+// keptAnswer is what came of reading an OCSP answer for a certificate.
+type keptAnswer struct {
+	*ocsp.Response
+	err error
 }
 
 // Bounds of the lists that a Store remembers: many seals hold the same ones.
@@ -44,7 +53,7 @@ const (
 
 // NewArchive returns an Archive of lists and OCSP answers in DER.
 func NewArchive(crls, ocsps [][]byte) *Archive {
-	return &Archive{crls: crls, ocsps: ocsps, lists: map[[sha256.Size]byte][]keptCRL{}}
+	return &Archive{crls: crls, ocsps: ocsps, lists: map[[sha256.Size]byte][]keptCRL{}, answers: map[answerKey][]keptAnswer{}}
 }
 
 // Archive is NewArchive with the lists that were verified before for others. They
@@ -65,15 +74,30 @@ func (a *Archive) Revocation(ctx context.Context, cert, issuer *x509.Certificate
 	for _, list := range a.of(issuer) {
 		out = worse(out, a.answer(list.status(cert, at), a.Suite.orDefault().list(list.crl, issuer), list.der, at))
 	}
-	for _, der := range a.ocsps {
-		r, err := parseOCSP(der, cert, issuer)
-		if err != nil {
-			out = worse(out, RevocationStatus{Detail: "no value about it was kept that can be used: " + err.Error()})
+	for i, r := range a.answersOn(cert, issuer) {
+		if r.err != nil {
+			out = worse(out, RevocationStatus{Detail: "no value about it was kept that can be used: " + r.err.Error()})
 			continue
 		}
-		out = worse(out, a.answer(ocspStatus(r, cert, at), a.Suite.orDefault().answer(r, issuer), der, at))
+		out = worse(out, a.answer(ocspStatus(r.Response, cert, at), a.Suite.orDefault().answer(r.Response, issuer), a.ocsps[i], at))
 	}
 	return out, nil
+}
+
+// answersOn reads the answers for a certificate, each once: a file may hold many and
+// ask about one certificate many times, and each is verified with a stranger's key.
+func (a *Archive) answersOn(cert, issuer *x509.Certificate) []keptAnswer {
+	key := keyOf(cert, issuer)
+	out, known := a.answers[key]
+	if known {
+		return out
+	}
+	for _, der := range a.ocsps {
+		r, err := parseOCSP(der, cert, issuer)
+		out = append(out, keptAnswer{r, err})
+	}
+	a.answers[key] = out
+	return out
 }
 
 // answer is what a value says, if it is fresh and its signature could be believed

@@ -79,7 +79,18 @@ func (a *anchors) verify(chain []*x509.Certificate, use Use, at time.Time) (*Pat
 	leaf := chain[0]
 	pinned := a.pinned[sha256.Sum256(leaf.Raw)]
 
-	// Step 2. The leaf is not self-signed, and no anchor stands in the chain.
+	// Step 2. Algorithms of everything that was presented, before anything is
+	// verified with a key of it.
+	for _, c := range chain {
+		if err := checkKey(c); err != nil {
+			return nil, err
+		}
+		if err := checkSignatureAlgorithm(c); err != nil {
+			return nil, err
+		}
+	}
+
+	// Step 3. The leaf is not self-signed, and no anchor stands in the chain.
 	// A list may be signed with a self-signed key whose certificate was pinned.
 	if selfSigned(leaf) && (!pinned || use != UseListSigner) {
 		return nil, fmt.Errorf("%w, expected one issued by an authority (HAIP 1.0, Section 6.1.1)", ErrSelfSigned)
@@ -87,16 +98,6 @@ func (a *anchors) verify(chain []*x509.Certificate, use Use, at time.Time) (*Pat
 	for _, c := range chain[1:] {
 		if selfSigned(c) || a.includes(c) {
 			return nil, fmt.Errorf("%w: leave %s out of x5c (HAIP 1.0, Section 6.1.1)", ErrAnchorIncluded, name(c))
-		}
-	}
-
-	// Step 3. Algorithms of everything that was presented.
-	for _, c := range chain {
-		if err := checkKey(c); err != nil {
-			return nil, err
-		}
-		if err := checkSignatureAlgorithm(c); err != nil {
-			return nil, err
 		}
 	}
 

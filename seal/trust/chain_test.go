@@ -277,3 +277,25 @@ func TestLongKey(t *testing.T) {
 		t.Errorf("RSA of 8193 bits: %v", err)
 	}
 }
+
+// Nothing is verified with a key that is not allowed: not even whether a certificate
+// that is named like its issuer is signed with its own, for the time that takes grows
+// with the square of a stranger's key.
+func TestKeysBeforeSignatures(t *testing.T) {
+	tmpl := leaf("Own")
+	tmpl.SubjectKeyId, tmpl.AuthorityKeyId = []byte{1}, []byte{2}
+	key := smallRSA(t)
+	parent := leaf("Own")
+	parent.SubjectKeyId = []byte{2}
+	own := mintFor(t, tmpl, key, &pair{key, parent})
+	if own.cert.CheckSignature(own.cert.SignatureAlgorithm, own.cert.RawTBSCertificate, own.cert.Signature) != nil || string(own.cert.AuthorityKeyId) == string(own.cert.SubjectKeyId) {
+		t.Fatal("it is not what the test wants")
+	}
+	ca := mint(t, authority("CA"), nil)
+	s := storeOf(t, trust.UseSeal, ca.cert)
+	for name, chain := range map[string][]*x509.Certificate{"leaf": {own.cert}, "above": {mint(t, leaf("Leaf"), &ca).cert, own.cert}} {
+		if _, err := s.Certificates(chain, trust.UseSeal, now); !errors.Is(err, trust.ErrAlgorithm) || errors.Is(err, trust.ErrSelfSigned) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

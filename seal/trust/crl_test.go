@@ -268,3 +268,40 @@ func FuzzCRL(f *testing.F) {
 		_ = trust.NewCRLs(nil, nil).Add(b, ca[0]) // must not panic
 	})
 }
+
+// A list of the time that is asked about had to be replaced since, and the next one
+// may know of a revocation before that time: it is fetched, and when it cannot be had
+// nothing is said to be good.
+func TestListIsReplacedByNow(t *testing.T) {
+	ca := mint(t, authority("CA"), nil)
+	tmpl := leaf("Leaf")
+	tmpl.CRLDistributionPoints = []string{"http://crl.example.org/ca.crl", "http://b.example.org", "http://c.example.org", "http://d.example.org"}
+	cert := mint(t, tmpl, &ca)
+	w, clock := &web{}, now
+	w.body = crlOf(t, ca, nil)
+	c := trust.NewCRLs(w, func() time.Time { return clock })
+	if s := ask(t, c, cert, ca, now); s.State != trust.Good {
+		t.Fatal(s)
+	}
+	clock = now.Add(48 * time.Hour)
+	w.err = errors.New("out of order")
+	if s := ask(t, c, cert, ca, now); s.State != trust.Unknown {
+		t.Errorf("cannot be had: %s", s.State)
+	}
+	if n := w.count(); n != 1+3 {
+		t.Errorf("%d addresses were asked", n-1)
+	}
+	clock = clock.Add(time.Hour)
+	w.err = nil
+	w.body = crlOf(t, ca, func(l *x509.RevocationList) {
+		l.Number, l.ThisUpdate, l.NextUpdate = big.NewInt(8), clock.Add(-time.Minute), clock.Add(time.Hour)
+	}, entry(cert, now.Add(-time.Hour), 1))
+	if s := ask(t, c, cert, ca, now); s.State != trust.Revoked {
+		t.Errorf("revoked since: %s, %s", s.State, s.Detail)
+	}
+	// What is known to be revoked stays so.
+	clock, w.err = clock.Add(48*time.Hour), errors.New("out of order")
+	if s := ask(t, c, cert, ca, now); s.State != trust.Revoked {
+		t.Errorf("revoked, and cannot be had: %s", s.State)
+	}
+}

@@ -87,7 +87,7 @@ func (r *Responders) RevocationValue(ctx context.Context, cert, issuer *x509.Cer
 	}
 	key := keyOf(cert, issuer)
 	kept := r.kept(key)
-	if kept == nil || !r.now().Before(kept.NextUpdate) || at.After(kept.NextUpdate) {
+	if kept == nil || !r.now().Before(kept.NextUpdate) || kept.ended(r.now()) || at.After(kept.NextUpdate) {
 		fault := r.refresh(ctx, key, cert, issuer)
 		if ctx.Err() != nil {
 			return RevocationStatus{}, RevocationValue{}, ctx.Err()
@@ -246,6 +246,17 @@ func current(r *ocsp.Response, now time.Time) error {
 		return fmt.Errorf("%w: it was produced before what it says was known (RFC 6960, Section 2.4)", ErrOCSP)
 	case !now.Before(r.NextUpdate):
 		return fmt.Errorf("%w: nextUpdate has passed (RFC 6960, Section 4.2.2.1)", ErrOCSP)
+	case delegateEnded(r, now):
+		return fmt.Errorf("%w: the certificate of its signer has ended (RFC 6960, Section 4.2.2.2.1)", ErrOCSP)
 	}
 	return nil
 }
+
+// delegateEnded reports whether the certificate that the issuer delegated to has run
+// out. Nobody says of it whether it was revoked, but for as long as it is valid, and
+// when the answer was produced it says itself.
+func delegateEnded(r *ocsp.Response, now time.Time) bool {
+	return r.Certificate != nil && now.After(r.Certificate.NotAfter)
+}
+
+func (a *ocspAnswer) ended(now time.Time) bool { return delegateEnded(a.Response, now) }

@@ -309,3 +309,18 @@ func TestPreferred(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 }
+
+// A responder whose certificate has run out says nothing any more, whatever time it
+// writes into its answers: nobody says whether its key was lost since.
+func TestResponderThatEnded(t *testing.T) {
+	a := newAnswered(t, func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = now.Add(-400*24*time.Hour), now.Add(-300*24*time.Hour)
+	})
+	a.responder.Bend = func(x *devocsp.Answer) {
+		x.ProducedAt, x.ThisUpdate, x.NextUpdate = now.Add(-301*24*time.Hour), now.Add(-301*24*time.Hour), now.Add(24*time.Hour)
+	}
+	got := a.ask(t, trust.NewResponders(a.responder, rand.Reader, clock), now)
+	if got.State != trust.Unknown || !strings.Contains(got.Detail, "has ended") {
+		t.Errorf("%s, %s", got.State, got.Detail)
+	}
+}

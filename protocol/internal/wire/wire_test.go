@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
@@ -111,6 +112,8 @@ func TestCheckChain(t *testing.T) {
 	middle := make("middle", root, true)
 	leaf := make("leaf", middle, false)
 	alone := make("alone", nil, false)
+	long := *alone // its signature does not hold, and is not looked at
+	long.PublicKey, long.Signature = &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), maxRSA), E: 65537}, nil
 	for _, tt := range []struct {
 		name  string
 		chain []*x509.Certificate
@@ -120,6 +123,7 @@ func TestCheckChain(t *testing.T) {
 		{"leaf", []*x509.Certificate{leaf}, true},
 		{"with the anchor", []*x509.Certificate{leaf, middle, root}, false},
 		{"self-signed leaf", []*x509.Certificate{alone}, false},
+		{"key too long to look", []*x509.Certificate{&long}, false},
 		{"none", nil, false},
 	} {
 		if err := CheckChain(tt.chain); (err == nil) != tt.ok {
