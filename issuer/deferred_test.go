@@ -189,7 +189,7 @@ func TestDeferredIsSealed(t *testing.T) {
 		t.Fatalf("%d records", len(recs))
 	}
 	text := recs[0].ID + strings.Join(recs[0].Tags, " ") + string(recs[0].Data)
-	for _, word := range []string{insz, late, `"led"`, "led_diploma", secret, `"keys"`, `"x"`} {
+	for _, word := range []string{insz, `"` + late + `"`, `"led"`, "led_diploma", secret, `"keys"`, `"x"`} {
 		if strings.Contains(text, word) {
 			t.Errorf("%q stands there", word)
 		}

@@ -230,7 +230,7 @@ func TestSignerAwayIsSealed(t *testing.T) {
 	if len(recs) != 1 {
 		t.Fatalf("%d records", len(recs))
 	}
-	for _, word := range []string{"title", "eyJ0aXRsZSI", `"keys"`, `"claims"`} {
+	for _, word := range []string{`"title"`, "eyJ0aXRsZSI", `"keys"`, `"claims"`} {
 		if strings.Contains(string(recs[0].Data), word) {
 			t.Errorf("%q stands there", word)
 		}

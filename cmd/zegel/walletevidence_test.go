@@ -71,7 +71,7 @@ func TestEvidenceInTheVault(t *testing.T) {
 			return err
 		}
 		b, err := os.ReadFile(path)
-		if bytes.Contains(b, []byte("etsiU")) || bytes.Contains(b, []byte("disclosures")) {
+		if bytes.Contains(b, []byte(`etsiU"`)) || bytes.Contains(b, []byte("disclosures")) {
 			t.Errorf("%s can be read", path)
 		}
 		return err

@@ -116,7 +116,7 @@ func newPlatform(t *testing.T, change ...func(*platform)) *platform {
 	p.url = base
 	idp, err := devidp.New(devidp.Config{
 		Issuer: idpURL, Now: time.Now,
-		Citizens: []devidp.Citizen{{ID: "lotte", GivenName: "Lotte", FamilyName: "Canari", RRN: lotte}, {ID: "sam", GivenName: "Sam", FamilyName: "Canari", RRN: sam}},
+		Citizens: []devidp.Citizen{{ID: "lotte", GivenName: "Lotte Canarina", FamilyName: "Canari", RRN: lotte}, {ID: "sam", GivenName: "Sam", FamilyName: "Canari", RRN: sam}},
 		Clients:  []devidp.Client{{ID: "vault", Secret: "secret", RedirectURI: base + api.CallbackPath}},
 	})
 	must(err)

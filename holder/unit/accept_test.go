@@ -62,7 +62,7 @@ func TestAccept(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 		for _, s := range i.net.to("vault.example") {
-			if strings.Contains(s, "Diploma") || strings.Contains(s, "c0de") || strings.Contains(s, "t0ken") {
+			if strings.Contains(s, "Diploma") || strings.Contains(s, "c0de.pre-authorized") || strings.Contains(s, "t0ken.of-access") {
 				t.Error("the platform sees more than ciphertext")
 			}
 		}

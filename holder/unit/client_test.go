@@ -169,7 +169,7 @@ func TestAttestedClient(t *testing.T) {
 	s = d.unit()
 	s.Client = unit.Client{ID: "wallet", Provider: p}
 	v, _ = newVault(t, d.net)
-	o = must(s.Read(t.Context(), d.offer(m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de"}})))(t)
+	o = must(s.Read(t.Context(), d.offer(m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de.pre-authorized"}})))(t)
 	taken = must(s.Accept(t.Context(), v, o, ""))(t)
 	must(s.Renew(t.Context(), v, taken.Items[0].Source.Grant))(t)
 }

@@ -154,7 +154,7 @@ func TestAuthorizeRefused(t *testing.T) {
 	if _, err := s.Discover(t.Context(), issuerURL, "pid"); err == nil || !strings.Contains(err.Error(), "credential_configuration_ids") {
 		t.Errorf("%v", err)
 	}
-	pre := must(s.Read(t.Context(), d.offer(m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de"}})))(t)
+	pre := must(s.Read(t.Context(), d.offer(m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de.pre-authorized"}})))(t)
 	if _, err := s.Authorize(t.Context(), v, pre, callback); !errors.Is(err, unit.ErrOffer) {
 		t.Errorf("%v", err)
 	}

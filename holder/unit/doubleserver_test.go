@@ -80,7 +80,7 @@ func (d *double) token(w http.ResponseWriter, form url.Values, jkt string) {
 			a = nil
 		}
 	case oid4vci.GrantPreAuthorizedCode:
-		if form.Get("pre-authorized_code") == "c0de" {
+		if form.Get("pre-authorized_code") == "c0de.pre-authorized" {
 			a = &asked{form: form, jkt: jkt, configurations: []string{"led"}}
 		}
 	case "refresh_token":

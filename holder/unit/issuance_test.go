@@ -84,7 +84,7 @@ func TestOfferRefused(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			for _, s := range i.net.sent {
-				if !strings.HasPrefix(s, "GET ") || strings.Contains(s, "c0de") {
+				if !strings.HasPrefix(s, "GET ") || strings.Contains(s, "c0de.pre-authorized") {
 					t.Errorf("sent %s", s)
 				}
 			}

@@ -49,7 +49,7 @@ func newIssuer(t testing.TB, a *authority, n *network, base string) *fakeIssuer 
 	i := &fakeIssuer{t: t, a: a, net: n, url: base}
 	i.offer = m{
 		"credential_issuer": base, "credential_configuration_ids": []any{"led"},
-		"grants": m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de", "tx_code": m{"length": 6}}},
+		"grants": m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de.pre-authorized", "tx_code": m{"length": 6}}},
 	}
 	i.metadata = m{
 		"credential_issuer": base, "credential_endpoint": base + "/credential", "nonce_endpoint": base + "/nonce", "notification_endpoint": base + "/notification",
@@ -61,7 +61,7 @@ func newIssuer(t testing.TB, a *authority, n *network, base string) *fakeIssuer 
 		}},
 	}
 	i.server = m{"issuer": base, "token_endpoint": base + "/token", "pre-authorized_grant_anonymous_access_supported": true}
-	i.token = m{"access_token": "t0ken", "token_type": "Bearer", "expires_in": 300}
+	i.token = m{"access_token": "t0ken.of-access", "token_type": "Bearer", "expires_in": 300}
 	i.credentials = func(keys []jose.JWK) (out []any) {
 		for _, k := range keys {
 			out = append(out, m{"credential": a.issue(t, k)})
@@ -93,7 +93,7 @@ func (i *fakeIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, _ := io.ReadAll(r.Body)
-	bearer := r.Header.Get("Authorization") == "Bearer t0ken"
+	bearer := r.Header.Get("Authorization") == "Bearer t0ken.of-access"
 	switch {
 	case r.URL.Path == "/offers/s3cr3t":
 		answerJSON(w, 200, i.offer)
@@ -103,7 +103,7 @@ func (i *fakeIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, 200, i.server)
 	case r.URL.Path == "/token":
 		form, err := url.ParseQuery(string(body))
-		if err != nil || form.Get("pre-authorized_code") != "c0de" || form.Get("tx_code") != "123456" || bearer {
+		if err != nil || form.Get("pre-authorized_code") != "c0de.pre-authorized" || form.Get("tx_code") != "123456" || bearer {
 			answerJSON(w, 400, m{"error": "invalid_grant"})
 			return
 		}

@@ -57,7 +57,7 @@ func TestSeveralServers(t *testing.T) {
 	other := m{"issuer": "https://other.example", "token_endpoint": "https://other.example/token", "grant_types_supported": []any{"client_credentials"}}
 	d.net.hosts["other.example"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 200, other) })
 	s := d.unit()
-	for _, link := range []string{d.offer(nil), d.offer(m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de"}})} {
+	for _, link := range []string{d.offer(nil), d.offer(m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de.pre-authorized"}})} {
 		if o := must(s.Read(t.Context(), link))(t); o.Server.Issuer != serverURL {
 			t.Errorf("%s", o.Server.Issuer)
 		}
@@ -75,7 +75,7 @@ func TestPreAuthorizedDPoP(t *testing.T) {
 	d := newDouble(t)
 	v, _ := newVault(t, d.net)
 	s := d.unit()
-	o := must(s.Read(t.Context(), d.offer(m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de"}})))(t)
+	o := must(s.Read(t.Context(), d.offer(m{oid4vci.GrantPreAuthorizedCode: m{"pre-authorized_code": "c0de.pre-authorized"}})))(t)
 	taken := must(s.Accept(t.Context(), v, o, ""))(t)
 	if len(taken.Items) != 1 || taken.Items[0].Source.Grant == "" {
 		t.Errorf("%+v", taken)

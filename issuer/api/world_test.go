@@ -195,7 +195,7 @@ func (w *world) identityProvider() string {
 	p, err := devidp.New(devidp.Config{
 		Issuer: base, Now: w.clock.now,
 		Citizens: []devidp.Citizen{
-			{ID: "lotte", GivenName: "Lotte", FamilyName: canary, RRN: insz},
+			{ID: "lotte", GivenName: "Lotte Canarina", FamilyName: canary, RRN: insz},
 			{ID: "nobody", GivenName: "Niemand", FamilyName: canary, RRN: "85073003328"},
 		},
 		Clients: []devidp.Client{{ID: "zegel", Secret: "s", RedirectURI: w.base + "/signed-in"}},
@@ -330,7 +330,7 @@ func (w *world) validator() *seal.Validator {
 // nowhere looks for the citizen in every file and log line.
 func (w *world) nowhere(step string, also ...string) {
 	w.Helper()
-	words := append([]string{canary, strings.ToUpper(canary), strings.ToLower(canary), insz, "80.61.01-001.39", "2011-06-30", "Lotte"}, also...)
+	words := append([]string{canary, strings.ToUpper(canary), strings.ToLower(canary), insz, "80.61.01-001.39", "2011-06-30", "Lotte Can", "Canarina"}, also...)
 	look := func(where string, b []byte) {
 		for _, word := range words {
 			if bytes.Contains(b, []byte(word)) {
