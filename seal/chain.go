@@ -140,6 +140,8 @@ func (v *Validator) revocation(ctx context.Context, out *Validation, h held) (en
 		out.Checks.Fail(CheckRevocation, specRevocation, found.why)
 	case found.state == trust.Unknown && v.InsecureAcceptUnknownRevocation:
 		out.Checks.Skip(CheckRevocation, specRevocation, "accepted by policy although unknown: "+found.why)
+	case found.past:
+		out.indeterminate(RevocationOutOfBoundsNoPOE, CheckRevocation, specRevocation, why)
 	default:
 		out.indeterminate(TryLater, CheckRevocation, specRevocation, why)
 	}
@@ -156,7 +158,8 @@ func (h held) provenRevoked(s trust.RevocationStatus) bool {
 type pathStatus struct {
 	state trust.State            // the worst; Good only if all are
 	place int                    // of the certificate that is the worst
-	ended bool                   // it is Unknown for the algorithms of what says so
+	ended bool                   // it is Unknown for the algorithms of what says so, or
+	past  bool                   // because who says so has a certificate that ran out
 	why   string                 // which one, and what is known of it
 	leaf  trust.RevocationStatus // of the first certificate
 }
@@ -203,10 +206,10 @@ func askPath(ctx context.Context, source trust.RevocationSource, path *trust.Pat
 		}
 		out.state, out.place, out.why = status.State, i, fmt.Sprintf("%s: %s", subject(c), status.Detail)
 		if status.State != trust.Unknown {
-			out.ended = false
+			out.ended, out.past = false, false
 			return out, nil
 		}
-		out.ended = out.ended || status.Ended
+		out.ended, out.past = out.ended || status.Ended, out.past || status.OutOfBounds
 	}
 	return out, nil
 }

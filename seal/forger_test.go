@@ -193,7 +193,7 @@ func (w *forger) notForStamps() *devtsa.Authority {
 // answered is an OCSP answer that says good of the seal, by a certificate of its
 // authority that is not for it; or by a responder of another.
 func (w *forger) answered(by *devca.Pair) evidence.Values {
-	tmpl := devocsp.Template("Responder", now.Add(-time.Hour), now.Add(time.Hour))
+	tmpl := devocsp.Template("Responder", now.Add(-time.Hour), now.AddDate(0, 1, 0))
 	if by == nil {
 		by, tmpl.ExtKeyUsage = &w.ca, nil
 	}

@@ -209,3 +209,42 @@ func TestAlgorithmsOfRevocation(t *testing.T) {
 		}
 	}
 }
+
+// An answer of a responder whose certificate has run out since is believed where a
+// time-stamp proves that it is older, or somebody says it again (clause 5.6.2.4).
+func TestResponderRanOut(t *testing.T) {
+	a := newArchive(t)
+	kept := (&forger{archive: a}).answered(&a.ca) // the responder's certificate ends in a month
+	made := func(archived bool) *evidence.File {
+		f := a.made(seal.BaselineT)
+		a.check(f.AddValues(kept))
+		if archived {
+			a.stamp(f, evidence.ArchiveTimeStamp, a.tsas[0], now.Add(time.Hour))
+		}
+		return f
+	}
+	end := now.AddDate(0, 1, 0)
+	for name, tc := range map[string]struct {
+		f         *evidence.File
+		at        time.Time
+		published bool
+		sub       seal.SubIndication
+	}{
+		"at the end":                {made(false), end, false, ""},
+		"past the end":              {made(false), end.Add(time.Second), false, seal.RevocationOutOfBoundsNoPOE},
+		"past the end, archived":    {made(true), end.Add(time.Second), false, ""},
+		"past the end, a list now":  {made(false), end.Add(time.Second), true, ""},
+		"archived, and a list, too": {made(true), end.Add(time.Second), true, ""},
+	} {
+		v := a.validator(tc.at)
+		if !tc.published { // nothing of the seal, and what is known of the authority of time-stamps
+			crls := trust.NewCRLs(nil, nil)
+			a.check(crls.Add(crl(t, a.tsas[0].Root, a.tsas[0].RootKey, tc.at), a.tsas[0].Root))
+			v.Revocation = crls
+		}
+		got := judge(t, v, tc.f, tc.at)
+		if got.SubIndication != tc.sub || (got.Err() == nil) != (tc.sub == "") || tc.sub != "" && (got.Indication != seal.Indeterminate || !hasFailures(got, seal.CheckRevocation)) {
+			t.Errorf("%s: found %s %s\n%s", name, got.Indication, got.SubIndication, got.Checks)
+		}
+	}
+}

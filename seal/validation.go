@@ -51,6 +51,7 @@ const (
 	OutOfBoundsNoPOE            SubIndication = "OUT_OF_BOUNDS_NO_POE"
 	RevokedNoPOE                SubIndication = "REVOKED_NO_POE"
 	RevokedCANoPOE              SubIndication = "REVOKED_CA_NO_POE"
+	RevocationOutOfBoundsNoPOE  SubIndication = "REVOCATION_OUT_OF_BOUNDS_NO_POE"
 	TryLater                    SubIndication = "TRY_LATER"
 )
 

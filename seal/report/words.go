@@ -76,9 +76,9 @@ var advices = map[seal.SubIndication]advice{
 	seal.OutOfBoundsNoPOE: {
 		"The certificate was not valid at the time that counts: it has run out, or is not valid yet. Nothing proves that the seal was made while it was.",
 		"Look for the evidence that was kept beside the document: a time-stamp in it may prove when it was sealed."},
-	"REVOCATION_OUT_OF_BOUNDS_NO_POE": {
-		"What says that the certificate was not revoked can itself no longer be believed.",
-		"Judge again with a current revocation list."},
+	seal.RevocationOutOfBoundsNoPOE: {
+		"Who said that the certificate was not revoked has a certificate that ran out, and nothing proves that it was said before.",
+		"Judge again with a current revocation list, or look for evidence in which a later time-stamp covers what was said."},
 	"NO_POE": {
 		"A proof is missing that something which was signed is old enough.",
 		"Look for the evidence that was kept beside the document."},

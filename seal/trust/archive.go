@@ -72,14 +72,16 @@ func (a *Archive) Revocation(ctx context.Context, cert, issuer *x509.Certificate
 	}
 	out := RevocationStatus{Detail: "no revocation value about it was kept"}
 	for _, list := range a.of(issuer) {
-		out = worse(out, a.answer(list.status(cert, at), a.Suite.orDefault().list(list.crl, issuer), list.der, at))
+		s, by := a.known(list.status(cert, at), list.der, at)
+		out = worse(out, s.believed(a.Suite.orDefault().list(list.crl, issuer), by))
 	}
 	for i, r := range a.answersOn(cert, issuer) {
 		if r.err != nil {
 			out = worse(out, RevocationStatus{Detail: "no value about it was kept that can be used: " + r.err.Error()})
 			continue
 		}
-		out = worse(out, a.answer(ocspStatus(r.Response, cert, at), a.Suite.orDefault().answer(r.Response, issuer), a.ocsps[i], at))
+		s, by := a.known(ocspStatus(r.Response, cert, at), a.ocsps[i], at)
+		out = worse(out, s.believed(a.Suite.orDefault().answer(r.Response, issuer), by).delegated(r.Response, by))
 	}
 	return out, nil
 }
@@ -100,17 +102,17 @@ func (a *Archive) answersOn(cert, issuer *x509.Certificate) []keptAnswer {
 	return out
 }
 
-// answer is what a value says, if it is fresh and its signature could be believed
-// when the value is proven to have existed.
-func (a *Archive) answer(s RevocationStatus, signed life, value []byte, at time.Time) RevocationStatus {
-	by := at
+// known is what a value says, if it is fresh, and by when it is proven to have
+// existed: then its signature must have been one that is believed.
+func (a *Archive) known(s RevocationStatus, value []byte, at time.Time) (_ RevocationStatus, by time.Time) {
+	by = at
 	if a.Known != nil {
 		s.Known = a.Known(value)
 		if by = s.Known; by.IsZero() {
 			by = never
 		}
 	}
-	return a.fresh(s, at).believed(signed, by)
+	return a.fresh(s, at), by
 }
 
 // never is after the end of every algorithm that has one.

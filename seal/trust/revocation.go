@@ -47,6 +47,9 @@ type RevocationStatus struct {
 	// Ended: there is an answer, and it is Unknown because an algorithm of its
 	// signature is no longer believed.
 	Ended bool
+	// OutOfBounds: there is an answer, and it is Unknown because the certificate of
+	// whom the issuer delegated to had run out before the answer is proven to exist.
+	OutOfBounds bool
 	// Detail says where the answer comes from, or why it is unknown.
 	Detail string
 }
@@ -93,7 +96,7 @@ func worse(a, b RevocationStatus) RevocationStatus {
 	case rank[b.State] > rank[a.State]:
 		return b
 	case b.State == Unknown && a.State == Unknown:
-		b.Ended = b.Ended || a.Ended
+		b.Ended, b.OutOfBounds = b.Ended || a.Ended, b.OutOfBounds || a.OutOfBounds
 		return b
 	case b.State == Good && a.State == Good && !b.Known.IsZero() && (a.Known.IsZero() || b.Known.Before(a.Known)):
 		return b

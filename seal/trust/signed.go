@@ -66,6 +66,20 @@ func (s RevocationStatus) believed(signed life, by time.Time) RevocationStatus {
 	return s
 }
 
+// delegated takes back that somebody was good where the certificate of whom the
+// issuer delegated to had run out at the time that counts: nobody says of it that it
+// was not revoked but for as long as it is valid, so that who has its key by then
+// can write any day on an answer (RFC 6960, Section 4.2.2.2.1; EN 319 102-1, clause
+// 5.6.2.4).
+func (s RevocationStatus) delegated(r *ocsp.Response, by time.Time) RevocationStatus {
+	if s.State != Good || !delegateEnded(r, by) {
+		return s
+	}
+	s.State, s.OutOfBounds = Unknown, true
+	s.Detail = fmt.Sprintf("what says that it is good, of %s, is of a responder whose certificate ran out at %s, and nothing proves that it is older", s.ThisUpdate.UTC().Format(time.RFC3339), r.Certificate.NotAfter.UTC().Format(time.RFC3339))
+	return s
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

@@ -118,6 +118,43 @@ func TestDelegatedAlgorithms(t *testing.T) {
 	}
 }
 
+// A delegate's answer hangs on how long its certificate lasts, but for that somebody
+// was revoked.
+func TestDelegateRanOut(t *testing.T) {
+	ca := mint(t, authority("CA"), nil)
+	by := responder(t, ca, nil)
+	c := mint(t, leaf("Leaf"), &ca)
+	end := by.cert.NotAfter
+	long := func(r *ocsp.Response) { r.NextUpdate = end.AddDate(0, 1, 0) }
+	good := answer(t, ca, by, c, long)
+	gone := answer(t, ca, by, c, func(r *ocsp.Response) {
+		long(r)
+		r.Status, r.RevokedAt = ocsp.Revoked, now.Add(-time.Minute)
+	})
+	for name, tc := range map[string]struct {
+		der   []byte
+		known time.Time
+		want  trust.State
+	}{
+		"proven inside":            {good, end, trust.Good},
+		"proven past the end":      {good, end.Add(time.Second), trust.Unknown},
+		"never proven":             {good, time.Time{}, trust.Unknown},
+		"revoked, past the end":    {gone, end.Add(time.Second), trust.Revoked},
+		"by the authority, itself": {answer(t, ca, ca, c, long), end.Add(time.Second), trust.Good},
+	} {
+		a := trust.NewArchive(nil, [][]byte{tc.der})
+		a.Known = func([]byte) time.Time { return tc.known }
+		got, err := a.Revocation(t.Context(), c.cert, ca.cert, now)
+		if err != nil || got.State != tc.want || got.OutOfBounds != (tc.want == trust.Unknown) || got.Ended {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		both, err := (trust.Sources{a, trust.NewCRLs(nil, nil)}).Revocation(t.Context(), c.cert, ca.cert, now)
+		if err != nil || both.OutOfBounds != got.OutOfBounds {
+			t.Errorf("%s, beside a source without an answer: %+v, %v", name, both, err)
+		}
+	}
+}
+
 // What is kept is believed by the time at which it is proven to exist, whatever time
 // is asked about, and not at all where nothing proves one.
 func TestKeptAlgorithms(t *testing.T) {

@@ -37,7 +37,7 @@ func (p Preferred) Revocation(ctx context.Context, cert, issuer *x509.Certificat
 // RevocationValue asks until one knows.
 func (p Preferred) RevocationValue(ctx context.Context, cert, issuer *x509.Certificate, at time.Time) (RevocationStatus, RevocationValue, error) {
 	var detail string
-	var ended bool
+	var ended, outOfBounds bool
 	for _, source := range p {
 		status, value, err := source.RevocationValue(ctx, cert, issuer, at)
 		if err != nil || status.State != Unknown {
@@ -47,12 +47,12 @@ func (p Preferred) RevocationValue(ctx context.Context, cert, issuer *x509.Certi
 			detail += "; "
 		}
 		detail += status.Detail
-		ended = ended || status.Ended
+		ended, outOfBounds = ended || status.Ended, outOfBounds || status.OutOfBounds
 	}
 	if detail == "" {
 		detail = "no source of revocation is configured"
 	}
-	return RevocationStatus{Detail: detail, Ended: ended}, RevocationValue{}, nil
+	return RevocationStatus{Detail: detail, Ended: ended, OutOfBounds: outOfBounds}, RevocationValue{}, nil
 }
 
 // Kept is what the first source says that knows without asking anybody; where none
