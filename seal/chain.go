@@ -27,6 +27,9 @@ type held struct {
 func (v *Validator) trusted(ctx context.Context, out *Validation, h held) error {
 	var ended bool
 	var err error
+	if h.err == nil {
+		h.err = h.path.Fresh(h.at, h.now)
+	}
 	if errors.Is(h.err, trust.ErrValidity) {
 		err = v.outOfBounds(ctx, out, h)
 	} else {

@@ -101,4 +101,21 @@ func TestEvidenceOfNamedCertificate(t *testing.T) {
 			t.Errorf("%s: found %s %s, expected %s\n%s", name, got.Indication, got.Level, c.want, got.Checks)
 		}
 	}
+	// A list that ran out anchors nothing, however old the time-stamp is: what was
+	// withdrawn since stands in the list after it.
+	next := named.List().NextUpdate
+	for name, c := range map[string]struct {
+		store *trust.Store
+		at    time.Time
+		sub   seal.SubIndication
+	}{
+		"the last second of the list": {named, next.Add(-time.Second), ""},
+		"a list that ran out":         {named, next, seal.TryLater},
+		"an anchor beside it":         {known, next, ""},
+	} {
+		v := &seal.Validator{Trust: c.store, SkipProviderList: true, InsecureAcceptUnknownRevocation: true}
+		if got := judge(t, v, f, c.at); got.SubIndication != c.sub || (got.Err() == nil) != (c.sub == "") || c.sub != "" && !hasFailures(got, seal.CheckChain) {
+			t.Errorf("%s: found %s %s\n%s", name, got.Indication, got.SubIndication, got.Checks)
+		}
+	}
 }

@@ -74,6 +74,26 @@ func (p *Path) Named(at time.Time) bool {
 	return len(p.Certificates) == 1 && slices.ContainsFunc(p.named, func(t term) bool { return t.holds(at) })
 }
 
+// Fresh is ErrListExpired where nothing but lists of trusted entities makes the end
+// of the path an anchor at a time that is seen from now, and all of those have run
+// out since: what was withdrawn in the lists after them is not known (ETSI TS 119
+// 602, clause 6.3.15).
+func (p *Path) Fresh(at, now time.Time) error {
+	if p.always || p.named == nil || slices.ContainsFunc(p.granted, func(g Period) bool { return g.holds(at) }) {
+		return nil
+	}
+	var last time.Time
+	for _, t := range p.named {
+		if t.holds(at) {
+			last = later(last, t.listed)
+		}
+	}
+	if last.IsZero() || now.Before(last) {
+		return nil
+	}
+	return expired(last)
+}
+
 // grantedAt is nil at times at which the anchor of the path was trusted: always
 // where it is configured, and otherwise while a list says so (ETSI EN 319 102-1,
 // clause 5.2.6).
