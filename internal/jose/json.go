@@ -31,7 +31,7 @@ func Unmarshal(b []byte, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("%w: %s", ErrJSON, safe(err))
+		return safe(err)
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func UnmarshalClosed(b []byte, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
-		return fmt.Errorf("%w: %s", ErrJSON, safe(err))
+		return safe(err)
 	}
 	return nil
 }
@@ -56,18 +56,15 @@ func Marshal(v any) ([]byte, error) {
 
 // safe describes a JSON error by its place and kind, without the text around
 // it: input may hold secrets and errors end up in logs.
-func safe(err error) string {
+func safe(err error) error {
 	var sem *json.SemanticError
-	if errors.As(err, &sem) {
-		if sem.JSONPointer != "" {
-			return fmt.Sprintf("member %s has the wrong JSON type or is unknown", sem.JSONPointer)
-		}
-		return "the value has the wrong JSON type"
+	switch {
+	case errors.As(err, &sem):
+		return memberError(sem)
+	case errors.Is(err, errDuplicate):
+		return fmt.Errorf("%w: a member name appears twice", ErrJSON)
 	}
-	if errors.Is(err, errDuplicate) {
-		return "a member name appears twice"
-	}
-	return "syntax error, duplicate member, invalid UTF-8 or trailing data"
+	return fmt.Errorf("%w: syntax error, duplicate member, invalid UTF-8 or trailing data", ErrJSON)
 }
 
 func depth(b []byte) error {

@@ -346,6 +346,15 @@ func TestDecodeJSON(t *testing.T) {
 			problemOf(t, w)
 		}
 	}
+	// The member is named, and what was expected; the value is not repeated.
+	for body, want := range map[string][3]string{
+		`{"nam":"canary"}`: {"Unknown member", "nam", "name"}, `{"name":["canary"]}`: {"Wrong JSON type", "name", "a string"}, `["canary"]`: {"Malformed request body", "", "an object"},
+	} {
+		w := send(e, call{"POST", "/closed", body, http.Header{"Content-Type": {"application/json"}}})
+		if p := problemOf(t, w); p.Title != want[0] || p.Field != want[1] || p.Expected != want[2] || p.Remedy == "" || strings.Contains(w.Body.String(), "canary") {
+			t.Errorf("%s: %s", body, w.Body)
+		}
+	}
 	// A body whose length is not announced is bounded too.
 	r := httptest.NewRequest("POST", "/open", io.MultiReader(strings.NewReader(`{"name":"`+strings.Repeat("a", 200)), strings.NewReader(`"}`)))
 	r.ContentLength = -1

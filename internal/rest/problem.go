@@ -175,10 +175,26 @@ func (e *Engine) refuse(r *Request, err error) (Answer, string) {
 	return p.answer(), name
 }
 
-// malformed is the refusal of a body that is not strict JSON.
+// malformed is the refusal of a body that is not strict JSON, or has a member that
+// is not understood.
 func malformed(err error) *Problem {
+	var m *jose.MemberError
+	switch {
+	case errors.As(err, &m) && m.Unknown:
+		p := &Problem{Status: http.StatusBadRequest, Title: "Unknown member", Field: m.Path, Detail: "is no member here", Expected: strings.Join(m.Members, ", "), Remedy: "Leave it out, or write it as the description of the interface does.", Cause: jose.ErrJSON}
+		if len(m.Members) == 0 {
+			p.Expected = "no member at all"
+		}
+		return p
+	case m != nil && m.Path != "":
+		return &Problem{Status: http.StatusBadRequest, Title: "Wrong JSON type", Field: m.Path, Detail: "cannot be read", Expected: m.Expected, Spec: "RFC 8259, Section 3", Remedy: "Write it as the description of the interface does.", Cause: jose.ErrJSON}
+	}
+	expected := ""
+	if m != nil {
+		expected = m.Expected
+	}
 	return &Problem{
-		Status: http.StatusBadRequest, Title: "Malformed request body", Detail: err.Error(), Spec: "RFC 8259; RFC 8725, Section 3.10",
+		Status: http.StatusBadRequest, Title: "Malformed request body", Detail: err.Error(), Expected: expected, Spec: "RFC 8259; RFC 8725, Section 3.10",
 		Remedy: "Send one JSON value in UTF-8 without duplicate members.", Cause: jose.ErrJSON,
 	}
 }

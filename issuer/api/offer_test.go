@@ -344,7 +344,7 @@ func TestDirectOffer(t *testing.T) {
 		"no subject":                {"OVO000001", collect("subject", nil), 400, "Missing member", "subject.insz"},
 		"wrong national number":     {"OVO000001", collect("subject", map[string]string{"insz": "80610100138"}), 400, "Not a national number", "subject.insz"},
 		"unknown supplier":          {"OVO000001", collect("supplier", "nobody"), 404, "Unknown supplier", "supplier"},
-		"unknown member":            {"OVO000001", collect("suplier", "led"), 400, "Malformed request body", ""},
+		"unknown member":            {"OVO000001", collect("suplier", "led"), 400, "Unknown member", "suplier"},
 		"claims are no objects":     {"OVO000001", with(own, "claims", []any{map[string]any{}, "x"}), 400, "Not an object", "claims[1]"},
 		"no claims":                 {"OVO000001", with(own, "claims", []any{}), 422, "Nothing to offer", "claims"},
 		"too many":                  {"OVO000001", with(own, "claims", long), 422, "Too many credentials", ""},

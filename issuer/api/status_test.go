@@ -136,7 +136,7 @@ func TestStatusOfOthers(t *testing.T) {
 	w.problem(w.as("vaults", "POST", credential+"/revoke", nil), http.StatusForbidden, "Permission is missing")
 	w.problem(w.as("OVO000001", "POST", credential+"/burn", nil), http.StatusNotFound, "Unknown change")
 	w.problem(w.as("OVO000001", "POST", "/issuance/v1/credentials/5f0f4a4e-7a3c-4c6e-8d57-3a1f7b2d9c10/revoke", nil), http.StatusNotFound, "Not found")
-	w.problem(w.as("OVO000001", "POST", credential+"/revoke", map[string]any{"why": "x"}), http.StatusBadRequest, "Malformed request body")
+	w.problem(w.as("OVO000001", "POST", credential+"/revoke", map[string]any{"why": "x"}), http.StatusBadRequest, "Unknown member")
 	w.problem(w.send("POST", credential+"/revoke", nil, ""), http.StatusUnauthorized, "Authentication is required")
 	if got := w.statusOf(copies[0]); got != status.Valid {
 		t.Fatalf("%v", got)
