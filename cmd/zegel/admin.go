@@ -52,7 +52,7 @@ func admin(ctx context.Context, socket, method, path string, in, out any) error 
 	}
 	res, err := rest.UnixClient(socket).Do(req)
 	if err != nil {
-		return notReached(socket, err)
+		return notReached(ctx, socket, err)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
@@ -72,8 +72,12 @@ func admin(ctx context.Context, socket, method, path string, in, out any) error 
 	return json.Unmarshal(b, out)
 }
 
-// notReached says what to do when no server was reached.
-func notReached(socket string, err error) error {
+// notReached says what to do when no server was reached. Whoever stopped asking is
+// told no more than that.
+func notReached(ctx context.Context, socket string, err error) error {
+	if stopped := context.Cause(ctx); stopped != nil {
+		return fmt.Errorf("asking the server: %w", stopped)
+	}
 	if _, missing := os.Stat(socket); errors.Is(missing, os.ErrNotExist) {
 		return fmt.Errorf("no server listens on %s; start one with `zegel serve` or `zegel demo`, or name its socket with --socket", socket)
 	}

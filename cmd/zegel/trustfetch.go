@@ -61,7 +61,7 @@ func fetchLists(ctx context.Context, socket string, m *meter) ([]listStatus, err
 	client.Timeout = 0 // the server bounds it
 	res, err := client.Do(req)
 	if err != nil {
-		return nil, notReached(socket, err)
+		return nil, notReached(ctx, socket, err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
