@@ -80,15 +80,21 @@ func (s *vcServer) run(f func()) {
 	ctx, stop := context.WithCancel(s.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- serve(ctx, c, slog.New(slog.NewTextHandler(io.Discard, nil))) }()
-	for range 200 {
+	ready := false
+	for range 2400 { // a minute: machines are slow now and then
 		res, err := http.Get(s.url + "/health/ready")
 		if err == nil {
 			res.Body.Close()
+			ready = true
 			break
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	f()
+	if ready {
+		f()
+	} else {
+		s.t.Error("the server was not ready within a minute")
+	}
 	stop()
 	if err := <-done; err != nil {
 		s.t.Error(err)

@@ -280,7 +280,7 @@ func (s *server) verifyUseLog() {
 // waitSocket waits for the admin socket, which is opened beside the roles.
 func (s *server) waitSocket() {
 	s.t.Helper()
-	for range 500 {
+	for range 6000 {
 		if c, err := net.Dial("unix", filepath.Join(s.data, "admin.sock")); err == nil {
 			c.Close()
 			return
