@@ -29,7 +29,8 @@ import java.util.Map;
  * folder may be a folder lists, with the address of a list of trusted lists, which is
  * fetched with the lists that it points to, and its signers (.pem); nothing else is
  * fetched. Prints a line for each signature: file, indication, sub-indication, format,
- * qualification, best signature time.
+ * qualification, best signature time. Where there is none the indication is
+ * NO_SIGNATURE, and UNREADABLE where DSS does not read the file.
  */
 public class Judge {
     private static final Map<String, TrustedListsCertificateSource> followed = new HashMap<>();
@@ -53,14 +54,22 @@ public class Judge {
             }
             verifier.setCrlSource(new ExternalResourcesCRLSource(lists));
             verifier.setAIASource(null);
-            SignedDocumentValidator validator = SignedDocumentValidator.fromDocument(new FileDocument(args[i + 1]));
-            validator.setCertificateVerifier(verifier);
-            validator.setValidationTime(Date.from(Instant.parse(args[i + 2])));
-            SimpleReport report = validator.validateDocument().getSimpleReport();
-            for (String id : report.getSignatureIdList()) {
-                System.out.println(String.join("\t", new File(args[i + 1]).getName(), String.valueOf(report.getIndication(id)),
-                        String.valueOf(report.getSubIndication(id)), String.valueOf(report.getSignatureFormat(id)),
-                        String.valueOf(report.getSignatureQualification(id)), report.getBestSignatureTime(id).toInstant().toString()));
+            String name = new File(args[i + 1]).getName();
+            try {
+                SignedDocumentValidator validator = SignedDocumentValidator.fromDocument(new FileDocument(args[i + 1]));
+                validator.setCertificateVerifier(verifier);
+                validator.setValidationTime(Date.from(Instant.parse(args[i + 2])));
+                SimpleReport report = validator.validateDocument().getSimpleReport();
+                for (String id : report.getSignatureIdList()) {
+                    System.out.println(String.join("\t", name, String.valueOf(report.getIndication(id)),
+                            String.valueOf(report.getSubIndication(id)), String.valueOf(report.getSignatureFormat(id)),
+                            String.valueOf(report.getSignatureQualification(id)), report.getBestSignatureTime(id).toInstant().toString()));
+                }
+                if (report.getSignatureIdList().isEmpty()) {
+                    System.out.println(String.join("\t", name, "NO_SIGNATURE", "null", "null", "null", args[i + 2]));
+                }
+            } catch (RuntimeException e) {
+                System.out.println(String.join("\t", name, "UNREADABLE", "null", "null", "null", args[i + 2]));
             }
         }
     }
