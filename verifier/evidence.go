@@ -257,7 +257,7 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 	if err != nil {
 		return nil, err
 	}
-	text, err := jose.SignCompact(v.c.Registrar.Signer, jose.Header{Alg: jose.ES256, Typ: TypEvidence, X5C: jose.EncodeX5C(v.c.Registrar.Chain)}, payload)
+	text, err := v.c.Registrar.Key().sign(TypEvidence, payload)
 	if err != nil {
 		return nil, fmt.Errorf("signing evidence: %w", err)
 	}

@@ -122,7 +122,7 @@ func (e *Evidence) registration(asked oid4vp.Verified, registrar crypto.PublicKe
 	if len(asked.Chain) == 0 {
 		return errors.New("the request has no access certificate")
 	}
-	r, err := oid4vp.VerifyRegistration(text, registrar, asked.Chain[0], asked.IssuedAt.Time())
+	r, err := oid4vp.VerifyRegistration(text, []crypto.PublicKey{registrar}, asked.Chain[0], asked.IssuedAt.Time())
 	if err != nil {
 		return err
 	}
