@@ -104,7 +104,8 @@ func (v *Verifier) offer(x exchange, e entitlement, origin string, protocols []s
 }
 
 func (v *Verifier) signDigital(x exchange, e entitlement, origin string, o offer, key jose.JWK) (oid4vp.DCRequest, error) {
-	certificate, err := e.registration.Sign(v.c.Registrar.Signer, v.c.Registrar.Chain)
+	by := v.c.Registrar.Key()
+	certificate, err := e.registration.Sign(by.Signer, by.Chain)
 	if err != nil {
 		return oid4vp.DCRequest{}, err
 	}

@@ -136,7 +136,7 @@ type EvidenceStep struct {
 
 // EvidenceChain is a chain in base64 DER, leaf first, anchor included.
 type EvidenceChain struct {
-	Use          string   `json:"use"` // seal, status_list or provider_list
+	Use          string   `json:"use"` // seal, status_list, provider_list or registrar
 	Certificates []string `json:"certificates"`
 }
 
@@ -224,6 +224,34 @@ func (g *gathering) path(v *Verifier, use trust.Use, p *trust.Path) {
 	g.revocation(v.c.Seals.Revocation, p, chain)
 }
 
+// useFormerRegistrar is the use of the chain of a registrar that signed the
+// registration certificate and was replaced before the judgement.
+const useFormerRegistrar = "registrar"
+
+// registrar names who signed the registration certificate of a request object, where
+// it is not the one that signs the evidence.
+func (g *gathering) registrar(object string, now RegistrarKey) error {
+	t, err := jose.Parse(object)
+	if err != nil {
+		return err
+	}
+	var asked oid4vp.Request
+	if err := jose.Unmarshal(t.Payload, &asked); err != nil {
+		return err
+	}
+	text, err := asked.RegistrationIn()
+	if err != nil {
+		return err
+	}
+	if t, err = jose.Parse(text); err != nil {
+		return err
+	}
+	if !slices.Equal(t.Header.X5C, jose.EncodeX5C(now.Chain)) {
+		g.trust.Chains = append(g.trust.Chains, EvidenceChain{Use: useFormerRegistrar, Certificates: t.Header.X5C})
+	}
+	return nil
+}
+
 // evidence signs what was gathered; nil when the receiver asked for none, or
 // when it is too long to keep. Where a browser must bring a response code,
 // nothing that was presented is released without, and a response that does not
@@ -236,7 +264,10 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 	if err != nil {
 		return nil, err
 	}
-	g := f.keep
+	g, by := f.keep, v.c.Registrar.Key()
+	if err := g.registrar(object, by); err != nil {
+		return nil, fmt.Errorf("reading a request object: %w", err)
+	}
 	if l := v.c.Seals.Trust.List(); l != nil {
 		g.trust.List, g.trust.ListSequence = l.Compact(), l.Sequence
 		if t, err := jose.Parse(g.trust.List); err == nil {
@@ -257,7 +288,7 @@ func (v *Verifier) evidence(ctx context.Context, f fetched, e entitlement, r Res
 	if err != nil {
 		return nil, err
 	}
-	text, err := jose.SignCompact(v.c.Registrar.Signer, jose.Header{Alg: jose.ES256, Typ: TypEvidence, X5C: jose.EncodeX5C(v.c.Registrar.Chain)}, payload)
+	text, err := by.sign(TypEvidence, payload)
 	if err != nil {
 		return nil, fmt.Errorf("signing evidence: %w", err)
 	}

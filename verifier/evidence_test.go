@@ -3,10 +3,12 @@ package verifier_test
 import (
 	"crypto/x509"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zegel-id/zegel/credential"
 	"github.com/zegel-id/zegel/credential/status"
@@ -353,6 +355,86 @@ func TestEvidenceChanged(t *testing.T) {
 	forged := resign(t, stranger, good, func(map[string]any) {})
 	if holds, _ := verifier.Reverify(t.Context(), forged, w.Hierarchy.Anchors()).OK(); holds {
 		t.Error("signed by a stranger it holds")
+	}
+}
+
+// Evidence outlives the registrar that signed it, and one that was replaced between the
+// request and the judgement: its certificate is named in the evidence, and must be an
+// anchor of the reader's like that of the signer.
+func TestEvidenceAndRotation(t *testing.T) {
+	w := world.New(t)
+	rotate := func() {
+		if err := w.Hierarchy.RotateRegistrar(w.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	former := w.Hierarchy.Registrar.Certificate
+	old := w.Hierarchy.Anchors()
+	before := evidenced(t, w, presenting(w))
+	across := evidenced(t, w, func(a world.Asked) url.Values {
+		rotate()
+		return presenting(w)(a)
+	})
+	after := evidenced(t, w, presenting(w))
+	stranger := world.New(t).Hierarchy.Registrar.Certificate
+	changed := map[string]string{}
+	for name, chain := range map[string][]string{
+		"none":         {},
+		"no DER":       {"AAAA"},
+		"a stranger's": jose.EncodeX5C([]*x509.Certificate{stranger}),
+	} {
+		changed[name] = resign(t, w, across, func(d map[string]any) {
+			for _, c := range d["trust"].(map[string]any)["chains"].([]any) {
+				if c := c.(map[string]any); c["use"] == "registrar" {
+					c["certificates"] = chain
+				}
+			}
+		})
+	}
+	signer := w.Hierarchy.Registrar.Certificate
+	rotate()
+	w.Advance(time.Hour)
+	all := w.Hierarchy.Anchors()
+	with := func(certs ...*x509.Certificate) trust.Anchors {
+		a := maps.Clone(all)
+		a[trust.UseRegistrar] = certs
+		return a
+	}
+	for name, c := range map[string]struct {
+		text            string
+		anchors         trust.Anchors
+		holds, anchored bool
+		failed          string
+	}{
+		"before":                        {before, all, true, true, ""},
+		"before, anchors of then":       {before, old, true, true, ""},
+		"before, without the former":    {before, with(signer), false, false, verifier.CheckEvidenceSigner},
+		"across":                        {across, all, true, true, ""},
+		"across, anchors of then":       {across, old, true, true, ""}, // the next one was an anchor, too
+		"across, without the former":    {across, with(signer), false, false, verifier.CheckRegistration},
+		"across, without the signer":    {across, with(former), false, false, verifier.CheckEvidenceSigner},
+		"across, no anchors":            {across, nil, true, false, ""},
+		"across, none for registrars":   {across, with(), true, false, ""},
+		"after":                         {after, all, true, true, ""},
+		"after, without the former":     {after, with(signer), true, true, ""},
+		"after, only the one before it": {after, with(former), false, false, verifier.CheckEvidenceSigner},
+	} {
+		if len(c.anchors[trust.UseRegistrar]) == 0 {
+			delete(c.anchors, trust.UseRegistrar)
+		}
+		r := verifier.Reverify(t.Context(), c.text, c.anchors)
+		holds, anchored := r.OK()
+		if holds != c.holds || anchored != c.anchored || c.failed != "" && !slices.Contains(r.Checks.Failures(), c.failed) {
+			t.Errorf("%s: holds %t, anchored %t\n%v", name, holds, anchored, r.Checks)
+		}
+	}
+	// What is named must be the certificate of who signed the registration certificate.
+	for name, text := range changed {
+		for _, anchors := range []trust.Anchors{all, nil} {
+			if r := verifier.Reverify(t.Context(), text, anchors); !slices.Contains(r.Checks.Failures(), verifier.CheckRegistration) {
+				t.Errorf("%s: %v", name, r.Checks)
+			}
+		}
 	}
 }
 

@@ -112,9 +112,32 @@ func (e *Evidence) state(asked oid4vp.Verified) error {
 	return nil
 }
 
-// registration checks that the registrar, who signed the evidence too, had
-// admitted the receiver to ask this.
-func (e *Evidence) registration(asked oid4vp.Verified, registrar crypto.PublicKey) error {
+// registrars are the keys that the registration certificate may be signed with: that of
+// the evidence, and one that was replaced between the request and the judgement, which
+// must lead to an anchor where the reader gave some.
+func (e *Evidence) registrars(signer *x509.Certificate, store *trust.Store, anchored bool, at time.Time) ([]crypto.PublicKey, error) {
+	keys := []crypto.PublicKey{signer.PublicKey}
+	for _, c := range e.Trust.Chains {
+		if c.Use != useFormerRegistrar {
+			continue
+		}
+		chain, err := certificates(c.Certificates...)
+		if err == nil && len(chain) == 0 {
+			err = errors.New("there is no certificate of the former registrar")
+		}
+		if err == nil && anchored {
+			_, err = store.Certificates(chain, trust.UseRegistrar, at)
+		}
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, chain[0].PublicKey)
+	}
+	return keys, nil
+}
+
+// registration checks that the registrar had admitted the receiver to ask this.
+func (e *Evidence) registration(asked oid4vp.Verified, signer *x509.Certificate, store *trust.Store, anchored bool) error {
 	text, err := asked.RegistrationIn()
 	if err != nil {
 		return err
@@ -122,7 +145,11 @@ func (e *Evidence) registration(asked oid4vp.Verified, registrar crypto.PublicKe
 	if len(asked.Chain) == 0 {
 		return errors.New("the request has no access certificate")
 	}
-	r, err := oid4vp.VerifyRegistration(text, registrar, asked.Chain[0], asked.IssuedAt.Time())
+	registrars, err := e.registrars(signer, store, anchored, asked.IssuedAt.Time())
+	if err != nil {
+		return err
+	}
+	r, err := oid4vp.VerifyRegistration(text, registrars, asked.Chain[0], asked.IssuedAt.Time())
 	if err != nil {
 		return err
 	}

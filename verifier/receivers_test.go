@@ -174,7 +174,12 @@ func TestNewRefuses(t *testing.T) {
 			a.DNSName = "other.example"
 			c.Access[world.Employer] = a
 		}, "employer"},
-		"no registrar": {func(c *verifier.Config) { c.Registrar.Chain = nil }, "Registrar"},
+		"no registrar": {func(c *verifier.Config) { c.Registrar.Key = nil }, "Registrar"},
+		"no chain of the registrar": {func(c *verifier.Config) {
+			c.Registrar.Key = func() verifier.RegistrarKey {
+				return verifier.RegistrarKey{Signer: w.Hierarchy.Registrar.Key}
+			}
+		}, "Registrar"},
 		"long request": {func(c *verifier.Config) { c.RequestLife = 1 << 60 }, "RequestLife"},
 		"no register":  {func(c *verifier.Config) { c.Register = nil }, "register"},
 	} {

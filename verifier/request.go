@@ -63,7 +63,8 @@ func (v *Verifier) RequestObject(ctx context.Context, secret string, post oid4vp
 }
 
 func (v *Verifier) sign(r requested, e entitlement, walletNonce oid4vp.Secret) (string, error) {
-	certificate, err := e.registration.Sign(v.c.Registrar.Signer, v.c.Registrar.Chain)
+	by := v.c.Registrar.Key()
+	certificate, err := e.registration.Sign(by.Signer, by.Chain)
 	if err != nil {
 		return "", err
 	}

@@ -184,7 +184,7 @@ func (e *Evidence) review(ctx context.Context, r *Review, t *jose.Token, anchors
 	if !check(CheckRequestObject, "OpenID4VP 1.0, Section 5", err, asked.ClientID) {
 		return
 	}
-	check(CheckRegistration, "OpenID4VP 1.0, Section 5.11", e.registration(asked, signer[0].PublicKey), e.Receiver.Registration+", "+e.Receiver.Use)
+	check(CheckRegistration, "OpenID4VP 1.0, Section 5.11", e.registration(asked, signer[0], store, anchors[trust.UseRegistrar] != nil), e.Receiver.Registration+", "+e.Receiver.Use)
 	// Step 6. The response was made by somebody who read it.
 	x := exchange{Query: *asked.DCQLQuery, Nonce: asked.Nonce, State: asked.State, ClientID: asked.ClientID, Transactions: asked.TransactionData, policy: p}
 	if e.Origin != "" {

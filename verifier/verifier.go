@@ -79,13 +79,24 @@ type Access struct {
 	Attestation string
 }
 
-// Registrar signs the receivers' registration certificates and the published
-// register.
+// Registrar signs the receivers' registration certificates, the published register,
+// and evidence.
 type Registrar struct {
 	// ID is its iss; empty is Config.URL.
-	ID     string
+	ID string
+	// Key is asked before each signature, for it may be replaced while running.
+	Key func() RegistrarKey
+}
+
+// RegistrarKey is a key of the registrar.
+type RegistrarKey struct {
 	Signer crypto.Signer
 	Chain  []*x509.Certificate
+}
+
+// sign makes a compact JWS of a type.
+func (k RegistrarKey) sign(typ string, payload []byte) (string, error) {
+	return jose.SignCompact(k.Signer, jose.Header{Alg: jose.ES256, Typ: typ, X5C: jose.EncodeX5C(k.Chain)}, payload)
 }
 
 // Config of a verifier.
@@ -204,9 +215,11 @@ func New(c Config) (*Verifier, error) {
 	if c.ResultGrace < 0 || c.ResultGrace > c.ResultLife || c.Tries < 1 || c.Tries > 100 || c.Skew < 0 || c.Skew > 5*time.Minute {
 		fault("ResultGrace must not be longer than ResultLife, Tries be 1 to 100, Skew at most 5 minutes")
 	}
-	if c.Registrar.Signer == nil || len(c.Registrar.Chain) == 0 {
+	if c.Registrar.Key == nil {
+		fault("Registrar needs a key")
+	} else if k := c.Registrar.Key(); k.Signer == nil || len(k.Chain) == 0 {
 		fault("Registrar needs a signer and its chain")
-	} else if err := checkKey(c.Registrar.Signer, c.Registrar.Chain[0]); err != nil {
+	} else if err := checkKey(k.Signer, k.Chain[0]); err != nil {
 		fault("Registrar: %w", err)
 	}
 	var err error
@@ -329,7 +342,7 @@ func (v *Verifier) PublishedJWT() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return jose.SignCompact(v.c.Registrar.Signer, jose.Header{Alg: jose.ES256, Typ: receivers.Typ, X5C: jose.EncodeX5C(v.c.Registrar.Chain)}, payload)
+	return v.c.Registrar.Key().sign(receivers.Typ, payload)
 }
 
 // RegisterLife is how long the published register may be relied on.

@@ -122,8 +122,11 @@ type environment struct {
 	AccessList    *walletEntities `json:"access_list,omitempty"`
 	AccessAnchors string          `json:"access_anchors,omitempty"`
 	CRLs          []crl           `json:"crls"`
-	Registrar     jose.JWK        `json:"registrar"`
-	Receivers     string          `json:"receivers"`
+	// Registrar signs registration certificates and the register of receivers;
+	// NextRegistrar takes over from it. An environment of before has none.
+	Registrar     jose.JWK  `json:"registrar"`
+	NextRegistrar *jose.JWK `json:"next_registrar,omitempty"`
+	Receivers     string    `json:"receivers"`
 	// StampAnchors are roots of time-stamp authorities; empty when there are none.
 	StampAnchors string `json:"stamp_anchors,omitempty"`
 	// ListedStamps: the platform's time-stamp authorities are services of the trusted
@@ -185,10 +188,15 @@ func (a *app) environment() (environment, error) {
 	if e.TrustedLists, err = a.c.Verifier.Trust.Lists.forWallets(); err != nil {
 		return e, err
 	}
-	e.Registrar, err = jose.PublicJWK(a.local.hierarchy.Registrar.Key.Public())
-	if err != nil {
+	registrar, next := a.local.Registrars()
+	if e.Registrar, err = jose.PublicJWK(registrar.Key.Public()); err != nil {
 		return e, fmt.Errorf("registrar: %w", err)
 	}
+	after, err := jose.PublicJWK(next.Key.Public())
+	if err != nil {
+		return e, fmt.Errorf("next registrar: %w", err)
+	}
+	e.NextRegistrar = &after
 	return e, nil
 }
 

@@ -258,7 +258,8 @@ func (t *localTrust) announceAll(ctx context.Context) error {
 		of  devca.Pair
 	}{
 		{history.UseSealCA, h.SealCA}, {history.UseAccessCA, h.AccessCA}, {history.UseSchemeCA, h.SchemeCA},
-		{history.UseListSigner, h.ListSigner}, {history.UseListSigner, h.NextListSigner}, {history.UseRegistrar, h.Registrar},
+		{history.UseListSigner, h.ListSigner}, {history.UseListSigner, h.NextListSigner},
+		{history.UseRegistrar, h.Registrar}, {history.UseRegistrar, h.NextRegistrar},
 	} {
 		if err := t.announce(ctx, one.use, "", one.of.Certificate, history.Added); err != nil {
 			return err
@@ -311,7 +312,7 @@ func (t *localTrust) announceUnknown(ctx context.Context, use history.Use, tenan
 func (t *localTrust) settle(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	faults := []error{t.settleListSigner(ctx)}
+	faults := []error{t.settlePinned(ctx)}
 	for tenant, keys := range t.keys {
 		body, err := t.hierarchy.Tenant(tenant)
 		if err != nil {

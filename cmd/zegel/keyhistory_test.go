@@ -106,7 +106,7 @@ func TestKeysStandInTheHistory(t *testing.T) {
 	}
 	open()
 	want := []string{"added history https://issuer.example.org/key-history"}
-	for _, use := range []string{"seal-ca", "access-ca", "scheme-ca", "list-signer", "list-signer", "registrar", "seal", "status", "metadata"} {
+	for _, use := range []string{"seal-ca", "access-ca", "scheme-ca", "list-signer", "list-signer", "registrar", "registrar", "seal", "status", "metadata"} {
 		want = append(want, "added "+use+" "+issuer)
 	}
 	if got := linesOf(t, log); !slices.Equal(got, want) {
@@ -286,9 +286,9 @@ func TestHistoryOutlivesKills(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := linesOf(t, log)
-	// Own key, three authorities, list signer and the next one, registrar, three keys of
-	// each issuer, three rotations.
-	if len(lines) != 1+3+3+2*3+3*2 {
+	// Own key, three authorities, list signer and registrar with their next ones, three
+	// keys of each issuer, three rotations.
+	if len(lines) != 1+3+4+2*3+3*2 {
 		t.Errorf("%q", lines)
 	}
 	if err := st.Close(); err != nil {

@@ -398,10 +398,16 @@ func TestKeysAreAnnouncedFirst(t *testing.T) {
 	}
 	local := s.app.local
 	list, known := local.hierarchy.List, local.history
+	pinned := local.Anchors()
 	local.history = silent{known}
-	for _, path := range append(former, "/keys/rotate?use=status", "/keys/rotate?use=seal", "/keys/rotate?use=metadata", "/keys/rotate?use=seal&to="+id) {
+	for _, path := range append(former, "/keys/rotate?use=status", "/keys/rotate?use=seal", "/keys/rotate?use=metadata", "/keys/rotate?use=provider-list", "/keys/rotate?use=registrar", "/keys/rotate?use=seal&to="+id) {
 		if status, text := s.admin("POST", path); status != http.StatusInternalServerError {
 			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	for _, k := range pinnedKeys {
+		if !slices.EqualFunc(local.Anchors()[k.use], pinned[k.use], (*x509.Certificate).Equal) || !local.Registrar().Chain[0].Equal(pinned[trust.UseRegistrar][0]) {
+			t.Errorf("the key of %s was replaced", k.who)
 		}
 	}
 	if len(former) != 2 || local.hierarchy.List != list {
@@ -566,8 +572,8 @@ func TestKeyChangesThatCannotBeKept(t *testing.T) {
 	if err := os.Rename(manifest, manifest+".away"); err != nil {
 		t.Fatal(err)
 	}
-	list, status := local.hierarchy.List, local.hierarchy.Status.Certificate
-	for _, path := range []string{"/keys/retire?key=" + id, "/keys/rotate?use=status", "/keys/rotate?use=metadata"} {
+	list, status, pinned := local.hierarchy.List, local.hierarchy.Status.Certificate, local.Anchors()
+	for _, path := range []string{"/keys/retire?key=" + id, "/keys/rotate?use=status", "/keys/rotate?use=metadata", "/keys/rotate?use=provider-list", "/keys/rotate?use=registrar"} {
 		if status, text := s.admin("POST", path); status != http.StatusInternalServerError {
 			t.Errorf("%s: %d %s", path, status, text)
 		}
@@ -577,6 +583,11 @@ func TestKeyChangesThatCannotBeKept(t *testing.T) {
 	}
 	if err := local.remake(); err == nil {
 		t.Error("lists were made anew")
+	}
+	for _, k := range pinnedKeys {
+		if !slices.EqualFunc(local.Anchors()[k.use], pinned[k.use], (*x509.Certificate).Equal) || !local.Registrar().Chain[0].Equal(pinned[trust.UseRegistrar][0]) {
+			t.Errorf("the key of %s was replaced", k.who)
+		}
 	}
 	if local.hierarchy.List != list || !local.hierarchy.Status.Certificate.Equal(status) || !local.ring("").Has(id) {
 		t.Error("something of it has happened")

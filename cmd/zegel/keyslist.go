@@ -127,15 +127,11 @@ func (t *localTrust) inventory() ([]keyInfo, error) {
 		out = append(out, keyInfo{Use: useMetadata, Tenant: tenant, State: keyring.Active, Where: t.file("metadata-" + serialText(b.Metadata.Certificate) + ".key")}.describe(b.Metadata.Key.Public(), chainOf(b.Metadata), now))
 	}
 	h := t.hierarchy
-	signer, next := h.ListSignerFiles()
-	if next != "" {
-		out = append(out, keyInfo{Use: useLists, State: keyring.Ready, Where: t.file(next)}.describe(h.NextListSigner.Key.Public(), chainOf(h.NextListSigner), now))
-	}
+	out = append(out, t.pinnedInventory()...)
 	for _, one := range []struct {
 		use, file string
 		pair      devca.Pair
 	}{
-		{useLists, signer, h.ListSigner}, {"registrar", "registrar.key", h.Registrar},
 		{"seal-authority", "seal-ca.key", h.SealCA}, {"access-authority", "access-ca.key", h.AccessCA}, {"scheme-authority", "scheme-ca.key", h.SchemeCA},
 	} {
 		out = append(out, keyInfo{Use: one.use, State: keyring.Active, Where: t.file(one.file)}.describe(one.pair.Key.Public(), chainOf(one.pair), now))

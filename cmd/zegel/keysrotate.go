@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,10 +19,11 @@ import (
 
 // Uses of keys that can be rotated.
 const (
-	useSeal     = "seal"
-	useMetadata = "metadata"
-	useStatus   = "status"
-	useLists    = "provider-list"
+	useSeal      = "seal"
+	useMetadata  = "metadata"
+	useStatus    = "status"
+	useLists     = "provider-list"
+	useRegistrar = "registrar"
 )
 
 func keysRotateCommand() *cobra.Command {
@@ -46,6 +48,10 @@ meanwhile.
                   the key that signs the lists of trusted entities. The next
                   one is made long before; those who follow the lists must
                   know its certificate by then.
+  --use registrar the key that signs the register of receivers, their
+                  registration certificates, and evidence of results. The next
+                  one is made long before; wallets must know it by then. The
+                  former certificate stays for the evidence that it signed.
   --use history   the key that signs the public history of keys. For 90 days
                   the former one signs beside it, so that monitors learn of the
                   new one.`,
@@ -57,11 +63,11 @@ meanwhile.
 			var out struct {
 				Certificate string `json:"certificate"`
 			}
-			if use != useSeal && use != useMetadata && use != useStatus && use != useLists && use != useHistory {
-				return fmt.Errorf("--use: found %q, expected %s, %s, %s, %s or %s", use, useSeal, useStatus, useMetadata, useLists, useHistory)
+			if all := []string{useSeal, useStatus, useMetadata, useLists, useRegistrar, useHistory}; !slices.Contains(all, use) {
+				return fmt.Errorf("--use: found %q, expected one of %s", use, strings.Join(all, ", "))
 			}
-			if use == useLists && tenant != "" {
-				return fmt.Errorf("--tenant: the lists have one signer for all; leave it out with --use %s", useLists)
+			if pinnedBy(use) != nil && tenant != "" {
+				return fmt.Errorf("--tenant: the lists have one signer for all, and so has the register; leave it out with --use %s", use)
 			}
 			if to != "" && use != useSeal {
 				return fmt.Errorf("--to: for --use %s only; the server makes the others itself", useSeal)
@@ -86,7 +92,7 @@ meanwhile.
 	}
 	socketFlag(c, &socket)
 	c.Flags().StringVar(&tenant, "tenant", "", "the tenant whose key it is; empty for the issuer itself")
-	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal, status, metadata, provider-list or history")
+	c.Flags().StringVar(&use, "use", useSeal, "what the key is for: seal, status, metadata, provider-list, registrar or history")
 	c.Flags().StringVar(&to, "to", "", "the key to seal with, as zegel keys list names it; empty makes one of the test hierarchy")
 	return c
 }
@@ -145,12 +151,14 @@ func (a *app) rotateKey(r *rest.Request) (rest.Answer, error) {
 		rotate = a.local.RotateStatus
 	case use == useMetadata:
 		rotate = a.local.RotateMetadata
-	case use == useLists && tenant != "":
-		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "No key of a tenant", Field: "tenant", Detail: "The lists of trusted entities have one signer for all.", Remedy: "Leave tenant out."}
-	case use == useLists:
-		rotate = func(ctx context.Context, _ string) (*seal.Sealer, error) { return a.local.RotateListSigner(ctx) }
+	case pinnedBy(use) != nil && tenant != "":
+		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "No key of a tenant", Field: "tenant", Detail: "The lists of trusted entities have one signer for all, and so has the register of receivers.", Remedy: "Leave tenant out."}
+	case pinnedBy(use) != nil:
+		rotate = func(ctx context.Context, _ string) (*seal.Sealer, error) {
+			return a.local.RotatePinned(ctx, pinnedBy(use))
+		}
 	default:
-		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown use of a key", Field: "use", Expected: useSeal + ", " + useStatus + ", " + useMetadata + " or " + useLists}
+		return rest.Answer{}, &rest.Problem{Status: http.StatusBadRequest, Title: "Unknown use of a key", Field: "use", Expected: "seal, status, metadata, provider-list or registrar"}
 	}
 	sealer, err := rotate(r.Context(), tenant)
 	if err != nil {

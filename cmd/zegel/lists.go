@@ -11,12 +11,14 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/history"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/devca"
+	"github.com/zegel-id/zegel/verifier"
 )
 
 // localTrust is the local hierarchy with what is published of it. Everything
@@ -34,6 +36,8 @@ type localTrust struct {
 	metadata  map[string]*seal.Keys // those that sign metadata, likewise
 	statuses  map[string]*statusKeys
 	elsewhere map[string]bool // tenants whose seal key is not in the key directory
+
+	registrar atomic.Pointer[verifier.RegistrarKey]
 }
 
 // errElsewhere: the seal key cannot be replaced from here.
@@ -126,13 +130,13 @@ func openLocalTrust(ctx context.Context, keys string, known keyHistory, now func
 	if err := t.dropUnused(); err != nil {
 		return nil, err
 	}
-	if err := h.PrepareListSigner(now()); err != nil {
+	if err := h.PreparePinned(now()); err != nil {
 		return nil, err
 	}
 	if err := t.announceAll(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.renewListSigner(ctx); err != nil {
+	if err := t.renewPinned(ctx); err != nil {
 		return nil, err
 	}
 	if _, err := t.renewMetadata(ctx); err != nil {
@@ -144,6 +148,7 @@ func openLocalTrust(ctx context.Context, keys string, known keyHistory, now func
 	if err := t.remake(); err != nil {
 		return nil, err
 	}
+	t.useRegistrarKey()
 	if err := t.openSeals(); err != nil {
 		return nil, err
 	}
@@ -287,8 +292,9 @@ func (t *localTrust) keep(restore func(), change func() error) error {
 	return err
 }
 
-// install takes the lists as they are now into use.
+// install takes the lists and the registrar as they are now into use.
 func (t *localTrust) install() error {
+	t.useRegistrarKey()
 	list, err := t.store.VerifyList(t.hierarchy.List, t.now())
 	if err != nil {
 		return err
@@ -322,7 +328,7 @@ func (t *localTrust) refresh(ctx context.Context) error {
 	err := t.keep(t.hierarchy.Snapshot(), func() (err error) {
 		metadata, fault = t.renewMetadata(ctx) // the lists are made anew all the same
 		status, err = t.renewStatus(ctx)
-		fault = errors.Join(fault, err, t.renewListSigner(ctx))
+		fault = errors.Join(fault, err, t.renewPinned(ctx))
 		return t.anew()
 	})
 	if err != nil {

@@ -71,7 +71,7 @@ func TestRefreshThatCannotBeKept(t *testing.T) {
 		t.Error("what could not be kept is no fault")
 	}
 	h := local.hierarchy
-	if h.List != was.List || h.AccessList != was.AccessList || !h.Status.Certificate.Equal(was.Status.Certificate) || !h.Metadata.Certificate.Equal(was.Metadata.Certificate) || !h.ListSigner.Certificate.Equal(was.ListSigner.Certificate) {
+	if h.List != was.List || h.AccessList != was.AccessList || !h.Status.Certificate.Equal(was.Status.Certificate) || !h.Metadata.Certificate.Equal(was.Metadata.Certificate) || !h.ListSigner.Certificate.Equal(was.ListSigner.Certificate) || !h.Registrar.Certificate.Equal(was.Registrar.Certificate) || !local.Registrar().Chain[0].Equal(was.Registrar.Certificate) {
 		t.Error("something of it has happened")
 	}
 	if err := os.Rename(local.dir+".away", local.dir); err != nil {
@@ -80,7 +80,7 @@ func TestRefreshThatCannotBeKept(t *testing.T) {
 	if err := local.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := used(); h.Status.Certificate.Equal(was.Status.Certificate) || !got[0].Equal(h.Status.Certificate) || !got[1].Equal(h.Metadata.Certificate) || !h.ListSigner.Certificate.Equal(was.NextListSigner.Certificate) {
+	if got := used(); h.Status.Certificate.Equal(was.Status.Certificate) || !got[0].Equal(h.Status.Certificate) || !got[1].Equal(h.Metadata.Certificate) || !h.ListSigner.Certificate.Equal(was.NextListSigner.Certificate) || !local.Registrar().Chain[0].Equal(was.NextRegistrar.Certificate) {
 		t.Error("the new keys are not in use")
 	}
 	kept, err := os.ReadFile(filepath.Join(local.dir, "provider-list.jwt"))

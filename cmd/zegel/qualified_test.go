@@ -219,7 +219,7 @@ func TestUnattainableStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		v, err := verifier.New(verifier.Config{URL: c.Verifier.URL, Store: a.store, Register: register, Access: access, InsecureLoopback: true,
-			Registrar: verifier.Registrar{Signer: a.local.hierarchy.Registrar.Key, Chain: []*x509.Certificate{a.local.hierarchy.Registrar.Certificate}},
+			Registrar: verifier.Registrar{Key: a.local.Registrar},
 			Seals:     &seal.Validator{Trust: a.local.store, Revocation: a.local.crls}, Statuses: statuses, Log: a.uses, Now: time.Now, Accept: accept})
 		if err != nil {
 			t.Fatal(err)

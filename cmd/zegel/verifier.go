@@ -56,7 +56,7 @@ func (a *app) buildVerifier(ctx context.Context) error {
 	}
 	config := verifier.Config{
 		URL: c.URL, Store: a.store, Register: register, Access: access,
-		Registrar: verifier.Registrar{Signer: a.local.hierarchy.Registrar.Key, Chain: []*x509.Certificate{a.local.hierarchy.Registrar.Certificate}},
+		Registrar: verifier.Registrar{Key: a.local.Registrar},
 		Seals:     seals, Statuses: statuses, Log: a.uses, RequestID: rest.RequestID,
 		ResultGrace: c.resultGrace, Now: a.now, InsecureLoopback: insecure,
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -175,6 +176,25 @@ func anchorsIn(text string) ([]*x509.Certificate, error) {
 	return trust.ParsePEM([]byte(text))
 }
 
+// registrars are the keys of the registrar, now and next.
+func (e environment) registrars() ([]crypto.PublicKey, error) {
+	present, err := e.Registrar.Key()
+	if err != nil {
+		return nil, fmt.Errorf("registrar: %w", err)
+	}
+	if e.NextRegistrar == nil {
+		return []crypto.PublicKey{present}, nil
+	}
+	next, err := e.NextRegistrar.Key()
+	if err != nil {
+		return nil, fmt.Errorf("next_registrar: %w", err)
+	}
+	if e.NextRegistrar.Thumbprint() == e.Registrar.Thumbprint() {
+		return nil, errors.New("next_registrar: it is the key of registrar; name the one that takes over from it, or leave it out")
+	}
+	return []crypto.PublicKey{present, next}, nil
+}
+
 // facts are what an environment says, a line for each thing that could be believed or
 // asked, in the same order whatever the order in it.
 func (e environment) facts() ([]string, error) {
@@ -214,10 +234,13 @@ func (e environment) facts() ([]string, error) {
 		}
 		out = append(out, fmt.Sprintf("revocation list at %s of %s", c.URL, certificateFact(issuer[0])))
 	}
-	if _, err := e.Registrar.Key(); err != nil {
-		return nil, fmt.Errorf("registrar: %w", err)
+	if _, err := e.registrars(); err != nil {
+		return nil, err
 	}
 	out = append(out, "registrar's key "+e.Registrar.Thumbprint())
+	if e.NextRegistrar != nil {
+		out = append(out, "next registrar's key "+e.NextRegistrar.Thumbprint())
+	}
 	if l := e.TrustedLists; l != nil {
 		certs, err := anchorsIn(l.Certificates)
 		if err != nil {

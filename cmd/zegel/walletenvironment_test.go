@@ -32,13 +32,17 @@ func someEnvironment(t *testing.T) environment {
 	if err != nil {
 		t.Fatal(err)
 	}
+	next, err := jose.PublicJWK(h.NextRegistrar.Key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
 	pem := func(use trust.Use) string { return string(trust.EncodePEM(h.Anchors()[use]...)) }
 	return environment{
 		Holder: "https://vault.example.org", Issuer: "https://issuer.example.org", Verifier: "https://verifier.example.org",
 		HandlesFor: []string{"https://issuer.example.org"}, Suppliers: map[string]string{"led": "led_diploma"},
 		SealAnchors: pem(trust.UseSeal), ListAnchors: pem(trust.UseListSigner),
 		AccessList:   &walletEntities{Location: "https://issuer.example.org/access", Certificates: pem(trust.UseListSigner)},
-		ProviderList: "https://issuer.example.org/list", Receivers: "https://verifier.example.org/receivers.jwt", Registrar: registrar,
+		ProviderList: "https://issuer.example.org/list", Receivers: "https://verifier.example.org/receivers.jwt", Registrar: registrar, NextRegistrar: &next,
 		CRLs:         []crl{{URL: "https://issuer.example.org/seal.crl", Issuer: string(trust.EncodePEM(h.SealCA.Certificate))}},
 		StampAnchors: string(trust.EncodePEM(tsa.Root)),
 		TrustedLists: &walletLists{Location: "https://lists.example.org", Certificates: pem(trust.UseListSigner)},
@@ -78,6 +82,7 @@ func TestWalletTrustUpdate(t *testing.T) {
 		"ProviderList":  func(e *environment) { e.ProviderList = "https://x.example" },
 		"CRLs":          func(e *environment) { e.CRLs = other.CRLs },
 		"Registrar":     func(e *environment) { e.Registrar = other.Registrar },
+		"NextRegistrar": func(e *environment) { e.NextRegistrar = other.NextRegistrar },
 		"Receivers":     func(e *environment) { e.Receivers = "https://x.example" },
 		"StampAnchors":  func(e *environment) { e.StampAnchors = other.StampAnchors },
 		"ListedStamps":  func(e *environment) { e.ListedStamps = true },
@@ -129,6 +134,8 @@ func TestWalletTrustUpdate(t *testing.T) {
 		"no such authority":     func(e *environment) { e.AccessList = nil },
 		"two ways to name them": func(e *environment) { e.AccessAnchors = e.SealAnchors },
 		"no key":                func(e *environment) { e.Registrar = jose.JWK{} },
+		"no next key":           func(e *environment) { e.NextRegistrar = &jose.JWK{} },
+		"the same key twice":    func(e *environment) { e.NextRegistrar = &e.Registrar },
 		"a broken table":        func(e *environment) { e.Revocation = &walletRevocation{Algorithms: []byte(`{}`)} },
 	} {
 		next := old
@@ -149,6 +156,53 @@ func TestWalletTrustUpdate(t *testing.T) {
 	}
 	if next.StampAnchors != old.StampAnchors || next.SealAnchors != other.SealAnchors+old.SealAnchors || next.ListAnchors != other.ListAnchors {
 		t.Errorf("%+v", next)
+	}
+}
+
+// An environment says who the registrar is, and who will be. One of before says only
+// the first; what is wrong is named by its member, and nothing is asked by it.
+func TestRegistrarsInEnvironment(t *testing.T) {
+	good := someEnvironment(t)
+	again := good.Registrar
+	again.Kid = "another name"
+	for name, c := range map[string]struct {
+		change func(*environment)
+		want   string
+		keys   int
+	}{
+		"both":           {func(*environment) {}, "", 2},
+		"of before":      {func(e *environment) { e.NextRegistrar = nil }, "", 1},
+		"only the next":  {func(e *environment) { e.Registrar = jose.JWK{} }, "registrar: ", 0},
+		"a broken one":   {func(e *environment) { e.NextRegistrar = &jose.JWK{Kty: "EC", Crv: "P-256", X: "AA", Y: "AA"} }, "next_registrar: ", 0},
+		"an empty one":   {func(e *environment) { e.NextRegistrar = &jose.JWK{} }, "next_registrar: ", 0},
+		"the same twice": {func(e *environment) { e.NextRegistrar = &again }, "next_registrar: it is the key of registrar", 0},
+	} {
+		e := good
+		c.change(&e)
+		b, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "environment.json")
+		if err := writeOver(file, b); err != nil {
+			t.Fatal(err)
+		}
+		w := &wallet{now: time.Now}
+		err = w.environmentFrom(t.Context(), file, "")
+		if c.want == "" {
+			keys, fault := w.state.Environment.registrars()
+			if err != nil || fault != nil || len(keys) != c.keys {
+				t.Errorf("%s: %d keys, %v, %v", name, len(keys), err, fault)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), "environment that was given: "+c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.state.Environment = e // as if it had been kept
+		if p, err := w.presentation(trusted{}, openTrust{rule: "register"}, nil, nil); err == nil || !strings.Contains(err.Error(), "environment of this wallet: "+c.want) || p.Registrars != nil {
+			t.Errorf("%s: it is used: %v", name, err)
+		}
 	}
 }
 

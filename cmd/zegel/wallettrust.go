@@ -196,9 +196,9 @@ func readDigital(path string) (*digitalRequest, error) {
 
 func (w *wallet) presentation(t trusted, o openTrust, languages []string, consent consentFunc) (unit.Presentation, error) {
 	_, words := w.words()
-	registrar, err := w.state.Environment.Registrar.Key()
+	registrars, err := w.state.Environment.registrars()
 	if err != nil {
-		return unit.Presentation{}, fmt.Errorf("registrar: %w", err)
+		return unit.Presentation{}, fmt.Errorf("the environment of this wallet: %w", err)
 	}
 	checker, err := status.NewChecker(&once{fetcher: ager{w}}, status.CheckerOptions{Now: w.now, FetchTimeout: 5 * time.Second, InsecureLoopback: w.state.Environment.Development})
 	if err != nil {
@@ -208,9 +208,9 @@ func (w *wallet) presentation(t trusted, o openTrust, languages []string, consen
 	if err != nil {
 		return unit.Presentation{}, err
 	}
-	register := unit.PublishedRegister{URL: w.state.Environment.Receivers, HTTP: w.http(), Registrar: registrar, Now: w.now}
+	register := unit.PublishedRegister{URL: w.state.Environment.Receivers, HTTP: w.http(), Registrars: registrars, Now: w.now}
 	p := unit.Presentation{
-		HTTP: w.http(), Now: w.now, Random: rand.Reader, Chain: t, Registrar: registrar, Register: register, DIDs: w.dids(),
+		HTTP: w.http(), Now: w.now, Random: rand.Reader, Chain: t, Registrars: registrars, Register: register, DIDs: w.dids(),
 		Status: checker, Bitstrings: lists, StatusTrust: statusTrust(t, w.now), Consent: consent, Words: words, Languages: languages,
 	}
 	if w.blind {

@@ -2,6 +2,7 @@ package crash_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -249,6 +250,12 @@ func (a anchored) VerifyChain(_ context.Context, chain []*x509.Certificate, at t
 	return err
 }
 
+// registrars are the keys of the registrar that wallets knew before the server started.
+func (c *client) registrars() []crypto.PublicKey {
+	present, next := c.hierarchy.PinnedKeys(trust.UseRegistrar)
+	return []crypto.PublicKey{present.Key.Public(), next.Key.Public()}
+}
+
 // read checks a request object as a wallet must, and makes the form of the
 // response to it.
 func (c *client) read(link, object, walletNonce string, with held) (form url.Values, responseURI string, err error) {
@@ -264,6 +271,13 @@ func (c *client) read(link, object, walletNonce string, with held) (form url.Val
 		ClientID: in.ClientID, WalletNonce: walletNonce, Chain: anchored{anchors}, Now: time.Now(), Options: []oid4vp.Option{oid4vp.InsecureLoopback},
 	})
 	if err != nil {
+		return nil, "", err
+	}
+	registration, err := v.RegistrationIn()
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := oid4vp.VerifyRegistration(registration, c.registrars(), v.Chain[0], time.Now()); err != nil {
 		return nil, "", err
 	}
 	sd, err := sdjwt.Parse(with.text)

@@ -20,9 +20,9 @@ import (
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
-// TestRotate: seal, status, metadata and list keys change, and one is retired, while
-// clients have diplomas issued, show them and read status lists. No request fails,
-// and everything verifies, then and at the end.
+// TestRotate: seal, status, metadata, list and registrar keys change, and one is
+// retired, while clients have diplomas issued, show them and read status lists. No
+// request fails, and everything verifies, then and at the end.
 func TestRotate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs the command for some seconds; run without -short")
@@ -54,6 +54,7 @@ func TestRotate(t *testing.T) {
 	rotate("--use", "status")
 	rotate("--use", "metadata")
 	rotate("--use", "provider-list")
+	rotate("--use", "registrar")
 	retire := s.active(socket, "seal")
 	rotate()
 	rotate("--use", "seal", "--to", imported[0])
@@ -104,13 +105,13 @@ func TestRotate(t *testing.T) {
 	for _, k := range s.listKeys(socket) {
 		states[k.Use+" "+k.State]++
 	}
-	for name, n := range map[string]int{"seal active": 1, "seal retired": 1, "seal former": 3, "status active": 1, "status former": 4, "metadata active": 1, "provider-list active": 1, "provider-list ready": 1} {
+	for name, n := range map[string]int{"seal active": 1, "seal retired": 1, "seal former": 3, "status active": 1, "status former": 4, "metadata active": 1, "provider-list active": 1, "provider-list ready": 1, "registrar active": 1, "registrar ready": 1} {
 		if states[name] != n {
 			t.Errorf("%d keys are %s, expected %d", states[name], name, n)
 		}
 	}
 	changes := strings.Count(s.zegel("audit", "list", "--kind", "key.change", "--socket", socket), "key.change")
-	if changes != 14 { // two imports, eleven rotations, one retirement
+	if changes != 15 { // two imports, twelve rotations, one retirement
 		t.Errorf("the use log has %d changes of keys", changes)
 	}
 	s.verifyUseLog()
@@ -272,7 +273,7 @@ func (r *rotator) round() error {
 	if r.held.text != "" {
 		r.n++
 		x := &transaction{key: fmt.Sprintf("%s-%d", r.name, r.n)}
-		return errors.Join(r.metadata(), inOrder(
+		return errors.Join(r.metadata(), r.register(), inOrder(
 			func() error { return r.begin(x) }, func() error { return r.ask(x) }, func() error { return r.respond(x) }, func() error { return r.conclude(x) },
 		))
 	}
@@ -312,6 +313,19 @@ func (r *rotator) metadata() error {
 		return err
 	}
 	return token.Verify(chain[0].PublicKey)
+}
+
+// register is that of the receivers, signed by a registrar that wallets know.
+func (r *rotator) register() error {
+	a, err := r.send("GET", r.verifier+"/receivers.jwt", nil, "")
+	if err != nil || a.status != 200 {
+		return fmt.Errorf("the register of receivers: %v %w", a, err)
+	}
+	use := jose.Use{Typ: "receivers-register+jwt", Algs: []jose.Alg{jose.ES256}}
+	if _, err := use.OpenAny(string(a.body), r.registrars()...); err != nil {
+		return fmt.Errorf("the register of receivers: %w", err)
+	}
+	return nil
 }
 
 // status reads the status list of a credential in every form, and then the list of

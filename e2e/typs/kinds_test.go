@@ -239,7 +239,7 @@ func (w world) presentation(t testing.TB) map[string]kind {
 			"purpose": []any{m{"lang": "nl", "value": "p"}}, "legal_basis": "https://legal.example/1", "privacy_policy": "https://receiver.example/privacy", "iat": w.iat, "exp": w.exp,
 			"credentials": []any{m{"format": "dc+sd-jwt", "meta": m{"vct_values": []any{w.vct}}, "claims": []any{m{"path": []any{"a"}}}}},
 		}, read: func(_ testing.TB, s string) error {
-			_, err := oid4vp.VerifyRegistration(s, w.key.Public(), w.leaf, w.now)
+			_, err := oid4vp.VerifyRegistration(s, []crypto.PublicKey{w.key.Public()}, w.leaf, w.now)
 			return err
 		}},
 	}

@@ -1,6 +1,7 @@
 package unit
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -114,7 +115,7 @@ func FuzzPublishedRegister(f *testing.F) {
 		if signed {
 			text = sign(b)
 		}
-		r := PublishedRegister{URL: "https://register.example/r", HTTP: said(text), Registrar: key.Public(), Now: func() time.Time { return now }}
+		r := PublishedRegister{URL: "https://register.example/r", HTTP: said(text), Registrars: []crypto.PublicKey{key.Public()}, Now: func() time.Time { return now }}
 		for _, receiver := range []string{"r", ""} {
 			if r.Admitted(t.Context(), receiver) != nil {
 				continue

@@ -42,9 +42,10 @@ type Presentation struct {
 	Trust Trust
 	// Chain validates access certificates of receivers.
 	Chain oid4vp.ChainVerifier
-	// Registrar is the key that signs registration certificates.
-	Registrar crypto.PublicKey
-	Register  Receivers
+	// Registrars are the keys of who signs registration certificates: the present one,
+	// and the next.
+	Registrars []crypto.PublicKey
+	Register   Receivers
 	// DIDs, Attesters and Clients are who can be known with TrustOpen beside
 	// receivers with a certificate; see oid4vp.Verification. Any may be nil.
 	DIDs      did.Resolver

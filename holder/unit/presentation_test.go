@@ -1,6 +1,7 @@
 package unit_test
 
 import (
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"net/http"
@@ -205,6 +206,39 @@ func TestReadRefusesLinks(t *testing.T) {
 	asked := r.read(p)
 	if asked.Registration.Receiver != receiverNumber {
 		t.Errorf("%+v", asked.Registration)
+	}
+}
+
+// The present registrar and the next are as good as one another, for the registration
+// certificate and for the register, each by itself: a rotation may fall between them.
+// A wallet that does not know the next one believes neither of what it signed.
+func TestNextRegistrar(t *testing.T) {
+	a := newAuthority(t, issuerURL)
+	next := a.NextRegistrar.Key
+	for _, c := range []struct {
+		registrar, publisher crypto.Signer
+		unknowing            string // what a wallet says that knows the present one only
+	}{
+		{a.Registrar.Key, a.Registrar.Key, ""},
+		{a.Registrar.Key, next, "the register of receivers does not hold: signature does not verify"},
+		{next, a.Registrar.Key, "registration certificate does not hold: signature does not verify"},
+		{next, next, "registration certificate does not hold: signature does not verify"},
+	} {
+		r := newReceiver(t, a, newNetwork())
+		r.registrar, r.publisher = c.registrar, c.publisher
+		p := r.wallet(yes)
+		if asked := r.read(p); asked.Registration.Receiver != receiverNumber {
+			t.Errorf("%+v", asked.Registration)
+		}
+		keys := p.Registrars[:1]
+		p.Registrars = keys
+		register := p.Register.(unit.PublishedRegister)
+		register.Registrars = keys
+		p.Register = register
+		_, err := p.Read(t.Context(), r.link("post"))
+		if (err == nil) != (c.unknowing == "") || err != nil && !(errors.Is(err, unit.ErrReceiver) && strings.Contains(err.Error(), c.unknowing)) {
+			t.Errorf("%v, expected %q", err, c.unknowing)
+		}
 	}
 }
 

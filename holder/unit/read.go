@@ -141,7 +141,7 @@ func (p Presentation) certified(v oid4vp.Verified) (oid4vp.Registration, error) 
 	if err != nil {
 		return oid4vp.Registration{}, err
 	}
-	return oid4vp.VerifyRegistration(text, p.Registrar, v.Chain[0], p.Now())
+	return oid4vp.VerifyRegistration(text, p.Registrars, v.Chain[0], p.Now())
 }
 
 // requestEncryption is how a request object may be encrypted to the unit.

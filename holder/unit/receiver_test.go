@@ -38,7 +38,7 @@ type receiver struct {
 	// register the published register.
 	header, payload, register func(m)
 	noRegistration            bool
-	registrar                 crypto.Signer
+	registrar, publisher      crypto.Signer               // of the registration certificate, and of the register
 	published                 func(w http.ResponseWriter) // instead of the register
 	object                    func(string) string         // after signing
 	encrypt                   bool                        // the object, to the key that was posted
@@ -53,7 +53,7 @@ type receiver struct {
 // newReceiver admits a receiver that asks for the title.
 func newReceiver(t testing.TB, a *authority, n *network) *receiver {
 	t.Helper()
-	r := &receiver{t: t, a: a, net: n, key: newKey(t), enc: newKey(t), registrar: a.Registrar.Key}
+	r := &receiver{t: t, a: a, net: n, key: newKey(t), enc: newKey(t), registrar: a.Registrar.Key, publisher: a.Registrar.Key}
 	r.certify("receiver.example")
 	jwk := must(jose.PublicJWK(r.enc.Public()))(t)
 	jwk.Kid, jwk.Alg, jwk.Use = "one-time-key", "ECDH-ES", "enc"
@@ -162,7 +162,7 @@ func (r *receiver) serveRegister(w http.ResponseWriter, _ *http.Request) {
 	if r.register != nil {
 		r.register(doc)
 	}
-	_, _ = w.Write([]byte(must(jose.SignCompact(r.a.Registrar.Key, m{"alg": "ES256", "typ": "receivers-register+jwt"}, must(jose.Marshal(doc))(r.t)))(r.t)))
+	_, _ = w.Write([]byte(must(jose.SignCompact(r.publisher, m{"alg": "ES256", "typ": "receivers-register+jwt"}, must(jose.Marshal(doc))(r.t)))(r.t)))
 }
 
 func (r *receiver) link(method string) string {
@@ -171,10 +171,10 @@ func (r *receiver) link(method string) string {
 
 // wallet is a wallet unit that agrees as it is told.
 func (r *receiver) wallet(consent func(unit.Consent) (bool, error)) unit.Presentation {
-	key := r.a.Registrar.Certificate.PublicKey
+	keys := []crypto.PublicKey{r.a.Registrar.Certificate.PublicKey, r.a.NextRegistrar.Certificate.PublicKey}
 	return unit.Presentation{
-		HTTP: r.net, Now: now, Random: rand.Reader, Chain: r.a, Registrar: key, Languages: []string{"fr", "en"},
-		Register: unit.PublishedRegister{URL: "https://register.example/receivers.jwt", HTTP: r.net, Registrar: key, Now: now},
+		HTTP: r.net, Now: now, Random: rand.Reader, Chain: r.a, Registrars: keys, Languages: []string{"fr", "en"},
+		Register: unit.PublishedRegister{URL: "https://register.example/receivers.jwt", HTTP: r.net, Registrars: keys, Now: now},
 		Consent:  func(_ context.Context, c unit.Consent) (bool, error) { return consent(c) },
 	}
 }

@@ -17,10 +17,11 @@ const typRegister = "receivers-register+jwt"
 // PublishedRegister is the register of receivers as the platform publishes
 // it, signed by the registrar. It implements Receivers.
 type PublishedRegister struct {
-	URL       string
-	HTTP      Doer
-	Registrar crypto.PublicKey
-	Now       func() time.Time
+	URL  string
+	HTTP Doer
+	// Registrars are the keys of the registrar, of which one must have signed.
+	Registrars []crypto.PublicKey
+	Now        func() time.Time
 }
 
 // Admitted fetches the register and looks the receiver up. A register that
@@ -35,7 +36,7 @@ func (r PublishedRegister) Admitted(ctx context.Context, receiver string) error 
 		return fmt.Errorf("fetching the register of receivers: %w", err)
 	}
 	use := jose.Use{Typ: typRegister, Algs: []jose.Alg{jose.ES256, jose.ES384}}
-	t, err := use.Open(string(b), func(jose.Header) (crypto.PublicKey, error) { return r.Registrar, nil })
+	t, err := use.OpenAny(string(b), r.Registrars...)
 	if err != nil {
 		return fmt.Errorf("the register of receivers does not hold: %w", err)
 	}

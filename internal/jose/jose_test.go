@@ -169,6 +169,39 @@ func TestUseRefuses(t *testing.T) {
 	}
 }
 
+// One of several keys is enough, whichever; none that is not among them, and the use is
+// checked all the same.
+func TestOpenAny(t *testing.T) {
+	first, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	second, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	third, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	use := Use{Typ: "kb+jwt", Algs: []Alg{ES256, ES384}}
+	both := []crypto.PublicKey{first.Public(), second.Public()}
+	for name, c := range map[string]struct {
+		signer crypto.Signer
+		alg    Alg
+		typ    string
+		keys   []crypto.PublicKey
+		holds  bool
+	}{
+		"the first":        {first, ES256, "kb+jwt", both, true},
+		"the second":       {second, ES384, "kb+jwt", both, true},
+		"a third":          {third, ES256, "kb+jwt", both, false},
+		"no key":           {first, ES256, "kb+jwt", nil, false},
+		"a nil key":        {first, ES256, "kb+jwt", []crypto.PublicKey{nil}, false},
+		"of another kind":  {first, ES256, "dpop+jwt", both, false},
+		"the first, alone": {second, ES384, "kb+jwt", both[:1], false},
+	} {
+		text, err := SignCompact(c.signer, map[string]any{"alg": c.alg, "typ": c.typ}, []byte(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tok, err := use.OpenAny(text, c.keys...); (err == nil) != c.holds || (tok != nil) != c.holds {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestSignatureRange(t *testing.T) {
 	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	zero, max := make([]byte, 64), bytes.Repeat([]byte{0xff}, 64)

@@ -129,16 +129,16 @@ func (r Request) RegistrationIn() (string, error) {
 	return text, nil
 }
 
-// VerifyRegistration checks a registration certificate with the registrar's
-// key, for the receiver with that access certificate. checkStatus is asked
-// about the status member; without one, a certificate that has a status is
-// refused, because it could have been revoked.
-func VerifyRegistration(text string, registrar crypto.PublicKey, leaf *x509.Certificate, now time.Time, checkStatus ...func(status []byte) error) (Registration, error) {
-	if registrar == nil || leaf == nil || now.IsZero() {
+// VerifyRegistration checks a registration certificate, which must be signed with one
+// of the registrar's keys, the present one or the next, and be for the receiver with
+// that access certificate. checkStatus is asked about the status member; without one,
+// a certificate that has a status is refused, because it could have been revoked.
+func VerifyRegistration(text string, registrars []crypto.PublicKey, leaf *x509.Certificate, now time.Time, checkStatus ...func(status []byte) error) (Registration, error) {
+	if len(registrars) == 0 || slices.Contains(registrars, nil) || leaf == nil || now.IsZero() {
 		return Registration{}, errors.New("oid4vp: verifying a registration certificate needs the registrar's key, the access certificate and the time")
 	}
 	use := jose.Use{Typ: TypRegistration, Algs: registrationAlgs}
-	t, err := use.Open(text, func(jose.Header) (crypto.PublicKey, error) { return registrar, nil })
+	t, err := use.OpenAny(text, registrars...)
 	if err != nil {
 		return Registration{}, fmt.Errorf("%w: %w", ErrRegistration, err)
 	}

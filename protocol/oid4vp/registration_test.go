@@ -37,17 +37,24 @@ func TestRegistration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := VerifyRegistration(text, registrar.Public(), leaf, now)
+	r, err := VerifyRegistration(text, []crypto.PublicKey{registrar.Public()}, leaf, now)
 	if err != nil || r.Receiver != "NTRBE-0123456789" || r.PurposeIn("fr", "en") != "admission" || r.PurposeIn("fr") != "toelating" {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	refused := func(name, text string, leaf *x509.Certificate, at time.Time, key crypto.PublicKey) {
+	refused := func(name, text string, leaf *x509.Certificate, at time.Time, keys ...crypto.PublicKey) {
 		t.Helper()
-		if r, err := VerifyRegistration(text, key, leaf, at); !errors.Is(err, ErrRegistration) || r.Receiver != "" {
+		if r, err := VerifyRegistration(text, keys, leaf, at); !errors.Is(err, ErrRegistration) || r.Receiver != "" {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 	}
+	// The present registrar's key and the next one's are as good, and no third.
+	for _, keys := range [][]crypto.PublicKey{{registrar.Public(), newKey(t).Public()}, {newKey(t).Public(), registrar.Public()}} {
+		if r, err := VerifyRegistration(text, keys, leaf, now); err != nil || r.Receiver == "" {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
 	refused("another registrar", text, leaf, now, newKey(t).Public())
+	refused("neither this registrar nor the next", text, leaf, now, newKey(t).Public(), newKey(t).Public())
 	refused("another receiver's certificate", text, ca.leaf(t, newKey(t).Public(), "receiver.example"), now, registrar.Public())
 	refused("over", text, leaf, now.Add(time.Hour), registrar.Public())
 	refused("ahead", text, leaf, now.Add(-time.Hour), registrar.Public())
@@ -96,10 +103,10 @@ func TestRegistration(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := ""
-	if _, err := VerifyRegistration(text, registrar.Public(), leaf, now, func(b []byte) error { asked = string(b); return nil }); err != nil || !strings.Contains(asked, "status_list") {
+	if _, err := VerifyRegistration(text, []crypto.PublicKey{registrar.Public()}, leaf, now, func(b []byte) error { asked = string(b); return nil }); err != nil || !strings.Contains(asked, "status_list") {
 		t.Errorf("%q, %v", asked, err)
 	}
-	if _, err := VerifyRegistration(text, registrar.Public(), leaf, now, func([]byte) error { return errors.New("revoked") }); !errors.Is(err, ErrRegistration) {
+	if _, err := VerifyRegistration(text, []crypto.PublicKey{registrar.Public()}, leaf, now, func([]byte) error { return errors.New("revoked") }); !errors.Is(err, ErrRegistration) {
 		t.Errorf("revoked: %v", err)
 	}
 }
@@ -135,7 +142,7 @@ func TestRegistrationSignRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := VerifyRegistration(text, p384.Public(), leaf, now); err != nil {
+	if _, err := VerifyRegistration(text, []crypto.PublicKey{p384.Public()}, leaf, now); err != nil {
 		t.Error(err)
 	}
 	if (Registration{}).PurposeIn("nl") != "" {
@@ -143,9 +150,16 @@ func TestRegistrationSignRefuses(t *testing.T) {
 	}
 	// What cannot be checked is no refusal of the certificate.
 	for name, check := range map[string]func() (Registration, error){
-		"key":         func() (Registration, error) { return VerifyRegistration(text, nil, leaf, now) },
-		"certificate": func() (Registration, error) { return VerifyRegistration(text, p384.Public(), nil, now) },
-		"time":        func() (Registration, error) { return VerifyRegistration(text, p384.Public(), leaf, time.Time{}) },
+		"key": func() (Registration, error) { return VerifyRegistration(text, nil, leaf, now) },
+		"next key": func() (Registration, error) {
+			return VerifyRegistration(text, []crypto.PublicKey{p384.Public(), nil}, leaf, now)
+		},
+		"certificate": func() (Registration, error) {
+			return VerifyRegistration(text, []crypto.PublicKey{p384.Public()}, nil, now)
+		},
+		"time": func() (Registration, error) {
+			return VerifyRegistration(text, []crypto.PublicKey{p384.Public()}, leaf, time.Time{})
+		},
 	} {
 		if _, err := check(); err == nil || errors.Is(err, ErrRegistration) {
 			t.Errorf("without %s: %v", name, err)
@@ -236,7 +250,7 @@ func FuzzVerifyRegistration(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, s := range []string{text, signed} {
-			r, err := VerifyRegistration(s, registrar.Public(), leaf, now)
+			r, err := VerifyRegistration(s, []crypto.PublicKey{registrar.Public()}, leaf, now)
 			if (err == nil) != (r.Receiver != "") || err != nil && !errors.Is(err, ErrRegistration) {
 				t.Fatalf("%+v, %v", r, err)
 			}

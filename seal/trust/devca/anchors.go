@@ -1,24 +1,20 @@
 package devca
 
 import (
-	"crypto/x509"
 	"time"
 
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
 // Anchors are what a relying party has to trust beforehand. Status signers
-// become trusted through the list.
+// become trusted through the list. Former registrars are among them, for the evidence
+// that they signed.
 func (h *Hierarchy) Anchors() trust.Anchors {
-	signers := []*x509.Certificate{h.ListSigner.Certificate}
-	if next := h.NextListSigner.Certificate; next != nil {
-		signers = append(signers, next)
-	}
 	return trust.Anchors{
 		trust.UseSeal:              {h.SealCA.Certificate},
 		trust.UseAccessCertificate: {h.AccessCA.Certificate},
-		trust.UseListSigner:        signers,
-		trust.UseRegistrar:         {h.Registrar.Certificate},
+		trust.UseListSigner:        h.pinnedAnchors(trust.UseListSigner),
+		trust.UseRegistrar:         h.pinnedAnchors(trust.UseRegistrar),
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/qc"
+	"github.com/zegel-id/zegel/seal/trust"
 )
 
 // ErrOptions is returned for options a hierarchy cannot be made with.
@@ -131,9 +132,12 @@ type Hierarchy struct {
 	ListSigner Pair
 	// NextListSigner takes over from ListSigner. Who follows the lists knows its
 	// certificate from the beginning; it is empty in a hierarchy of before there was
-	// one, see PrepareListSigner.
+	// one, see PreparePinned. So is NextRegistrar.
 	NextListSigner Pair
 	Registrar      Pair
+	NextRegistrar  Pair
+	// FormerRegistrars signed evidence that others keep.
+	FormerRegistrars []*x509.Certificate
 	// Tenants are further public bodies, by the name of their tenant.
 	Tenants map[string]*Body
 
@@ -159,8 +163,8 @@ func New(o Options) (*Hierarchy, error) {
 		{&h.SealCA, func() (Pair, error) { return h.authority("Zegel Seal CA (TEST)", o.Now) }},
 		{&h.AccessCA, func() (Pair, error) { return h.authority("Zegel Access CA (TEST)", o.Now) }},
 		{&h.SchemeCA, func() (Pair, error) { return h.authority("Zegel Scheme CA (TEST)", o.Now) }},
-		{&h.ListSigner, func() (Pair, error) { return h.schemeLeaf("Zegel List Operator (TEST)", o.Now) }},
-		{&h.Registrar, func() (Pair, error) { return h.schemeLeaf("Zegel Registrar (TEST)", o.Now) }},
+		{&h.ListSigner, func() (Pair, error) { return h.schemeLeaf(h.pinned(trust.UseListSigner).name, o.Now) }},
+		{&h.Registrar, func() (Pair, error) { return h.schemeLeaf(h.pinned(trust.UseRegistrar).name, o.Now) }},
 	}
 	for _, s := range steps {
 		var err error
@@ -173,7 +177,7 @@ func New(o Options) (*Hierarchy, error) {
 		return nil, err
 	}
 	h.Body = *first
-	if err := h.PrepareListSigner(o.Now); err != nil {
+	if err := h.PreparePinned(o.Now); err != nil {
 		return nil, err
 	}
 	if err := h.Refresh(o.Now); err != nil {
@@ -245,8 +249,9 @@ func (h *Hierarchy) Snapshot() (restore func()) {
 		tenants[name] = *b
 	}
 	return func() {
-		// The authorities and the registrar never change; others read them meanwhile.
+		// The authorities never change; others read them meanwhile.
 		h.Body, h.ListSigner, h.NextListSigner, h.info = was.Body, was.ListSigner, was.NextListSigner, was.info
+		h.Registrar, h.NextRegistrar, h.FormerRegistrars = was.Registrar, was.NextRegistrar, was.FormerRegistrars
 		h.List, h.AccessList, h.SealCRL, h.AccessCRL = was.List, was.AccessList, was.SealCRL, was.AccessCRL
 		for name, b := range h.Tenants {
 			if before, ok := tenants[name]; ok {
@@ -487,7 +492,7 @@ func (b *Body) MetadataSealer(now func() time.Time) (*seal.Sealer, error) {
 	return seal.NewSealer(b.Metadata.Key, b.Metadata.chain(), seal.Options{Now: now})
 }
 
-// RegistrarSealer signs registration certificates of receivers.
+// RegistrarSealer signs registration certificates of receivers, and their register.
 func (h *Hierarchy) RegistrarSealer(now func() time.Time) (*seal.Sealer, error) {
 	return seal.NewSealer(h.Registrar.Key, h.Registrar.chain(), seal.Options{Now: now})
 }

@@ -169,8 +169,8 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("%s has mode %o", f.Name(), info.Mode().Perm())
 		}
 	}
-	if keys != 9 {
-		t.Errorf("%d key files, expected 9", keys)
+	if keys != 10 {
+		t.Errorf("%d key files, expected 10", keys)
 	}
 	got, err := devca.Load(dir)
 	if err != nil {

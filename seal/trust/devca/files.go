@@ -50,9 +50,13 @@ type manifest struct {
 	RevokedAccess []revoked               `json:"revoked_access"`
 	Tenants       map[string]bodyManifest `json:"tenants,omitempty"`
 	// ListSigner is the file of who signs the lists, without its ending; empty for
-	// the first one. NextListSigner is that of the next.
-	ListSigner     string `json:"list_signer,omitempty"`
-	NextListSigner string `json:"next_list_signer,omitempty"`
+	// the first one. NextListSigner is that of the next. So for the registrar; of those
+	// before it there are the serial numbers, hexadecimal.
+	ListSigner       string   `json:"list_signer,omitempty"`
+	NextListSigner   string   `json:"next_list_signer,omitempty"`
+	Registrar        string   `json:"registrar,omitempty"`
+	NextRegistrar    string   `json:"next_registrar,omitempty"`
+	FormerRegistrars []string `json:"former_registrars,omitempty"`
 }
 
 // bodyManifest is what is said of one public body.
@@ -154,8 +158,8 @@ func remove(dir, file string) error {
 	return nil
 }
 
-// removeUnnamed removes the keys and certificates of signers of metadata, status
-// lists and lists of providers that the manifest does not name.
+// removeUnnamed removes pinned keys, and those of signers of metadata and status
+// lists, with their certificates, that the manifest does not name.
 func (h *Hierarchy) removeUnnamed(dir string) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -169,7 +173,7 @@ func (h *Hierarchy) removeUnnamed(dir string) error {
 			}
 			return strings.HasPrefix(name, metadataFile(serialOf(b.Metadata.Certificate), "."))
 		}
-		if strings.HasPrefix(name, listSignerFile("")) && !strings.HasPrefix(name, h.info.ListSigner+".") && !strings.HasPrefix(name, h.info.NextListSigner+".") {
+		if slices.ContainsFunc(Pinned(), func(use trust.Use) bool { return h.pinned(use).unnamed(name) }) {
 			if err := remove(dir, name); err != nil {
 				return err
 			}
@@ -187,9 +191,6 @@ func (h *Hierarchy) removeUnnamed(dir string) error {
 		if b.body.Status != "" {
 			replaced = append(replaced, first)
 		}
-	}
-	if h.info.ListSigner != "" {
-		replaced = append(replaced, firstListSigner)
 	}
 	for _, first := range replaced {
 		if err := errors.Join(remove(dir, first+".key"), remove(dir, first+".pem")); err != nil {
@@ -209,24 +210,19 @@ func (h *Hierarchy) firstStatus() map[string]*Body {
 }
 
 func (h *Hierarchy) pairs() map[string]*Pair {
-	pairs := map[string]*Pair{
-		"seal-ca": &h.SealCA, "access-ca": &h.AccessCA, "scheme-ca": &h.SchemeCA,
-		cmp.Or(h.info.ListSigner, firstListSigner): &h.ListSigner, "registrar": &h.Registrar,
-	}
-	if h.info.NextListSigner != "" {
-		pairs[h.info.NextListSigner] = &h.NextListSigner
+	pairs := map[string]*Pair{"seal-ca": &h.SealCA, "access-ca": &h.AccessCA, "scheme-ca": &h.SchemeCA}
+	for _, use := range Pinned() {
+		p := h.pinned(use)
+		pairs[p.present()] = p.now
+		if *p.nextFile != "" {
+			pairs[*p.nextFile] = p.next
+		}
 	}
 	for first, b := range h.firstStatus() {
 		pairs[cmp.Or(b.body.Status, first)] = &b.Status
 	}
 	return pairs
 }
-
-// firstListSigner is the file of the first one who signs the lists, without its
-// ending; listSignerFile those after.
-const firstListSigner = "list-signer"
-
-func listSignerFile(serial string) string { return firstListSigner + "-" + serial }
 
 func serialOf(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
 
@@ -255,7 +251,11 @@ func (h *Hierarchy) write(dir string) error {
 		}
 	}
 	m := h.info
-	m.Tenants = map[string]bodyManifest{}
+	m.Tenants, m.FormerRegistrars = map[string]bodyManifest{}, nil
+	for _, c := range h.FormerRegistrars {
+		m.FormerRegistrars = append(m.FormerRegistrars, serialOf(c))
+		files[h.pinned(trust.UseRegistrar).file(serialOf(c))+".pem"] = trust.EncodePEM(c)
+	}
 	describe := func(b *Body) (bodyManifest, error) {
 		d := b.body
 		d.FormerSeal, d.FormerStatus = []string{}, nil
@@ -361,6 +361,13 @@ func Load(dir string) (*Hierarchy, error) {
 		if *p, err = readPair(dir, base); err != nil {
 			return nil, err
 		}
+	}
+	for _, serial := range m.FormerRegistrars {
+		c, err := readCertificate(dir, h.pinned(trust.UseRegistrar).file(serial)+".pem")
+		if err != nil {
+			return nil, err
+		}
+		h.FormerRegistrars = append(h.FormerRegistrars, c)
 	}
 	for _, b := range h.bodies() {
 		if b.body.Seal != "" {

@@ -105,7 +105,7 @@ func (w *World) Read(object, clientID, walletNonce string) Asked {
 	w.must(err)
 	text, err := v.RegistrationIn()
 	w.must(err)
-	r, err := oid4vp.VerifyRegistration(text, w.Hierarchy.Registrar.Key.Public(), v.Chain[0], w.Now())
+	r, err := oid4vp.VerifyRegistration(text, w.Registrars(), v.Chain[0], w.Now())
 	w.must(err)
 	w.must(r.Covers(*v.DCQLQuery))
 	return Asked{Verified: v, Registration: r, W: w}

@@ -176,8 +176,10 @@ func (w *World) Open(change ...func(*verifier.Config)) {
 	w.must(err)
 	w.Config = verifier.Config{
 		Bitstrings: bitstrings, Controllers: w.Controllers, URL: URL, Store: w.Store, Register: w.Receivers(Register), Access: w.Access,
-		Registrar: verifier.Registrar{Signer: w.Hierarchy.Registrar.Key, Chain: certs(w.Hierarchy.Registrar)},
-		Seals:     &seal.Validator{Trust: w.Trust, Revocation: w.crls}, Statuses: checker,
+		Registrar: verifier.Registrar{Key: func() verifier.RegistrarKey {
+			return verifier.RegistrarKey{Signer: w.Hierarchy.Registrar.Key, Chain: certs(w.Hierarchy.Registrar)}
+		}},
+		Seals: &seal.Validator{Trust: w.Trust, Revocation: w.crls}, Statuses: checker,
 		Accept: []verifier.Acceptance{
 			{Name: VCT, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}},
 			{Name: ELM, Issuers: []string{Issuer}, Registrations: []string{w.Hierarchy.Registration()}},
@@ -214,6 +216,14 @@ func (w *World) Restart() {
 	w.must(err)
 	w.Statuses, err = status.NewRegister(w.Store, status.Options{Base: Issuer, Signer: signer, Size: 1024, TTL: time.Second, Now: w.Now, Bitstring: &status.BitstringOptions{Issuer: Issuer, Securer: lists{w}, MediaType: "application/vc+jwt"}})
 	w.must(err)
+}
+
+// Registrars are the keys of registrars that wallets of this world know.
+func (w *World) Registrars() (out []crypto.PublicKey) {
+	for _, c := range w.Hierarchy.Anchors()[trust.UseRegistrar] {
+		out = append(out, c.PublicKey)
+	}
+	return out
 }
 
 // Now is the time of this world.
