@@ -210,6 +210,26 @@ func (a Archive) first(ctx context.Context, v *Vault, c, former Entry, t *Tended
 	if err != nil {
 		return err
 	}
+	return a.enter(ctx, v, c, former, f, judged, lifting, t)
+}
+
+// instead makes evidence in place of what cannot be read. What is there goes only when
+// there is something to take its place: a pod that answers badly once would else cost
+// what nobody can make again.
+func (a Archive) instead(ctx context.Context, v *Vault, c, have Entry, unread error, t *Tended) error {
+	f, judged, lifting, err := a.make(ctx, v, c)
+	if err != nil {
+		return errors.Join(unread, err)
+	}
+	if err := v.Remove(ctx, have.Name); err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return a.enter(ctx, v, c, Entry{}, f, judged, lifting, t)
+}
+
+// enter stores new evidence, removes that of an earlier issuance, and tells what the
+// new one could not be lifted to.
+func (a Archive) enter(ctx context.Context, v *Vault, c, former Entry, f *evidence.File, judged seal.Validation, lifting error, t *Tended) (err error) {
 	e := Entry{Kind: KindEvidence, Of: c.Name, Title: c.Title, Format: c.Format, Type: c.Type, Issuer: c.Issuer, Added: c.Added, Level: string(judged.Level), StampBefore: judged.StampBefore}
 	if e.Name, err = NewName(v.Random); err != nil {
 		return err
@@ -258,10 +278,7 @@ func (a Archive) make(ctx context.Context, v *Vault, c Entry) (f *evidence.File,
 func (a Archive) again(ctx context.Context, v *Vault, c, have Entry, t *Tended) error {
 	f, etag, err := v.evidence(ctx, have)
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrEnvelope) { // the pod lost or damaged it
-		if err := v.Remove(ctx, have.Name); err != nil {
-			return err
-		}
-		return a.first(ctx, v, c, Entry{}, t)
+		return a.instead(ctx, v, c, have, err, t)
 	}
 	if err != nil {
 		return err

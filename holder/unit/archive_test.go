@@ -556,3 +556,52 @@ func TestArchiveLost(t *testing.T) {
 		t.Errorf("%d entries", len(entries))
 	}
 }
+
+// When nothing can take its place, what the pod answers badly for is not removed: it
+// may be whole, and is the only proof left.
+func TestArchiveLostForNow(t *testing.T) {
+	for name, damage := range map[string]func(x *archived, name string) (mend func()){
+		"not found": func(x *archived, name string) func() {
+			x.pod.fail = func(r *http.Request) int {
+				if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, name) {
+					return http.StatusNotFound
+				}
+				return 0
+			}
+			return func() { x.pod.fail = nil }
+		},
+		"cut off": func(x *archived, name string) func() {
+			x.pod.mu.Lock()
+			defer x.pod.mu.Unlock()
+			whole := x.pod.items[name]
+			x.pod.items[name] = whole[:len(whole)/2]
+			return func() {
+				x.pod.mu.Lock()
+				defer x.pod.mu.Unlock()
+				x.pod.items[name] = whole
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newArchived(t)
+			first := x.authorityUntil(t, at.AddDate(20, 0, 0))
+			x.stamps = relay(first)
+			it := x.hold(t, x.vault, 2)
+			made := x.tend(t, x.archive(t, first))
+			// The certificate of the seal has run out, and the time to stamp again has come.
+			x.clock = at.AddDate(19, 9, 0)
+			second := x.authorityUntil(t, at.AddDate(40, 0, 0))
+			x.stamps = relay(second)
+			seals := x.court(t, first, second)
+			a := unit.Archive{Stamper: x.vault.Platform.Stamper(seals.Trust, rand.Reader), Lists: seals.Revocation.(*trust.CRLs), Seals: seals, Now: x.now}
+			mend := damage(x, made.Evidence)
+			if got := x.tend(t, a); got.Err == nil || got.Evidence != made.Evidence || !got.StampBefore.Equal(made.StampBefore) {
+				t.Errorf("%+v", got)
+			}
+			mend()
+			if got := x.tend(t, a); got.Done != unit.DoneRenewed || got.Err != nil || x.judged(t, seals, it.Name).Err() != nil {
+				t.Errorf("when the pod answers again: %+v", got)
+			}
+		})
+	}
+}
