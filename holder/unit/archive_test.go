@@ -605,3 +605,56 @@ func TestArchiveLostForNow(t *testing.T) {
 		})
 	}
 }
+
+// That nobody says today whether the authority of the stamps was revoked costs no
+// proof of the earlier time: the evidence stays, and is stamped again another day. Of
+// an authority that was revoked nothing is left to keep.
+func TestArchiveUnknownAuthority(t *testing.T) {
+	for name, c := range map[string]struct {
+		known bool
+		want  unit.Done
+	}{"unknown": {false, unit.DoneKept}, "revoked": {true, unit.DoneMade}} {
+		t.Run(name, func(t *testing.T) {
+			x := newArchived(t)
+			first := x.authorityUntil(t, at.AddDate(1, 0, 0))
+			x.stamps = relay(first)
+			it := x.hold(t, x.vault, 2)
+			x.tend(t, x.archive(t, first))
+			before, _, err := x.vault.Evidence(t.Context(), it.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.clock = at.AddDate(0, 10, 0)
+			second := x.authorityUntil(t, at.AddDate(20, 0, 0))
+			x.stamps = relay(second)
+			a := x.archive(t, first, second)
+			crls := must(x.CRLs(nil, x.now))(t)
+			x.publish(t, crls, second)
+			if c.known {
+				gone := x509.RevocationListEntry{SerialNumber: first.Chain[0].SerialNumber, RevocationTime: at, ReasonCode: 1}
+				der := must(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: x.clock, NextUpdate: x.clock.AddDate(0, 0, 7), RevokedCertificateEntries: []x509.RevocationListEntry{gone}}, first.Root, first.RootKey))(t)
+				if err := crls.Add(der, first.Root); err != nil {
+					t.Fatal(err)
+				}
+			}
+			today := a
+			seals := *a.Seals
+			seals.Revocation, today.Lists, today.Seals = crls, crls, &seals
+			got := x.tend(t, today)
+			after, _, err := x.vault.Evidence(t.Context(), it.Name)
+			if err != nil || got.Done != c.want || (got.Err == nil) != c.known || bytes.Equal(before, after) == c.known {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			if c.known {
+				return
+			}
+			// The next day the list is to be had.
+			if got := x.tend(t, a); got.Done != unit.DoneRenewed || got.Err != nil {
+				t.Errorf("%+v", got)
+			}
+			if v := x.judged(t, a.Seals, it.Name); v.Err() != nil || !v.BestSignatureTime.Equal(at) {
+				t.Errorf("it proves %s, %v", v.BestSignatureTime, v.Err())
+			}
+		})
+	}
+}
