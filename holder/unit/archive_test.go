@@ -379,11 +379,24 @@ func TestProven(t *testing.T) {
 	if _, err := s.Proven(t.Context(), one, []byte("{}")); !errors.Is(err, unit.ErrEvidence) {
 		t.Error(err)
 	}
-	other := one
-	other.Copies = slices.Clone(one.Copies)
-	other.Copies[1].Credential = quoted(changed(t, one.Copies[1].Credential, '~', 5, "AA"))
-	if _, err := s.Proven(t.Context(), other, of(one)); err == nil {
-		t.Error("a changed disclosure is proven")
+	// The copies without evidence are presented first: they must be what was sealed, by
+	// the same certificate.
+	stranger := newAuthority(t, issuerURL).issue(t, one.Copies[0].Key.Public())
+	for name, c := range map[string]struct {
+		copy int
+		text string
+	}{
+		"a changed disclosure":                     {1, changed(t, one.Copies[1].Credential, '~', 5, "AA")},
+		"a changed disclosure of another copy":     {0, changed(t, one.Copies[0].Credential, '~', 5, "AA")},
+		"a changed signature of another copy":      {0, changed(t, one.Copies[0].Credential, '~', -10, "AAAA")},
+		"another copy by another of the same name": {0, stranger},
+	} {
+		other := one
+		other.Copies = slices.Clone(one.Copies)
+		other.Copies[c.copy].Credential = quoted(c.text)
+		if v, err := s.Proven(t.Context(), other, of(one)); err == nil && v.Err() == nil {
+			t.Errorf("%s is proven", name)
+		}
 	}
 }
 
