@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/tsp"
 	"github.com/zegel-id/zegel/seal/tsp/devtsa"
 )
 
@@ -669,5 +671,60 @@ func TestArchiveUnknownAuthority(t *testing.T) {
 				t.Errorf("it proves %s, %v", v.BestSignatureTime, v.Err())
 			}
 		})
+	}
+}
+
+// relayAll relays as the platform does, to several authorities in order.
+func (x *archived) relayAll(trusted tsp.Chains, all ...*devtsa.Authority) http.Handler {
+	client := &tsp.Client{Trust: trusted, Random: rand.Reader, Now: x.now, Lasting: unit.DefaultMargin, HTTP: byHost(all)}
+	for i := range all {
+		client.Authorities = append(client.Authorities, tsp.Authority{URL: "https://" + strconv.Itoa(i) + "/"})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, _ := io.ReadAll(r.Body)
+		asked, err := tsp.ParseRequest(query)
+		if err == nil {
+			query, err = client.Relay(r.Context(), asked)
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/timestamp-reply")
+		_, _ = w.Write(query)
+	})
+}
+
+// byHost are authorities at hosts that are numbers.
+type byHost []*devtsa.Authority
+
+func (b byHost) Do(r *http.Request) (*http.Response, error) {
+	i, err := strconv.Atoi(r.URL.Host)
+	if err != nil {
+		return nil, err
+	}
+	return b[i].Do(r)
+}
+
+// The authority that is asked first keeps its certificate to the end: the second one
+// stamps again in time.
+func TestArchiveSecondAuthority(t *testing.T) {
+	x := newArchived(t)
+	ends, lasts := x.authorityUntil(t, at.AddDate(1, 0, 0)), x.authorityUntil(t, at.AddDate(20, 0, 0))
+	a := x.archive(t, ends, lasts)
+	x.stamps = x.relayAll(a.Seals.Trust, ends, lasts)
+	it := x.hold(t, x.vault, 2)
+	if got := x.tend(t, a); got.Done != unit.DoneMade || !got.StampBefore.Equal(at.AddDate(1, 0, 0)) {
+		t.Fatalf("%+v", got)
+	}
+	x.clock = at.AddDate(0, 10, 0)
+	a = x.archive(t, ends, lasts)
+	x.stamps = x.relayAll(a.Seals.Trust, ends, lasts)
+	if got := x.tend(t, a); got.Done != unit.DoneRenewed || got.Err != nil {
+		t.Errorf("%+v", got)
+	}
+	x.clock = x.Seal.Certificate.NotAfter.AddDate(0, 0, 1)
+	if v := x.judged(t, x.court(t, ends, lasts), it.Name); v.Err() != nil {
+		t.Errorf("%s %s: %v", v.Indication, v.SubIndication, v.Err())
 	}
 }
