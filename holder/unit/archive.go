@@ -2,6 +2,7 @@ package unit
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/tsp"
 )
 
 // DefaultMargin is how long before its end evidence is stamped again. It is longer
@@ -92,6 +94,7 @@ func (a Archive) Tend(ctx context.Context, v *Vault) ([]Tended, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.Stamper = &once{Stamper: a.Stamper}
 	var out []Tended
 	for _, e := range entries {
 		switch {
@@ -108,6 +111,25 @@ func (a Archive) Tend(ctx context.Context, v *Vault) ([]Tended, error) {
 		}
 	}
 	return out, v.remind(ctx, out, a.Now())
+}
+
+// once asks for no further time-stamp when none was to be had: the next credential
+// would wait as long for the same answer, and use up what a vault may ask for in a day.
+type once struct {
+	seal.Stamper
+	none error
+}
+
+// Stamp implements seal.Stamper.
+func (o *once) Stamp(ctx context.Context, hash crypto.Hash, imprint []byte) (*tsp.Token, error) {
+	if o.none != nil {
+		return nil, o.none
+	}
+	token, err := o.Stamper.Stamp(ctx, hash, imprint)
+	if failed := (*tsp.StampError)(nil); errors.As(err, &failed) {
+		o.none = err
+	}
+	return token, err
 }
 
 // isOf reports whether a credential of evidence is there.

@@ -728,3 +728,27 @@ func TestArchiveSecondAuthority(t *testing.T) {
 		t.Errorf("%s %s: %v", v.Indication, v.SubIndication, v.Err())
 	}
 }
+
+// Where no authority gives a time-stamp, one credential finds out for all: each is
+// owed, and the vault asked once.
+func TestArchiveAsksOnce(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(2, 0, 0))
+	a := x.archive(t, tsa)
+	asked := 0
+	x.stamps = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	for range 5 {
+		x.hold(t, x.vault, 1)
+	}
+	all, err := a.Tend(t.Context(), x.vault)
+	if err != nil || len(all) != 5 || asked != 1 || slices.ContainsFunc(all, func(x unit.Tended) bool { return !errors.Is(x.Err, seal.ErrArchive) }) {
+		t.Errorf("asked %d times: %+v, %v", asked, all, err)
+	}
+	x.stamps = relay(tsa)
+	if all, err := a.Tend(t.Context(), x.vault); err != nil || slices.ContainsFunc(all, func(x unit.Tended) bool { return x.Level != seal.BaselineLTA }) {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
