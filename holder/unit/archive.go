@@ -171,7 +171,7 @@ func (a Archive) tend(ctx context.Context, v *Vault, c, have Entry) (t Tended, e
 func (a Archive) tendTo(ctx context.Context, v *Vault, c, have Entry) (Tended, error) {
 	t := Tended{Credential: c.Name, Evidence: have.Name, Title: c.Title, Done: DoneKept, Level: seal.Level(have.Level), StampBefore: have.StampBefore}
 	covers := have.Name != "" && have.Added.Equal(c.Added) // else it is of what was issued before
-	if covers && t.Level.Includes(seal.BaselineLTA) && (a.lasts(have.StampBefore) || a.waits(have)) {
+	if covers && t.Level.Includes(seal.BaselineLTA) && have.Algorithms == a.algorithms() && (a.lasts(have.StampBefore) || a.waits(have)) {
 		return t, nil
 	}
 	var err error
@@ -224,6 +224,17 @@ func (a Archive) anchors() string {
 	return jose.Encode(sum[:])
 }
 
+// algorithms is a digest of the table that says until when algorithms are believed:
+// with another one evidence may end sooner.
+func (a Archive) algorithms() string {
+	suite := a.Seals.Suite
+	if suite == nil {
+		suite = trust.DefaultSuite()
+	}
+	sum := sha256.Sum256(suite.Document())
+	return jose.Encode(sum[:])
+}
+
 // first makes the evidence of a credential, and what it could not be lifted to
 // stays owed. That of an earlier issuance goes when the new one is stored.
 func (a Archive) first(ctx context.Context, v *Vault, c, former Entry, t *Tended) error {
@@ -252,7 +263,7 @@ func (a Archive) instead(ctx context.Context, v *Vault, c, have Entry, unread er
 // enter stores new evidence, removes that of an earlier issuance, and tells what the
 // new one could not be lifted to.
 func (a Archive) enter(ctx context.Context, v *Vault, c, former Entry, f *evidence.File, judged seal.Validation, lifting error, t *Tended) (err error) {
-	e := Entry{Kind: KindEvidence, Of: c.Name, Title: c.Title, Format: c.Format, Type: c.Type, Issuer: c.Issuer, Added: c.Added, Level: string(judged.Level), StampBefore: judged.StampBefore}
+	e := Entry{Kind: KindEvidence, Of: c.Name, Title: c.Title, Format: c.Format, Type: c.Type, Issuer: c.Issuer, Added: c.Added, Level: string(judged.Level), StampBefore: judged.StampBefore, Algorithms: a.algorithms()}
 	if e.Name, err = NewName(v.Random); err != nil {
 		return err
 	}
@@ -315,7 +326,7 @@ func (a Archive) again(ctx context.Context, v *Vault, c, have Entry, t *Tended) 
 			return errors.Join(err, errMade)
 		}
 		t.Done = DoneMade
-		return errors.Join(lifting, v.replaceEvidence(ctx, have, made, etag, judged, t))
+		return errors.Join(lifting, v.replaceEvidence(ctx, have, made, etag, judged, a.algorithms(), t))
 	}
 	working := error(nil)
 	if !before.Level.Includes(seal.BaselineLTA) {
@@ -335,13 +346,13 @@ func (a Archive) again(ctx context.Context, v *Vault, c, have Entry, t *Tended) 
 	// stamped is not kept, for evidence has room for a number of stamps. That it had
 	// nothing better is remembered.
 	if t.Done == DoneRenewed && !after.StampBefore.After(before.StampBefore) {
-		t.Done = DoneKept
-		return v.noBetter(ctx, have.Name, a.Now(), a.anchors())
+		t.Done, t.StampBefore = DoneKept, before.StampBefore
+		return v.noBetter(ctx, have.Name, before.StampBefore, a.algorithms(), a.Now(), a.anchors())
 	}
 	if t.Done == DoneKept {
 		f = nil // only the index did not know of it
 	}
-	return errors.Join(working, v.replaceEvidence(ctx, have, f, etag, after, t))
+	return errors.Join(working, v.replaceEvidence(ctx, have, f, etag, after, a.algorithms(), t))
 }
 
 func (a Archive) archivist() *seal.Archivist {

@@ -752,3 +752,36 @@ func TestArchiveAsksOnce(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
+
+// A new table of algorithms says that one ends sooner: the evidence is looked at
+// again, the citizen reminded of the new month, and it is stamped again in time.
+func TestArchiveAlgorithmEnds(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(20, 0, 0))
+	x.stamps = relay(tsa)
+	it := x.hold(t, x.vault, 2)
+	x.tend(t, x.archive(t, tsa))
+	for _, ends := range []bool{false, true} {
+		a := x.archive(t, tsa)
+		table := `{"version":"T1","digests":[{"name":"SHA-256"}],"keys":[{"name":"ECDSA","bits":256}]}`
+		month := `{"open_before":"2046-11"}`
+		if ends {
+			table = `{"version":"T2","digests":[{"name":"SHA-256"}],"keys":[{"name":"ECDSA","bits":256,"until":"2028-03-01"}]}`
+			month = `{"open_before":"2028-03"}`
+		}
+		a.Seals.Suite = must(trust.ParseSuite([]byte(table)))(t)
+		for range 2 {
+			got := x.tend(t, a)
+			if got.Done != unit.DoneKept || got.Err != nil || got.StampBefore.Year() == 2028 != ends {
+				t.Fatalf("%+v", got)
+			}
+		}
+		if last := x.months[len(x.months)-1]; last != month {
+			t.Errorf("told %s, expected %s", last, month)
+		}
+		entries := must(x.vault.Entries(t.Context()))(t)
+		if i := slices.IndexFunc(entries, func(e unit.Entry) bool { return e.Of == it.Name }); entries[i].StampBefore.Year() == 2028 != ends {
+			t.Errorf("%+v", entries[i])
+		}
+	}
+}

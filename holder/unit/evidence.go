@@ -105,7 +105,7 @@ func (v *Vault) addEvidence(ctx context.Context, e Entry, f *evidence.File) (Ent
 
 // replaceEvidence stores evidence in place of what was read, unless it is nil, and
 // what it proves in the index.
-func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, etag string, judged seal.Validation, t *Tended) error {
+func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, etag string, judged seal.Validation, algorithms string, t *Tended) error {
 	if f != nil {
 		s, err := stored(e.Of, f)
 		if err != nil {
@@ -119,7 +119,7 @@ func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, 
 	_, err := v.change(ctx, func(x *index) {
 		for i := range x.Entries {
 			if x.Entries[i].Name == e.Name {
-				x.Entries[i].Level, x.Entries[i].StampBefore = string(judged.Level), judged.StampBefore
+				x.Entries[i].Level, x.Entries[i].StampBefore, x.Entries[i].Algorithms = string(judged.Level), judged.StampBefore, algorithms
 				x.Entries[i].NoBetter, x.Entries[i].NoBetterOf = time.Time{}, ""
 			}
 		}
@@ -127,11 +127,13 @@ func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, 
 	return err
 }
 
-// noBetter remembers that nobody had a time-stamp that runs longer than evidence does.
-func (v *Vault) noBetter(ctx context.Context, name string, at time.Time, anchors string) error {
+// noBetter remembers that nobody had a time-stamp that runs longer than evidence does,
+// and until when that is.
+func (v *Vault) noBetter(ctx context.Context, name string, before time.Time, algorithms string, at time.Time, anchors string) error {
 	_, err := v.change(ctx, func(x *index) {
 		for i := range x.Entries {
 			if x.Entries[i].Name == name {
+				x.Entries[i].StampBefore, x.Entries[i].Algorithms = before, algorithms
 				x.Entries[i].NoBetter, x.Entries[i].NoBetterOf = at.UTC().Truncate(time.Second), anchors
 			}
 		}
