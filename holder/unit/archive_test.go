@@ -506,7 +506,7 @@ func TestArchiveRanOut(t *testing.T) {
 	second := x.authorityUntil(t, at.AddDate(20, 0, 0))
 	a := x.archive(t, first, second)
 	x.stamps = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	if got := x.tend(t, a); !errors.Is(got.Err, unit.ErrEvidence) || len(x.months) != 2 || x.months[1] != `{"open_before":""}` {
+	if got := x.tend(t, a); !errors.Is(got.Err, unit.ErrEvidence) || len(x.months) != 2 || x.months[1] != `{"open_before":"2027-06"}` {
 		t.Errorf("%+v, told %q", got, x.months)
 	}
 	x.stamps = relay(second)
@@ -747,9 +747,15 @@ func TestArchiveAsksOnce(t *testing.T) {
 	if err != nil || len(all) != 5 || asked != 1 || slices.ContainsFunc(all, func(x unit.Tended) bool { return !errors.Is(x.Err, seal.ErrArchive) }) {
 		t.Errorf("asked %d times: %+v, %v", asked, all, err)
 	}
+	if !slices.Equal(x.months, []string{`{"open_before":"2026-12"}`}) {
+		t.Errorf("told %q: nobody will remember what is owed", x.months)
+	}
 	x.stamps = relay(tsa)
 	if all, err := a.Tend(t.Context(), x.vault); err != nil || slices.ContainsFunc(all, func(x unit.Tended) bool { return x.Level != seal.BaselineLTA }) {
 		t.Errorf("%+v, %v", all, err)
+	}
+	if last := x.months[len(x.months)-1]; last != `{"open_before":"2028-11"}` {
+		t.Errorf("told %s", last)
 	}
 }
 

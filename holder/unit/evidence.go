@@ -12,6 +12,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
+	"github.com/zegel-id/zegel/seal/tsp"
 )
 
 // ErrEvidence is returned for evidence that does not hold, or that no evidence can
@@ -142,11 +143,16 @@ func (v *Vault) noBetter(ctx context.Context, name string, before time.Time, alg
 }
 
 // remind tells the platform the month before which the vault should be opened,
-// and nothing else, when that is another than it knows.
+// and nothing else, when that is another than it knows. What is owed because no
+// authority gave a time-stamp is tried again within a month: nobody else remembers it.
 func (v *Vault) remind(ctx context.Context, all []Tended, now time.Time) error {
 	var first time.Time
 	for _, t := range all {
-		if at := t.StampBefore; at.After(now) && (first.IsZero() || at.Before(first)) {
+		at := t.StampBefore
+		if failed := (*tsp.StampError)(nil); !at.After(now) && errors.As(t.Err, &failed) {
+			at = now.AddDate(0, 1, 0)
+		}
+		if at.After(now) && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
