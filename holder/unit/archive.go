@@ -184,7 +184,8 @@ func (a Archive) tendTo(ctx context.Context, v *Vault, c, have Entry) (Tended, e
 }
 
 // ofOne reports whether an error is of one credential and its evidence, which may
-// also be too large for the vault.
+// also be too large for the vault, or lie where the pod cannot read it now. When the
+// platform is away altogether, telling it when to remind finds out.
 func ofOne(err error) bool {
 	for _, known := range []error{seal.ErrArchive, ErrEvidence, ErrItem, ErrEnvelope, ErrNotFound, evidence.ErrAugment} {
 		if errors.Is(err, known) {
@@ -192,7 +193,7 @@ func ofOne(err error) bool {
 		}
 	}
 	r := (*Refusal)(nil)
-	return errors.As(err, &r) && r.Status == http.StatusRequestEntityTooLarge
+	return errors.As(err, &r) && (r.Status == http.StatusRequestEntityTooLarge || r.Status >= http.StatusInternalServerError)
 }
 
 // lasts reports whether evidence need not be stamped again yet.

@@ -791,3 +791,25 @@ func TestArchiveAlgorithmEnds(t *testing.T) {
 		}
 	}
 }
+
+// A resource that the pod cannot read keeps no other from being tended to.
+func TestArchiveUnreadable(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(2, 0, 0))
+	x.stamps = relay(tsa)
+	a := x.archive(t, tsa)
+	one, two := x.hold(t, x.vault, 1), x.hold(t, x.vault, 1)
+	x.pod.fail = func(r *http.Request) int {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, one.Name) {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	all, err := a.Tend(t.Context(), x.vault)
+	if err != nil || len(all) != 2 || all[0].Err == nil || all[1].Credential != two.Name || all[1].Level != seal.BaselineLTA {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if !slices.Equal(x.months, []string{`{"open_before":"2028-11"}`}) {
+		t.Errorf("told %q", x.months)
+	}
+}
