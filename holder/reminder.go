@@ -25,7 +25,8 @@ func (h *Holder) OpenBefore(ctx context.Context, r Request, month string) error 
 	if month != "" {
 		at, err := time.Parse(monthLayout, month)
 		now := h.now().UTC()
-		if err != nil || at.Before(now.AddDate(0, -1, 0)) || at.After(now.AddDate(maxReminder, 0, 0)) {
+		before := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, time.UTC)
+		if err != nil || at.Before(before) || at.After(now.AddDate(maxReminder, 0, 0)) {
 			return fmt.Errorf("%w: open_before: expected a month from now to %d years ahead, such as 2031-11", ErrInput, maxReminder)
 		}
 	}

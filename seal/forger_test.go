@@ -91,6 +91,11 @@ func (w *forger) elements() []forgery {
 	e, strange := texts(good), texts(w.made(seal.BaselineLT))
 	again := texts(w.again(w.made(seal.BaselineLTA), w.tsas[1], now.Add(2*time.Hour)))
 	of := func(e ...string) []byte { return with(w.t, good, e...) }
+	// What is archived says nothing of the seal; what does came afterwards.
+	padded := w.made(seal.BaselineT)
+	w.check(padded.AddValues(evidence.Values{CRLs: [][]byte{crl(w.t, w.other.ca.Certificate, w.other.ca.Key, now)}}))
+	w.stamp(padded, evidence.ArchiveTimeStamp, w.tsas[0], now.Add(time.Hour))
+	w.check(padded.AddValues(w.values(now.Add(2 * time.Hour))))
 	twoTokens := jose.Encode(bytes.Replace(decoded(w.t, e[0]), []byte(`[{`), []byte(`[{"val":"MAA="},{`), 1))
 	const archive, something = seal.CheckArchiveStamp, "stamps something else"
 	return []forgery{
@@ -107,6 +112,7 @@ func (w *forger) elements() []forgery {
 		{"first archive time-stamp stripped", of(slices.Concat(again[:3], again[4:])...), "", seal.BaselineLT, archive, something, nil},
 		{"archive time-stamp as signature's", of(retitled(w.t, e[3], "arcTst", "sigTst")), "", seal.BaselineB, seal.CheckTimeStamp, something, nil},
 		{"signature time-stamp as archive's", of(e[0], e[1], e[2], retitled(w.t, e[0], "sigTst", "arcTst")), "", seal.BaselineLT, archive, something, nil},
+		{"archive time-stamp over a stranger's values", with(w.t, padded, texts(padded)...), "", seal.BaselineLT, "", "", nil},
 		{"two tokens in a time-stamp", of(twoTokens), seal.FormatFailure, seal.NotBaseline, seal.CheckFormat, "2 time-stamp tokens", nil},
 	}
 }

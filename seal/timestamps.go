@@ -45,6 +45,7 @@ type proofs struct {
 	now        time.Time      // of the validation
 	stamped    bool           // a signature time-stamp holds
 	complete   bool           // the values kept answer for every certificate
+	covered    bool           // and those do that the last archive time-stamp covers
 	archivedAt int            // place of the last archive time-stamp that holds, -1 without
 	archived   []archived     // those that hold, the last first
 	places     map[string]int // of the values, by what they are; the first where there are several
@@ -59,10 +60,20 @@ type archived struct {
 
 // newProofs takes what is kept with a seal.
 func newProofs(v *Validator, f *evidence.File, now time.Time) *proofs {
-	values := f.Values()
-	p := &proofs{v: v, f: f, kept: v.Trust.Archive(values.CRLs, values.OCSPs), certificates: values.Certificates, now: now}
-	p.kept.MaxAge, p.kept.Suite, p.kept.Known = v.RevocationFreshness, v.suite(), p.known
+	p := &proofs{v: v, f: f, certificates: f.Values().Certificates, now: now}
+	p.kept = p.keptBefore(len(f.Elements()))
 	return p
+}
+
+// keptBefore answers from the revocation values before a place.
+func (p *proofs) keptBefore(place int) *trust.Archive {
+	var values evidence.Values
+	for _, e := range p.f.Elements()[:place] {
+		values.CRLs, values.OCSPs = append(values.CRLs, e.Values.CRLs...), append(values.OCSPs, e.Values.OCSPs...)
+	}
+	out := p.v.Trust.Archive(values.CRLs, values.OCSPs)
+	out.MaxAge, out.Suite, out.Known = p.v.RevocationFreshness, p.v.suite(), p.known
+	return out
 }
 
 // known is since when a value of the evidence is proven to exist: the time of the
@@ -235,10 +246,6 @@ func (p *proofs) values(ctx context.Context, out *Validation) error {
 		out.Checks.Skip(CheckValues, spec, "a list says that the certificate counts, while it is current; the values in the evidence do not")
 		return nil
 	}
-	type question struct {
-		path *trust.Path
-		at   time.Time
-	}
 	ask := []question{{out.Path, out.BestSignatureTime}}
 	last := true
 	for _, s := range slices.Backward(out.TimeStamps) {
@@ -252,19 +259,43 @@ func (p *proofs) values(ctx context.Context, out *Validation) error {
 			ask = append(ask, question{s.Path, out.BestSignatureTime})
 		}
 	}
-	for _, q := range ask {
-		found, err := askPath(ctx, p.kept, q.path, q.at, q.at)
-		if err != nil {
-			return err
-		}
-		if found.state != trust.Good {
-			out.Checks.Skip(CheckValues, spec, "the values in the evidence do not suffice: "+found.why)
-			return nil
-		}
+	fault, err := suffice(ctx, p.kept, ask)
+	if err != nil {
+		return err
+	}
+	if fault != "" {
+		out.Checks.Skip(CheckValues, spec, "the values in the evidence do not suffice: "+fault)
+		return nil
 	}
 	p.complete = true
 	out.Checks.Pass(CheckValues, spec, fmt.Sprintf("for %d chains", len(ask)))
-	return nil
+	if p.archivedAt < 0 {
+		return nil
+	}
+	fault, err = suffice(ctx, p.keptBefore(p.archivedAt), ask)
+	p.covered = fault == ""
+	return err
+}
+
+// question is a path, and the time at which its certificates must be good.
+type question struct {
+	path *trust.Path
+	at   time.Time
+}
+
+// suffice says why values do not answer for every certificate of the questions;
+// nothing when they do.
+func suffice(ctx context.Context, kept *trust.Archive, ask []question) (fault string, err error) {
+	for _, q := range ask {
+		found, err := askPath(ctx, kept, q.path, q.at, q.at)
+		if err != nil {
+			return "", err
+		}
+		if found.state != trust.Good {
+			return found.why, nil
+		}
+	}
+	return "", nil
 }
 
 // level is the highest level of which everything was found.
@@ -275,7 +306,7 @@ func (p *proofs) level() Level {
 		return BaselineB
 	case !p.complete || values < 0:
 		return BaselineT
-	case p.archivedAt < values:
+	case !p.covered:
 		return BaselineLT
 	default:
 		return BaselineLTA

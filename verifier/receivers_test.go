@@ -107,7 +107,7 @@ func TestStartRefused(t *testing.T) {
 		{"without holder binding", order(with(`"claims"`, `"require_cryptographic_holder_binding":false,"claims"`), verifier.CrossDevice), verifier.ErrRequest, "require_cryptographic_holder_binding"},
 		{"no query", order(`{}`, verifier.CrossDevice), verifier.ErrRequest, "dcql_query.credentials must have"},
 		{"no types", order(with(`["https://issuer.example/types/led-diploma"]`, `[]`), verifier.CrossDevice), verifier.ErrRequest, "dcql_query.credentials[0].meta.vct_values must have"},
-		{"empty path", order(with(`["title"]`, `[]`), verifier.CrossDevice), verifier.ErrRequest, "member /credentials/0/claims/0/path"},
+		{"empty path", order(with(`["title"]`, `[]`), verifier.CrossDevice), verifier.ErrRequest, "member credentials[0].claims[0].path"},
 		{"malformed query", order(`{"credentials":`, verifier.CrossDevice), verifier.ErrRequest, "dcql_query"},
 		{"unknown purpose", verifier.Order{Query: []byte(query), Purpose: "hiring", Flow: verifier.CrossDevice}, verifier.ErrRequest, "purpose"},
 		{"no purpose", verifier.Order{Query: []byte(query), Flow: verifier.CrossDevice}, verifier.ErrRequest, "purpose"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zegel-id/zegel/holder"
+	"github.com/zegel-id/zegel/holder/unit"
 	"github.com/zegel-id/zegel/internal/fetch"
 	"github.com/zegel-id/zegel/internal/rest"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -32,7 +33,9 @@ func (a *app) stamps() (holder.Stamps, error) {
 	}
 	client := fetch.Operator(fetch.Options{PlainLoopback: a.c.Profile == ProfileDevelopment, Timeout: 15 * time.Second, HeaderTimeout: 10 * time.Second, Now: a.now})
 	a.closers = append(a.closers, client.Close)
-	out := &tsp.Client{HTTP: client, Trust: anchors, Random: rand.Reader, Now: a.now}
+	// Wallets stamp again within this time of an end: a token that ends sooner is none
+	// that helps.
+	out := &tsp.Client{HTTP: client, Trust: anchors, Random: rand.Reader, Now: a.now, Lasting: unit.DefaultMargin}
 	for _, t := range c.Authorities {
 		out.Authorities = append(out.Authorities, tsp.Authority{URL: t.URL, Policy: t.policy})
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/trust/tsl"
+	"github.com/zegel-id/zegel/seal/tsp"
 )
 
 // On the roles as they are served: credentials that come have evidence of B-LTA in
@@ -39,6 +40,11 @@ func TestEvidenceInTheVault(t *testing.T) {
 	var err error
 	w.state.Environment, err = s.env.app.environment()
 	must(err)
+	relay, err := s.env.app.stamps()
+	must(err)
+	if c, ok := relay.(*tsp.Client); !ok || c.Lasting < unit.DefaultMargin {
+		t.Errorf("an authority that ends before wallets stamp again is good enough: %+v", relay)
+	}
 	_, err = w.create(ctx)
 	must(err)
 	v, err := w.vault(ctx)

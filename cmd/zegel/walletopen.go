@@ -17,7 +17,8 @@ func (f *walletFlags) open() *cobra.Command {
 		Short: "Open a vault that is there on this machine too, with its recovery code",
 		Long: `Opens the vault of the citizen who signs in on a further machine, or on a new one
 when the old one is lost. The recovery code is read from the standard input, so
-that no other user of the machine sees it; it is kept when it opens the vault.`,
+that no other user of the machine sees it; it is kept when it opens the vault.
+Evidence of seals that is missing or nears its end is made then.`,
 		Example: "  zegel wallet open < recovery-code",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,6 +55,7 @@ that no other user of the machine sees it; it is kept when it opens the vault.`,
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Your vault is open here too.\n  WebID  %s\n  pod    %s\n", v.Info.WebID, v.Info.Storage)
+			w.afterwards(ctx, cmd.OutOrStdout(), v)
 			return nil
 		},
 	}

@@ -2,6 +2,7 @@ package unit
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/tsp"
 )
 
 // DefaultMargin is how long before its end evidence is stamped again. It is longer
@@ -92,6 +94,7 @@ func (a Archive) Tend(ctx context.Context, v *Vault) ([]Tended, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.Stamper = &once{Stamper: a.Stamper}
 	var out []Tended
 	for _, e := range entries {
 		switch {
@@ -108,6 +111,25 @@ func (a Archive) Tend(ctx context.Context, v *Vault) ([]Tended, error) {
 		}
 	}
 	return out, v.remind(ctx, out, a.Now())
+}
+
+// once asks for no further time-stamp when none was to be had: the next credential
+// would wait as long for the same answer, and use up what a vault may ask for in a day.
+type once struct {
+	seal.Stamper
+	none error
+}
+
+// Stamp implements seal.Stamper.
+func (o *once) Stamp(ctx context.Context, hash crypto.Hash, imprint []byte) (*tsp.Token, error) {
+	if o.none != nil {
+		return nil, o.none
+	}
+	token, err := o.Stamper.Stamp(ctx, hash, imprint)
+	if failed := (*tsp.StampError)(nil); errors.As(err, &failed) {
+		o.none = err
+	}
+	return token, err
 }
 
 // isOf reports whether a credential of evidence is there.
@@ -149,7 +171,7 @@ func (a Archive) tend(ctx context.Context, v *Vault, c, have Entry) (t Tended, e
 func (a Archive) tendTo(ctx context.Context, v *Vault, c, have Entry) (Tended, error) {
 	t := Tended{Credential: c.Name, Evidence: have.Name, Title: c.Title, Done: DoneKept, Level: seal.Level(have.Level), StampBefore: have.StampBefore}
 	covers := have.Name != "" && have.Added.Equal(c.Added) // else it is of what was issued before
-	if covers && t.Level.Includes(seal.BaselineLTA) && (a.lasts(have.StampBefore) || a.waits(have)) {
+	if covers && t.Level.Includes(seal.BaselineLTA) && have.Algorithms == a.algorithms() && (a.lasts(have.StampBefore) || a.waits(have)) {
 		return t, nil
 	}
 	var err error
@@ -162,7 +184,8 @@ func (a Archive) tendTo(ctx context.Context, v *Vault, c, have Entry) (Tended, e
 }
 
 // ofOne reports whether an error is of one credential and its evidence, which may
-// also be too large for the vault.
+// also be too large for the vault, or lie where the pod cannot read it now. When the
+// platform is away altogether, telling it when to remind finds out.
 func ofOne(err error) bool {
 	for _, known := range []error{seal.ErrArchive, ErrEvidence, ErrItem, ErrEnvelope, ErrNotFound, evidence.ErrAugment} {
 		if errors.Is(err, known) {
@@ -170,7 +193,7 @@ func ofOne(err error) bool {
 		}
 	}
 	r := (*Refusal)(nil)
-	return errors.As(err, &r) && r.Status == http.StatusRequestEntityTooLarge
+	return errors.As(err, &r) && (r.Status == http.StatusRequestEntityTooLarge || r.Status >= http.StatusInternalServerError)
 }
 
 // lasts reports whether evidence need not be stamped again yet.
@@ -202,6 +225,17 @@ func (a Archive) anchors() string {
 	return jose.Encode(sum[:])
 }
 
+// algorithms is a digest of the table that says until when algorithms are believed:
+// with another one evidence may end sooner.
+func (a Archive) algorithms() string {
+	suite := a.Seals.Suite
+	if suite == nil {
+		suite = trust.DefaultSuite()
+	}
+	sum := sha256.Sum256(suite.Document())
+	return jose.Encode(sum[:])
+}
+
 // first makes the evidence of a credential, and what it could not be lifted to
 // stays owed. That of an earlier issuance goes when the new one is stored.
 func (a Archive) first(ctx context.Context, v *Vault, c, former Entry, t *Tended) error {
@@ -210,7 +244,27 @@ func (a Archive) first(ctx context.Context, v *Vault, c, former Entry, t *Tended
 	if err != nil {
 		return err
 	}
-	e := Entry{Kind: KindEvidence, Of: c.Name, Title: c.Title, Format: c.Format, Type: c.Type, Issuer: c.Issuer, Added: c.Added, Level: string(judged.Level), StampBefore: judged.StampBefore}
+	return a.enter(ctx, v, c, former, f, judged, lifting, t)
+}
+
+// instead makes evidence in place of what cannot be read. What is there goes only when
+// there is something to take its place: a pod that answers badly once would else cost
+// what nobody can make again.
+func (a Archive) instead(ctx context.Context, v *Vault, c, have Entry, unread error, t *Tended) error {
+	f, judged, lifting, err := a.make(ctx, v, c)
+	if err != nil {
+		return errors.Join(unread, err)
+	}
+	if err := v.Remove(ctx, have.Name); err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return a.enter(ctx, v, c, Entry{}, f, judged, lifting, t)
+}
+
+// enter stores new evidence, removes that of an earlier issuance, and tells what the
+// new one could not be lifted to.
+func (a Archive) enter(ctx context.Context, v *Vault, c, former Entry, f *evidence.File, judged seal.Validation, lifting error, t *Tended) (err error) {
+	e := Entry{Kind: KindEvidence, Of: c.Name, Title: c.Title, Format: c.Format, Type: c.Type, Issuer: c.Issuer, Added: c.Added, Level: string(judged.Level), StampBefore: judged.StampBefore, Algorithms: a.algorithms()}
 	if e.Name, err = NewName(v.Random); err != nil {
 		return err
 	}
@@ -254,26 +308,26 @@ func (a Archive) make(ctx context.Context, v *Vault, c Entry) (f *evidence.File,
 
 // again lifts or renews evidence that is there. The stored one changes in one
 // step, and only to one that holds. Evidence that ran out is made anew, which works
-// while the seal holds without it.
+// while the seal holds without it; while nobody can tell whether it holds, it stays.
 func (a Archive) again(ctx context.Context, v *Vault, c, have Entry, t *Tended) error {
 	f, etag, err := v.evidence(ctx, have)
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrEnvelope) { // the pod lost or damaged it
-		if err := v.Remove(ctx, have.Name); err != nil {
-			return err
-		}
-		return a.first(ctx, v, c, Entry{}, t)
+		return a.instead(ctx, v, c, have, err, t)
 	}
 	if err != nil {
 		return err
 	}
 	before, err := a.judge(ctx, f)
+	if err != nil && a.open(ctx, f) {
+		return err
+	}
 	if err != nil {
 		made, judged, lifting, errMade := a.make(ctx, v, c)
 		if errMade != nil {
 			return errors.Join(err, errMade)
 		}
 		t.Done = DoneMade
-		return errors.Join(lifting, v.replaceEvidence(ctx, have, made, etag, judged, t))
+		return errors.Join(lifting, v.replaceEvidence(ctx, have, made, etag, judged, a.algorithms(), t))
 	}
 	working := error(nil)
 	if !before.Level.Includes(seal.BaselineLTA) {
@@ -293,13 +347,13 @@ func (a Archive) again(ctx context.Context, v *Vault, c, have Entry, t *Tended) 
 	// stamped is not kept, for evidence has room for a number of stamps. That it had
 	// nothing better is remembered.
 	if t.Done == DoneRenewed && !after.StampBefore.After(before.StampBefore) {
-		t.Done = DoneKept
-		return v.noBetter(ctx, have.Name, a.Now(), a.anchors())
+		t.Done, t.StampBefore = DoneKept, before.StampBefore
+		return v.noBetter(ctx, have.Name, before.StampBefore, a.algorithms(), a.Now(), a.anchors())
 	}
 	if t.Done == DoneKept {
 		f = nil // only the index did not know of it
 	}
-	return errors.Join(working, v.replaceEvidence(ctx, have, f, etag, after, t))
+	return errors.Join(working, v.replaceEvidence(ctx, have, f, etag, after, a.algorithms(), t))
 }
 
 func (a Archive) archivist() *seal.Archivist {
@@ -320,6 +374,15 @@ func (a Archive) judge(ctx context.Context, f *evidence.File) (seal.Validation, 
 		return v, fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
 	return v, nil
+}
+
+// open reports whether evidence may hold after all: all that is missing is what
+// somebody says today of revocation. It is no reason to give up what it proves.
+func (a Archive) open(ctx context.Context, f *evidence.File) bool {
+	seals := *a.Seals
+	seals.InsecureAcceptUnknownRevocation = true
+	v, err := seals.ValidateEvidence(ctx, f, a.Now())
+	return err == nil && v.Err() == nil
 }
 
 // liftCopy takes an issued copy apart: a compact token, and the disclosures of an

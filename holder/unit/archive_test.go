@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
 	"github.com/zegel-id/zegel/seal/trust"
+	"github.com/zegel-id/zegel/seal/tsp"
 	"github.com/zegel-id/zegel/seal/tsp/devtsa"
 )
 
@@ -379,11 +381,24 @@ func TestProven(t *testing.T) {
 	if _, err := s.Proven(t.Context(), one, []byte("{}")); !errors.Is(err, unit.ErrEvidence) {
 		t.Error(err)
 	}
-	other := one
-	other.Copies = slices.Clone(one.Copies)
-	other.Copies[1].Credential = quoted(changed(t, one.Copies[1].Credential, '~', 5, "AA"))
-	if _, err := s.Proven(t.Context(), other, of(one)); err == nil {
-		t.Error("a changed disclosure is proven")
+	// The copies without evidence are presented first: they must be what was sealed, by
+	// the same certificate.
+	stranger := newAuthority(t, issuerURL).issue(t, one.Copies[0].Key.Public())
+	for name, c := range map[string]struct {
+		copy int
+		text string
+	}{
+		"a changed disclosure":                     {1, changed(t, one.Copies[1].Credential, '~', 5, "AA")},
+		"a changed disclosure of another copy":     {0, changed(t, one.Copies[0].Credential, '~', 5, "AA")},
+		"a changed signature of another copy":      {0, changed(t, one.Copies[0].Credential, '~', -10, "AAAA")},
+		"another copy by another of the same name": {0, stranger},
+	} {
+		other := one
+		other.Copies = slices.Clone(one.Copies)
+		other.Copies[c.copy].Credential = quoted(c.text)
+		if v, err := s.Proven(t.Context(), other, of(one)); err == nil && v.Err() == nil {
+			t.Errorf("%s is proven", name)
+		}
 	}
 }
 
@@ -491,7 +506,7 @@ func TestArchiveRanOut(t *testing.T) {
 	second := x.authorityUntil(t, at.AddDate(20, 0, 0))
 	a := x.archive(t, first, second)
 	x.stamps = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	if got := x.tend(t, a); !errors.Is(got.Err, unit.ErrEvidence) || len(x.months) != 2 || x.months[1] != `{"open_before":""}` {
+	if got := x.tend(t, a); !errors.Is(got.Err, unit.ErrEvidence) || len(x.months) != 2 || x.months[1] != `{"open_before":"2027-06"}` {
 		t.Errorf("%+v, told %q", got, x.months)
 	}
 	x.stamps = relay(second)
@@ -554,5 +569,247 @@ func TestArchiveLost(t *testing.T) {
 	}
 	if entries := must(x.vault.Entries(t.Context()))(t); len(entries) != 4 {
 		t.Errorf("%d entries", len(entries))
+	}
+}
+
+// When nothing can take its place, what the pod answers badly for is not removed: it
+// may be whole, and is the only proof left.
+func TestArchiveLostForNow(t *testing.T) {
+	for name, damage := range map[string]func(x *archived, name string) (mend func()){
+		"not found": func(x *archived, name string) func() {
+			x.pod.fail = func(r *http.Request) int {
+				if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, name) {
+					return http.StatusNotFound
+				}
+				return 0
+			}
+			return func() { x.pod.fail = nil }
+		},
+		"cut off": func(x *archived, name string) func() {
+			x.pod.mu.Lock()
+			defer x.pod.mu.Unlock()
+			whole := x.pod.items[name]
+			x.pod.items[name] = whole[:len(whole)/2]
+			return func() {
+				x.pod.mu.Lock()
+				defer x.pod.mu.Unlock()
+				x.pod.items[name] = whole
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newArchived(t)
+			first := x.authorityUntil(t, at.AddDate(20, 0, 0))
+			x.stamps = relay(first)
+			it := x.hold(t, x.vault, 2)
+			made := x.tend(t, x.archive(t, first))
+			// The certificate of the seal has run out, and the time to stamp again has come.
+			x.clock = at.AddDate(19, 9, 0)
+			second := x.authorityUntil(t, at.AddDate(40, 0, 0))
+			x.stamps = relay(second)
+			seals := x.court(t, first, second)
+			a := unit.Archive{Stamper: x.vault.Platform.Stamper(seals.Trust, rand.Reader), Lists: seals.Revocation.(*trust.CRLs), Seals: seals, Now: x.now}
+			mend := damage(x, made.Evidence)
+			if got := x.tend(t, a); got.Err == nil || got.Evidence != made.Evidence || !got.StampBefore.Equal(made.StampBefore) {
+				t.Errorf("%+v", got)
+			}
+			mend()
+			if got := x.tend(t, a); got.Done != unit.DoneRenewed || got.Err != nil || x.judged(t, seals, it.Name).Err() != nil {
+				t.Errorf("when the pod answers again: %+v", got)
+			}
+		})
+	}
+}
+
+// That nobody says today whether the authority of the stamps was revoked costs no
+// proof of the earlier time: the evidence stays, and is stamped again another day. Of
+// an authority that was revoked nothing is left to keep.
+func TestArchiveUnknownAuthority(t *testing.T) {
+	for name, c := range map[string]struct {
+		known bool
+		want  unit.Done
+	}{"unknown": {false, unit.DoneKept}, "revoked": {true, unit.DoneMade}} {
+		t.Run(name, func(t *testing.T) {
+			x := newArchived(t)
+			first := x.authorityUntil(t, at.AddDate(1, 0, 0))
+			x.stamps = relay(first)
+			it := x.hold(t, x.vault, 2)
+			x.tend(t, x.archive(t, first))
+			before, _, err := x.vault.Evidence(t.Context(), it.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.clock = at.AddDate(0, 10, 0)
+			second := x.authorityUntil(t, at.AddDate(20, 0, 0))
+			x.stamps = relay(second)
+			a := x.archive(t, first, second)
+			crls := must(x.CRLs(nil, x.now))(t)
+			x.publish(t, crls, second)
+			if c.known {
+				gone := x509.RevocationListEntry{SerialNumber: first.Chain[0].SerialNumber, RevocationTime: at, ReasonCode: 1}
+				der := must(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: x.clock, NextUpdate: x.clock.AddDate(0, 0, 7), RevokedCertificateEntries: []x509.RevocationListEntry{gone}}, first.Root, first.RootKey))(t)
+				if err := crls.Add(der, first.Root); err != nil {
+					t.Fatal(err)
+				}
+			}
+			today := a
+			seals := *a.Seals
+			seals.Revocation, today.Lists, today.Seals = crls, crls, &seals
+			got := x.tend(t, today)
+			after, _, err := x.vault.Evidence(t.Context(), it.Name)
+			if err != nil || got.Done != c.want || (got.Err == nil) != c.known || bytes.Equal(before, after) == c.known {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			if c.known {
+				return
+			}
+			// The next day the list is to be had.
+			if got := x.tend(t, a); got.Done != unit.DoneRenewed || got.Err != nil {
+				t.Errorf("%+v", got)
+			}
+			if v := x.judged(t, a.Seals, it.Name); v.Err() != nil || !v.BestSignatureTime.Equal(at) {
+				t.Errorf("it proves %s, %v", v.BestSignatureTime, v.Err())
+			}
+		})
+	}
+}
+
+// relayAll relays as the platform does, to several authorities in order.
+func (x *archived) relayAll(trusted tsp.Chains, all ...*devtsa.Authority) http.Handler {
+	client := &tsp.Client{Trust: trusted, Random: rand.Reader, Now: x.now, Lasting: unit.DefaultMargin, HTTP: byHost(all)}
+	for i := range all {
+		client.Authorities = append(client.Authorities, tsp.Authority{URL: "https://" + strconv.Itoa(i) + "/"})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, _ := io.ReadAll(r.Body)
+		asked, err := tsp.ParseRequest(query)
+		if err == nil {
+			query, err = client.Relay(r.Context(), asked)
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/timestamp-reply")
+		_, _ = w.Write(query)
+	})
+}
+
+// byHost are authorities at hosts that are numbers.
+type byHost []*devtsa.Authority
+
+func (b byHost) Do(r *http.Request) (*http.Response, error) {
+	i, err := strconv.Atoi(r.URL.Host)
+	if err != nil {
+		return nil, err
+	}
+	return b[i].Do(r)
+}
+
+// The authority that is asked first keeps its certificate to the end: the second one
+// stamps again in time.
+func TestArchiveSecondAuthority(t *testing.T) {
+	x := newArchived(t)
+	ends, lasts := x.authorityUntil(t, at.AddDate(1, 0, 0)), x.authorityUntil(t, at.AddDate(20, 0, 0))
+	a := x.archive(t, ends, lasts)
+	x.stamps = x.relayAll(a.Seals.Trust, ends, lasts)
+	it := x.hold(t, x.vault, 2)
+	if got := x.tend(t, a); got.Done != unit.DoneMade || !got.StampBefore.Equal(at.AddDate(1, 0, 0)) {
+		t.Fatalf("%+v", got)
+	}
+	x.clock = at.AddDate(0, 10, 0)
+	a = x.archive(t, ends, lasts)
+	x.stamps = x.relayAll(a.Seals.Trust, ends, lasts)
+	if got := x.tend(t, a); got.Done != unit.DoneRenewed || got.Err != nil {
+		t.Errorf("%+v", got)
+	}
+	x.clock = x.Seal.Certificate.NotAfter.AddDate(0, 0, 1)
+	if v := x.judged(t, x.court(t, ends, lasts), it.Name); v.Err() != nil {
+		t.Errorf("%s %s: %v", v.Indication, v.SubIndication, v.Err())
+	}
+}
+
+// Where no authority gives a time-stamp, one credential finds out for all: each is
+// owed, and the vault asked once.
+func TestArchiveAsksOnce(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(2, 0, 0))
+	a := x.archive(t, tsa)
+	asked := 0
+	x.stamps = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	for range 5 {
+		x.hold(t, x.vault, 1)
+	}
+	all, err := a.Tend(t.Context(), x.vault)
+	if err != nil || len(all) != 5 || asked != 1 || slices.ContainsFunc(all, func(x unit.Tended) bool { return !errors.Is(x.Err, seal.ErrArchive) }) {
+		t.Errorf("asked %d times: %+v, %v", asked, all, err)
+	}
+	if !slices.Equal(x.months, []string{`{"open_before":"2026-12"}`}) {
+		t.Errorf("told %q: nobody will remember what is owed", x.months)
+	}
+	x.stamps = relay(tsa)
+	if all, err := a.Tend(t.Context(), x.vault); err != nil || slices.ContainsFunc(all, func(x unit.Tended) bool { return x.Level != seal.BaselineLTA }) {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if last := x.months[len(x.months)-1]; last != `{"open_before":"2028-11"}` {
+		t.Errorf("told %s", last)
+	}
+}
+
+// A new table of algorithms says that one ends sooner: the evidence is looked at
+// again, the citizen reminded of the new month, and it is stamped again in time.
+func TestArchiveAlgorithmEnds(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(20, 0, 0))
+	x.stamps = relay(tsa)
+	it := x.hold(t, x.vault, 2)
+	x.tend(t, x.archive(t, tsa))
+	for _, ends := range []bool{false, true} {
+		a := x.archive(t, tsa)
+		table := `{"version":"T1","digests":[{"name":"SHA-256"}],"keys":[{"name":"ECDSA","bits":256}]}`
+		month := `{"open_before":"2046-11"}`
+		if ends {
+			table = `{"version":"T2","digests":[{"name":"SHA-256"}],"keys":[{"name":"ECDSA","bits":256,"until":"2028-03-01"}]}`
+			month = `{"open_before":"2028-03"}`
+		}
+		a.Seals.Suite = must(trust.ParseSuite([]byte(table)))(t)
+		for range 2 {
+			got := x.tend(t, a)
+			if got.Done != unit.DoneKept || got.Err != nil || got.StampBefore.Year() == 2028 != ends {
+				t.Fatalf("%+v", got)
+			}
+		}
+		if last := x.months[len(x.months)-1]; last != month {
+			t.Errorf("told %s, expected %s", last, month)
+		}
+		entries := must(x.vault.Entries(t.Context()))(t)
+		if i := slices.IndexFunc(entries, func(e unit.Entry) bool { return e.Of == it.Name }); entries[i].StampBefore.Year() == 2028 != ends {
+			t.Errorf("%+v", entries[i])
+		}
+	}
+}
+
+// A resource that the pod cannot read keeps no other from being tended to.
+func TestArchiveUnreadable(t *testing.T) {
+	x := newArchived(t)
+	tsa := x.authorityUntil(t, at.AddDate(2, 0, 0))
+	x.stamps = relay(tsa)
+	a := x.archive(t, tsa)
+	one, two := x.hold(t, x.vault, 1), x.hold(t, x.vault, 1)
+	x.pod.fail = func(r *http.Request) int {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, one.Name) {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	all, err := a.Tend(t.Context(), x.vault)
+	if err != nil || len(all) != 2 || all[0].Err == nil || all[1].Credential != two.Name || all[1].Level != seal.BaselineLTA {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if !slices.Equal(x.months, []string{`{"open_before":"2028-11"}`}) {
+		t.Errorf("told %q", x.months)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/evidence"
+	"github.com/zegel-id/zegel/seal/tsp"
 )
 
 // ErrEvidence is returned for evidence that does not hold, or that no evidence can
@@ -105,7 +106,7 @@ func (v *Vault) addEvidence(ctx context.Context, e Entry, f *evidence.File) (Ent
 
 // replaceEvidence stores evidence in place of what was read, unless it is nil, and
 // what it proves in the index.
-func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, etag string, judged seal.Validation, t *Tended) error {
+func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, etag string, judged seal.Validation, algorithms string, t *Tended) error {
 	if f != nil {
 		s, err := stored(e.Of, f)
 		if err != nil {
@@ -119,7 +120,7 @@ func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, 
 	_, err := v.change(ctx, func(x *index) {
 		for i := range x.Entries {
 			if x.Entries[i].Name == e.Name {
-				x.Entries[i].Level, x.Entries[i].StampBefore = string(judged.Level), judged.StampBefore
+				x.Entries[i].Level, x.Entries[i].StampBefore, x.Entries[i].Algorithms = string(judged.Level), judged.StampBefore, algorithms
 				x.Entries[i].NoBetter, x.Entries[i].NoBetterOf = time.Time{}, ""
 			}
 		}
@@ -127,11 +128,13 @@ func (v *Vault) replaceEvidence(ctx context.Context, e Entry, f *evidence.File, 
 	return err
 }
 
-// noBetter remembers that nobody had a time-stamp that runs longer than evidence does.
-func (v *Vault) noBetter(ctx context.Context, name string, at time.Time, anchors string) error {
+// noBetter remembers that nobody had a time-stamp that runs longer than evidence does,
+// and until when that is.
+func (v *Vault) noBetter(ctx context.Context, name string, before time.Time, algorithms string, at time.Time, anchors string) error {
 	_, err := v.change(ctx, func(x *index) {
 		for i := range x.Entries {
 			if x.Entries[i].Name == name {
+				x.Entries[i].StampBefore, x.Entries[i].Algorithms = before, algorithms
 				x.Entries[i].NoBetter, x.Entries[i].NoBetterOf = at.UTC().Truncate(time.Second), anchors
 			}
 		}
@@ -140,11 +143,16 @@ func (v *Vault) noBetter(ctx context.Context, name string, at time.Time, anchors
 }
 
 // remind tells the platform the month before which the vault should be opened,
-// and nothing else, when that is another than it knows.
+// and nothing else, when that is another than it knows. What is owed because no
+// authority gave a time-stamp is tried again within a month: nobody else remembers it.
 func (v *Vault) remind(ctx context.Context, all []Tended, now time.Time) error {
 	var first time.Time
 	for _, t := range all {
-		if at := t.StampBefore; at.After(now) && (first.IsZero() || at.Before(first)) {
+		at := t.StampBefore
+		if failed := (*tsp.StampError)(nil); !at.After(now) && errors.As(t.Err, &failed) {
+			at = now.AddDate(0, 1, 0)
+		}
+		if at.After(now) && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}

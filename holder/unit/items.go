@@ -100,6 +100,8 @@ type Entry struct {
 	Of          string    `json:"of,omitzero"`
 	Level       string    `json:"level,omitzero"`
 	StampBefore time.Time `json:"stamp_before,omitzero"`
+	// Algorithms is a digest of the table by which StampBefore was found.
+	Algorithms string `json:"algorithms,omitzero"`
 	// NoBetter is when no authority had a certificate that runs longer than the
 	// evidence does, and NoBetterOf a digest of the anchors that were trusted then.
 	NoBetter   time.Time `json:"no_better,omitzero"`

@@ -120,7 +120,7 @@ func TestReadRefuses(t *testing.T) {
 		{"register over", "the register of receivers is over, or of a time that lies ahead", func(_ *testing.T, r *receiver) { r.register = func(d m) { d["exp"] = at.Unix() } }},
 		{"register without end", "the register of receivers is over, or of a time that lies ahead", func(_ *testing.T, r *receiver) { r.register = func(d m) { delete(d, "exp") } }},
 		{"register of the future", "the register of receivers is over, or of a time that lies ahead", func(_ *testing.T, r *receiver) { r.register = func(d m) { d["iat"] = at.Add(time.Hour).Unix() } }},
-		{"register that is no object", "the register of receivers cannot be read: not strict JSON: member /rec", func(_ *testing.T, r *receiver) { r.register = func(d m) { d["receivers"] = "all" } }},
+		{"register that is no object", "the register of receivers cannot be read: not strict JSON: member rec", func(_ *testing.T, r *receiver) { r.register = func(d m) { d["receivers"] = "all" } }},
 		{"register signed by another", "signature does not verify", func(t *testing.T, r *receiver) {
 			r.published = func(w http.ResponseWriter) {
 				payload := must(jose.Marshal(m{"exp": at.Add(time.Hour).Unix(), "receivers": []any{m{"registration": receiverNumber, "status": "admitted"}}}))(t)

@@ -46,7 +46,8 @@ func (s Issuance) Sealed(ctx context.Context, it Item) (seal.Validation, error) 
 
 // Proven judges like Sealed, by the evidence of the seal: what time-stamps prove
 // decides at which time the certificate counts. Only one copy has evidence, and the
-// evidence must be of it; of the others it says nothing.
+// evidence must be of it; the others must be what the same certificate sealed, if
+// their own seals do not hold now.
 func (s Issuance) Proven(ctx context.Context, it Item, text []byte) (seal.Validation, error) {
 	f := format.By(it.Format)
 	if f == nil || len(it.Copies) == 0 || s.Seals == nil || !Archivable(it.Format) {
@@ -56,13 +57,33 @@ func (s Issuance) Proven(ctx context.Context, it Item, text []byte) (seal.Valida
 	if err != nil {
 		return seal.Validation{}, fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
-	return s.sealed(ctx, f, it, len(it.Copies)-1, func(u format.Signature) (seal.Validation, error) {
+	last := len(it.Copies) - 1
+	proven, err := s.sealed(ctx, f, it, last, func(u format.Signature) (seal.Validation, error) {
 		token, err := file.Compact()
 		if err != nil || u.Token == nil || token != u.Token.SigningInput()+"."+jose.Encode(u.Token.Signature) {
 			return seal.Validation{}, fmt.Errorf("%w: it is of another copy or credential", ErrEvidence)
 		}
 		return s.Seals.ValidateEvidence(ctx, file, s.Now())
 	})
+	if err != nil || proven.Err() != nil {
+		return proven, err
+	}
+	for n := range last {
+		v, err := s.sealed(ctx, f, it, n, func(u format.Signature) (seal.Validation, error) {
+			v, err := u.Validate(ctx, s.Seals, s.Now())
+			if err == nil && v.Err() != nil && v.Indication == seal.Indeterminate && proven.Certificate.Equal(v.Certificate) {
+				return proven, nil // its signature and disclosures are looked at all the same
+			}
+			return v, err
+		})
+		if err != nil {
+			return seal.Validation{}, fmt.Errorf("copy %d: %w", n+1, err)
+		}
+		if v.Err() != nil {
+			return v, nil
+		}
+	}
+	return proven, nil
 }
 
 // errSeal ends the verification of a copy whose seal does not hold.

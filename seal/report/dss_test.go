@@ -90,9 +90,9 @@ var dssSamples = []struct {
 		{"dss2620_jades-t-level-with-etsiu-in-crit.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JAdES-BASELINE-T", "crit[1]"},
 	}},
 	{malformed, "crit and x5c must be arrays of strings (RFC 7515, Sections 4.1.6 and 4.1.11)", []dssSample{
-		{"dss2620_jades-with-crit-string-type.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JSON-NOT-ETSI", "/crit"},
-		{"dss2620_jades-with-crit-with-wrong-entry-type.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JSON-NOT-ETSI", "/crit/0"},
-		{"jades-wrong-x5c-header.json", "INDETERMINATE NO_SIGNING_CERTIFICATE_FOUND JAdES-BASELINE-B", "/x5c"},
+		{"dss2620_jades-with-crit-string-type.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JSON-NOT-ETSI", "member crit has"},
+		{"dss2620_jades-with-crit-with-wrong-entry-type.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JSON-NOT-ETSI", "crit[0]"},
+		{"jades-wrong-x5c-header.json", "INDETERMINATE NO_SIGNING_CERTIFICATE_FOUND JAdES-BASELINE-B", "member x5c has"},
 	}},
 	{malformed, "what is critical must be understood, and this exp is no time (RFC 7519, Section 4.1.4)", []dssSample{
 		{"dss2620_jades-with-expiration-time-header-in-crit.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JAdES-BASELINE-B", "exp is critical"},
@@ -107,10 +107,10 @@ var dssSamples = []struct {
 		{"malformed-jades-serialization.json", "EXCEPTION", "not strict JSON"},
 	}},
 	{malformed, "members that nobody defines, or of another type, may hide what was not signed: evidence is a closed form", []dssSample{
-		{"flattened-extra-element.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JAdES-BASELINE-B", "/evil"},
-		{"serialization-extra-element.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JAdES-BASELINE-B", "/signatures/0/evil"},
-		{"serialization-wrong-payload-type.json", "INDETERMINATE SIGNED_DATA_NOT_FOUND JAdES-BASELINE-B", "/payload"},
-		{"specs-jades-lta-invalid.json", "INDETERMINATE SIGNED_DATA_NOT_FOUND JAdES-BASELINE-T", "/evilPayload"},
+		{"flattened-extra-element.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JAdES-BASELINE-B", "member evil"},
+		{"serialization-extra-element.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JAdES-BASELINE-B", "signatures[0].evil"},
+		{"serialization-wrong-payload-type.json", "INDETERMINATE SIGNED_DATA_NOT_FOUND JAdES-BASELINE-B", "member payload"},
+		{"specs-jades-lta-invalid.json", "INDETERMINATE SIGNED_DATA_NOT_FOUND JAdES-BASELINE-T", "evilPayload"},
 		{"specs-jades-with-sigPSt-invalid.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JSON-NOT-ETSI", "/signature"},
 	}},
 	{malformed, "evidence is of one seal; which of several was meant cannot be told", []dssSample{
@@ -127,7 +127,7 @@ var dssSamples = []struct {
 		{"specs-jades-with-sigPSt.json", "TOTAL_FAILED HASH_FAILURE JSON-NOT-ETSI", "etsiU[0] is not base64url"},
 	}},
 	{malformed, "etsiU must be an array (TS 119 182-1, clause 5.3.1); DSS passes over it", []dssSample{
-		{"jades-wrong-etsiu-type.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JAdES-BASELINE-B", "/header/etsiU"},
+		{"jades-wrong-etsiu-type.json", "INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND JAdES-BASELINE-B", "header.etsiU"},
 	}},
 	{malformed, "without its payload the document is no evidence; DSS says that the data are not there", []dssSample{
 		{"jades-flattened-BpB-detached-objectByURIHash.json", "INDETERMINATE SIGNED_DATA_NOT_FOUND JAdES-BASELINE-B", "payload is missing"},

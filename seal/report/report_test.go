@@ -565,3 +565,29 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// What the evidence must be stamped again for is named as what it is.
+func TestStampAgain(t *testing.T) {
+	file := testvectors.File(t, "jades-golden", "vc-blta.flat.json")
+	ecdsa := func(until string) string {
+		return `{"version":"T","digests":[{"name":"SHA-256"},{"name":"SHA-384"},{"name":"SHA-512"}],"keys":[{"name":"RSA","bits":2048},{"name":"ECDSA","bits":256` + until + `}]}`
+	}
+	for table, want := range map[string]string{
+		ecdsa(""):                      "before 2031-11-22, when the certificate of the last time-stamp runs out",
+		ecdsa(`,"until":"2028-03-01"`): "before 2028-03-01, when an algorithm of the last time-stamp is no longer believed",
+	} {
+		v := validator(t)
+		var err error
+		if v.Suite, err = trust.ParseSuite([]byte(table)); err != nil {
+			t.Fatal(err)
+		}
+		r := judge(t, v, file)
+		var text bytes.Buffer
+		if err := r.WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		if !r.Accepted || !strings.Contains(strings.Join(strings.Fields(text.String()), " "), "Stamp again "+want) {
+			t.Errorf("expected %q\n%s", want, text.String())
+		}
+	}
+}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -112,9 +113,24 @@ func (r Report) times(p *page) {
 		p.entry("Time-stamp", "%s", s.words())
 	}
 	if !r.StampBefore.IsZero() && r.Indication != seal.TotalFailed {
-		p.entry("Stamp again", "before %s, when the certificate of the last time-stamp runs out", day(r.StampBefore))
+		p.entry("Stamp again", "before %s, when %s", day(r.StampBefore), r.ends())
 	}
 	p.entry("Validated", "%s, by the process for %s of ETSI EN 319 102-1", moment(r.ValidatedAt), processes[r.Process])
+}
+
+// ends says what ends when the evidence must have been stamped again: a certificate of
+// the last time-stamp that holds, or an algorithm before it.
+func (r Report) ends() string {
+	for _, s := range slices.Backward(r.TimeStamps) {
+		if !s.Accepted {
+			continue
+		}
+		if !slices.ContainsFunc(s.Chain, func(c Certificate) bool { return !c.NotAfter.After(r.StampBefore) }) {
+			return "an algorithm of the last time-stamp is no longer believed"
+		}
+		break
+	}
+	return "the certificate of the last time-stamp runs out"
 }
 
 func (r Report) lists(p *page) {

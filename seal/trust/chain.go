@@ -29,12 +29,19 @@ type anchors struct {
 	always      map[[sha256.Size]byte]bool     // configured
 	granted     map[[sha256.Size]byte][]Period // of services of trusted lists
 	named       map[[sha256.Size]byte][]term   // by lists of trusted entities
+	owners      map[[sha256.Size]byte]*owner   // of authorities, by name and key
+}
+
+// owner is a name and a key that have one certificate or several.
+type owner struct {
+	certificate *x509.Certificate
+	renewed     bool
 }
 
 func newAnchors(certs []*x509.Certificate) (*anchors, error) {
 	a := &anchors{
 		pool: x509.NewCertPool(), pinned: map[[sha256.Size]byte]bool{}, always: map[[sha256.Size]byte]bool{},
-		granted: map[[sha256.Size]byte][]Period{}, named: map[[sha256.Size]byte][]term{},
+		granted: map[[sha256.Size]byte][]Period{}, named: map[[sha256.Size]byte][]term{}, owners: map[[sha256.Size]byte]*owner{},
 	}
 	for _, c := range certs {
 		if err := checkKey(c); err != nil {
@@ -55,11 +62,31 @@ func newAnchors(certs []*x509.Certificate) (*anchors, error) {
 
 // trust lets paths end at a certificate.
 func (a *anchors) trust(c *x509.Certificate, sum [sha256.Size]byte) {
-	if c.IsCA {
-		a.pool.AddCert(c)
-	} else {
+	if !c.IsCA {
 		a.pinned[sum] = true
+		return
 	}
+	a.pool.AddCert(c)
+	key := ownerOf(c)
+	if o := a.owners[key]; o == nil {
+		a.owners[key] = &owner{certificate: c}
+	} else if !o.certificate.Equal(c) {
+		o.renewed = true
+	}
+}
+
+func ownerOf(c *x509.Certificate) [sha256.Size]byte {
+	h := sha256.New()
+	part(h, c.RawSubject)
+	part(h, c.RawSubjectPublicKeyInfo)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// renewed reports whether a path could end at another certificate of the same
+// authority: which one counts is a question of the time that is asked about.
+func (a *anchors) renewed(p *Path) bool {
+	o := a.owners[ownerOf(p.Anchor())]
+	return o != nil && o.renewed
 }
 
 // end notes what a path ends at.
@@ -154,23 +181,34 @@ func (a *anchors) path(chain []*x509.Certificate, at time.Time) (*Path, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %s (RFC 5280, Section 6.1)", ErrChain, reason(err))
 	}
-	var first *Path
+	var first, best *Path
 	for _, p := range found {
 		if !a.presented(p, chain) {
 			continue
 		}
 		path := a.end(newPath(p))
-		if path.ValidAt(at) == nil {
-			return path, nil
+		if path.ValidAt(at) == nil && (best == nil || path.outlasts(best)) {
+			best = path
 		}
 		if first == nil {
 			first = path
 		}
 	}
+	if best != nil {
+		return best, nil
+	}
 	if first != nil {
 		return first, nil // its validity is judged by the caller
 	}
 	return nil, fmt.Errorf("%w: x5c must hold the path in order, leaf first, and nothing else (RFC 7515, Section 4.1.6)", ErrChain)
+}
+
+// outlasts reports whether a path is the better one of two that differ in the
+// certificate of one authority, which it renewed: what it proves can be asked for
+// longer. Of anchors that are trusted for different reasons the first counts.
+func (p *Path) outlasts(other *Path) bool {
+	return p.always == other.always && (p.granted == nil) == (other.granted == nil) && (p.named == nil) == (other.named == nil) &&
+		p.notAfter.After(other.notAfter)
 }
 
 // presented reports whether a path is the chain and an anchor above it. An

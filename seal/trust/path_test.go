@@ -1,10 +1,13 @@
 package trust_test
 
 import (
+	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zegel-id/zegel/seal/qc"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -48,5 +51,33 @@ func TestPathFacts(t *testing.T) {
 	}
 	if _, err := (&trust.Path{Certificates: certs(ca)}).Organization(); err == nil {
 		t.Error("a name without an identifier has one")
+	}
+}
+
+// An authority renews its certificate with the name and the key that it had, and both
+// are trusted: the order in which they are named, and what was asked before, decide
+// nothing.
+func TestRenewedAnchor(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	key := ecKey(t)
+	before, after, below := authority("CA"), authority("CA"), leaf("Seal")
+	before.NotAfter, after.NotAfter, below.NotAfter = now.Add(year), now.Add(10*year), now.Add(5*year)
+	after.NotBefore = now.Add(-time.Minute)
+	one, two := mintFor(t, before, key, nil), mintFor(t, after, key, nil)
+	chain := certs(mint(t, below, &one))
+	for name, anchors := range map[string][]*x509.Certificate{"the old one first": certs(one, two), "the new one first": certs(two, one)} {
+		s := storeOf(t, trust.UseSeal, anchors...)
+		for _, at := range []time.Time{now.Add(-2 * time.Minute), now, now.Add(2 * year), now} { // the first under the old one alone
+			p, err := s.Certificates(chain, trust.UseSeal, at)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, at, err)
+			}
+			if !at.Before(now) && !p.NotAfter().Equal(below.NotAfter) {
+				t.Errorf("%s, %s: the path runs out on %s", name, at, p.NotAfter())
+			}
+		}
+		if _, err := s.Certificates(chain, trust.UseSeal, now.Add(6*year)); !errors.Is(err, trust.ErrValidity) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -241,7 +241,9 @@ func (s *Store) verify(k cacheKey, use Use, at time.Time, parse func() ([]*x509.
 		}
 		return nil, err
 	}
-	st.cache.put(k, p)
+	if !a.renewed(p) {
+		st.cache.put(k, p)
+	}
 	return p, nil
 }
 

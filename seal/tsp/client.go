@@ -56,6 +56,17 @@ type Client struct {
 	// MaxAccuracy refuses tokens with no accuracy, or a worse one; zero does not
 	// ask.
 	MaxAccuracy time.Duration
+	// Lasting is how long the certificates of an authority should still run: a token
+	// of one whose run out sooner is taken where no other gives a better one. Zero
+	// does not ask.
+	Lasting time.Duration
+}
+
+// given is a token that holds, and until when by the certificates of its authority.
+type given struct {
+	token *Token
+	reply []byte
+	until time.Time
 }
 
 // Failure is why an authority did not give a token.
@@ -92,17 +103,15 @@ func (c *Client) Stamp(ctx context.Context, hash crypto.Hash, imprint []byte) (*
 	if err := c.ready(); err != nil {
 		return nil, err
 	}
-	var token *Token
-	err := c.each(ctx, func(a Authority) error {
+	got, err := c.each(ctx, func(a Authority) (given, error) {
 		r, err := NewRequest(hash, imprint, c.Random) // a nonce for each
 		if err != nil {
-			return err
+			return given{}, err
 		}
 		r.Policy = a.Policy
-		token, _, err = c.ask(ctx, a, r)
-		return err
+		return c.ask(ctx, a, r)
 	})
-	return token, err
+	return got.token, err
 }
 
 // Relay asks in the name of another, who made the request and will judge the
@@ -116,15 +125,14 @@ func (c *Client) Relay(ctx context.Context, r Request) (reply []byte, err error)
 	if r.Nonce == nil || !r.Certificates {
 		return nil, fmt.Errorf("%w: it must have a nonce and ask for certificates (RFC 3161, Section 2.4.1)", ErrRequest)
 	}
-	err = c.each(ctx, func(a Authority) error {
+	got, err := c.each(ctx, func(a Authority) (given, error) {
 		asked := r
 		if asked.Policy == nil {
 			asked.Policy = a.Policy
 		}
-		_, reply, err = c.ask(ctx, a, asked)
-		return err
+		return c.ask(ctx, a, asked)
 	})
-	return reply, err
+	return got.reply, err
 }
 
 func (c *Client) ready() error {
@@ -134,20 +142,28 @@ func (c *Client) ready() error {
 	return nil
 }
 
-// each asks the authorities in order until one gives a token.
-func (c *Client) each(ctx context.Context, ask func(Authority) error) error {
+// each asks the authorities in order until one gives a token, and one that lasts
+// where that is wanted. Without, what lasts longest is taken.
+func (c *Client) each(ctx context.Context, ask func(Authority) (given, error)) (best given, err error) {
 	var failed []Failure
 	for _, a := range c.Authorities {
-		err := ask(a)
-		if err == nil {
-			return nil
+		got, err := ask(a)
+		switch {
+		case err != nil:
+			failed = append(failed, Failure{a.host(), err})
+		case c.Lasting == 0 || got.until.After(c.Now().Add(c.Lasting)):
+			return got, nil
+		case got.until.After(best.until):
+			best = got
 		}
-		failed = append(failed, Failure{a.host(), err})
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return &StampError{failed}
+	if best.token != nil {
+		return best, nil
+	}
+	return given{}, &StampError{failed}
 }
 
 func (a Authority) host() string {
@@ -159,32 +175,33 @@ func (a Authority) host() string {
 }
 
 // ask makes one exchange and every check of the token.
-func (c *Client) ask(ctx context.Context, a Authority, r Request) (*Token, []byte, error) {
+func (c *Client) ask(ctx context.Context, a Authority, r Request) (given, error) {
 	der, err := r.Marshal()
 	if err != nil {
-		return nil, nil, err
+		return given{}, err
 	}
 	asked := c.Now()
 	body, err := c.post(ctx, a, der)
 	if err != nil {
-		return nil, nil, err
+		return given{}, err
 	}
 	t, err := ParseReply(body, r)
 	if err != nil {
-		return nil, nil, err
+		return given{}, err
 	}
 	v := Verification{Hash: r.Hash, Imprint: r.Imprint, Trust: c.Trust, MaxAccuracy: c.MaxAccuracy}
-	if _, err := t.Verify(v); err != nil {
-		return nil, nil, err
+	path, err := t.Verify(v)
+	if err != nil {
+		return given{}, err
 	}
 	skew := c.Skew
 	if skew == 0 {
 		skew = DefaultSkew
 	}
 	if t.Time.Before(asked.Add(-skew)) || t.Time.After(c.Now().Add(skew)) {
-		return nil, nil, fmt.Errorf("%w: genTime is more than %s from our clock; check both clocks", ErrReply, skew)
+		return given{}, fmt.Errorf("%w: genTime is more than %s from our clock; check both clocks", ErrReply, skew)
 	}
-	return t, body, nil
+	return given{t, body, path.NotAfter()}, nil
 }
 
 // post sends a query and reads a bounded reply. Sigstore's server answers 201

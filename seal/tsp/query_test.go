@@ -5,13 +5,17 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"math/big"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/zegel-id/zegel/seal/trust"
 	"github.com/zegel-id/zegel/seal/tsp"
 	"github.com/zegel-id/zegel/seal/tsp/devtsa"
 )
@@ -146,6 +150,63 @@ func TestRelay(t *testing.T) {
 	} {
 		if _, err := c.Relay(t.Context(), bad); !errors.Is(err, tsp.ErrRequest) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// An authority whose certificate runs out soon is not the last word while another one
+// lasts; where none does, what lasts longest is taken.
+func TestLasting(t *testing.T) {
+	const day = 24 * time.Hour
+	by := map[string]*devtsa.Authority{}
+	var roots []*x509.Certificate
+	for host, days := range map[string]int{"ends.example": 10, "later.example": 20, "lasts.example": 400} {
+		by[host] = authority(t, devtsa.Options{NotAfter: now.Add(time.Duration(days) * day)})
+		roots = append(roots, by[host].Root)
+	}
+	store, err := trust.NewStore(trust.Anchors{trust.UseTimeStamp: roots}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		hosts   string
+		lasting time.Duration
+		want    string // who stamped
+		asked   int
+	}{
+		{"ends lasts later", 180 * day, "lasts", 2},
+		{"lasts ends", 180 * day, "lasts", 1},
+		{"ends later", 180 * day, "later", 2},
+		{"later ends", 180 * day, "later", 2},
+		{"down ends", 180 * day, "ends", 2},
+		{"ends down", 180 * day, "ends", 2},
+		{"ends lasts", 0, "ends", 1},
+	} {
+		asked := 0
+		client := &tsp.Client{Trust: store, Random: rand.Reader, Now: clock, Lasting: c.lasting, HTTP: answer(func(r *http.Request) (*http.Response, error) {
+			if asked++; by[r.URL.Host] == nil {
+				return response(http.StatusServiceUnavailable, "", strings.NewReader("")), nil
+			}
+			return by[r.URL.Host].Do(r)
+		})}
+		for _, host := range strings.Fields(c.hosts) {
+			client.Authorities = append(client.Authorities, tsp.Authority{URL: "https://" + host + ".example/"})
+		}
+		r := request(t)
+		reply, err := client.Relay(t.Context(), r)
+		if err != nil {
+			t.Fatalf("%s: %v", c.hosts, err)
+		}
+		token, err := tsp.ParseReply(reply, r)
+		if err != nil {
+			t.Fatalf("%s: %v", c.hosts, err)
+		}
+		if !token.Certificates[0].Equal(by[c.want+".example"].Chain[0]) || asked != c.asked {
+			t.Errorf("%s: %d asked", c.hosts, asked)
+		}
+		stamped, err := client.Stamp(t.Context(), r.Hash, r.Imprint)
+		if err != nil || !stamped.Certificates[0].Equal(by[c.want+".example"].Chain[0]) {
+			t.Errorf("%s: another one stamped for us, %v", c.hosts, err)
 		}
 	}
 }
