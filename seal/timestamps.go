@@ -268,13 +268,27 @@ func (p *proofs) values(ctx context.Context, out *Validation) error {
 		return nil
 	}
 	p.complete = true
-	out.Checks.Pass(CheckValues, spec, fmt.Sprintf("for %d chains", len(ask)))
-	if p.archivedAt < 0 {
-		return nil
+	detail := fmt.Sprintf("for %d chains", len(ask))
+	if p.archivedAt >= 0 {
+		if fault, err = p.uncovered(ctx, ask); err != nil {
+			return err
+		}
+		if p.covered = fault == ""; !p.covered {
+			detail += "; without those after the last archive time-stamp they do not suffice: " + fault
+		}
 	}
-	fault, err = suffice(ctx, p.keptBefore(p.archivedAt), ask)
-	p.covered = fault == ""
-	return err
+	out.Checks.Pass(CheckValues, spec, detail)
+	return nil
+}
+
+// uncovered says why the values that the last archive time-stamp covers do not
+// suffice; nothing when they do, or when there are no others.
+func (p *proofs) uncovered(ctx context.Context, ask []question) (fault string, err error) {
+	more := slices.ContainsFunc(p.f.Elements()[p.archivedAt:], func(e evidence.Element) bool { return len(e.Values.CRLs)+len(e.Values.OCSPs) > 0 })
+	if !more {
+		return "", nil
+	}
+	return suffice(ctx, p.keptBefore(p.archivedAt), ask)
 }
 
 // question is a path, and the time at which its certificates must be good.

@@ -14,7 +14,7 @@ import (
 const MaxRequest = 512
 
 // ParseRequest reads a TimeStampReq in DER (RFC 3161, Section 2.4.1): version 1,
-// one of the digests of Request, a nonce of 64 to 256 bits, no extensions. Whatever
+// one of the digests of Request, a positive nonce of at most 256 bits, no extensions. Whatever
 // else a request may hold is refused, so that what is relayed is a digest and
 // nothing more.
 func ParseRequest(der []byte) (Request, error) {
