@@ -17,8 +17,8 @@ import (
 )
 
 func sealCommand() *cobra.Command {
-	c := &cobra.Command{Use: "seal", Short: "Judge electronic seals"}
-	c.AddCommand(sealVerifyCommand())
+	c := &cobra.Command{Use: "seal", Short: "Judge electronic seals, and let them last"}
+	c.AddCommand(sealVerifyCommand(), sealLiftCommand())
 	return c
 }
 
