@@ -95,6 +95,13 @@ func (t *localTrust) UseSeal(ctx context.Context, tenant string, s *seal.Sealer)
 	if !ok {
 		return fmt.Errorf("%w: there is no tenant %q", devca.ErrOptions, tenant)
 	}
+	body, err := t.hierarchy.Tenant(tenant)
+	if err != nil {
+		return err
+	}
+	if err := fitsBody(body, s.Certificate()); err != nil {
+		return err
+	}
 	if err := t.notRetired(tenant, s.Certificate()); err != nil {
 		return err
 	}

@@ -134,7 +134,9 @@ func (a *app) useSealKey(ctx context.Context, c *IssuerConfig, start bool) (*sea
 			own.note(ended)
 			own.mu.Unlock()
 		}
-		err = a.local.UseSeal(ctx, c.Tenant, sealer)
+		if err = a.local.UseSeal(ctx, c.Tenant, sealer); err != nil {
+			err = fmt.Errorf("%s: %w", key.field, err)
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, key.close())

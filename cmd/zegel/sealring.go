@@ -74,7 +74,7 @@ func (t *localTrust) dropUnused() error {
 		for _, k := range keys {
 			if k.State == keyring.Active {
 				err = t.hierarchy.DropSeal(tenant)
-			} else if k.State == keyring.Former && isRetired(body, k.Chain[0]) {
+			} else if k.State == keyring.Former && isRetired(body, k.Chain[0]) || k.State == keyring.Retired && ring.Has(k.ID) {
 				err = ring.Retire(k.ID, t.now().UTC().Truncate(time.Second))
 			}
 			if err != nil {

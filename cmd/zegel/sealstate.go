@@ -136,8 +136,10 @@ func (k *sealKey) ask(ctx context.Context) error {
 	if err != nil && ctx.Err() != nil || errors.Is(err, pkcs11.ErrBusy) {
 		return nil // this server stops, or others use all that there is
 	}
-	if end := k.key.chain[0].NotAfter; err == nil && k.now().After(end) {
-		err = fmt.Errorf("the seal certificate ended on %s; replace the key", end.UTC().Format(time.RFC3339))
+	for n, c := range k.key.chain { // one above the seal certificate ends it, too
+		if err == nil && k.now().After(c.NotAfter) {
+			err = fmt.Errorf("certificate %d of the chain ended on %s; replace the key", n, c.NotAfter.UTC().Format(time.RFC3339))
+		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -18,22 +18,37 @@ func (a *app) openToken(ctx context.Context, s *SealConfig) (*signerKey, error) 
 		return nil, fmt.Errorf(".pkcs11.certificate_file: %w", err)
 	}
 	name, terms := s.signer()
-	token := a.seals.tokens[name]
+	token, end := a.seals.tokens[name], func() error { return nil }
 	if token == nil {
 		token, err = c.open(ctx, a.now)
 		if err != nil {
 			return nil, tokenFault(err)
 		}
 		a.seals.tokens[name], a.seals.terms[name] = token, terms
+		end = func() error { return a.seals.forget(name) }
 	}
 	key, err := token.Key(ctx, pkcs11.Selector{Label: c.KeyLabel, ID: c.keyID, Public: chain[0].PublicKey})
 	if err != nil {
-		return nil, tokenFault(err)
+		return nil, errors.Join(tokenFault(err), end())
 	}
 	return &signerKey{
 		Signer: key, chain: chain, field: ".pkcs11.certificate_file", check: token.Ping, every: 10 * time.Second,
-		where: "token " + c.TokenLabel, atOnce: max(1, token.Status().Sessions), close: func() error { return nil },
+		where: "token " + c.TokenLabel, atOnce: max(1, token.Status().Sessions), close: end,
 	}, nil
+}
+
+// forget closes a token, and nothing is held against how it was used; with opening.
+// Whoever opened it does so: where no key of it was taken into use others may try it
+// in another way.
+func (s *sealKeys) forget(name string) error {
+	token := s.tokens[name]
+	delete(s.tokens, name)
+	delete(s.terms, name)
+	delete(s.queues, name)
+	if token == nil {
+		return nil
+	}
+	return token.Close()
 }
 
 func (c *PKCS11Config) open(ctx context.Context, now func() time.Time) (*pkcs11.Token, error) {
