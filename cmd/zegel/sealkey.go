@@ -175,7 +175,7 @@ func (s *sealKeys) prepare(ctx context.Context, c *IssuerConfig, key *signerKey,
 	if own.queue, err = s.queue(c.Seal, key, now); err != nil {
 		return nil, nil, fmt.Errorf(".queue: %w", err)
 	}
-	through, err := direct.Through(func(k crypto.Signer) crypto.Signer { return own.queue.Key(c.Tenant, k) })
+	through, err := direct.Through(func(k crypto.Signer) crypto.Signer { return own.queue.Key(c.Tenant, k, observed{s, own}) })
 	return own, through, err
 }
 
@@ -185,7 +185,7 @@ func (s *sealKeys) queue(c *SealConfig, key *signerKey, now func() time.Time) (*
 	if q := s.queues[name]; q != nil {
 		return q, nil
 	}
-	q, err := signers.NewQueue(key, signers.QueueOptions{Slots: cmp.Or(c.Queue.AtOnce, key.atOnce), Limit: c.Queue.Waiting, Observer: s, Now: now})
+	q, err := signers.NewQueue(key, signers.QueueOptions{Slots: cmp.Or(c.Queue.AtOnce, key.atOnce), Limit: c.Queue.Waiting, Now: now})
 	if err == nil {
 		s.queues[name], s.terms[name] = q, terms
 	}

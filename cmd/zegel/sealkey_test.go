@@ -21,6 +21,7 @@ import (
 	"github.com/zegel-id/zegel/seal/csc/csctest"
 	"github.com/zegel-id/zegel/seal/pkcs11"
 	"github.com/zegel-id/zegel/seal/pkcs11/softhsmtest"
+	"github.com/zegel-id/zegel/seal/signers"
 	"github.com/zegel-id/zegel/seal/trust"
 )
 
@@ -481,4 +482,32 @@ func TestSealKeyLooked(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		look(t.Context(), true, "the certificate has ended")
 	})
+}
+
+// A key that was replaced may be late: that it is refused, or signs, says nothing of the
+// one in its place. Its signatures count all the same.
+func TestReplacedKeyIsLate(t *testing.T) {
+	s := newSealKeys()
+	open := func(where string) *sealKey {
+		k := newSealKey(&IssuerConfig{}, &signerKey{where: where}, time.Now)
+		k.log = slog.New(slog.DiscardHandler)
+		s.use(k)
+		return k
+	}
+	before := open("before")
+	observed{s, before}.Signed("", 0, time.Second, nil)
+	after := open("after")
+	observed{s, before}.Signed("", 0, time.Second, errRefused)
+	if err := s.health("")(t.Context()); err != nil {
+		t.Errorf("a late refusal of the former key: %v", err)
+	}
+	observed{s, after}.Signed("", 0, time.Second, errRefused)
+	observed{s, before}.Signed("", 0, time.Second, nil)
+	if err := s.health("")(t.Context()); !errors.Is(err, rest.ErrDegraded) {
+		t.Errorf("a late signature of the former key: %v", err)
+	}
+	observed{s, after}.Signed("", time.Second, 0, signers.ErrQueueFull)
+	if after.signed[sealOK] != 2 || after.signed[sealRefused] != 2 || after.signed[sealFull] != 1 || after.took.count != 4 || after.waited.count != 5 {
+		t.Errorf("%v, %d, %d", after.signed, after.took.count, after.waited.count)
+	}
 }

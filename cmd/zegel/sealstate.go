@@ -78,24 +78,35 @@ func (k *sealKey) name() string { return sealCheckName(k.tenant) }
 
 func sealCheckName(tenant string) string { return strings.TrimSuffix("seal-key-"+tenant, "-") }
 
-// Signed is told by a queue how a signature of a tenant went.
-func (s *sealKeys) Signed(tenant string, waited, took time.Duration, err error) {
-	if k := s.of(tenant); k != nil {
-		k.signedIn(waited, took, err)
+// observed is told how the signatures of a key went. They are counted for the tenant,
+// whichever key it has by then; how the key is they say of that key alone, for one that
+// was replaced may be late.
+type observed struct {
+	all *sealKeys
+	key *sealKey
+}
+
+// Signed implements signers.Observer.
+func (o observed) Signed(tenant string, waited, took time.Duration, err error) {
+	outcome := outcomeOf(took, err)
+	if now := o.all.of(tenant); now != nil {
+		now.counted(outcome, waited, took)
+	}
+	if outcome != sealFull { // which says nothing of the key
+		o.key.mu.Lock()
+		defer o.key.mu.Unlock()
+		o.key.note(err)
 	}
 }
 
-func (k *sealKey) signedIn(waited, took time.Duration, err error) {
+func (k *sealKey) counted(outcome string, waited, took time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	outcome := outcomeOf(took, err)
 	k.signed[outcome]++
 	k.waited.add(waited)
-	if outcome == sealFull {
-		return // says nothing of the key
+	if outcome != sealFull {
+		k.took.add(took)
 	}
-	k.took.add(took)
-	k.note(err)
 }
 
 func outcomeOf(took time.Duration, err error) string {

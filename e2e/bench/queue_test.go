@@ -31,7 +31,7 @@ func signerQueue(t *testing.T) []row {
 	share, digest := q.For("school"), sha256.Sum256([]byte("text"))
 	bare, err := h.Sealer("", func() time.Time { return at })
 	ok(err)
-	through, err := bare.Through(func(k crypto.Signer) crypto.Signer { return q.Key("school", k) })
+	through, err := bare.Through(func(k crypto.Signer) crypto.Signer { return q.Key("school", k, nil) })
 	ok(err)
 	sealing := func(s *seal.Sealer) side {
 		return local(func() error { _, err := s.SignCompact("vc+jwt", at, []byte(twenty)); return err })

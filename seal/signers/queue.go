@@ -29,7 +29,7 @@ type QueueOptions struct {
 	Limit int
 	// Weights are the turns a tenant gets in a round, 1 for who is not named.
 	Weights map[string]int
-	// Observer is told of each signature; nil is nobody.
+	// Observer is told of each signature of For; nil is nobody.
 	Observer Observer
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time

@@ -390,12 +390,12 @@ func BenchmarkQueue(b *testing.B) {
 // Keys of a token share its slots, each signing for itself.
 func TestKeysShareSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, second := &slow{}, &slow{}
-		q := queue(t, first, signers.QueueOptions{Slots: 1})
+		first, second, all, own := &slow{}, &slow{}, &observer{}, &observer{}
+		q := queue(t, first, signers.QueueOptions{Slots: 1, Observer: all})
 		start := time.Now()
 		var wg sync.WaitGroup
 		load(&wg, q, "a", 3)
-		if _, err := q.Key("b", second).SignContext(t.Context(), []byte("b"), nil); err != nil {
+		if _, err := q.Key("b", second, own).SignContext(t.Context(), []byte("b"), nil); err != nil {
 			t.Error(err)
 		}
 		if d := time.Since(start); d != 3*time.Second {
@@ -404,6 +404,9 @@ func TestKeysShareSlots(t *testing.T) {
 		wg.Wait()
 		if len(first.order) != 3 || len(second.order) != 1 {
 			t.Errorf("%v, %v", first.order, second.order)
+		}
+		if len(all.list) != 3 || !slices.Equal(own.list, []seen{{"b", 2 * time.Second, time.Second, nil}}) {
+			t.Errorf("of all %v, of the other key %v", all.list, own.list)
 		}
 	})
 }

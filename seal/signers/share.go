@@ -11,16 +11,20 @@ import (
 )
 
 // For is the signer as one tenant may use it.
-func (q *Queue) For(tenant string) Signer { return q.Key(tenant, q.signer) }
+func (q *Queue) For(tenant string) Signer { return &share{q, tenant, q.signer, q.opts.Observer} }
 
 // Key is another key of a tenant that takes slots of the same capacity: tenants
-// have keys of their own in one token, or in one machine.
-func (q *Queue) Key(tenant string, key crypto.Signer) Signer { return &share{q, tenant, key} }
+// have keys of their own in one token, or in one machine. The observer, which may be
+// nil, is told of the signatures of this key alone.
+func (q *Queue) Key(tenant string, key crypto.Signer, o Observer) Signer {
+	return &share{q, tenant, key, o}
+}
 
 type share struct {
-	queue  *Queue
-	tenant string
-	key    crypto.Signer
+	queue    *Queue
+	tenant   string
+	key      crypto.Signer
+	observer Observer
 }
 
 // Public is the signer's public key.
@@ -41,13 +45,13 @@ func (s *share) sign(ctx context.Context, random io.Reader, digest []byte, opts 
 	start := q.opts.Now()
 	if err := q.enter(ctx, s.tenant); err != nil {
 		q.count(s.tenant, err, false)
-		q.tell(s.tenant, q.opts.Now().Sub(start), 0, err)
+		s.tell(q.opts.Now().Sub(start), 0, err)
 		return nil, err
 	}
 	begun := q.opts.Now()
 	sig, err := q.ask(ctx, s.key, random, digest, opts)
 	q.count(s.tenant, err, true)
-	q.tell(s.tenant, begun.Sub(start), q.opts.Now().Sub(begun), err)
+	s.tell(begun.Sub(start), q.opts.Now().Sub(begun), err)
 	return sig, err
 }
 
@@ -81,9 +85,9 @@ func (q *Queue) ask(ctx context.Context, key crypto.Signer, random io.Reader, di
 	}
 }
 
-func (q *Queue) tell(tenant string, waited, took time.Duration, err error) {
-	if q.opts.Observer != nil {
-		q.opts.Observer.Signed(tenant, waited, took, err)
+func (s *share) tell(waited, took time.Duration, err error) {
+	if s.observer != nil {
+		s.observer.Signed(s.tenant, waited, took, err)
 	}
 }
 
