@@ -166,13 +166,14 @@ func lost(err error) bool {
 	if errors.Is(err, errStale) {
 		return true
 	}
-	switch code(err) {
+	switch c := code(err); c {
 	case p11.CKR_SESSION_HANDLE_INVALID, p11.CKR_SESSION_CLOSED, p11.CKR_USER_NOT_LOGGED_IN,
 		p11.CKR_DEVICE_REMOVED, p11.CKR_DEVICE_ERROR, p11.CKR_TOKEN_NOT_PRESENT, p11.CKR_TOKEN_NOT_RECOGNIZED,
 		p11.CKR_SLOT_ID_INVALID, p11.CKR_OBJECT_HANDLE_INVALID, p11.CKR_KEY_HANDLE_INVALID,
 		p11.CKR_CRYPTOKI_NOT_INITIALIZED, p11.CKR_GENERAL_ERROR, p11.CKR_FUNCTION_FAILED:
 		return true
 	default:
-		return false
+		// Modules on a network say in codes of their own that the other side is gone.
+		return c >= p11.CKR_VENDOR_DEFINED
 	}
 }
