@@ -483,7 +483,7 @@ func TestKeysCommandsRefuse(t *testing.T) {
 	s, a := newSite(t), keyringtest.New(t)
 	key := keyringtest.Key(t)
 	good := s.file("good.p12", string(keyringtest.PKCS12(t, key, s.authorityChain(a, 0, key.Public(), nil), "geheim")))
-	right, wrong, open := s.file("right", "geheim"), s.file("wrong", "Geheim"), s.file("open", "geheim")
+	right, wrong, open, latin := s.file("right", "geheim"), s.file("wrong", "Geheim"), s.file("open", "geheim"), s.file("latin", "geh\xe9im\n")
 	if err := os.Chmod(open, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -508,6 +508,7 @@ func TestKeysCommandsRefuse(t *testing.T) {
 	}{
 		"wrong password":     {[]string{"keys", "import", good, "--password-file", wrong}, "password of the PKCS #12 file is wrong"},
 		"password for all":   {[]string{"keys", "import", good, "--password-file", open}, "chmod it to 0600"},
+		"password not UTF-8": {[]string{"keys", "import", good, "--password-file", latin}, "save it as UTF-8"},
 		"no terminal":        {[]string{"keys", "import", good}, "--password-file"},
 		"no PKCS #12":        {[]string{"keys", "import", mine, "--password-file", right}, "not a usable PKCS #12 file"},
 		"weak":               {[]string{"keys", "import", weakFile, "--password-file", right}, "too weak"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -299,7 +300,10 @@ func readPassword(out io.Writer, file string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("--password-file: %w", err)
 		}
-		return string(trimLine(b)), nil
+		if b = trimLine(b); !utf8.Valid(b) {
+			return "", errors.New("--password-file: the file is not in UTF-8; save it as UTF-8, or every letter beyond ASCII is another")
+		}
+		return string(b), nil
 	}
 	stdin := int(os.Stdin.Fd())
 	if !term.IsTerminal(stdin) {

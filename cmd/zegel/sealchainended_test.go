@@ -18,4 +18,7 @@ func TestChainEndedIsDegraded(t *testing.T) {
 	if err := k.ask(t.Context()); err != nil || k.health(t.Context()) == nil {
 		t.Errorf("%v; a chain that has ended is healthy", err)
 	}
+	if !k.ends().Equal(now.Add(-time.Hour)) {
+		t.Errorf("it ends at %s", k.ends())
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net/http"
@@ -28,6 +29,11 @@ type sealKeyState struct {
 	Busy    int               `json:"busy"`
 	Waiting int               `json:"waiting"`
 	Signed  map[string]uint64 `json:"signatures"` // by outcome
+}
+
+// ends is when the first certificate of the chain runs out: nothing is sealed after.
+func (k *sealKey) ends() time.Time {
+	return slices.MinFunc(k.key.chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
 }
 
 // sealRoutes tell of seal keys.
@@ -80,7 +86,7 @@ func (k *sealKey) state() sealKeyState {
 	defer k.mu.Unlock()
 	leaf := k.key.chain[0]
 	s := sealKeyState{
-		Tenant: k.tenant, Signer: k.key.where, Certificate: leaf.Subject.CommonName, Until: leaf.NotAfter, State: "ready",
+		Tenant: k.tenant, Signer: k.key.where, Certificate: leaf.Subject.CommonName, Until: k.ends(), State: "ready",
 		AtOnce: st.Slots, Busy: st.Busy, Waiting: st.Tenants[k.tenant].Waiting, Signed: maps.Clone(k.signed),
 	}
 	if k.away != nil {
@@ -109,8 +115,8 @@ func (a *app) metrics(*rest.Request) (rest.Answer, error) {
 		}
 		return 0
 	})
-	gauge("zegel_seal_certificate_until_seconds", "When the seal certificate ends, in seconds since 1970.", func(k *sealKey) float64 {
-		return float64(k.key.chain[0].NotAfter.Unix())
+	gauge("zegel_seal_certificate_until_seconds", "When the seal certificate ends, or one above it, in seconds since 1970.", func(k *sealKey) float64 {
+		return float64(k.ends().Unix())
 	})
 	gauge("zegel_seal_queue_waiting", "Signatures of the tenant that wait for the signer.", func(k *sealKey) float64 {
 		return float64(k.queue.Status().Tenants[k.tenant].Waiting)
