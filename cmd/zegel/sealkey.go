@@ -16,6 +16,7 @@ import (
 	"github.com/zegel-id/zegel/internal/jose"
 	"github.com/zegel-id/zegel/seal"
 	"github.com/zegel-id/zegel/seal/csc"
+	"github.com/zegel-id/zegel/seal/keyring"
 	"github.com/zegel-id/zegel/seal/pkcs11"
 	"github.com/zegel-id/zegel/seal/signers"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -159,6 +160,9 @@ func (a *app) openSealKey(ctx context.Context, c *SealConfig) (*signerKey, error
 func (s *sealKeys) prepare(ctx context.Context, c *IssuerConfig, key *signerKey, allowEnded bool, now func() time.Time) (*sealKey, *seal.Sealer, error) {
 	if err := seal.CertifiesIssuer(key.chain[0], c.URL); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w; have the key certified for %s, or make that issuer's url what the certificate names", key.field, err, c.URL)
+	}
+	if err := keyring.CheckKey(key.chain[0].PublicKey); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w; have the signer make a longer key, and have it certified", key.field, err)
 	}
 	direct, err := seal.NewSealer(lasting{key.Signer}, key.chain, seal.Options{
 		X5U: c.URL + "/seal/" + seal.CertificateID(key.chain[0]) + ".pem", RequireSeal: true, AllowEnded: allowEnded, Now: now,

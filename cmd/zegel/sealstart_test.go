@@ -4,19 +4,23 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/zegel-id/zegel/seal/csc/csctest"
+	"github.com/zegel-id/zegel/seal/keyring"
 	"github.com/zegel-id/zegel/seal/pkcs11"
 	"github.com/zegel-id/zegel/seal/pkcs11/softhsmtest"
 	"github.com/zegel-id/zegel/seal/trust"
@@ -294,5 +298,20 @@ func TestSealAsDeployed(t *testing.T) {
 	}
 	if s.PKCS11.Sessions != 8 || s.CSC.AuthorizeURL == "" || s.CSC.SecretFiles["PIN"] == "" || s.Queue.Waiting != 1000 || s.Wait != "10s" {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A key elsewhere is held against the same rule as one that is made or imported: one
+// whose end is known is not begun with.
+func TestWeakKeyElsewhere(t *testing.T) {
+	s := newSite(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := &signerKey{field: ".csc.certificate_file", chain: []*x509.Certificate{s.certify("", key.Public())}}
+	_, _, err = newSealKeys().prepare(t.Context(), &IssuerConfig{ListenConfig: ListenConfig{URL: s.urls[0]}}, elsewhere, true, time.Now)
+	if !errors.Is(err, keyring.ErrWeak) || !strings.HasPrefix(err.Error(), ".csc.certificate_file: ") || !strings.Contains(err.Error(), "3072 bits") {
+		t.Errorf("%v", err)
 	}
 }
