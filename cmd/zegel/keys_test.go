@@ -522,9 +522,11 @@ func TestKeysCommandsRefuse(t *testing.T) {
 		"another identifier": {[]string{"keys", "request", "--subject", "C=BE,O=X,CN=X,organizationIdentifier=NTRBE-0999999823"}, "verifiers would refuse the seals"},
 		"nothing to retire":  {[]string{"keys", "retire"}, "--key is missing"},
 		"no configuration":   {[]string{"keys", "request", "--pkcs11", "--config", "nowhere.yaml"}, "nowhere.yaml"},
+		"module and --dir":   {[]string{"keys", "request", "--pkcs11", "--dir", s.keys}, "[dir pkcs11]"},
+		"out is there":       {[]string{"keys", "request", "--out", right}, "is there already"},
 	} {
 		args := c.args
-		if c.args[1] != "retire" {
+		if c.args[1] != "retire" && !slices.Contains(args, "--pkcs11") {
 			args = append(args, dir...)
 		}
 		if out := s.fails(args...); !strings.Contains(out, c.want) {

@@ -73,6 +73,9 @@ If it is left out it is made of what zegel keys init was told.`,
   openssl req -verify -noout -text -in seal.csr`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := os.Lstat(out); out != "" && err == nil { // before a key is made
+				return fmt.Errorf("--out: %s is there already; choose another file, or remove it first", out)
+			}
 			request, k, err := makeRequest(cmd.Context(), &place, subject, config, inToken)
 			if err != nil {
 				return err
@@ -80,7 +83,7 @@ If it is left out it is made of what zegel keys init was told.`,
 			place.changed(cmd)
 			if out == "" {
 				_, err = cmd.OutOrStdout().Write(request)
-			} else if err = os.WriteFile(out, request, 0o644); err != nil {
+			} else if err = writeOpen(out, request); err != nil {
 				err = fmt.Errorf("--out: %w; the key waits, and its request is in %s", err, ringOf(place.dir, place.tenant).Dir())
 			}
 			if err != nil {
@@ -95,7 +98,20 @@ If it is left out it is made of what zegel keys init was told.`,
 	c.Flags().StringVar(&out, "out", "", "file for the request; empty prints it")
 	c.Flags().BoolVar(&inToken, "pkcs11", false, "for the key in the hardware module that the configuration names")
 	c.Flags().StringVar(&config, "config", "zegel.yaml", "configuration file, for --pkcs11")
+	c.MarkFlagsMutuallyExclusive("pkcs11", "dir") // the configuration has them
+	c.MarkFlagsMutuallyExclusive("pkcs11", "socket")
 	return c
+}
+
+// writeOpen writes a new file that everybody may read.
+func writeOpen(path string, b []byte) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = f.Write(b)
+	return err
 }
 
 func makeRequest(ctx context.Context, place *keysPlace, subject, config string, inToken bool) (request []byte, k keyring.Key, err error) {
