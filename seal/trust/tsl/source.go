@@ -165,7 +165,7 @@ func (s *Source) Status() []Status {
 
 // Run refreshes until the context ends, at once for the first time. After a failure
 // it comes back sooner, and each time later than before: a list that stays broken
-// does not have all others fetched all day.
+// does not have all others fetched all day. It comes back before a list runs out.
 func (s *Source) Run(ctx context.Context) error {
 	for failures := 0; ; {
 		wait := s.c.Interval
@@ -178,12 +178,30 @@ func (s *Source) Run(ctx context.Context) error {
 		} else {
 			failures = 0
 		}
+		if left := s.left(); left > 0 {
+			wait = min(wait, max(left/2, retryInterval))
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(wait):
 		}
 	}
+}
+
+// left is how long it is until the next list in use runs out; 0 when none will.
+func (s *Source) left() (least time.Duration) {
+	lists := s.Lists()
+	if lists == nil {
+		return 0
+	}
+	now := s.c.Now()
+	for _, l := range append(slices.Collect(maps.Values(lists.national)), lists.lotl) {
+		if left := l.Scheme.NextUpdate.Sub(now); left > 0 && (least == 0 || left < least) {
+			least = left
+		}
+	}
+	return least
 }
 
 // Refresh fetches every list once. The error joins what went wrong; lists that

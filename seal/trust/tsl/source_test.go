@@ -653,3 +653,25 @@ func TestSourceConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestRunBeforeItRunsOut: a list whose end comes before the next refresh is fetched
+// before its end.
+func TestRunBeforeItRunsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		began := time.Now()
+		clock := func() time.Time { return now.Add(time.Since(began)) }
+		s.putBE(1, func(l *tsltest.List) { l.NextUpdate = now.Add(3 * time.Hour) })
+		source := s.source(func(c *tsl.Config) { c.Interval, c.Now = 6*time.Hour, clock })
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- source.Run(ctx) }()
+		synctest.Wait()
+		wantLists(t, source, "EU 1, BE 1")
+		s.putBE(2, nil)
+		time.Sleep(3*time.Hour + time.Minute)
+		wantLists(t, source, "EU 1, BE 2")
+		cancel()
+		<-done
+	})
+}
