@@ -76,9 +76,10 @@ type Source struct {
 	c       Config
 	current atomic.Pointer[Lists]
 
-	refresh chan struct{} // taken by the one that loads; guards trail and floor
+	refresh chan struct{} // taken by the one that loads; guards trail, floor and places
 	trail   trail
-	floor   map[string]*List // the newest list seen, by territory
+	floor   map[string]*List  // the newest list seen, by territory
+	places  map[string]string // the address that the national list in use is kept under, by territory
 
 	mu     sync.Mutex
 	status map[string]Status // by territory
@@ -118,7 +119,7 @@ func NewSource(ctx context.Context, c Config) (*Source, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Source{c: c, refresh: make(chan struct{}, 1), floor: map[string]*List{}, status: map[string]Status{}}
+	s := &Source{c: c, refresh: make(chan struct{}, 1), floor: map[string]*List{}, places: map[string]string{}, status: map[string]Status{}}
 	s.trail = trail{location: c.Location, journal: c.Journal, signers: slices.Clone(c.Signers)}
 	if c.Keeper != nil {
 		// What was kept is a help and no condition: it may be of other signers. But
