@@ -29,7 +29,8 @@ type TrustedListsConfig struct {
 	// Territories that are followed, such as BE; empty means all. Of seals whose
 	// issuer is in another country nothing can be told.
 	Territories []string `yaml:"territories"`
-	// Refresh is how often the lists are fetched, 10m to 168h; empty is 6h.
+	// Refresh is how often the lists are fetched, 10m to 168h; empty is 6h. They are
+	// fetched sooner while one is near its next update.
 	Refresh string `yaml:"refresh"`
 	refresh time.Duration
 }

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/zegel-id/zegel/seal/signers"
@@ -111,7 +112,10 @@ type Tokens interface {
 }
 
 // Client calls a provider. It may be used by many at once.
-type Client struct{ cfg Config }
+type Client struct {
+	cfg     Config
+	refused atomic.Value // of string: the service token that signHash did not take
+}
 
 // NewClient checks the configuration. It makes no call.
 func NewClient(c Config) (*Client, error) {
@@ -129,7 +133,7 @@ func NewClient(c Config) (*Client, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Client{c}, nil
+	return &Client{cfg: c}, nil
 }
 
 func defaults(d *time.Duration, value time.Duration) {

@@ -304,3 +304,18 @@ func TestMechanism(t *testing.T) {
 }
 
 var _ signers.Signer = (*csc.Signer)(nil)
+
+// TestServiceTokenOfSignHash: a service token that only signHash is asked with, and
+// that the provider no longer takes, is replaced for the next batch.
+func TestServiceTokenOfSignHash(t *testing.T) {
+	p := provider(t, func(o *csctest.Options) { o.Mode, o.TokenType = "oauth2code", "SAD" })
+	p.opts.Authorizer = p.oauth()
+	s := p.signer(t)
+	p.server.RevokeTokens()
+	if _, err := s.Sign(nil, digest("text"), crypto.SHA256); !errors.Is(err, csc.ErrRefused) {
+		t.Errorf("found %v", err)
+	}
+	if _, err := s.Sign(nil, digest("text"), crypto.SHA256); err != nil {
+		t.Errorf("with the token that was refused: %v", err)
+	}
+}

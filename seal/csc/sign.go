@@ -29,7 +29,8 @@ func (c *Client) signHash(ctx context.Context, a activation, s scheme, auth auth
 	}
 	bearer := auth.bearer
 	if bearer == "" {
-		if bearer, err = c.cfg.Service.Token(ctx, ""); err != nil {
+		refused, _ := c.refused.Load().(string)
+		if bearer, err = c.cfg.Service.Token(ctx, refused); err != nil {
 			return nil, err
 		}
 	}
@@ -38,6 +39,9 @@ func (c *Client) signHash(ctx context.Context, a activation, s scheme, auth auth
 	}
 	b, err := c.send(ctx, call, bearer, body)
 	if err != nil {
+		if unauthorized(err, call) && auth.bearer == "" {
+			c.refused.Store(bearer) // the next batch gets another
+		}
 		return nil, answered(err)
 	}
 	return signatures(call, b, len(a.hashes))

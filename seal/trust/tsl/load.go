@@ -218,10 +218,13 @@ func (s *Source) settle(ctx context.Context, from origin, r reading, now time.Ti
 	}
 	if err != nil {
 		last := s.still(p)
+		err = errors.Join(err, s.move(ctx, from, p, last))
 		s.note(from, p.Location, p.Territory, last, err)
 		return last, err
 	}
-	err = s.keep(ctx, from, p.Location, r.doc)
+	if err = s.keep(ctx, from, p.Location, r.doc); err == nil {
+		s.places[p.Territory] = p.Location
+	}
 	s.note(from, p.Location, p.Territory, r.list, err)
 	return r.list, err
 }
@@ -288,5 +291,26 @@ func (s *Source) keep(ctx context.Context, from origin, address string, doc []by
 	if err := s.c.Keeper.Keep(ctx, address, doc); err != nil {
 		return fmt.Errorf("keeping it: %w", err)
 	}
+	return nil
+}
+
+// move keeps the list that stays in use under the address that its pointer has
+// now: from there it is read after a restart.
+func (s *Source) move(ctx context.Context, from origin, p Pointer, last *List) error {
+	place := s.places[p.Territory]
+	if last == nil || s.c.Keeper == nil || from.kept || place == "" || place == p.Location {
+		return nil
+	}
+	doc, err := s.kept(ctx, place)
+	switch {
+	case err == nil && sha256.Sum256(doc) == last.document:
+		err = s.keep(ctx, from, p.Location, doc)
+	case err == nil:
+		err = errNotKept
+	}
+	if err != nil {
+		return fmt.Errorf("keeping it under its new address: %w", err)
+	}
+	s.places[p.Territory] = p.Location
 	return nil
 }

@@ -76,9 +76,10 @@ type Source struct {
 	c       Config
 	current atomic.Pointer[Lists]
 
-	refresh chan struct{} // taken by the one that loads; guards trail and floor
+	refresh chan struct{} // taken by the one that loads; guards trail, floor and places
 	trail   trail
-	floor   map[string]*List // the newest list seen, by territory
+	floor   map[string]*List  // the newest list seen, by territory
+	places  map[string]string // the address that the national list in use is kept under, by territory
 
 	mu     sync.Mutex
 	status map[string]Status // by territory
@@ -118,7 +119,7 @@ func NewSource(ctx context.Context, c Config) (*Source, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Source{c: c, refresh: make(chan struct{}, 1), floor: map[string]*List{}, status: map[string]Status{}}
+	s := &Source{c: c, refresh: make(chan struct{}, 1), floor: map[string]*List{}, places: map[string]string{}, status: map[string]Status{}}
 	s.trail = trail{location: c.Location, journal: c.Journal, signers: slices.Clone(c.Signers)}
 	if c.Keeper != nil {
 		// What was kept is a help and no condition: it may be of other signers. But
@@ -165,7 +166,7 @@ func (s *Source) Status() []Status {
 
 // Run refreshes until the context ends, at once for the first time. After a failure
 // it comes back sooner, and each time later than before: a list that stays broken
-// does not have all others fetched all day.
+// does not have all others fetched all day. It comes back before a list runs out.
 func (s *Source) Run(ctx context.Context) error {
 	for failures := 0; ; {
 		wait := s.c.Interval
@@ -178,12 +179,30 @@ func (s *Source) Run(ctx context.Context) error {
 		} else {
 			failures = 0
 		}
+		if left := s.left(); left > 0 {
+			wait = min(wait, max(left/2, retryInterval))
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(wait):
 		}
 	}
+}
+
+// left is how long it is until the next list in use runs out; 0 when none will.
+func (s *Source) left() (least time.Duration) {
+	lists := s.Lists()
+	if lists == nil {
+		return 0
+	}
+	now := s.c.Now()
+	for _, l := range append(slices.Collect(maps.Values(lists.national)), lists.lotl) {
+		if left := l.Scheme.NextUpdate.Sub(now); left > 0 && (least == 0 || left < least) {
+			least = left
+		}
+	}
+	return least
 }
 
 // Refresh fetches every list once. The error joins what went wrong; lists that

@@ -653,3 +653,56 @@ func TestSourceConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestRunBeforeItRunsOut: a list whose end comes before the next refresh is fetched
+// before its end.
+func TestRunBeforeItRunsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		began := time.Now()
+		clock := func() time.Time { return now.Add(time.Since(began)) }
+		s.putBE(1, func(l *tsltest.List) { l.NextUpdate = now.Add(3 * time.Hour) })
+		source := s.source(func(c *tsl.Config) { c.Interval, c.Now = 6*time.Hour, clock })
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- source.Run(ctx) }()
+		synctest.Wait()
+		wantLists(t, source, "EU 1, BE 1")
+		s.putBE(2, nil)
+		time.Sleep(3*time.Hour + time.Minute)
+		wantLists(t, source, "EU 1, BE 2")
+		cancel()
+		<-done
+	})
+}
+
+// TestSourceMoved: a list whose address changes keeps its number and stays over a
+// restart while it cannot be had at the new one.
+func TestSourceMoved(t *testing.T) {
+	const moved = "https://lists.example/new/be.xml"
+	s := newScene(t)
+	s.putBE(5, nil)
+	source := s.source(nil)
+	if err := source.Refresh(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	wantLists(t, source, "EU 1, BE 5")
+	p := s.u.pointer()
+	p.Location = moved
+	l := s.u.listOfLists(p)
+	l.Sequence, l.Issued = 2, s.now.Add(-time.Hour)
+	s.web.put(lotlAddress, signedBy(s.t, l, s.u.lotl))
+	if err := source.Refresh(context.Background()); err == nil {
+		t.Fatal("the new address answers")
+	}
+	wantLists(t, source, "EU 2, BE 5")
+	again := s.source(nil)
+	wantLists(t, again, "EU 2, BE 5")
+	older := national("BE")
+	older.Sequence, older.Issued = 4, s.now.Add(-2*time.Hour)
+	s.web.put(moved, signedBy(s.t, older, s.u.be))
+	if err := again.Refresh(context.Background()); !errors.Is(err, tsl.ErrRollback) {
+		t.Errorf("found %v", err)
+	}
+	wantLists(t, again, "EU 2, BE 5")
+}
