@@ -126,6 +126,27 @@ func (d *asking) state(n int, x listed, at time.Time, now time.Time) (State, Out
 	return s, Positive
 }
 
+// deciding leaves out the services above an authority whose own services had all
+// ended at a time: what was withdrawn from it nobody above it gives back, and how
+// much of the chain is shown decides nothing. That is stricter than to ask all of
+// them (ETSI TS 119 615, clause 4.3).
+func (d *asking) deciding(found []listed, at time.Time) []listed {
+	for i := 0; i < len(found); {
+		n, ended, granted := i, false, false
+		for ; n < len(found) && found[n].depth == found[i].depth; n++ {
+			if s, ok := found[n].service.At(at); ok && found[n].service.Ordered() {
+				ended, granted = ended || s.Status != StatusGranted, granted || s.Status == StatusGranted
+			}
+		}
+		if ended && !granted && n < len(found) {
+			d.step(Step{Name: StepService, At: at, Outcome: Negative, Spec: clause(specProcedures, "4.3")}, "the services of the nearest listed authority had ended, and those above it are not asked")
+			return found[:n]
+		}
+		i = n
+	}
+	return found
+}
+
 // none says that no service was found. That is a no when the list of the
 // issuer's country is here and fresh; else nobody can tell (ETSI TS 119 615,
 // clause 4.4).

@@ -27,6 +27,7 @@ type listed struct {
 	list     *List
 	provider *Provider
 	service  *Service
+	depth    int // of its authority in the chain that was asked about; 0 is the leaf
 }
 
 // NewLists puts lists together that Verify returned. Each national list must be
@@ -84,7 +85,7 @@ func (l *Lists) add(n *List) {
 			s := &p.Services[j]
 			for _, c := range s.States[0].Identity.Certificates {
 				key := string(c.RawSubject)
-				l.bySubject[key] = append(l.bySubject[key], listed{c, n, p, s})
+				l.bySubject[key] = append(l.bySubject[key], listed{c, n, p, s, 0})
 			}
 		}
 	}
@@ -168,8 +169,9 @@ func links(chain []*x509.Certificate) error {
 
 // match finds the services that are or were of a type and that a chain leads
 // to: by the key and the name of one of its authorities, or by a listed
-// certificate that issued its last one. A certificate may itself be that of a
-// service, but not of one that issues certificates. The chain must be linked.
+// certificate that issued its last one, the nearest first. A certificate may itself
+// be that of a service, but not of one that issues certificates. The chain must be
+// linked.
 func (l *Lists) match(chain []*x509.Certificate, kind string) []listed {
 	var out []listed
 	add := func(x listed) {
@@ -185,6 +187,7 @@ func (l *Lists) match(chain []*x509.Certificate, kind string) []listed {
 		}
 		for _, x := range l.bySubject[string(c.RawSubject)] {
 			if bytes.Equal(x.cert.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) {
+				x.depth = i
 				add(x)
 			}
 		}
@@ -192,6 +195,7 @@ func (l *Lists) match(chain []*x509.Certificate, kind string) []listed {
 	last := chain[len(chain)-1]
 	for _, x := range l.bySubject[string(last.RawIssuer)] {
 		if last.CheckSignatureFrom(x.cert) == nil {
+			x.depth = len(chain)
 			add(x)
 		}
 	}

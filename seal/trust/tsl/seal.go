@@ -87,12 +87,12 @@ type finding struct {
 	managed   bool
 }
 
-// atTime asks every service about a time and puts their answers together. One
-// that is silent does not speak against another. A yes and a no, or an answer
+// atTime asks every service that decides at a time and puts their answers together.
+// One that is silent does not speak against another. A yes and a no, or an answer
 // that cannot be determined, make the whole indeterminate.
 func (d *asking) atTime(found []listed, leaf *x509.Certificate, said qc.Statements, at, now time.Time) finding {
 	out := finding{silent: true, qualified: Negative, device: Negative}
-	for n, x := range found {
+	for n, x := range d.deciding(found, at) {
 		f := d.ofService(n+1, x, leaf, said, at, now)
 		switch {
 		case f.silent:

@@ -14,7 +14,7 @@ func (l *Lists) Service(kind string, chain []*x509.Certificate, t Times) Determi
 		return d.Determination
 	}
 	d.Qualified = Negative
-	for n, x := range known.found {
+	for n, x := range d.deciding(known.found, t.Signature) {
 		state, ok := d.state(n+1, x, t.Signature, t.Now)
 		if ok == Positive && state.Type != kind {
 			ok = d.step(Step{Name: StepService, Service: n + 1, At: t.Signature, Outcome: Negative, Spec: clause(specList, "5.5.1")}, "the type of the service was %s then", lastPart(state.Type))
